@@ -1,0 +1,114 @@
+"""Bring the database in line with the declared policies."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import psycopg
+import structlog
+from psycopg import Connection, sql
+from psycopg.rows import DictRow, dict_row
+
+from retention.plan import ActualPolicy, Plan, first_run, kind_of, plan
+from retention.policies import Columnstore, Policy, Refresh, Retention, declared
+from sql.engine import Engine
+from sql.errors import translated_errors
+from sql.queries import query
+
+IDEMPOTENCY_KEEP = timedelta(hours=24)
+_BATCH = 20_000
+_log = structlog.get_logger()
+
+
+def reconcile(
+    url: str, engine: Engine, keep: Mapping[str, timedelta], timezone: ZoneInfo, now: datetime
+) -> Plan:
+    """Make the database's policies the declared ones; returns what was changed.
+
+    The plain engine has no policies: there `delete_expired` does what they would.
+    """
+    if engine == "plain":
+        return Plan([], [])
+    with translated_errors(), psycopg.connect(url, row_factory=dict_row) as conn:
+        conn.execute(query("lock_policies").body)
+        changes = plan(declared(keep), actual_policies(conn))
+        for found in changes.remove:
+            conn.execute(query("remove_policy").body, {"job_id": found.job_id})
+        for position, policy in enumerate(changes.add):
+            _add(conn, policy, first_run(policy, position, now, timezone), timezone)
+    if changes:
+        _log.info("policies_reconciled", removed=len(changes.remove), added=len(changes.add))
+    return changes
+
+
+def actual_policies(conn: Connection[DictRow]) -> list[ActualPolicy]:
+    """The policies the database has on the service's relations."""
+    return [
+        ActualPolicy(row["job_id"], row["kind"], row["relation"], _as_declared(row))
+        for row in conn.execute(query("actual_policies").body)
+    ]
+
+
+def delete_expired(
+    url: str, engine: Engine, keep: Mapping[str, timedelta], now: datetime
+) -> dict[str, int]:
+    """Delete what no policy drops: forgotten idempotency keys and, on the plain engine,
+    samples and health reports past their time, in batches. Returns rows by relation.
+    """
+    deleted: dict[str, int] = {}
+    with translated_errors(), psycopg.connect(url, autocommit=True) as conn:
+        forgotten = conn.execute(
+            query("forget_idempotency_keys").body, {"before": now - IDEMPOTENCY_KEEP}
+        )
+        deleted["idempotency"] = forgotten.rowcount
+        if engine == "plain":
+            for policy in declared(keep):
+                if isinstance(policy, Retention) and not policy.relation.startswith("rollup"):
+                    deleted[policy.relation] = _delete_before(conn, policy, now)
+    _log.info("expired_deleted", **deleted)
+    return deleted
+
+
+def _delete_before(conn: Connection[Any], policy: Retention, now: datetime) -> int:
+    relation = sql.Identifier("fature", policy.relation)
+    statement = query("delete_batch").format(relation=relation)
+    total = 0
+    while True:
+        cursor = conn.execute(statement.body, {"before": now - policy.keep, "batch": _BATCH})
+        total += cursor.rowcount
+        if cursor.rowcount < _BATCH:
+            return total
+
+
+def _as_declared(row: DictRow) -> Policy | None:
+    match row["kind"]:
+        case "retention" if row["keep"]:
+            return Retention(row["relation"], row["keep"])
+        case "columnstore" if row["after"]:
+            return Columnstore(row["relation"], row["after"])
+        case "refresh" if (
+            row["start_offset"] and row["end_offset"] and row["buckets_per_batch"] == 0
+        ):
+            return Refresh(
+                row["relation"], row["start_offset"], row["end_offset"], row["schedule_interval"]
+            )
+    return None
+
+
+def _add(
+    conn: Connection[DictRow], policy: Policy, initial_start: datetime, timezone: ZoneInfo
+) -> None:
+    params: dict[str, Any] = {
+        "relation": f"fature.{policy.relation}",
+        "initial_start": initial_start.astimezone(UTC),
+        "timezone": str(timezone),
+    }
+    match policy:
+        case Retention(keep=keep):
+            params |= {"keep": keep}
+        case Columnstore(after=after):
+            params |= {"after": after}
+        case Refresh(start=start, end=end, every=every):
+            params |= {"start": start, "end": end, "every": every}
+    conn.execute(query(f"add_{kind_of(policy)}").body, params)

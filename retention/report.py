@@ -1,0 +1,108 @@
+"""Declared against actual policies, sizes and next runs, as a table to read."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+import psycopg
+from psycopg import sql
+from psycopg.rows import DictRow, dict_row
+
+from retention.apply import actual_policies
+from retention.plan import ActualPolicy, describe, kind_of
+from retention.policies import Policy, declared
+from sql.engine import Engine
+from sql.errors import translated_errors
+from sql.queries import query
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One policy of one relation; `bytes` with everything that belongs to the relation."""
+
+    relation: str
+    declared: str
+    actual: str
+    chunks: int
+    columnstore_chunks: int
+    bytes: int
+    oldest: datetime | None
+    next_run: datetime | None
+
+    @property
+    def in_line(self) -> bool:
+        """Whether the database does what is declared."""
+        return self.declared == self.actual
+
+
+def report(url: str, engine: Engine, keep: Mapping[str, timedelta]) -> list[Line]:
+    """A line for each declared policy, and for each found that is not declared."""
+    with translated_errors(), psycopg.connect(url, row_factory=dict_row, autocommit=True) as conn:
+        if engine == "plain":
+            return list(_plain_lines(conn, keep))
+        sizes = {row["relation"]: row for row in conn.execute(query("relation_sizes").body)}
+        runs = {
+            row["job_id"]: row["next_start"] for row in conn.execute(query("actual_policies").body)
+        }
+        return list(_lines(declared(keep), actual_policies(conn), sizes, runs))
+
+
+def _lines(
+    wanted: Sequence[Policy],
+    actual: Sequence[ActualPolicy],
+    sizes: Mapping[str, DictRow],
+    runs: Mapping[int, datetime | None],
+) -> Iterator[Line]:
+    left = list(actual)
+    for policy in wanted:
+        found = next(
+            (a for a in left if (a.relation, a.kind) == (policy.relation, kind_of(policy))), None
+        )
+        if found:
+            left.remove(found)
+        yield _line(policy.relation, describe(policy), found, sizes, runs)
+    for extra in left:
+        yield _line(extra.relation, "nothing", extra, sizes, runs)
+
+
+def _line(
+    relation: str,
+    wanted: str,
+    found: ActualPolicy | None,
+    sizes: Mapping[str, DictRow],
+    runs: Mapping[int, datetime | None],
+) -> Line:
+    size = sizes[relation]
+    actual = "nothing"
+    if found:
+        actual = describe(found.policy) if found.policy else f"{found.kind} with open ends"
+    return Line(
+        relation=relation,
+        declared=wanted,
+        actual=actual,
+        chunks=size["chunks"],
+        columnstore_chunks=size["columnstore_chunks"],
+        bytes=size["bytes"] or 0,
+        oldest=size["oldest"],
+        next_run=runs.get(found.job_id) if found else None,
+    )
+
+
+def _plain_lines(conn: psycopg.Connection[DictRow], keep: Mapping[str, timedelta]) -> Iterator[Line]:
+    sizes = {row["relation"]: row for row in conn.execute(query("table_sizes").body)}
+    for policy in declared(keep):
+        if policy.relation not in sizes or kind_of(policy) != "retention":
+            continue
+        oldest_row = query("oldest_row").format(relation=sql.Identifier("fature", policy.relation))
+        oldest = conn.execute(oldest_row.body).fetchone() or {"oldest": None}
+        words = describe(policy)
+        yield Line(
+            relation=policy.relation,
+            declared=words,
+            actual=words,
+            chunks=0,
+            columnstore_chunks=0,
+            bytes=sizes[policy.relation]["bytes"],
+            oldest=oldest["oldest"],
+            next_run=None,
+        )

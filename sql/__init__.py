@@ -1,0 +1,1 @@
+"""The database: migrations, named queries, engines, pool and the embedded server."""

@@ -1,0 +1,77 @@
+"""The connection pool, and running named queries on it."""
+
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import structlog
+from psycopg import AsyncConnection
+from psycopg.rows import DictRow, dict_row
+from psycopg_pool import AsyncConnectionPool
+
+from sql.errors import translated_errors
+from sql.queries import Query, query
+
+Connection = AsyncConnection[DictRow]
+Pool = AsyncConnectionPool[Connection]
+
+SLOW_SECONDS = 0.25
+
+_log = structlog.get_logger()
+
+
+def create_pool(url: str, *, size: int, timeout: float = 5.0) -> Pool:
+    """A pool, still closed, of up to `size` connections to `url`.
+
+    Waiting for a connection ends after `timeout` seconds in `DatabaseUnavailable`.
+    Statements are never prepared by name: each is planned with its own values (a
+    generic plan cannot exclude chunks or push series into a real-time aggregate), and
+    PgBouncer may sit between in transaction mode.
+    """
+    return AsyncConnectionPool(
+        url,
+        connection_class=AsyncConnection[DictRow],
+        kwargs={"row_factory": dict_row, "prepare_threshold": None, "autocommit": True},
+        min_size=1,
+        max_size=size,
+        timeout=timeout,
+        max_waiting=1000,
+        open=False,
+        check=AsyncConnectionPool.check_connection,
+        reconnect_timeout=float("inf"),
+    )
+
+
+@asynccontextmanager
+async def connection(pool: Pool) -> AsyncIterator[Connection]:
+    """A connection from the pool; errors leave translated."""
+    with translated_errors():
+        async with pool.connection() as conn:
+            yield conn
+
+
+async def fetch_all(
+    pool: Pool, statement: Query | str, params: Mapping[str, Any] | None = None
+) -> list[DictRow]:
+    """The rows of one statement in a transaction of its own."""
+    async with connection(pool) as conn:
+        return await run(conn, statement, params)
+
+
+async def run(
+    conn: Connection, statement: Query | str, params: Mapping[str, Any] | None = None
+) -> list[DictRow]:
+    """The rows of one statement on `conn`; none where it returns nothing."""
+    statement = query(statement) if isinstance(statement, str) else statement
+    started = time.perf_counter()
+    cursor = await conn.execute(statement.body, params)
+    rows = await cursor.fetchall() if cursor.description else []
+    log_if_slow(statement.name, time.perf_counter() - started)
+    return rows
+
+
+def log_if_slow(name: str, seconds: float) -> None:
+    """Log a statement that took longer than `SLOW_SECONDS`, by its name."""
+    if seconds > SLOW_SECONDS:
+        _log.warning("SLOW_QUERY", query=name, duration_ms=round(seconds * 1000, 1))

@@ -1,0 +1,87 @@
+"""Which engine a database has: TimescaleDB's community edition, or PostgreSQL alone."""
+
+from typing import Literal, NamedTuple
+
+import psycopg
+from psycopg import Connection
+from psycopg.rows import TupleRow
+
+from sql.errors import DatabaseError
+from sql.queries import query
+
+Engine = Literal["timescale", "plain"]
+EngineSetting = Literal["auto", "timescale", "plain"]
+
+MINIMUM_POSTGRESQL = 15
+MINIMUM_TIMESCALEDB = (2, 25)
+
+
+class EngineMismatch(DatabaseError):
+    """The engine or time zone asked for is not the one this database was set up with."""
+
+
+class Capability(NamedTuple):
+    """What a database can do, and why in words."""
+
+    engine: Engine
+    reason: str
+
+
+def detect(conn: Connection[TupleRow]) -> Capability:
+    """The best engine this database offers.
+
+    Where the extension is available it is created to learn its licence, and taken back.
+    """
+    version = conn.info.server_version
+    if version < MINIMUM_POSTGRESQL * 10000:
+        raise EngineMismatch(
+            f"PostgreSQL {version // 10000} is too old: {MINIMUM_POSTGRESQL} or newer is needed"
+        )
+    if conn.execute(query("timescaledb_available").body).fetchone() is None:
+        return Capability("plain", "TimescaleDB is not installed in this PostgreSQL")
+    try:
+        return _try_extension(conn)
+    except psycopg.Error as error:
+        reason = str(error).partition("\n")[0]
+        return Capability("plain", f"TimescaleDB cannot be created here: {reason}")
+
+
+def _try_extension(conn: Connection[TupleRow]) -> Capability:
+    with conn.transaction(force_rollback=True):
+        conn.execute(query("create_timescaledb").body)
+        row = conn.execute(query("timescaledb_licence").body).fetchone()
+    assert row is not None
+    licence, version = row
+    if licence != "timescale":
+        return Capability(
+            "plain",
+            f"TimescaleDB {version} is the Apache-only edition, without continuous "
+            "aggregates and policies: treated as plain",
+        )
+    if tuple(int(part) for part in version.split("-")[0].split(".")[:2]) < MINIMUM_TIMESCALEDB:
+        needed = ".".join(map(str, MINIMUM_TIMESCALEDB))
+        return Capability("plain", f"TimescaleDB {version} is older than {needed}")
+    return Capability("timescale", f"TimescaleDB {version}")
+
+
+def choose(setting: EngineSetting, recorded: Engine | None, found: Capability) -> Capability:
+    """The engine to use, given the setting, what the database was set up with (if it was)
+    and what it offers now.
+
+    Raises:
+        EngineMismatch: they contradict each other.
+    """
+    if setting != "auto" and recorded is not None and setting != recorded:
+        raise EngineMismatch(
+            f"FATURE_ENGINE is {setting}, but this database was set up with the engine "
+            f"{recorded}; unset FATURE_ENGINE or use another database"
+        )
+    wanted = recorded or setting
+    if wanted == "timescale" and found.engine != "timescale":
+        origin = "this database was set up with" if recorded else "FATURE_ENGINE asks for"
+        raise EngineMismatch(f"{origin} the engine timescale, but {found.reason}")
+    if wanted == "plain":
+        origin = "set up so" if recorded else "asked for"
+        reason = found.reason if found.engine == "plain" else f"{origin}, not using {found.reason}"
+        return Capability("plain", reason)
+    return found

@@ -1,0 +1,13 @@
+DROP VIEW fature.rollup_real_time_week;
+DROP VIEW fature.rollup_real_time_month;
+DROP VIEW fature.rollup_hourly_week;
+DROP VIEW fature.rollup_hourly_month;
+DROP VIEW fature.rollup_daily_week;
+DROP VIEW fature.rollup_daily_month;
+DROP VIEW fature.rollup_monthly_month;
+DROP VIEW fature.rollup_real_time_day;
+DROP VIEW fature.rollup_hourly_day;
+DROP VIEW fature.rollup_daily_day;
+DROP VIEW fature.rollup_real_time_hour;
+DROP VIEW fature.rollup_hourly_hour;
+DROP VIEW fature.rollup_real_time_minute;

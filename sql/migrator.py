@@ -1,0 +1,273 @@
+"""Schema migrations: plain SQL files, applied in order, each in one transaction.
+
+Once-only files are ``migrations/NNNN_name.sql`` with ``.down.sql`` beside them; files
+whose name ends in ``.timescale.sql`` or ``.plain.sql`` belong to that engine alone.
+Files under ``repeatable/`` (views, functions, grants) run again whenever they change.
+The files are psql scripts: ``:'timezone'`` is the business time zone.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import LiteralString, cast
+
+import psycopg
+import sqlparse
+import structlog
+from psycopg import Connection
+from psycopg import sql as pgsql
+from psycopg.rows import TupleRow
+
+from sql.engine import Capability, Engine, EngineMismatch, EngineSetting, choose, detect
+from sql.errors import DatabaseError, translated_errors
+from sql.queries import query
+from sql.timezones import check_whole_hours
+
+FOLDER = Path(__file__).parent
+_log = structlog.get_logger()
+
+
+class MigrationError(DatabaseError):
+    """A migration failed; the database is as it was before it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Migration:
+    """One file for one engine."""
+
+    version: str
+    up: Path
+    down: Path | None
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether it runs again when it changes, and cannot be rolled back."""
+        return self.down is None
+
+    @property
+    def checksum(self) -> str:
+        """SHA-256 of the file."""
+        return hashlib.sha256(self.up.read_bytes()).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class MigrationState:
+    """A migration and when it was applied to this database, if it was."""
+
+    version: str
+    repeatable: bool
+    applied_at: datetime | None
+    changed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What this database is and what is missing."""
+
+    capability: Capability
+    timezone: str
+    migrations: list[MigrationState]
+
+    @property
+    def pending(self) -> list[str]:
+        """Versions that `migrate` would apply."""
+        return [m.version for m in self.migrations if m.applied_at is None or m.changed]
+
+
+def migrations_for(engine: Engine, folder: Path = FOLDER) -> list[Migration]:
+    """Every file of that engine in the order it runs, repeatable ones last."""
+    return [
+        Migration(_version(up), up, _down_file(up, engine))
+        for up in _engine_files(folder / "migrations", engine)
+    ] + [
+        Migration(_version(path), path, None)
+        for path in _engine_files(folder / "repeatable", engine)
+    ]
+
+
+def migrate(
+    url: str, *, engine: EngineSetting, timezone: str, folder: Path = FOLDER
+) -> tuple[Capability, list[str]]:
+    """Bring the database up to date; returns its engine and the versions applied.
+
+    Raises:
+        EngineMismatch: engine or time zone contradict what the database was set up with.
+        MigrationError: a statement failed, or a file that was applied has changed since.
+    """
+    check_whole_hours(timezone)
+    with _session(url) as conn, _migration_lock(conn):
+        capability = choose(engine, _recorded(conn, timezone), detect(conn))
+        _apply_script(conn, folder / "bootstrap.sql", timezone)
+        conn.execute(
+            query("record_installation").body, {"engine": capability.engine, "timezone": timezone}
+        )
+        if capability.engine == "timescale":
+            conn.execute(query("create_timescaledb").body)
+        return capability, _apply_pending(conn, capability.engine, timezone, folder)
+
+
+def rollback(url: str, *, folder: Path = FOLDER) -> str | None:
+    """Undo the newest migration; its version, or None where nothing is applied.
+
+    The objects of repeatable files stand on the tables and go with it; the next
+    `migrate` brings them back.
+    """
+    with _session(url) as conn, _migration_lock(conn):
+        if (recorded := _installation(conn)) is None:
+            return None
+        engine, timezone = recorded
+        applied = _applied(conn)
+        files = migrations_for(engine, folder)
+        newest = next(
+            (m for m in reversed(files) if not m.repeatable and m.version in applied), None
+        )
+        if newest is None:
+            return None
+        with conn.transaction():
+            conn.execute(query("drop_repeatable_objects").body)
+            for migration in files:
+                if migration.repeatable:
+                    _forget(conn, migration.version)
+            assert newest.down is not None
+            _execute_script(conn, newest.down, timezone)
+            _forget(conn, newest.version)
+        return newest.version
+
+
+def status(url: str, *, engine: EngineSetting = "auto", folder: Path = FOLDER) -> Status | None:
+    """Where this database stands; None where no migration ever ran."""
+    with _session(url) as conn:
+        if (recorded := _installation(conn)) is None:
+            return None
+        recorded_engine, timezone = recorded
+        capability = choose(engine, recorded_engine, detect(conn))
+        applied = _applied(conn)
+        states = []
+        for migration in migrations_for(recorded_engine, folder):
+            checksum, applied_at = applied.get(migration.version, (None, None))
+            changed = checksum is not None and checksum != migration.checksum
+            states.append(
+                MigrationState(migration.version, migration.repeatable, applied_at, changed)
+            )
+        return Status(capability, timezone, states)
+
+
+def _apply_pending(
+    conn: Connection[TupleRow], engine: Engine, timezone: str, folder: Path
+) -> list[str]:
+    applied = _applied(conn)
+    done: list[str] = []
+    for migration in migrations_for(engine, folder):
+        checksum, _ = applied.get(migration.version, (None, None))
+        if migration.repeatable:
+            due = bool(done) or checksum != migration.checksum
+        else:
+            due = checksum is None
+            if checksum not in (None, migration.checksum):
+                raise MigrationError(
+                    f"{migration.up.name} was changed after it was applied; "
+                    "restore it and write a new migration instead"
+                )
+        if due:
+            with conn.transaction():
+                _execute_script(conn, migration.up, timezone)
+                conn.execute(
+                    query("record_migration").body,
+                    {"version": migration.version, "checksum": migration.checksum},
+                )
+            done.append(migration.version)
+            _log.info("migration_applied", version=migration.version)
+    return done
+
+
+def _apply_script(conn: Connection[TupleRow], path: Path, timezone: str) -> None:
+    with conn.transaction():
+        _execute_script(conn, path, timezone)
+
+
+def _execute_script(conn: Connection[TupleRow], path: Path, timezone: str) -> None:
+    for number, statement in enumerate(_statements(path), start=1):
+        text = statement.replace(":'timezone'", pgsql.Literal(timezone).as_string(conn))
+        try:
+            # The text is a file of this package, as literal as one in the code.
+            conn.execute(pgsql.SQL(cast("LiteralString", text)))
+        except psycopg.OperationalError:
+            raise
+        except psycopg.Error as error:
+            head = sqlparse.format(statement, strip_comments=True).strip().partition("\n")[0]
+            reason = str(error).partition("\n")[0]
+            raise MigrationError(
+                f"{path.name}, statement {number} ({head} …) failed: {reason}; "
+                "the database is as it was before this file"
+            ) from error
+
+
+def _statements(path: Path) -> list[str]:
+    return sqlparse.split(path.read_text(encoding="utf-8"))
+
+
+def _recorded(conn: Connection[TupleRow], timezone: str) -> Engine | None:
+    """The recorded engine; a differing recorded time zone is refused."""
+    if (recorded := _installation(conn)) is None:
+        return None
+    engine, recorded_timezone = recorded
+    if recorded_timezone != timezone:
+        raise EngineMismatch(
+            f"FATURE_TIMEZONE is {timezone}, but this database was set up with "
+            f"{recorded_timezone}, which is baked into its day, week and month figures; "
+            f"set FATURE_TIMEZONE={recorded_timezone} or use another database"
+        )
+    return engine
+
+
+def _installation(conn: Connection[TupleRow]) -> tuple[Engine, str] | None:
+    (exists,) = conn.execute(query("installation_exists").body).fetchone() or (False,)
+    row = conn.execute(query("installation").body).fetchone() if exists else None
+    return cast("tuple[Engine, str] | None", row)
+
+
+def _applied(conn: Connection[TupleRow]) -> dict[str, tuple[str, datetime]]:
+    rows = conn.execute(query("applied_migrations").body)
+    return {version: (checksum, applied_at) for version, checksum, applied_at in rows}
+
+
+def _forget(conn: Connection[TupleRow], version: str) -> None:
+    conn.execute(query("forget_migration").body, {"version": version})
+
+
+@contextmanager
+def _session(url: str) -> Iterator[Connection[TupleRow]]:
+    with translated_errors(), psycopg.connect(url, autocommit=True) as conn:
+        yield conn
+
+
+@contextmanager
+def _migration_lock(conn: Connection[TupleRow]) -> Iterator[None]:
+    conn.execute(query("lock_migrations").body)
+    try:
+        yield
+    finally:
+        if not conn.closed:
+            conn.execute(query("unlock_migrations").body)
+
+
+def _engine_files(folder: Path, engine: Engine) -> list[Path]:
+    """``name.sql`` and ``name.<engine>.sql``, without the other engine's and down files."""
+    return sorted(
+        path
+        for path in folder.glob("*.sql")
+        if len(parts := path.name.split(".")) == 2 or (len(parts) == 3 and parts[1] == engine)
+    )
+
+
+def _version(path: Path) -> str:
+    return path.name.split(".")[0]
+
+
+def _down_file(up: Path, engine: Engine) -> Path:
+    """``name.down.sql``, or ``name.down.<engine>.sql`` where the engines differ."""
+    common = up.parent / f"{_version(up)}.down.sql"
+    return common if common.exists() else common.with_name(f"{_version(up)}.down.{engine}.sql")

@@ -1,0 +1,58 @@
+"""Named queries, kept as SQL in sql/queries/*.sql.
+
+A query starts with two comment lines, its name and its purpose::
+
+    -- name: find_series
+    -- The series that a selection covers.
+
+and ends at the next name or at the end of the file. Values are psycopg's
+``%(name)s``; ``{name}`` stands for an identifier or another query and is filled in
+with `Query.format`.
+"""
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import LiteralString, cast
+
+from psycopg import sql
+
+FOLDER = Path(__file__).parent / "queries"
+_NAME = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One statement and the name it has in logs and metrics."""
+
+    name: str
+    body: sql.Composable
+
+    def format(self, **parts: sql.Composable) -> "Query":
+        """Fill in ``{part}`` placeholders; other queries go in by their `body`."""
+        assert isinstance(self.body, sql.SQL)
+        return Query(self.name, self.body.format(**parts))
+
+
+@cache
+def query(name: str) -> Query:
+    """The query of that name.
+
+    Raises:
+        KeyError: there is none.
+    """
+    return _all_queries()[name]
+
+
+@cache
+def _all_queries() -> dict[str, Query]:
+    found: dict[str, Query] = {}
+    for path in sorted(FOLDER.glob("*.sql")):
+        _, *parts = _NAME.split(path.read_text(encoding="utf-8"))
+        for name, text in zip(parts[::2], parts[1::2], strict=True):
+            assert name not in found, f"two queries are named {name}"
+            # The text is this package's own file, as literal as one in the code.
+            literal = cast("LiteralString", text.strip().rstrip(";"))
+            found[name] = Query(name, sql.SQL(literal))
+    return found

@@ -1,0 +1,69 @@
+-- name: timescaledb_available
+-- Whether this server has TimescaleDB's files.
+SELECT default_version
+FROM pg_available_extensions
+WHERE name = 'timescaledb';
+
+-- name: create_timescaledb
+-- Only a member of the owner's privileges may; already there is fine.
+CREATE EXTENSION IF NOT EXISTS timescaledb;
+
+-- name: timescaledb_licence
+-- timescale (community edition) or apache, and the version.
+SELECT
+    current_setting('timescaledb.license') AS licence,
+    extversion
+FROM pg_extension
+WHERE extname = 'timescaledb';
+
+-- name: installation_exists
+-- Whether the migrator has been here.
+SELECT to_regclass('fature.installation') IS NOT NULL AS found;
+
+-- name: installation
+-- Engine and time zone this database was set up with.
+SELECT
+    engine,
+    timezone
+FROM fature.installation;
+
+-- name: record_installation
+-- Once, with the first migration.
+INSERT INTO fature.installation (engine, timezone)
+VALUES (%(engine)s, %(timezone)s)
+ON CONFLICT DO NOTHING;
+
+-- name: applied_migrations
+-- What was applied, with the checksum it had then.
+SELECT
+    version,
+    checksum,
+    applied_at
+FROM fature.migration
+ORDER BY version;
+
+-- name: record_migration
+-- Once-only files keep their row; repeatable files renew it.
+INSERT INTO fature.migration (version, checksum)
+VALUES (%(version)s, %(checksum)s)
+ON CONFLICT (version) DO UPDATE
+    SET
+        checksum = excluded.checksum,
+        applied_at = now();
+
+-- name: forget_migration
+-- After a rollback.
+DELETE FROM fature.migration
+WHERE version = %(version)s;
+
+-- name: drop_repeatable_objects
+-- Views stand on the tables a rollback takes away; the next migrate brings them back.
+DROP SCHEMA IF EXISTS analytics CASCADE;
+
+-- name: lock_migrations
+-- Held by the session while it migrates; a second migrator waits here.
+SELECT pg_advisory_lock(hashtextextended('fature.migration', 0));
+
+-- name: unlock_migrations
+-- So that a pooled session does not keep it.
+SELECT pg_advisory_unlock(hashtextextended('fature.migration', 0));

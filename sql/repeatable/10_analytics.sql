@@ -1,0 +1,367 @@
+-- The views that analysts and Grafana see. CREATE OR REPLACE only adds columns at the
+-- end; any other change is a migration.
+
+CREATE SCHEMA IF NOT EXISTS analytics;
+COMMENT ON SCHEMA analytics IS 'Business metrics, for analysts and Grafana.';
+
+CREATE OR REPLACE VIEW analytics.metrics AS
+SELECT
+    x.id,
+    x.ts,
+    x.value,
+    s.tenant,
+    s.metric_name,
+    s.metric_type,
+    s.unit,
+    s.frequency,
+    s.service_name,
+    s.affiliate_id,
+    s.region,
+    s.dimensions,
+    s.series_id,
+    x.metadata
+FROM (
+    SELECT id, ts, series_id, value, metadata FROM fature.sample_real_time
+    UNION ALL
+    SELECT id, ts, series_id, value, metadata FROM fature.sample_hourly
+    UNION ALL
+    SELECT id, ts, series_id, value, metadata FROM fature.sample_daily
+    UNION ALL
+    SELECT id, ts, series_id, value, metadata FROM fature.sample_monthly
+) AS x
+INNER JOIN fature.series AS s ON x.series_id = s.series_id;
+COMMENT ON VIEW analytics.metrics IS
+'Every sample as submitted, as long as its retention keeps it.';
+COMMENT ON COLUMN analytics.metrics.id IS 'Id the submission was answered with (metric_id).';
+COMMENT ON COLUMN analytics.metrics.ts IS 'Instant of the sample.';
+COMMENT ON COLUMN analytics.metrics.value IS 'Value as submitted, in the series'' unit.';
+COMMENT ON COLUMN analytics.metrics.metadata IS 'Metadata as submitted.';
+COMMENT ON COLUMN analytics.metrics.tenant IS 'Tenant that owns the series.';
+COMMENT ON COLUMN analytics.metrics.metric_name IS 'Name of the metric, such as revenue_hourly.';
+COMMENT ON COLUMN analytics.metrics.metric_type IS 'revenue, commission, user_activity, conversion, performance, gamification or validation.';
+COMMENT ON COLUMN analytics.metrics.unit IS 'Unit of the values, such as BRL; never add up values of different units.';
+COMMENT ON COLUMN analytics.metrics.frequency IS 'How often it is submitted: real_time, hourly, daily or monthly.';
+COMMENT ON COLUMN analytics.metrics.service_name IS 'Service that submitted it.';
+COMMENT ON COLUMN analytics.metrics.affiliate_id IS 'Affiliate it belongs to, if any.';
+COMMENT ON COLUMN analytics.metrics.region IS 'Region, such as the state.';
+COMMENT ON COLUMN analytics.metrics.dimensions IS 'Promoted metadata, as text: dimensions ->> ''payment_method''.';
+COMMENT ON COLUMN analytics.metrics.series_id IS 'Key of the series: everything above together.';
+
+CREATE OR REPLACE VIEW analytics.metric_minute AS
+SELECT
+    r.bucket,
+    s.tenant,
+    s.metric_name,
+    s.metric_type,
+    s.unit,
+    s.frequency,
+    s.service_name,
+    s.affiliate_id,
+    s.region,
+    s.dimensions,
+    s.series_id,
+    r.sum_value,
+    r.sample_count,
+    r.sum_value / r.sample_count AS avg_value,
+    r.min_value,
+    r.max_value,
+    r.first_value,
+    r.last_value
+FROM (
+    SELECT
+        bucket, series_id, sum_value, sample_count, min_value, max_value, first_value, last_value
+    FROM fature.rollup_real_time_minute
+) AS r
+INNER JOIN fature.series AS s ON r.series_id = s.series_id;
+COMMENT ON VIEW analytics.metric_minute IS
+'Per minute and series, from samples submitted at least as often as every minute.';
+COMMENT ON COLUMN analytics.metric_minute.bucket IS 'Start of the minute.';
+COMMENT ON COLUMN analytics.metric_minute.tenant IS 'Tenant that owns the series.';
+COMMENT ON COLUMN analytics.metric_minute.metric_name IS 'Name of the metric, such as revenue_hourly.';
+COMMENT ON COLUMN analytics.metric_minute.metric_type IS 'revenue, commission, user_activity, conversion, performance, gamification or validation.';
+COMMENT ON COLUMN analytics.metric_minute.unit IS 'Unit of the values, such as BRL; never add up values of different units.';
+COMMENT ON COLUMN analytics.metric_minute.frequency IS 'How often it is submitted: real_time, hourly, daily or monthly.';
+COMMENT ON COLUMN analytics.metric_minute.service_name IS 'Service that submitted it.';
+COMMENT ON COLUMN analytics.metric_minute.affiliate_id IS 'Affiliate it belongs to, if any.';
+COMMENT ON COLUMN analytics.metric_minute.region IS 'Region, such as the state.';
+COMMENT ON COLUMN analytics.metric_minute.dimensions IS 'Promoted metadata, as text: dimensions ->> ''payment_method''.';
+COMMENT ON COLUMN analytics.metric_minute.series_id IS 'Key of the series: everything above together.';
+COMMENT ON COLUMN analytics.metric_minute.sum_value IS 'Sum of the values in the bucket.';
+COMMENT ON COLUMN analytics.metric_minute.sample_count IS 'Number of samples in the bucket.';
+COMMENT ON COLUMN analytics.metric_minute.avg_value IS 'Mean of the values: sum_value / sample_count.';
+COMMENT ON COLUMN analytics.metric_minute.min_value IS 'Smallest value in the bucket.';
+COMMENT ON COLUMN analytics.metric_minute.max_value IS 'Largest value in the bucket.';
+COMMENT ON COLUMN analytics.metric_minute.first_value IS 'Value of the earliest sample in the bucket.';
+COMMENT ON COLUMN analytics.metric_minute.last_value IS 'Value of the latest sample in the bucket.';
+
+CREATE OR REPLACE VIEW analytics.metric_hour AS
+SELECT
+    r.bucket,
+    s.tenant,
+    s.metric_name,
+    s.metric_type,
+    s.unit,
+    s.frequency,
+    s.service_name,
+    s.affiliate_id,
+    s.region,
+    s.dimensions,
+    s.series_id,
+    r.sum_value,
+    r.sample_count,
+    r.sum_value / r.sample_count AS avg_value,
+    r.min_value,
+    r.max_value,
+    r.first_value,
+    r.last_value
+FROM (
+    SELECT
+        bucket, series_id, sum_value, sample_count, min_value, max_value, first_value, last_value
+    FROM fature.rollup_real_time_hour
+    UNION ALL
+    SELECT
+        bucket, series_id, sum_value, sample_count, min_value, max_value, first_value, last_value
+    FROM fature.rollup_hourly_hour
+) AS r
+INNER JOIN fature.series AS s ON r.series_id = s.series_id;
+COMMENT ON VIEW analytics.metric_hour IS
+'Per hour and series, from samples submitted at least as often as every hour.';
+COMMENT ON COLUMN analytics.metric_hour.bucket IS 'Start of the hour.';
+COMMENT ON COLUMN analytics.metric_hour.tenant IS 'Tenant that owns the series.';
+COMMENT ON COLUMN analytics.metric_hour.metric_name IS 'Name of the metric, such as revenue_hourly.';
+COMMENT ON COLUMN analytics.metric_hour.metric_type IS 'revenue, commission, user_activity, conversion, performance, gamification or validation.';
+COMMENT ON COLUMN analytics.metric_hour.unit IS 'Unit of the values, such as BRL; never add up values of different units.';
+COMMENT ON COLUMN analytics.metric_hour.frequency IS 'How often it is submitted: real_time, hourly, daily or monthly.';
+COMMENT ON COLUMN analytics.metric_hour.service_name IS 'Service that submitted it.';
+COMMENT ON COLUMN analytics.metric_hour.affiliate_id IS 'Affiliate it belongs to, if any.';
+COMMENT ON COLUMN analytics.metric_hour.region IS 'Region, such as the state.';
+COMMENT ON COLUMN analytics.metric_hour.dimensions IS 'Promoted metadata, as text: dimensions ->> ''payment_method''.';
+COMMENT ON COLUMN analytics.metric_hour.series_id IS 'Key of the series: everything above together.';
+COMMENT ON COLUMN analytics.metric_hour.sum_value IS 'Sum of the values in the bucket.';
+COMMENT ON COLUMN analytics.metric_hour.sample_count IS 'Number of samples in the bucket.';
+COMMENT ON COLUMN analytics.metric_hour.avg_value IS 'Mean of the values: sum_value / sample_count.';
+COMMENT ON COLUMN analytics.metric_hour.min_value IS 'Smallest value in the bucket.';
+COMMENT ON COLUMN analytics.metric_hour.max_value IS 'Largest value in the bucket.';
+COMMENT ON COLUMN analytics.metric_hour.first_value IS 'Value of the earliest sample in the bucket.';
+COMMENT ON COLUMN analytics.metric_hour.last_value IS 'Value of the latest sample in the bucket.';
+
+CREATE OR REPLACE VIEW analytics.metric_day AS
+SELECT
+    r.bucket,
+    s.tenant,
+    s.metric_name,
+    s.metric_type,
+    s.unit,
+    s.frequency,
+    s.service_name,
+    s.affiliate_id,
+    s.region,
+    s.dimensions,
+    s.series_id,
+    r.sum_value,
+    r.sample_count,
+    r.sum_value / r.sample_count AS avg_value,
+    r.min_value,
+    r.max_value,
+    r.first_value,
+    r.last_value
+FROM (
+    SELECT
+        bucket, series_id, sum_value, sample_count, min_value, max_value, first_value, last_value
+    FROM fature.rollup_real_time_day
+    UNION ALL
+    SELECT
+        bucket, series_id, sum_value, sample_count, min_value, max_value, first_value, last_value
+    FROM fature.rollup_hourly_day
+    UNION ALL
+    SELECT
+        bucket, series_id, sum_value, sample_count, min_value, max_value, first_value, last_value
+    FROM fature.rollup_daily_day
+) AS r
+INNER JOIN fature.series AS s ON r.series_id = s.series_id;
+COMMENT ON VIEW analytics.metric_day IS
+'Per day and series, from samples submitted at least as often as every day; edges in the business time zone.';
+COMMENT ON COLUMN analytics.metric_day.bucket IS 'Start of the day.';
+COMMENT ON COLUMN analytics.metric_day.tenant IS 'Tenant that owns the series.';
+COMMENT ON COLUMN analytics.metric_day.metric_name IS 'Name of the metric, such as revenue_hourly.';
+COMMENT ON COLUMN analytics.metric_day.metric_type IS 'revenue, commission, user_activity, conversion, performance, gamification or validation.';
+COMMENT ON COLUMN analytics.metric_day.unit IS 'Unit of the values, such as BRL; never add up values of different units.';
+COMMENT ON COLUMN analytics.metric_day.frequency IS 'How often it is submitted: real_time, hourly, daily or monthly.';
+COMMENT ON COLUMN analytics.metric_day.service_name IS 'Service that submitted it.';
+COMMENT ON COLUMN analytics.metric_day.affiliate_id IS 'Affiliate it belongs to, if any.';
+COMMENT ON COLUMN analytics.metric_day.region IS 'Region, such as the state.';
+COMMENT ON COLUMN analytics.metric_day.dimensions IS 'Promoted metadata, as text: dimensions ->> ''payment_method''.';
+COMMENT ON COLUMN analytics.metric_day.series_id IS 'Key of the series: everything above together.';
+COMMENT ON COLUMN analytics.metric_day.sum_value IS 'Sum of the values in the bucket.';
+COMMENT ON COLUMN analytics.metric_day.sample_count IS 'Number of samples in the bucket.';
+COMMENT ON COLUMN analytics.metric_day.avg_value IS 'Mean of the values: sum_value / sample_count.';
+COMMENT ON COLUMN analytics.metric_day.min_value IS 'Smallest value in the bucket.';
+COMMENT ON COLUMN analytics.metric_day.max_value IS 'Largest value in the bucket.';
+COMMENT ON COLUMN analytics.metric_day.first_value IS 'Value of the earliest sample in the bucket.';
+COMMENT ON COLUMN analytics.metric_day.last_value IS 'Value of the latest sample in the bucket.';
+
+CREATE OR REPLACE VIEW analytics.metric_week AS
+SELECT
+    r.bucket,
+    s.tenant,
+    s.metric_name,
+    s.metric_type,
+    s.unit,
+    s.frequency,
+    s.service_name,
+    s.affiliate_id,
+    s.region,
+    s.dimensions,
+    s.series_id,
+    r.sum_value,
+    r.sample_count,
+    r.sum_value / r.sample_count AS avg_value,
+    r.min_value,
+    r.max_value,
+    r.first_value,
+    r.last_value
+FROM (
+    SELECT
+        bucket, series_id, sum_value, sample_count, min_value, max_value, first_value, last_value
+    FROM fature.rollup_real_time_week
+    UNION ALL
+    SELECT
+        bucket, series_id, sum_value, sample_count, min_value, max_value, first_value, last_value
+    FROM fature.rollup_hourly_week
+    UNION ALL
+    SELECT
+        bucket, series_id, sum_value, sample_count, min_value, max_value, first_value, last_value
+    FROM fature.rollup_daily_week
+) AS r
+INNER JOIN fature.series AS s ON r.series_id = s.series_id;
+COMMENT ON VIEW analytics.metric_week IS
+'Per week and series, from samples submitted at least as often as every week; edges in the business time zone.';
+COMMENT ON COLUMN analytics.metric_week.bucket IS 'Start of the week, Monday.';
+COMMENT ON COLUMN analytics.metric_week.tenant IS 'Tenant that owns the series.';
+COMMENT ON COLUMN analytics.metric_week.metric_name IS 'Name of the metric, such as revenue_hourly.';
+COMMENT ON COLUMN analytics.metric_week.metric_type IS 'revenue, commission, user_activity, conversion, performance, gamification or validation.';
+COMMENT ON COLUMN analytics.metric_week.unit IS 'Unit of the values, such as BRL; never add up values of different units.';
+COMMENT ON COLUMN analytics.metric_week.frequency IS 'How often it is submitted: real_time, hourly, daily or monthly.';
+COMMENT ON COLUMN analytics.metric_week.service_name IS 'Service that submitted it.';
+COMMENT ON COLUMN analytics.metric_week.affiliate_id IS 'Affiliate it belongs to, if any.';
+COMMENT ON COLUMN analytics.metric_week.region IS 'Region, such as the state.';
+COMMENT ON COLUMN analytics.metric_week.dimensions IS 'Promoted metadata, as text: dimensions ->> ''payment_method''.';
+COMMENT ON COLUMN analytics.metric_week.series_id IS 'Key of the series: everything above together.';
+COMMENT ON COLUMN analytics.metric_week.sum_value IS 'Sum of the values in the bucket.';
+COMMENT ON COLUMN analytics.metric_week.sample_count IS 'Number of samples in the bucket.';
+COMMENT ON COLUMN analytics.metric_week.avg_value IS 'Mean of the values: sum_value / sample_count.';
+COMMENT ON COLUMN analytics.metric_week.min_value IS 'Smallest value in the bucket.';
+COMMENT ON COLUMN analytics.metric_week.max_value IS 'Largest value in the bucket.';
+COMMENT ON COLUMN analytics.metric_week.first_value IS 'Value of the earliest sample in the bucket.';
+COMMENT ON COLUMN analytics.metric_week.last_value IS 'Value of the latest sample in the bucket.';
+
+CREATE OR REPLACE VIEW analytics.metric_month AS
+SELECT
+    r.bucket,
+    s.tenant,
+    s.metric_name,
+    s.metric_type,
+    s.unit,
+    s.frequency,
+    s.service_name,
+    s.affiliate_id,
+    s.region,
+    s.dimensions,
+    s.series_id,
+    r.sum_value,
+    r.sample_count,
+    r.sum_value / r.sample_count AS avg_value,
+    r.min_value,
+    r.max_value,
+    r.first_value,
+    r.last_value
+FROM (
+    SELECT
+        bucket, series_id, sum_value, sample_count, min_value, max_value, first_value, last_value
+    FROM fature.rollup_real_time_month
+    UNION ALL
+    SELECT
+        bucket, series_id, sum_value, sample_count, min_value, max_value, first_value, last_value
+    FROM fature.rollup_hourly_month
+    UNION ALL
+    SELECT
+        bucket, series_id, sum_value, sample_count, min_value, max_value, first_value, last_value
+    FROM fature.rollup_daily_month
+    UNION ALL
+    SELECT
+        bucket, series_id, sum_value, sample_count, min_value, max_value, first_value, last_value
+    FROM fature.rollup_monthly_month
+) AS r
+INNER JOIN fature.series AS s ON r.series_id = s.series_id;
+COMMENT ON VIEW analytics.metric_month IS
+'Per month and series, from samples submitted at least as often as every month; edges in the business time zone.';
+COMMENT ON COLUMN analytics.metric_month.bucket IS 'Start of the month.';
+COMMENT ON COLUMN analytics.metric_month.tenant IS 'Tenant that owns the series.';
+COMMENT ON COLUMN analytics.metric_month.metric_name IS 'Name of the metric, such as revenue_hourly.';
+COMMENT ON COLUMN analytics.metric_month.metric_type IS 'revenue, commission, user_activity, conversion, performance, gamification or validation.';
+COMMENT ON COLUMN analytics.metric_month.unit IS 'Unit of the values, such as BRL; never add up values of different units.';
+COMMENT ON COLUMN analytics.metric_month.frequency IS 'How often it is submitted: real_time, hourly, daily or monthly.';
+COMMENT ON COLUMN analytics.metric_month.service_name IS 'Service that submitted it.';
+COMMENT ON COLUMN analytics.metric_month.affiliate_id IS 'Affiliate it belongs to, if any.';
+COMMENT ON COLUMN analytics.metric_month.region IS 'Region, such as the state.';
+COMMENT ON COLUMN analytics.metric_month.dimensions IS 'Promoted metadata, as text: dimensions ->> ''payment_method''.';
+COMMENT ON COLUMN analytics.metric_month.series_id IS 'Key of the series: everything above together.';
+COMMENT ON COLUMN analytics.metric_month.sum_value IS 'Sum of the values in the bucket.';
+COMMENT ON COLUMN analytics.metric_month.sample_count IS 'Number of samples in the bucket.';
+COMMENT ON COLUMN analytics.metric_month.avg_value IS 'Mean of the values: sum_value / sample_count.';
+COMMENT ON COLUMN analytics.metric_month.min_value IS 'Smallest value in the bucket.';
+COMMENT ON COLUMN analytics.metric_month.max_value IS 'Largest value in the bucket.';
+COMMENT ON COLUMN analytics.metric_month.first_value IS 'Value of the earliest sample in the bucket.';
+COMMENT ON COLUMN analytics.metric_month.last_value IS 'Value of the latest sample in the bucket.';
+
+CREATE OR REPLACE VIEW analytics.catalog AS
+SELECT
+    tenant,
+    metric_name,
+    metric_type,
+    unit,
+    kind,
+    default_aggregation,
+    frequency,
+    description,
+    dimensions
+FROM fature.metric;
+COMMENT ON VIEW analytics.catalog IS 'What each metric means and how it is added up.';
+COMMENT ON COLUMN analytics.catalog.tenant IS 'Tenant that owns the metric.';
+COMMENT ON COLUMN analytics.catalog.metric_name IS 'Name of the metric.';
+COMMENT ON COLUMN analytics.catalog.metric_type IS 'Area of the business it belongs to.';
+COMMENT ON COLUMN analytics.catalog.unit IS 'Unit it is usually submitted in.';
+COMMENT ON COLUMN analytics.catalog.kind IS
+'flow (adds up; silence is zero), stock (a level) or ratio (a mean); silence of these is unknown.';
+COMMENT ON COLUMN analytics.catalog.default_aggregation IS 'Aggregation used where none is named.';
+COMMENT ON COLUMN analytics.catalog.frequency IS 'How often it is submitted.';
+COMMENT ON COLUMN analytics.catalog.description IS 'What it measures.';
+COMMENT ON COLUMN analytics.catalog.dimensions IS
+'Metadata keys promoted to series.dimensions: filters and groups of every rollup.';
+
+CREATE OR REPLACE VIEW analytics.service_health AS
+SELECT
+    ts,
+    tenant,
+    service_name,
+    status,
+    response_time_ms,
+    error_rate,
+    cpu_usage,
+    memory_usage,
+    version,
+    uptime_seconds,
+    metadata
+FROM fature.service_health;
+COMMENT ON VIEW analytics.service_health IS 'Health reports of the services, 30 days.';
+COMMENT ON COLUMN analytics.service_health.ts IS 'When the report arrived.';
+COMMENT ON COLUMN analytics.service_health.tenant IS 'Tenant of the service.';
+COMMENT ON COLUMN analytics.service_health.service_name IS 'Service that reported.';
+COMMENT ON COLUMN analytics.service_health.status IS 'healthy, degraded or unhealthy.';
+COMMENT ON COLUMN analytics.service_health.response_time_ms IS 'Response time in milliseconds.';
+COMMENT ON COLUMN analytics.service_health.error_rate IS 'Share of requests that failed, 0 to 1.';
+COMMENT ON COLUMN analytics.service_health.cpu_usage IS 'Share of CPU in use, 0 to 1.';
+COMMENT ON COLUMN analytics.service_health.memory_usage IS 'Share of memory in use, 0 to 1.';
+COMMENT ON COLUMN analytics.service_health.version IS 'Version of the service.';
+COMMENT ON COLUMN analytics.service_health.uptime_seconds IS 'Seconds since the service started.';
+COMMENT ON COLUMN analytics.service_health.metadata IS 'Anything else it reported.';

@@ -1,0 +1,40 @@
+"""Time zones whose day edges fall on whole UTC hours.
+
+Day, week and month figures are computed from hour rollups, which are UTC hours; in a
+zone such as Asia/Kolkata (+05:30) they would be silently wrong.
+"""
+
+from datetime import UTC, datetime, timedelta
+from functools import cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+# From the first year a sample can be in to well past the last one this code will see;
+# daylight-saving rules show in every month of a year.
+_FIRST, _LAST = datetime(2010, 1, 1, tzinfo=UTC), datetime(2050, 1, 1, tzinfo=UTC)
+
+
+class BadTimezone(ValueError):
+    """The zone does not exist or has an offset that is no whole hour."""
+
+
+@cache
+def check_whole_hours(name: str) -> ZoneInfo:
+    """The zone of that IANA name, such as ``America/Sao_Paulo``.
+
+    Raises:
+        BadTimezone: it is unknown, or its offset from UTC is not a whole hour.
+    """
+    try:
+        zone = ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise BadTimezone(f"{name!r} is not a time zone; use a name such as UTC") from error
+    instant = _FIRST
+    while instant < _LAST:
+        offset = instant.astimezone(zone).utcoffset() or timedelta()
+        if offset % timedelta(hours=1):
+            raise BadTimezone(
+                f"{name} is at {instant.astimezone(zone):%z} from UTC, not a whole number of "
+                "hours: its days cannot be computed from hours"
+            )
+        instant += timedelta(days=15)
+    return zone
