@@ -3,8 +3,6 @@
 from typing import Literal, NamedTuple
 
 import psycopg
-from psycopg import Connection
-from psycopg.rows import TupleRow
 
 from sql.errors import DatabaseError
 from sql.queries import query
@@ -27,31 +25,32 @@ class Capability(NamedTuple):
     reason: str
 
 
-def detect(conn: Connection[TupleRow]) -> Capability:
-    """The best engine this database offers.
+def detect(url: str) -> Capability:
+    """The best engine that database offers.
 
     Where the extension is available it is created to learn its licence, and taken back.
     """
-    version = conn.info.server_version
-    if version < MINIMUM_POSTGRESQL * 10000:
-        raise EngineMismatch(
-            f"PostgreSQL {version // 10000} is too old: {MINIMUM_POSTGRESQL} or newer is needed"
-        )
-    if conn.execute(query("timescaledb_available").body).fetchone() is None:
-        return Capability("plain", "TimescaleDB is not installed in this PostgreSQL")
-    try:
-        return _try_extension(conn)
-    except psycopg.Error as error:
-        reason = str(error).partition("\n")[0]
-        return Capability("plain", f"TimescaleDB cannot be created here: {reason}")
-
-
-def _try_extension(conn: Connection[TupleRow]) -> Capability:
-    with conn.transaction(force_rollback=True):
-        conn.execute(query("create_timescaledb").body)
-        row = conn.execute(query("timescaledb_licence").body).fetchone()
+    with psycopg.connect(url, autocommit=True) as conn:
+        version = conn.info.server_version
+        if version < MINIMUM_POSTGRESQL * 10000:
+            raise EngineMismatch(
+                f"PostgreSQL {version // 10000} is too old: {MINIMUM_POSTGRESQL} or newer is needed"
+            )
+        if conn.execute(query("timescaledb_available").body).fetchone() is None:
+            return Capability("plain", "TimescaleDB is not installed in this PostgreSQL")
+        # Where the library is not preloaded this ends the connection, hence one of its own.
+        try:
+            with conn.transaction(force_rollback=True):
+                conn.execute(query("create_timescaledb").body)
+                row = conn.execute(query("timescaledb_licence").body).fetchone()
+        except psycopg.Error as error:
+            reason = str(error).partition("\n")[0]
+            return Capability("plain", f"TimescaleDB cannot be created here: {reason}")
     assert row is not None
-    licence, version = row
+    return _judge(*row)
+
+
+def _judge(licence: str, version: str) -> Capability:
     if licence != "timescale":
         return Capability(
             "plain",

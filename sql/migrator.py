@@ -99,7 +99,7 @@ def migrate(
     """
     check_whole_hours(timezone)
     with _session(url) as conn, _migration_lock(conn):
-        capability = choose(engine, _recorded(conn, timezone), detect(conn))
+        capability = choose(engine, _recorded(conn, timezone), detect(url))
         _apply_script(conn, folder / "bootstrap.sql", timezone)
         conn.execute(
             query("record_installation").body, {"engine": capability.engine, "timezone": timezone}
@@ -143,7 +143,7 @@ def status(url: str, *, engine: EngineSetting = "auto", folder: Path = FOLDER) -
         if (recorded := _installation(conn)) is None:
             return None
         recorded_engine, timezone = recorded
-        capability = choose(engine, recorded_engine, detect(conn))
+        capability = choose(engine, recorded_engine, detect(url))
         applied = _applied(conn)
         states = []
         for migration in migrations_for(recorded_engine, folder):

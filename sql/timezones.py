@@ -1,10 +1,11 @@
-"""Time zones whose day edges fall on whole UTC hours.
+"""Time zones in which days can be computed from hours.
 
 Day, week and month figures are computed from hour rollups, which are UTC hours; in a
-zone such as Asia/Kolkata (+05:30) they would be silently wrong.
+zone such as Asia/Kolkata (+05:30) they would be silently wrong. So would they be where
+midnight comes twice (America/Havana): PostgreSQL puts the hour between into the day before.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -14,7 +15,7 @@ _FIRST, _LAST = datetime(2010, 1, 1, tzinfo=UTC), datetime(2050, 1, 1, tzinfo=UT
 
 
 class BadTimezone(ValueError):
-    """The zone does not exist or has an offset that is no whole hour."""
+    """The zone does not exist, or its days are not made of whole UTC hours."""
 
 
 @cache
@@ -22,7 +23,8 @@ def check_whole_hours(name: str) -> ZoneInfo:
     """The zone of that IANA name, such as ``America/Sao_Paulo``.
 
     Raises:
-        BadTimezone: it is unknown, or its offset from UTC is not a whole hour.
+        BadTimezone: it is unknown, its offset from UTC is not a whole hour, or midnight
+            comes twice there.
     """
     try:
         zone = ZoneInfo(name)
@@ -36,5 +38,14 @@ def check_whole_hours(name: str) -> ZoneInfo:
                 f"{name} is at {instant.astimezone(zone):%z} from UTC, not a whole number of "
                 "hours: its days cannot be computed from hours"
             )
-        instant += timedelta(days=15)
+        if _midnight_comes_twice(instant, zone):
+            raise BadTimezone(f"in {name} midnight comes twice on {instant:%Y-%m-%d}")
+        instant += timedelta(days=1)
     return zone
+
+
+def _midnight_comes_twice(day: datetime, zone: ZoneInfo) -> bool:
+    first = datetime.combine(day, time(), tzinfo=zone)
+    second = first.replace(fold=1)
+    before, after = first.utcoffset(), second.utcoffset()
+    return before is not None and after is not None and before > after

@@ -106,9 +106,9 @@ def _unprivileged(uid: int, gid: int) -> Account:
         limitation=(
             f"PostgreSQL does not run as root, so its programs run as {_name_of(uid)}. They could "
             "not be given the capability CAP_DAC_OVERRIDE (setpriv of util-linux is missing, or "
-            "this is a container without that capability), so that user itself must be able to "
-            "reach the binaries and the data folder. Run this as an ordinary user, use folders "
-            "that everybody may enter, or set FATURE_DATABASE_URL."
+            "this is a container without CAP_DAC_OVERRIDE or CAP_SETPCAP), so that user itself "
+            "must be able to reach the binaries and the data folder. Run this as an ordinary "
+            "user, use folders that everybody may enter, or set FATURE_DATABASE_URL."
         ),
     )
 
@@ -124,6 +124,8 @@ def _with_capability(uid: int, gid: int) -> tuple[str, ...]:
         "--clear-groups",
         "--inh-caps=+dac_override",
         "--ambient-caps=+dac_override",
+        # Else access(2), by which the programs look for each other, leaves capabilities aside.
+        "--securebits=+no_setuid_fixup",
         "--",
     )
 

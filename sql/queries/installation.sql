@@ -59,6 +59,7 @@ WHERE version = %(version)s;
 -- name: drop_repeatable_objects
 -- Views stand on the tables a rollback takes away; the next migrate brings them back.
 DROP SCHEMA IF EXISTS analytics CASCADE;
+DROP VIEW IF EXISTS fature.rollup_watermark;
 
 -- name: lock_migrations
 -- Held by the session while it migrates; a second migrator waits here.

@@ -1,0 +1,93 @@
+"""Reading request bodies: size, encoding, media type."""
+
+import zlib
+from typing import TypeVar
+
+import msgspec
+from pydantic import BaseModel, ValidationError
+from starlette.requests import ClientDisconnect, Request
+
+from service.errors import ApiError, details_of, invalid
+
+MAX_BODY = 4 * 1024 * 1024
+_TOO_LARGE = f"The body is larger than {MAX_BODY // 1024 // 1024} MiB"
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+async def read_json_body(request: Request) -> bytes:
+    """The body as sent, unpacked; at most `MAX_BODY` bytes, also once unpacked.
+
+    Raises:
+        ApiError: 413 too large, 415 not JSON or an unknown encoding, 400 broken gzip.
+    """
+    _check_media_type(request.headers.get("content-type", ""))
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in ("identity", "gzip"):
+        raise ApiError(415, f"Content-Encoding {encoding} is not understood; use gzip")
+    body = await _read(request)
+    return _gunzip(body) if encoding == "gzip" else body
+
+
+async def read_model(request: Request, model: type[Model]) -> Model:
+    """The body as `model`; 400 where it is no JSON, 422 with every field that is wrong."""
+    content = decode_json(await read_json_body(request))
+    try:
+        return model.model_validate(content)
+    except ValidationError as error:
+        raise invalid(details_of(error)) from error
+
+
+def decode_json(body: bytes) -> object:
+    """Any JSON text; 400 where it is none."""
+    try:
+        return msgspec.json.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, ValueError, RecursionError) as error:
+        raise malformed(error) from error
+
+
+def malformed(error: Exception) -> ApiError:
+    """400 for a body that cannot be read as JSON at all."""
+    if isinstance(error, RecursionError):
+        reason = "it is nested too deeply"
+    elif isinstance(error, UnicodeDecodeError):
+        reason = "it is not UTF-8"
+    else:
+        reason = str(error)
+    return ApiError(400, f"The body is not valid JSON: {reason}")
+
+
+async def _read(request: Request) -> bytes:
+    length = request.headers.get("content-length", "")
+    if length.isdecimal() and int(length) > MAX_BODY:
+        raise ApiError(413, _TOO_LARGE)
+    chunks: list[bytes] = []
+    total = 0
+    try:
+        async for chunk in request.stream():
+            total += len(chunk)
+            if total > MAX_BODY:
+                raise ApiError(413, _TOO_LARGE)
+            chunks.append(chunk)
+    except ClientDisconnect as error:
+        raise ApiError(400, "The connection ended before the body did") from error
+    return b"".join(chunks)
+
+
+def _gunzip(body: bytes) -> bytes:
+    unpacker = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
+    try:
+        unpacked = unpacker.decompress(body, MAX_BODY + 1)
+    except zlib.error as error:
+        raise ApiError(400, "The body is not valid gzip") from error
+    if len(unpacked) > MAX_BODY:
+        raise ApiError(413, f"{_TOO_LARGE} once unpacked")
+    if not unpacker.eof or unpacker.unused_data:
+        raise ApiError(400, "The body is not one whole gzip member")
+    return unpacked
+
+
+def _check_media_type(content_type: str) -> None:
+    media_type = content_type.partition(";")[0].strip().lower()
+    if media_type not in ("", "application/json"):
+        raise ApiError(415, f"Content-Type is {media_type}; send application/json")

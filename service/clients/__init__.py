@@ -1,0 +1,1 @@
+"""HTTP clients of the service: replay of real orders, and demo data."""

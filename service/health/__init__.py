@@ -1,0 +1,1 @@
+"""Health: of this service, and of the services that report theirs."""

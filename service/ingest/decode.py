@@ -1,0 +1,109 @@
+"""From a body to samples, or to every error in it.
+
+A body that is right is decoded in one pass. Only where that fails is it taken apart
+field by field, to name everything that is wrong with each item at once.
+"""
+
+from typing import Any, get_type_hints
+
+import msgspec
+from msgspec import Raw, ValidationError
+
+from service.bodies import malformed
+from service.errors import Detail, invalid
+from service.ingest.models import MAX_BATCH, BatchIn, MetricIn
+
+_one = msgspec.json.Decoder(MetricIn)
+_many = msgspec.json.Decoder(BatchIn)
+_types = get_type_hints(MetricIn, include_extras=True)
+_required = {field.name for field in msgspec.structs.fields(MetricIn) if field.required}
+
+
+def decode_metric(body: bytes) -> list[MetricIn]:
+    """The one sample of a ``POST /api/metrics``.
+
+    Raises:
+        ApiError: 400 not JSON, 422 with every field that is wrong.
+    """
+    try:
+        return [_one.decode(body)]
+    except ValidationError as error:
+        details = _item_errors(Raw(body), None)
+        raise invalid(details or [Detail(message=str(error))]) from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError) as error:
+        raise malformed(error) from error
+
+
+def decode_batch(body: bytes) -> list[MetricIn]:
+    """The samples of a ``POST /api/metrics/batch``.
+
+    Raises:
+        ApiError: 400 not JSON, 422 with the index and field of everything that is wrong.
+    """
+    try:
+        return _many.decode(body).metrics
+    except ValidationError as error:
+        details = _batch_errors(Raw(body))
+        raise invalid(details or [Detail(message=str(error))]) from error
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError) as error:
+        raise malformed(error) from error
+
+
+def _batch_errors(body: Raw) -> list[Detail]:
+    fields = _fields(body)
+    if fields is None:
+        return [Detail(message='Send an object: {"metrics": [ … ]}')]
+    unknown = [
+        Detail(field=name, message="Unknown field") for name in fields if name != "metrics"
+    ]
+    if "metrics" not in fields:
+        return [*unknown, Detail(field="metrics", message="Required")]
+    try:
+        items = msgspec.json.decode(fields["metrics"], type=list[Raw])
+    except ValidationError as error:
+        return [*unknown, Detail(field="metrics", message=_words(error))]
+    if not 1 <= len(items) <= MAX_BATCH:
+        message = f"A batch has 1 to {MAX_BATCH} items, not {len(items)}"
+        return [*unknown, Detail(field="metrics", message=message)]
+    return unknown + [
+        detail for index, item in enumerate(items) for detail in _item_errors(item, index)
+    ]
+
+
+def _item_errors(item: Raw, index: int | None) -> list[Detail]:
+    fields = _fields(item)
+    if fields is None:
+        return [Detail(index=index, message="Expected an object")]
+    missing = [
+        Detail(index=index, field=name, message="Required")
+        for name in _types
+        if name in _required and name not in fields
+    ]
+    return missing + [
+        Detail(index=index, field=name, message=problem)
+        for name, value in fields.items()
+        if (problem := _field_error(name, value))
+    ]
+
+
+def _field_error(name: str, value: Raw) -> str | None:
+    if name not in _types:
+        return "Unknown field"
+    try:
+        msgspec.json.decode(value, type=_types[name])
+    except ValidationError as error:
+        return _words(error)
+    return None
+
+
+def _fields(value: Raw) -> dict[str, Raw] | None:
+    try:
+        return msgspec.json.decode(value, type=dict[str, Raw])
+    except ValidationError:
+        return None
+
+
+def _words(error: ValidationError) -> str:
+    """msgspec's message without the path, which `field` and `index` say."""
+    message = str(error).partition(" - at ")[0]
+    return "Use only letters, digits and _ . : -" if "matching regex" in message else message

@@ -1,0 +1,133 @@
+"""From a sample's labels to its series: a cache in the process, one upsert for the misses."""
+
+import asyncio
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+import msgspec
+
+from service.ingest.models import MetricIn
+from sql.database import Pool, connection, run
+
+# About 100 MB when full; the oldest entries make room.
+CACHE_SIZE = 200_000
+
+# The kind a metric is taken to be when its name is seen for the first time.
+KIND_OF_TYPE = {
+    "revenue": "flow",
+    "commission": "flow",
+    "user_activity": "stock",
+    "conversion": "ratio",
+    "performance": "ratio",
+    "gamification": "flow",
+    "validation": "flow",
+}
+DEFAULT_AGGREGATION = {"flow": "sum", "stock": "last", "ratio": "avg"}
+
+
+class SeriesKey(NamedTuple):
+    """Everything that makes a series distinct; `dimensions` are pairs in the order in
+    which the catalogue names their keys.
+    """
+
+    tenant: str
+    metric_name: str
+    metric_type: str
+    unit: str | None
+    frequency: str
+    service_name: str | None
+    affiliate_id: str | None
+    region: str | None
+    dimensions: tuple[tuple[str, str], ...]
+
+
+class SeriesCache:
+    """Knows the ids of series, and which metadata keys are promoted to dimensions."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._ids: dict[SeriesKey, int] = {}
+        self._promoted: dict[tuple[str, str], tuple[str, ...]] = {}
+
+    def get(self, key: SeriesKey) -> int | None:
+        """The id, where it is known already."""
+        return self._ids.get(key)
+
+    def key_of(self, item: MetricIn, tenant: str, service_name: str | None) -> SeriesKey:
+        """The series that item belongs to. An empty text is no text."""
+        promoted = self._promoted.get((tenant, item.metric_name))
+        return SeriesKey(
+            tenant,
+            item.metric_name,
+            item.metric_type,
+            item.unit or None,
+            item.frequency,
+            service_name or item.service_name or None,
+            item.affiliate_id or None,
+            item.region or None,
+            _dimensions(item, promoted) if promoted and item.metadata else (),
+        )
+
+    async def resolve(self, keys: Iterable[SeriesKey]) -> None:
+        """Look up or create what is not known yet; afterwards `get` has them all."""
+        missing = sorted({key for key in keys if key not in self._ids}, key=_order)
+        if not missing:
+            return
+        params = _columns(missing)
+        async with connection(self._pool) as conn:
+            await run(conn, "insert_metrics", params)
+            await run(conn, "insert_series", params)
+            rows = await run(conn, "series_ids", params)
+        for key, row in zip(missing, rows, strict=True):
+            self._ids[key] = row["series_id"]
+        while len(self._ids) > CACHE_SIZE:
+            del self._ids[next(iter(self._ids))]
+
+    async def reload_promoted(self) -> None:
+        """Read from the catalogue which metadata keys are dimensions."""
+        async with connection(self._pool) as conn:
+            rows = await run(conn, "promoted_dimensions")
+        self._promoted = {
+            (row["tenant"], row["metric_name"]): tuple(row["dimensions"]) for row in rows
+        }
+
+    async def keep_promoted_fresh(self, interval: float = 5.0) -> None:
+        """Take up, every `interval` seconds, what another process promoted."""
+        while True:
+            await asyncio.sleep(interval)
+            await self.reload_promoted()
+
+
+def dimension_text(value: object) -> str | None:
+    """A metadata value as a dimension: text as it is, numbers and booleans as JSON; None
+    for what cannot be a label (objects, lists, null, more than 200 characters).
+    """
+    if isinstance(value, str):
+        text = value
+    elif isinstance(value, bool | int | float):
+        text = msgspec.json.encode(value).decode()
+    else:
+        return None
+    return text if 0 < len(text) <= 200 else None
+
+
+def _dimensions(item: MetricIn, promoted: Sequence[str]) -> tuple[tuple[str, str], ...]:
+    assert item.metadata is not None
+    texts = ((name, dimension_text(item.metadata.get(name))) for name in promoted)
+    return tuple((name, text) for name, text in texts if text is not None)
+
+
+def _order(key: SeriesKey) -> str:
+    """The same in every process: two upserts in different orders could deadlock."""
+    return repr(key)
+
+
+def _columns(keys: Sequence[SeriesKey]) -> dict[str, list[object]]:
+    columns: dict[str, list[object]] = {
+        name: [key[position] for key in keys]
+        for position, name in enumerate(SeriesKey._fields[:-1])
+    }
+    columns["dimensions"] = [msgspec.json.encode(dict(key.dimensions)).decode() for key in keys]
+    columns["kind"] = [KIND_OF_TYPE[key.metric_type] for key in keys]
+    columns["aggregation"] = [DEFAULT_AGGREGATION[KIND_OF_TYPE[key.metric_type]] for key in keys]
+    return columns

@@ -1,0 +1,1 @@
+"""The read path: parameters, calendar, samples, aggregates and the catalogue."""

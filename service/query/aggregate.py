@@ -1,0 +1,234 @@
+"""``GET /api/metrics/aggregate``: one figure per period and group."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from psycopg import sql
+
+from retention.policies import LEVELS, Frequency
+from service.errors import ApiError, Detail, invalid
+from service.query import calendar
+from service.query.calendar import Period
+from service.query.catalog import MetricEntry
+from service.query.fill import Cell, filled
+from service.query.params import Aggregation, AggregateParams
+from service.query.selection import GROUPABLE, Series, by_frequency, select_series
+from service.query.single_flight import SingleFlight
+from service.responses import instant, utc_instant
+from service.scope import Scope
+from sql.database import DictRow, Pool, fetch_all
+from sql.queries import query
+
+Group = tuple[str | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A validated aggregate request; equal questions have equal answers."""
+
+    scope: Scope
+    params: AggregateParams
+    dimensions: Mapping[str, str]
+    aggregation: Aggregation
+    zone: ZoneInfo
+    since: datetime | None
+    before: datetime | None
+
+    @property
+    def key(self) -> str:
+        """What makes this question the same as another."""
+        return repr((self.scope, self.params, sorted(self.dimensions.items()), self.aggregation))
+
+
+class Aggregates:
+    """Answers aggregate questions; equal ones asked at the same time share one answer."""
+
+    def __init__(self, pool: Pool, business_zone: ZoneInfo) -> None:
+        self._pool = pool
+        self._business_zone = business_zone
+        self._answers: SingleFlight[dict[str, Any]] = SingleFlight(max_age=1.0)
+        self._watermarks: SingleFlight[dict[str, datetime]] = SingleFlight(max_age=1.0)
+
+    def forget(self, metrics: Iterable[tuple[str, str]]) -> None:
+        """Samples of these metrics (tenant, name) were just committed here: what was
+        computed before does not count them.
+        """
+        for metric in metrics:
+            self._answers.forget(metric)
+
+    async def answer(self, question: Question, now: datetime) -> dict[str, Any]:
+        """The response body. It is at most a second old.
+
+        Raises:
+            ApiError: 422 for several units, or a period finer than any sample.
+        """
+        subject = (question.scope.tenant, question.params.metric_name)
+        return await self._answers.get(subject, question.key, lambda: self._compute(question, now))
+
+    async def _compute(self, question: Question, now: datetime) -> dict[str, Any]:
+        params = question.params
+        series = await select_series(self._pool, question.scope, params, question.dimensions)
+        unit = _one_unit(series, question)
+        level: Period = "hour" if self._from_hours(question) else params.period
+        usable = [one for one in series if level in LEVELS[one.frequency]]
+        if series and not usable:
+            raise _too_fine(series, question)
+        groups = sorted({_group_of(one, params.group_by) for one in usable}, key=repr)
+        if not params.group_by:
+            groups = [()]
+        rows = await self._rows(question, usable, groups, level) if usable else []
+        body: dict[str, Any] = {
+            "success": True,
+            "data": _data(question, rows, groups, now),
+            "aggregation": question.aggregation,
+            "period": params.period,
+            "metric_name": params.metric_name,
+            "unit": unit,
+            "timezone": str(question.zone),
+            "materialized_until": await self._materialized_until(usable, level),
+        }
+        omitted = {one.frequency for one in series} - {one.frequency for one in usable}
+        if omitted:
+            body["omitted_frequencies"] = sorted(omitted)
+        if len(rows) > params.limit:
+            body["truncated"] = True
+        return body
+
+    async def _rows(
+        self, question: Question, series: Sequence[Series], groups: Sequence[Group], level: Period
+    ) -> list[DictRow]:
+        """Bucket, group number and value, newest first."""
+        params = question.params
+        numbers = {group: number for number, group in enumerate(groups)}
+        sources = [
+            self._source(question, frequency, level).body for frequency, _ in by_frequency(series)
+        ]
+        statement = query("aggregate").format(
+            value=query(f"value_{question.aggregation}").body,
+            sources=query("union_all").body.join(sources),
+        )
+        values = {
+            "series": [one.series_id for one in series],
+            "groups": [numbers[_group_of(one, params.group_by)] for one in series],
+            "since": question.since or "-infinity",
+            "before": question.before or "infinity",
+            "limit": params.limit + 1,
+            "period": params.period,
+            "zone": str(question.zone),
+        }
+        return await fetch_all(self._pool, statement, values)
+
+    def _source(self, question: Question, frequency: Frequency, level: Period) -> Any:
+        rollup = sql.Identifier("fature", f"rollup_{frequency}_{level}")
+        source = query("rollup_source").format(rollup=rollup)
+        if self._from_hours(question):
+            source = query("rollup_source_in_zone").format(hours=source.body)
+        return source
+
+    def _from_hours(self, question: Question) -> bool:
+        """Day edges of another zone than the business one are in no rollup."""
+        return question.params.period != "hour" and question.zone != self._business_zone
+
+    async def _materialized_until(self, series: Sequence[Series], level: Period) -> str | None:
+        watermarks = await self._watermarks.get((), "", self._read_watermarks)
+        reached = [
+            watermarks.get(f"rollup_{frequency}_{level}") for frequency, _ in by_frequency(series)
+        ]
+        known = [watermark for watermark in reached if watermark is not None]
+        return utc_instant(min(known)) if known and len(known) == len(reached) else None
+
+    async def _read_watermarks(self) -> dict[str, datetime]:
+        rows = await fetch_all(self._pool, "watermarks")
+        return {row["relation"]: row["watermark"] for row in rows}
+
+
+def ask(
+    params: AggregateParams,
+    dimensions: Mapping[str, str],
+    scope: Scope,
+    metric: MetricEntry,
+    zone: ZoneInfo,
+) -> Question:
+    """The question behind the parameters, its range widened to whole periods of `zone`.
+
+    Raises:
+        ApiError: 422 for an unknown group or a range that ends before it starts.
+    """
+    known = (*GROUPABLE, *metric.dimensions)
+    details = [
+        Detail(field="group_by", message=f"{name!r} is none of {', '.join(known)}")
+        for name in params.group_by
+        if name not in known
+    ]
+    if len(set(params.group_by)) < len(params.group_by):
+        details.append(Detail(field="group_by", message="A group is named twice"))
+    if details:
+        raise invalid(details)
+    params.check(zone)
+    since, before = params.since(zone), params.before(zone)
+    return Question(
+        scope=scope,
+        params=params,
+        dimensions=dimensions,
+        aggregation=params.aggregation or metric.default_aggregation,
+        zone=zone,
+        since=since and calendar.floor(since, params.period, zone),
+        before=before and calendar.ceiling(before, params.period, zone),
+    )
+
+
+def _group_of(series: Series, names: Sequence[str]) -> Group:
+    return tuple(series.label(name) for name in names)
+
+
+def _one_unit(series: Sequence[Series], question: Question) -> str | None:
+    """The unit of the selection; different units are never mixed unless merely counted."""
+    units = {one.unit for one in series}
+    if len(units) == 1:
+        return units.pop()
+    allowed = "unit" in question.params.group_by or question.aggregation == "count"
+    if not units or allowed:
+        return None
+    names = ", ".join(sorted(unit or "(none)" for unit in units))
+    message = f"The selection has several units ({names}); give unit= or group_by=unit"
+    raise invalid([Detail(field="unit", message=message)])
+
+
+def _too_fine(series: Sequence[Series], question: Question) -> ApiError:
+    frequencies = ", ".join(frequency for frequency, _ in by_frequency(series))
+    name, period = question.params.metric_name, question.params.period
+    if question.params.tz and period != "hour":
+        reason = f"{name} is submitted {frequencies}: other time zones need samples per hour"
+        return invalid([Detail(field="tz", message=reason)])
+    reason = f"{name} is submitted {frequencies}: there are no figures per {period}"
+    return invalid([Detail(field="period", message=reason)])
+
+
+def _data(
+    question: Question, rows: Sequence[DictRow], groups: Sequence[Group], now: datetime
+) -> list[dict[str, Any]]:
+    """The answer's rows, oldest first."""
+    limit = question.params.limit
+    cells = [
+        Cell(row["bucket"].astimezone(question.zone), row["group_number"], row["value"])
+        for row in reversed(rows[:limit])
+    ]
+    if question.params.fill != "none":
+        cells = filled(cells, question, len(groups), now)[-limit:]
+    return [_row(question, cell, groups, now) for cell in cells]
+
+
+def _row(question: Question, cell: Cell, groups: Sequence[Group], now: datetime) -> dict[str, Any]:
+    period, zone = question.params.period, question.zone
+    end = calendar.following(cell.start, period, zone)
+    return {
+        "period": calendar.label(cell.start, period, zone),
+        **dict(zip(question.params.group_by, groups[cell.group], strict=True)),
+        "value": cell.value,
+        "start": instant(cell.start),
+        "end": instant(end),
+        "complete": end <= now,
+    }

@@ -1,0 +1,127 @@
+"""The catalogue: what metrics there are and how each is added up."""
+
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from service.ingest.series import DEFAULT_AGGREGATION
+from service.query.params import Aggregation, AggregateParams
+from service.query.single_flight import SingleFlight
+from service.scope import Scope
+from sql.database import DictRow, Pool, connection, fetch_all, run
+
+Kind = Literal["flow", "stock", "ratio"]
+
+_RESERVED = frozenset(AggregateParams.model_fields) | {"order", "cursor", "timestamp", "value"}
+
+Dimension = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
+
+
+class MetricEntry(BaseModel):
+    """What questions about a metric need to know of it."""
+
+    default_aggregation: Aggregation = "sum"
+    dimensions: tuple[str, ...] = ()
+
+
+class CatalogPatch(BaseModel):
+    """Changes to a catalogue entry; what is absent stays."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: Kind | None = None
+    default_aggregation: Aggregation | None = Field(
+        None, description="Follows a change of kind if absent: sum, last or avg"
+    )
+    description: str | None = Field(None, max_length=2000)
+    dimensions: list[Dimension] | None = Field(
+        None,
+        max_length=10,
+        description="Metadata keys that become filters and groups of every rollup from now on",
+    )
+
+    @field_validator("dimensions")
+    @classmethod
+    def _usable(cls, names: list[str] | None) -> list[str] | None:
+        if names and len(set(names)) < len(names):
+            raise ValueError("A dimension is named twice")
+        if taken := sorted(_RESERVED.intersection(names or ())):
+            raise ValueError(f"{', '.join(taken)} cannot be a dimension: it is a parameter")
+        return names
+
+    @field_validator("description")
+    @classmethod
+    def _storable(cls, text: str | None) -> str | None:
+        if text and "\0" in text:
+            raise ValueError("The character NUL cannot be stored")
+        return text
+
+
+class CatalogRow(BaseModel):
+    """One metric of the catalogue."""
+
+    metric_name: str
+    metric_type: str
+    unit: str | None
+    kind: Kind
+    default_aggregation: Aggregation
+    frequency: str
+    description: str
+    dimensions: list[str]
+    series: int = Field(description="How many series are in view")
+    first_sample: str | None = Field(description="Oldest sample that is still kept")
+    last_sample: str | None
+
+
+class Catalog:
+    """Reads and edits the catalogue; entries are at most a second old."""
+
+    def __init__(self, pool: Pool, read_pool: Pool) -> None:
+        self._pool = pool
+        self._read_pool = read_pool
+        self._entries: SingleFlight[MetricEntry] = SingleFlight(max_age=1.0)
+
+    async def entry(self, scope: Scope, metric_name: str | None) -> MetricEntry:
+        """The entry of that metric, or what holds for a name that was never seen."""
+        if not metric_name:
+            return MetricEntry()
+        subject = (scope.tenant, metric_name)
+        return await self._entries.get(subject, "", lambda: self._read(scope, metric_name))
+
+    async def rows(self, scope: Scope) -> list[DictRow]:
+        """Every metric in scope, by name. One service sees the metrics it has series of."""
+        return await fetch_all(self._read_pool, "catalog", _params(scope, None))
+
+    async def patch(
+        self, scope: Scope, metric_name: str, change: CatalogPatch
+    ) -> tuple[DictRow | None, Sequence[str]]:
+        """Apply a change; the entry as it is then (None: no such metric in scope) and the
+        names of the changed fields.
+        """
+        changes = change.model_dump(exclude_unset=True, exclude_none=True)
+        if "kind" in changes:
+            changes.setdefault("default_aggregation", DEFAULT_AGGREGATION[changes["kind"]])
+        fields: dict[str, Any] = dict.fromkeys(CatalogPatch.model_fields)
+        async with connection(self._pool) as conn:
+            await run(
+                conn,
+                "update_catalog_entry",
+                fields | changes | {"tenant": scope.tenant, "metric_name": metric_name},
+            )
+            rows = await run(conn, "catalog", _params(scope, metric_name))
+        self._entries.forget((scope.tenant, metric_name))
+        return (rows[0] if rows else None), sorted(changes)
+
+    async def _read(self, scope: Scope, metric_name: str) -> MetricEntry:
+        params = {"tenant": scope.tenant, "metric_name": metric_name}
+        rows = await fetch_all(self._read_pool, "catalog_entry", params)
+        return MetricEntry(**rows[0]) if rows else MetricEntry()
+
+
+def _params(scope: Scope, metric_name: str | None) -> dict[str, str | None]:
+    return {
+        "tenant": scope.tenant,
+        "only_service": scope.service_name,
+        "metric_name": metric_name,
+    }

@@ -1,0 +1,28 @@
+"""Secrets the service makes for itself and keeps in its data directory."""
+
+import os
+import secrets
+from pathlib import Path
+
+
+def stored_secret(data_dir: Path, name: str) -> tuple[str, bool]:
+    """The secret of that name, made on first use; and whether it was made just now.
+
+    The file is readable by its owner alone. Two processes that start at once agree: the
+    one that links its file second reads the first one's.
+    """
+    path = data_dir / name
+    if path.exists():
+        return path.read_text(encoding="utf-8").strip(), False
+    data_dir.mkdir(parents=True, exist_ok=True)
+    draft = data_dir / f".{name}.{os.getpid()}"
+    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
+        file.write(secrets.token_urlsafe(32) + "\n")
+    try:
+        os.link(draft, path)
+        made = True
+    except FileExistsError:
+        made = False
+    finally:
+        draft.unlink()
+    return path.read_text(encoding="utf-8").strip(), made

@@ -1,0 +1,121 @@
+"""Every setting of the service, from the environment.
+
+Each setting ``X`` may be given as ``X_FILE`` instead, the path of a file that holds it.
+"""
+
+import os
+from datetime import timedelta
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from retention.policies import BadRetention, parse_keep
+from sql.engine import EngineSetting
+from sql.timezones import check_whole_hours
+
+
+class SettingsError(Exception):
+    """A setting is missing or wrong; the message names it."""
+
+
+class _FromFiles(EnvSettingsSource):
+    """Reads ``X_FILE`` where ``X`` itself is unset."""
+
+    def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
+        _, name, complex_value = super().get_field_value(field, field_name)
+        variable = f"{name}_FILE".upper()
+        path = os.environ.get(variable)
+        if not path:
+            return None, name, complex_value
+        try:
+            return Path(path).read_text(encoding="utf-8").strip(), name, complex_value
+        except OSError as error:
+            raise SettingsError(f"{variable}: {error}") from error
+
+
+class Settings(BaseSettings):
+    """Settings with their defaults; docs/settings.md says more of each."""
+
+    model_config = SettingsConfigDict(env_prefix="FATURE_", env_ignore_empty=True, extra="ignore")
+
+    database_url: str | None = None
+    database_read_url: str | None = None
+    data_dir: Path = Path(".data")
+    engine: EngineSetting = "auto"
+    postgres_home: Path | None = None
+    host: str = "127.0.0.1"
+    port: int = Field(5000, ge=1, le=65535)
+    workers: int = Field(1, ge=1, le=64)
+    admin_key: str | None = Field(None, min_length=16)
+    timezone: str = "UTC"
+    retention_days: str = Field("", validation_alias="RETENTION_DAYS")
+
+    @field_validator("timezone")
+    @classmethod
+    def _whole_hours(cls, value: str) -> str:
+        check_whole_hours(value)
+        return value
+
+    @field_validator("retention_days")
+    @classmethod
+    def _readable(cls, value: str) -> str:
+        parse_keep(value)
+        return value
+
+    @cached_property
+    def zone(self) -> ZoneInfo:
+        """The business time zone."""
+        return ZoneInfo(self.timezone)
+
+    @cached_property
+    def keep(self) -> dict[str, timedelta]:
+        """How long each kind of data is kept."""
+        return parse_keep(self.retention_days)
+
+    @property
+    def url(self) -> str:
+        """The address people open."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"http://{host}:{self.port}"
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Arguments, then the environment, then ``X_FILE``."""
+        return init_settings, env_settings, _FromFiles(settings_cls)
+
+
+def load_settings() -> Settings:
+    """The settings of this process.
+
+    Raises:
+        SettingsError: naming every setting that is wrong.
+    """
+    try:
+        return Settings()
+    except ValidationError as error:
+        lines = [_complaint(entry["loc"], entry["msg"]) for entry in error.errors()]
+        raise SettingsError("\n".join(lines)) from error
+    except BadRetention as error:
+        raise SettingsError(str(error)) from error
+
+
+def _complaint(location: tuple[int | str, ...], message: str) -> str:
+    name = ".".join(map(str, location)).upper()
+    name = name if name == "RETENTION_DAYS" else f"FATURE_{name}"
+    return f"{name}: {message.removeprefix('Value error, ')}"

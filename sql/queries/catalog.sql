@@ -1,0 +1,118 @@
+-- name: catalog_entry
+-- What questions about a metric need to know.
+SELECT
+    default_aggregation,
+    dimensions
+FROM fature.metric
+WHERE tenant = %(tenant)s AND metric_name = %(metric_name)s;
+
+-- name: catalog
+-- Every metric in scope, or one, with its series and the span of its kept samples. One
+-- look-up per series and frequency in the (series_id, ts) index.
+SELECT
+    m.metric_name,
+    m.metric_type,
+    m.unit,
+    m.kind,
+    m.default_aggregation,
+    m.frequency,
+    m.description,
+    m.dimensions,
+    count(s.series_id) AS series,
+    min(span.first_ts) AS first_sample,
+    max(span.last_ts) AS last_sample
+FROM fature.metric AS m
+LEFT JOIN fature.series AS s
+    ON
+        m.tenant = s.tenant
+        AND m.metric_name = s.metric_name
+        AND (
+            %(only_service)s::text IS NULL
+            OR s.service_name = %(only_service)s
+        )
+LEFT JOIN LATERAL (
+    SELECT
+        (
+            SELECT x.ts
+            FROM fature.sample_real_time AS x
+            WHERE x.series_id = s.series_id
+            ORDER BY x.ts
+            LIMIT 1
+        ) AS first_ts,
+        (
+            SELECT x.ts
+            FROM fature.sample_real_time AS x
+            WHERE x.series_id = s.series_id
+            ORDER BY x.ts DESC
+            LIMIT 1
+        ) AS last_ts
+    WHERE s.frequency = 'real_time'
+    UNION ALL
+    SELECT
+        (
+            SELECT x.ts
+            FROM fature.sample_hourly AS x
+            WHERE x.series_id = s.series_id
+            ORDER BY x.ts
+            LIMIT 1
+        ),
+        (
+            SELECT x.ts
+            FROM fature.sample_hourly AS x
+            WHERE x.series_id = s.series_id
+            ORDER BY x.ts DESC
+            LIMIT 1
+        )
+    WHERE s.frequency = 'hourly'
+    UNION ALL
+    SELECT
+        (
+            SELECT x.ts
+            FROM fature.sample_daily AS x
+            WHERE x.series_id = s.series_id
+            ORDER BY x.ts
+            LIMIT 1
+        ),
+        (
+            SELECT x.ts
+            FROM fature.sample_daily AS x
+            WHERE x.series_id = s.series_id
+            ORDER BY x.ts DESC
+            LIMIT 1
+        )
+    WHERE s.frequency = 'daily'
+    UNION ALL
+    SELECT
+        (
+            SELECT x.ts
+            FROM fature.sample_monthly AS x
+            WHERE x.series_id = s.series_id
+            ORDER BY x.ts
+            LIMIT 1
+        ),
+        (
+            SELECT x.ts
+            FROM fature.sample_monthly AS x
+            WHERE x.series_id = s.series_id
+            ORDER BY x.ts DESC
+            LIMIT 1
+        )
+    WHERE s.frequency = 'monthly'
+) AS span ON TRUE
+WHERE
+    m.tenant = %(tenant)s
+    AND (%(metric_name)s::text IS NULL OR m.metric_name = %(metric_name)s)
+GROUP BY m.tenant, m.metric_name
+HAVING %(only_service)s::text IS NULL OR count(s.series_id) > 0
+ORDER BY m.metric_name;
+
+-- name: update_catalog_entry
+-- What is NULL stays.
+UPDATE fature.metric
+SET
+    kind = coalesce(%(kind)s, kind),
+    default_aggregation = coalesce(%(default_aggregation)s, default_aggregation),
+    description = coalesce(%(description)s, description),
+    dimensions = coalesce(%(dimensions)s::text [], dimensions),
+    updated_at = now()
+WHERE tenant = %(tenant)s AND metric_name = %(metric_name)s;

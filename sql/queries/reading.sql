@@ -1,0 +1,186 @@
+-- name: find_series
+-- The series that a selection covers; every filter that is NULL lets all through.
+SELECT
+    series_id,
+    unit,
+    frequency,
+    service_name,
+    affiliate_id,
+    region,
+    dimensions
+FROM fature.series
+WHERE
+    tenant = %(tenant)s
+    AND (%(only_service)s::text IS NULL OR service_name = %(only_service)s)
+    AND (%(metric_name)s::text IS NULL OR metric_name = %(metric_name)s)
+    AND (%(metric_type)s::text IS NULL OR metric_type = %(metric_type)s)
+    AND (%(unit)s::text IS NULL OR unit = %(unit)s)
+    AND (%(frequency)s::text IS NULL OR frequency = %(frequency)s)
+    AND (%(service_name)s::text IS NULL OR service_name = %(service_name)s)
+    AND (%(affiliate_id)s::text IS NULL OR affiliate_id = %(affiliate_id)s)
+    AND (%(region)s::text IS NULL OR region = %(region)s)
+    AND (%(dimensions)s::jsonb = '{}' OR dimensions @> %(dimensions)s::jsonb);
+
+-- name: samples_newest_first
+-- A page of samples of the given series, from one or several frequencies.
+SELECT
+    x.id,
+    s.metric_name,
+    s.metric_type,
+    x.value,
+    s.unit,
+    s.frequency,
+    x.ts AS "timestamp",
+    s.service_name,
+    s.affiliate_id,
+    s.region,
+    x.metadata
+FROM (
+    SELECT *
+    FROM ({pages}) AS page
+    ORDER BY ts DESC, id DESC
+    LIMIT %(limit)s
+) AS x
+INNER JOIN fature.series AS s ON x.series_id = s.series_id
+ORDER BY x.ts DESC, x.id DESC;
+
+-- name: samples_oldest_first
+-- The same the other way round.
+SELECT
+    x.id,
+    s.metric_name,
+    s.metric_type,
+    x.value,
+    s.unit,
+    s.frequency,
+    x.ts AS "timestamp",
+    s.service_name,
+    s.affiliate_id,
+    s.region,
+    x.metadata
+FROM (
+    SELECT *
+    FROM ({pages}) AS page
+    ORDER BY ts, id
+    LIMIT %(limit)s
+) AS x
+INNER JOIN fature.series AS s ON x.series_id = s.series_id
+ORDER BY x.ts, x.id;
+
+-- name: page_newest_first
+-- The page of one frequency; what is older than the cursor.
+(
+    SELECT
+        id,
+        ts,
+        series_id,
+        value,
+        metadata
+    FROM {samples}
+    WHERE
+        series_id = ANY(%(series)s::integer [])
+        AND ts >= %(since)s::timestamptz
+        AND ts < %(before)s::timestamptz
+        AND ts <= %(cursor_ts)s::timestamptz
+        AND (ts, id) < (%(cursor_ts)s::timestamptz, %(cursor_id)s::bigint)
+    ORDER BY ts DESC, id DESC
+    LIMIT %(limit)s
+);
+
+-- name: page_oldest_first
+-- The page of one frequency; what is newer than the cursor.
+(
+    SELECT
+        id,
+        ts,
+        series_id,
+        value,
+        metadata
+    FROM {samples}
+    WHERE
+        series_id = ANY(%(series)s::integer [])
+        AND ts >= %(since)s::timestamptz
+        AND ts < %(before)s::timestamptz
+        AND ts >= %(cursor_ts)s::timestamptz
+        AND (ts, id) > (%(cursor_ts)s::timestamptz, %(cursor_id)s::bigint)
+    ORDER BY ts, id
+    LIMIT %(limit)s
+);
+
+-- name: rollup_source
+-- Buckets of the given series from one rollup.
+SELECT
+    bucket,
+    series_id,
+    sum_value,
+    sample_count,
+    min_value,
+    max_value,
+    last_value
+FROM {rollup}
+WHERE
+    series_id = ANY(%(series)s::integer [])
+    AND bucket >= %(since)s::timestamptz
+    AND bucket < %(before)s::timestamptz;
+
+-- name: rollup_source_in_zone
+-- The same, put together from hours for the calendar of another time zone.
+SELECT
+    date_trunc(%(period)s, h.bucket, %(zone)s) AS bucket,
+    h.series_id,
+    sum(h.sum_value) AS sum_value,
+    sum(h.sample_count) AS sample_count,
+    min(h.min_value) AS min_value,
+    max(h.max_value) AS max_value,
+    (array_agg(h.last_value ORDER BY h.bucket DESC))[1] AS last_value
+FROM ({hours}) AS h
+GROUP BY 1, 2;
+
+-- name: union_all
+-- Between the sources of several frequencies.
+UNION ALL;
+
+-- name: aggregate
+-- One value per bucket and group, newest first, one more than asked for.
+SELECT
+    r.bucket,
+    s.group_number,
+    {value} AS value
+FROM ({sources}) AS r
+INNER JOIN unnest(%(series)s::integer [], %(groups)s::integer [])
+    AS s (series_id, group_number)
+    ON r.series_id = s.series_id
+GROUP BY r.bucket, s.group_number
+ORDER BY r.bucket DESC, s.group_number DESC
+LIMIT %(limit)s;
+
+-- name: value_sum
+-- Through numeric to the 15 digits that a double surely has: 0.1 + 0.2 is 0.3.
+sum(r.sum_value)::numeric::double precision;
+
+-- name: value_avg
+-- Never a mean of means.
+(sum(r.sum_value) / sum(r.sample_count))::numeric::double precision;
+
+-- name: value_min
+-- The smallest of all.
+min(r.min_value);
+
+-- name: value_max
+-- The largest of all.
+max(r.max_value);
+
+-- name: value_count
+-- Samples.
+sum(r.sample_count)::bigint;
+
+-- name: value_last
+-- The last value of each series, added up over the series.
+sum(r.last_value)::numeric::double precision;
+
+-- name: watermarks
+-- Up to where each rollup is materialised; none on the plain engine.
+SELECT
+    relation,
+    watermark
+FROM fature.rollup_watermark;

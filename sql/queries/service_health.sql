@@ -1,0 +1,77 @@
+-- name: insert_health_report
+-- One report.
+INSERT INTO fature.service_health (
+    ts, tenant, service_name, status, response_time_ms, error_rate, cpu_usage,
+    memory_usage, version, uptime_seconds, metadata
+)
+VALUES (
+    %(ts)s, %(tenant)s, %(service_name)s, %(status)s, %(response_time_ms)s, %(error_rate)s,
+    %(cpu_usage)s, %(memory_usage)s, %(version)s, %(uptime_seconds)s, %(metadata)s::jsonb
+);
+
+-- name: latest_health_reports
+-- The newest report of every service in scope.
+SELECT DISTINCT ON (service_name)
+    service_name,
+    status,
+    response_time_ms,
+    error_rate,
+    cpu_usage,
+    memory_usage,
+    version,
+    uptime_seconds,
+    metadata,
+    ts AS "timestamp"
+FROM fature.service_health
+WHERE
+    tenant = %(tenant)s
+    AND (%(only_service)s::text IS NULL OR service_name = %(only_service)s)
+ORDER BY service_name, ts DESC;
+
+-- name: health_history
+-- Reports of one service, newest first.
+SELECT
+    service_name,
+    status,
+    response_time_ms,
+    error_rate,
+    cpu_usage,
+    memory_usage,
+    version,
+    uptime_seconds,
+    metadata,
+    ts AS "timestamp"
+FROM fature.service_health
+WHERE
+    tenant = %(tenant)s
+    AND service_name = %(service_name)s
+    AND ts >= %(since)s::timestamptz
+    AND ts < %(before)s::timestamptz
+    AND ts < %(cursor)s::timestamptz
+ORDER BY ts DESC
+LIMIT %(limit)s;
+
+-- name: health_seconds
+-- Seconds in each status within a range: a report holds until the next one, for at most
+-- five minutes. The report before the range counts into it.
+SELECT
+    r.status,
+    sum(extract(EPOCH FROM r.until - r.since))::double precision AS seconds
+FROM (
+    SELECT
+        status,
+        greatest(ts, %(since)s::timestamptz) AS since,
+        least(
+            lead(ts) OVER (ORDER BY ts),
+            ts + interval '5 minutes',
+            %(before)s::timestamptz
+        ) AS until
+    FROM fature.service_health
+    WHERE
+        tenant = %(tenant)s
+        AND service_name = %(service_name)s
+        AND ts >= %(since)s::timestamptz - interval '5 minutes'
+        AND ts < %(before)s::timestamptz
+) AS r
+WHERE r.until > r.since
+GROUP BY r.status;
