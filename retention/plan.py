@@ -53,11 +53,15 @@ def first_run(policy: Policy, position: int, now: datetime, zone: ZoneInfo) -> d
     if isinstance(policy, Refresh):
         start = now.replace(second=0, microsecond=0) + timedelta(minutes=1)
     else:
-        local = now.astimezone(zone)
-        start = datetime.combine(local.date(), NIGHT, tzinfo=zone)
-        if start <= local:
-            start = datetime.combine(local.date() + timedelta(days=1), NIGHT, tzinfo=zone)
+        start = next_night(now, zone)
     return start + timedelta(seconds=2 * position)
+
+
+def next_night(now: datetime, zone: ZoneInfo) -> datetime:
+    """The next 02:00 in `zone`."""
+    local = now.astimezone(zone)
+    night = datetime.combine(local.date(), NIGHT, tzinfo=zone)
+    return night if night > local else night + timedelta(days=1)
 
 
 def kind_of(policy: Policy) -> str:

@@ -15,6 +15,7 @@ from starlette.routing import Route
 
 from service import __version__
 from service.errors import ErrorResponse
+from service.query.params import NoParams, read_params
 
 Handler = Callable[[Request], Awaitable[Response]]
 _REF = "#/components/schemas/{name}"
@@ -91,14 +92,17 @@ def openapi_document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
 
 
 def _route(path: str, members: Sequence[Endpoint]) -> Route:
-    handlers = {endpoint.method: endpoint.handler for endpoint in members}
-    if "GET" in handlers:
-        handlers["HEAD"] = handlers["GET"]
+    by_method = {endpoint.method: endpoint for endpoint in members}
+    if "GET" in by_method:
+        by_method["HEAD"] = by_method["GET"]
 
     async def dispatch(request: Request) -> Response:
-        return await handlers[request.method](request)
+        endpoint = by_method[request.method]
+        if endpoint.params is None and request.scope["query_string"]:
+            read_params(request, NoParams)
+        return await endpoint.handler(request)
 
-    return Route(path, dispatch, methods=list(handlers), name=path)
+    return Route(path, dispatch, methods=list(by_method), name=path)
 
 
 def _operation(endpoint: Endpoint) -> dict[str, Any]:
@@ -133,7 +137,7 @@ def _parameters(endpoint: Endpoint) -> Iterator[dict[str, Any]]:
         }
     if endpoint.params is None:
         return
-    schema = endpoint.params.model_json_schema(ref_template=_REF)
+    schema = endpoint.params.model_json_schema()
     for name, shape in schema.get("properties", {}).items():
         yield {
             "name": name,

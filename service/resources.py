@@ -1,18 +1,31 @@
-"""What handlers work with, made once at start-up and carried in the lifespan state."""
+"""What handlers work with: made once at start-up and carried in the lifespan state."""
 
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 
+import structlog
 from starlette.requests import Request
 
+from retention.apply import delete_expired
+from retention.plan import next_night
+from retention.policies import accept_ages
+from service.ingest.ids import SampleIds
 from service.ingest.prepare import Preparer
 from service.ingest.series import SeriesCache
 from service.ingest.writer import Writer
 from service.query.aggregate import Aggregates
 from service.query.catalog import Catalog
 from service.settings import Settings
-from sql.database import Pool
+from sql.database import Pool, create_pool
 from sql.engine import Engine
+from sql.errors import DatabaseError
+
+POOL_SIZE = 10
+
+_log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,3 +48,70 @@ def resources_of(request: Request) -> Resources:
     """The resources of the app that answers this request."""
     resources: Resources = request.state.resources
     return resources
+
+
+@asynccontextmanager
+async def running_resources(settings: Settings, engine: Engine) -> AsyncIterator[Resources]:
+    """The resources with their pools open and their tasks running; at the end the writer
+    commits what waits before the pools close.
+    """
+    url = settings.database_url
+    assert url is not None
+    async with (
+        create_pool(url, size=POOL_SIZE) as pool,
+        create_pool(settings.database_read_url or url, size=POOL_SIZE) as read_pool,
+    ):
+        resources = _wire(settings, engine, pool, read_pool)
+        writer = asyncio.create_task(resources.writer.run())
+        background = [
+            asyncio.create_task(_repeat(5.0, resources.series.reload_promoted)),
+            asyncio.create_task(_every_night(settings, engine)),
+        ]
+        try:
+            yield resources
+        finally:
+            resources.writer.close()
+            await writer
+            for task in background:
+                task.cancel()
+            await asyncio.gather(*background, return_exceptions=True)
+
+
+def _wire(settings: Settings, engine: Engine, pool: Pool, read_pool: Pool) -> Resources:
+    series = SeriesCache(pool)
+    return Resources(
+        settings=settings,
+        engine=engine,
+        started_at=datetime.now(UTC),
+        pool=pool,
+        read_pool=read_pool,
+        series=series,
+        preparer=Preparer(series, SampleIds(pool), accept_ages(settings.keep)),
+        writer=Writer(pool),
+        catalog=Catalog(pool, read_pool),
+        aggregates=Aggregates(read_pool, settings.zone),
+    )
+
+
+async def _repeat(interval: float, step: Callable[[], Awaitable[None]]) -> None:
+    """Run `step` now and every `interval` seconds; a failure is logged and not the last try."""
+    while True:
+        try:
+            await step()
+        except DatabaseError as error:
+            _log.warning("background_step_failed", reason=str(error))
+        await asyncio.sleep(interval)
+
+
+async def _every_night(settings: Settings, engine: Engine) -> None:
+    """Delete at 02:00, business time, what no policy of the database drops."""
+    assert settings.database_url is not None
+    while True:
+        now = datetime.now(UTC)
+        await asyncio.sleep((next_night(now, settings.zone) - now).total_seconds())
+        try:
+            await asyncio.to_thread(
+                delete_expired, settings.database_url, engine, settings.keep, datetime.now(UTC)
+            )
+        except DatabaseError as error:
+            _log.error("expired_not_deleted", reason=str(error))

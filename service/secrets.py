@@ -26,3 +26,8 @@ def stored_secret(data_dir: Path, name: str) -> tuple[str, bool]:
     finally:
         draft.unlink()
     return path.read_text(encoding="utf-8").strip(), made
+
+
+def admin_key(given: str | None, data_dir: Path) -> tuple[str, bool]:
+    """The first admin key: the given one, else the stored one; and whether it is new."""
+    return (given, False) if given else stored_secret(data_dir, "admin_key")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import (
     BaseSettings,
@@ -119,3 +120,20 @@ def _complaint(location: tuple[int | str, ...], message: str) -> str:
     name = ".".join(map(str, location)).upper()
     name = name if name == "RETENTION_DAYS" else f"FATURE_{name}"
     return f"{name}: {message.removeprefix('Value error, ')}"
+
+
+def hand_down(database_url: str) -> None:
+    """Let the processes started from this one find the same database."""
+    os.environ["FATURE_DATABASE_URL"] = database_url
+
+
+def environment_with_password(url: str) -> tuple[str, dict[str, str]]:
+    """The URL without its password, and an environment that carries it instead: arguments
+    of a process can be seen by everyone on the machine.
+    """
+    params = conninfo_to_dict(url)
+    password = params.pop("password", None)
+    environment = dict(os.environ)
+    if password is not None:
+        environment["PGPASSWORD"] = str(password)
+    return make_conninfo(**params), environment

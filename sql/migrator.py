@@ -155,6 +155,19 @@ def status(url: str, *, engine: EngineSetting = "auto", folder: Path = FOLDER) -
         return Status(capability, timezone, states)
 
 
+def recorded_engine(url: str) -> Engine:
+    """The engine this database was set up with.
+
+    Raises:
+        MigrationError: no migration ever ran.
+    """
+    with _session(url) as conn:
+        recorded = _installation(conn)
+    if recorded is None:
+        raise MigrationError("this database was never migrated: run `make migrate`")
+    return recorded[0]
+
+
 def _apply_pending(
     conn: Connection[TupleRow], engine: Engine, timezone: str, folder: Path
 ) -> list[str]:

@@ -106,8 +106,8 @@ def run_replay(
         windows = windows_of(submitter.health())
         if shift == "now" and shift_to:
             click.echo(
-                "the newest order moves to now; should this run break, continue it with "
-                f"SHIFT={shift_to:%Y-%m-%dT%H:%M:%SZ} and nothing is counted twice"
+                "the newest order moves to now; should this run break, continue it within "
+                f"10 minutes with SHIFT={shift_to:%Y-%m-%dT%H:%M:%SZ}: nothing is counted twice"
             )
         replay_orders(
             file,

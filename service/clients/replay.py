@@ -83,11 +83,12 @@ def plan_of(
     placed: list[Placed] = []
     left_out: Counter[str] = Counter()
     offset = _offset(orders, shift_to)
+    reference = _reference(shift_to, now, windows)
     for order in orders:
         instant = order.purchased_at + offset
-        frequency = finest(instant, now, windows, PREFERRED)
+        frequency = finest(instant, reference, windows, PREFERRED)
         if frequency is None:
-            left_out[why_left_out(instant, now, windows, PREFERRED)] += 1
+            left_out[why_left_out(instant, reference, windows, PREFERRED)] += 1
         else:
             placed.append(Placed(order, instant, frequency))
     return Plan(sorted(placed, key=lambda each: each.instant), left_out)
@@ -119,8 +120,8 @@ def samples_of(row: Order, instant: datetime, frequency: Frequency) -> list[Samp
 def slices_of(plan: Plan) -> Iterator[list[Sample]]:
     """The samples in slices of one month and frequency.
 
-    A run started again later finds a few rows moved to a coarser frequency; cut like this,
-    that changes the batches next to the edge and no others, which then are not counted twice.
+    A run continued much later finds a few rows moved to a coarser frequency; cut like this,
+    that changes the batches next to the edge and leaves the others as they were sent.
     """
     for _, group in groupby(plan.placed, key=_slice_of):
         yield [
@@ -155,6 +156,17 @@ def _offset(orders: Sequence[Order], shift_to: datetime | None) -> timedelta:
     if shift_to is None or not orders:
         return timedelta()
     return shift_to.astimezone(UTC) - max(order.purchased_at for order in orders)
+
+
+def _reference(shift_to: datetime | None, now: datetime, windows: Windows) -> datetime:
+    """The instant that ages count from.
+
+    A run continued while the margin lasts counts as the first one did: a row whose frequency
+    changed in between would change its batch, and the service would count that again.
+    """
+    if shift_to is not None and timedelta(0) <= now - shift_to <= windows.margin:
+        return shift_to
+    return now
 
 
 def _slice_of(placed: Placed) -> tuple[str, int, int]:

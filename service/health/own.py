@@ -10,7 +10,6 @@ from retention.policies import accept_ages
 from service import __version__
 from service.errors import error_response
 from service.openapi import Endpoint
-from service.query.params import NoParams, read_params
 from service.resources import resources_of
 from service.responses import json_response
 from sql.database import fetch_all
@@ -45,7 +44,6 @@ class Ready(BaseModel):
 
 async def health(request: Request) -> Response:
     """Whether the process works; answers also while the database is away."""
-    read_params(request, NoParams)
     resources = resources_of(request)
     uptime = datetime.now(UTC) - resources.started_at
     ages = accept_ages(resources.settings.keep)
@@ -62,7 +60,6 @@ async def health(request: Request) -> Response:
 
 async def ready(request: Request) -> Response:
     """Whether requests can be served: the database answers and its schema is up to date."""
-    read_params(request, NoParams)
     resources = resources_of(request)
     try:
         rows = await fetch_all(resources.pool, "applied_migrations")

@@ -13,7 +13,7 @@ from service.auth import principal_of
 from service.bodies import read_model
 from service.errors import ApiError, Detail, invalid
 from service.openapi import Endpoint
-from service.query.params import MAX_LIMIT, DateRange, NoParams, read_params
+from service.query.params import MAX_LIMIT, DateRange, read_params
 from service.resources import resources_of
 from service.responses import json_response, utc_instant
 from sql.database import DictRow, fetch_all
@@ -128,7 +128,6 @@ class HistoryParams(DateRange):
 
 async def report_health(request: Request) -> Response:
     """Report the health of a service."""
-    read_params(request, NoParams)
     scope = principal_of(request).scope
     report = await read_model(request, HealthReport)
     if scope.service_name not in (None, report.service_name):
@@ -146,7 +145,6 @@ async def report_health(request: Request) -> Response:
 
 async def latest_health(request: Request) -> Response:
     """The newest report of every service; stale after five minutes of silence."""
-    read_params(request, NoParams)
     scope = principal_of(request).scope
     params = {"tenant": scope.tenant, "only_service": scope.service_name}
     rows = await fetch_all(resources_of(request).read_pool, "latest_health_reports", params)

@@ -72,18 +72,18 @@ class BatchIn(Struct, forbid_unknown_fields=True):
     metrics: Annotated[list[MetricIn], Meta(min_length=1, max_length=MAX_BATCH)]
 
 
-class Recorded(Struct):
+class Recorded(Struct, kw_only=True):
     """Answer to one sample."""
 
-    metric_id: int
     success: bool = True
+    metric_id: int
     message: str = "Metric recorded successfully"
 
 
-class BatchRecorded(Struct):
+class BatchRecorded(Struct, kw_only=True):
     """Answer to several samples, ids in their order."""
 
+    success: bool = True
     count: int
     metric_ids: list[int]
     message: str
-    success: bool = True

@@ -76,6 +76,7 @@ class Preparer:
             ApiError: 422 with every item that is too old, too new or not storable; details
                 carry the position as `index`.
         """
+        await self._series.prepare()
         rows = self._check(items, scope, now)
         await self._series.resolve({row.key for row in rows if row.series_id is None})
         first_id = await self._ids.take(len(rows))

@@ -34,7 +34,7 @@ async def record_metric(request: Request) -> Response:
         receipt = await _record(request, decode_metric)
     except ApiError as error:
         raise _without_index(error) from error
-    return _created(Recorded(receipt.first_id), receipt)
+    return _created(Recorded(metric_id=receipt.first_id), receipt)
 
 
 async def record_batch(request: Request) -> Response:
@@ -43,7 +43,8 @@ async def record_batch(request: Request) -> Response:
     ids = list(range(receipt.first_id, receipt.first_id + receipt.count))
     plural = "s" if receipt.count > 1 else ""
     message = f"{receipt.count} metric{plural} recorded successfully"
-    return _created(BatchRecorded(receipt.count, ids, message), receipt)
+    answer = BatchRecorded(count=receipt.count, metric_ids=ids, message=message)
+    return _created(answer, receipt)
 
 
 async def _record(request: Request, decode: Callable[[bytes], Sequence[MetricIn]]) -> Receipt:

@@ -1,6 +1,5 @@
 """From a sample's labels to its series: a cache in the process, one upsert for the misses."""
 
-import asyncio
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
@@ -47,14 +46,17 @@ class SeriesCache:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._ids: dict[SeriesKey, int] = {}
-        self._promoted: dict[tuple[str, str], tuple[str, ...]] = {}
+        self._promoted: dict[tuple[str, str], tuple[str, ...]] | None = None
 
     def get(self, key: SeriesKey) -> int | None:
         """The id, where it is known already."""
         return self._ids.get(key)
 
     def key_of(self, item: MetricIn, tenant: str, service_name: str | None) -> SeriesKey:
-        """The series that item belongs to. An empty text is no text."""
+        """The series that item belongs to, once `prepare` was awaited. An empty text is no
+        text.
+        """
+        assert self._promoted is not None
         promoted = self._promoted.get((tenant, item.metric_name))
         return SeriesKey(
             tenant,
@@ -67,6 +69,11 @@ class SeriesCache:
             item.region or None,
             _dimensions(item, promoted) if promoted and item.metadata else (),
         )
+
+    async def prepare(self) -> None:
+        """Have the promoted dimensions, without which a sample would land in a wrong series."""
+        if self._promoted is None:
+            await self.reload_promoted()
 
     async def resolve(self, keys: Iterable[SeriesKey]) -> None:
         """Look up or create what is not known yet; afterwards `get` has them all."""
@@ -84,18 +91,14 @@ class SeriesCache:
             del self._ids[next(iter(self._ids))]
 
     async def reload_promoted(self) -> None:
-        """Read from the catalogue which metadata keys are dimensions."""
+        """Read from the catalogue which metadata keys are dimensions, here or in another
+        process.
+        """
         async with connection(self._pool) as conn:
             rows = await run(conn, "promoted_dimensions")
         self._promoted = {
             (row["tenant"], row["metric_name"]): tuple(row["dimensions"]) for row in rows
         }
-
-    async def keep_promoted_fresh(self, interval: float = 5.0) -> None:
-        """Take up, every `interval` seconds, what another process promoted."""
-        while True:
-            await asyncio.sleep(interval)
-            await self.reload_promoted()
 
 
 def dimension_text(value: object) -> str | None:

@@ -13,7 +13,7 @@ from service.errors import ApiError, Detail, invalid
 from service.openapi import Endpoint
 from service.query.aggregate import ask
 from service.query.catalog import CatalogPatch, CatalogRow
-from service.query.params import AggregateParams, NoParams, QueryParams, read_params
+from service.query.params import AggregateParams, QueryParams, read_params
 from service.query.samples import query_samples
 from service.resources import resources_of
 from service.responses import csv_response, json_response, utc_instant, wants_csv
@@ -109,7 +109,6 @@ async def aggregate(request: Request) -> Response:
 
 async def list_catalog(request: Request) -> Response:
     """Every metric, what it means, how many series it has and since when."""
-    read_params(request, NoParams)
     rows = await resources_of(request).catalog.rows(principal_of(request).scope)
     data = [_entry(row) for row in rows]
     return json_response({"success": True, "data": data, "count": len(data), "next_cursor": None})
@@ -118,7 +117,6 @@ async def list_catalog(request: Request) -> Response:
 async def patch_catalog(request: Request) -> Response:
     """Change kind, default aggregation, description or dimensions of a metric."""
     resources = resources_of(request)
-    read_params(request, NoParams)
     change = await read_model(request, CatalogPatch)
     name = request.path_params["metric_name"]
     row, _ = await resources.catalog.patch(principal_of(request).scope, name, change)

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from service.clients.orders import COLUMNS, BadFile, Order, read_orders
-from service.clients.replay import Plan, replay, samples_of, slices_of
+from service.clients.replay import Plan, replay, samples_of
 from service.clients.submit import Sample, Sent
 from service.clients.windows import (
     FREQUENCIES,
@@ -240,19 +240,25 @@ def test_a_file_without_orders_sends_nothing(tmp_path: Path) -> None:
     assert plan.revenue == 0
 
 
-def test_continuing_with_the_same_shift_repeats_every_slice_but_those_at_an_edge(
-    tmp_path: Path,
-) -> None:
-    start = datetime(2017, 1, 1)  # noqa: DTZ001
-    rows = [row_at(f"{start + index * DAY:%Y-%m-%dT%H:%M:%S}") for index in range(600)]
-    file = csv_of(tmp_path, *rows)
+def test_a_continued_run_makes_the_same_batches(tmp_path: Path) -> None:
+    # An order every minute: some leave the hourly window between the two runs.
+    newest = datetime(2018, 1, 15, 12)  # noqa: DTZ001
+    edge = newest - 87 * DAY
+    moments = [newest, *(edge + timedelta(minutes=index) for index in range(60))]
+    file = csv_of(tmp_path, *(row_at(each.isoformat()) for each in moments))
     first, plan = run(file)
-    again, _ = run(file, now=NOW + timedelta(minutes=30))
-    day_later, _ = run(file, now=NOW + DAY)
-    assert again.slices == first.slices
-    unchanged = [each for each in day_later.slices if each in first.slices]
-    assert len(unchanged) >= len(first.slices) - 2
-    assert [each for one in slices_of(plan) for each in one] == first.samples
+    continued, _ = run(file, now=NOW + timedelta(minutes=9))
+    assert continued.slices == first.slices
+    assert {each.frequency for each in plan.placed} == {"hourly", "daily"}
+
+
+def test_a_run_continued_late_changes_only_batches_at_an_edge(tmp_path: Path) -> None:
+    start = datetime(2017, 1, 1)  # noqa: DTZ001
+    file = csv_of(tmp_path, *(row_at((start + index * DAY).isoformat()) for index in range(600)))
+    first, _ = run(file)
+    late, _ = run(file, now=NOW + DAY)
+    assert len(first.slices) > 15
+    assert len([each for each in late.slices if each not in first.slices]) <= 2
 
 
 def test_the_frequencies_of_a_shifted_file_follow_its_age(tmp_path: Path) -> None:

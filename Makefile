@@ -1,0 +1,79 @@
+# Every target does its own set-up first: a virtual environment in .venv with pinned
+# dependencies. Only Python 3.11 or newer and make are needed.
+
+PYTHON ?= python3
+VENV := .venv
+PY := $(VENV)/bin/python
+SERVICE := $(PY) -m service
+
+.DEFAULT_GOAL := help
+.PHONY: help run test migrate migrate-status rollback retention retention-apply demo replay \
+        psql bench lint lock clean
+
+help: ## Show this table
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-18s %s\n", $$1, $$2}' Makefile
+
+run: $(VENV)/run.stamp ## Set everything up and serve on FATURE_HOST:FATURE_PORT (127.0.0.1:5000)
+	@exec $(SERVICE) run
+
+test: $(VENV)/dev.stamp ## Run every test on every engine that is available
+	@exec $(PY) -m pytest $(ARGS)
+
+migrate: $(VENV)/run.stamp ## Apply pending migrations and the declared policies
+	@exec $(SERVICE) migrate
+
+migrate-status: $(VENV)/run.stamp ## Show the engine and every migration
+	@exec $(SERVICE) migrate-status
+
+rollback: $(VENV)/run.stamp ## Undo the newest migration
+	@exec $(SERVICE) rollback
+
+retention: $(VENV)/run.stamp ## Declared against actual policies, chunks, sizes, next runs
+	@exec $(SERVICE) retention
+
+retention-apply: $(VENV)/run.stamp ## Make the database's policies the declared ones
+	@exec $(SERVICE) retention-apply
+
+demo: $(VENV)/run.stamp ## Load 90 days of demo data into the running service
+	@exec $(SERVICE) client demo
+
+replay: $(VENV)/run.stamp ## Replay orders as metrics: FILE=orders.csv [SHIFT=now]
+	@test -n "$(FILE)" || { echo "usage: make replay FILE=orders.csv [SHIFT=now]"; exit 2; }
+	@exec $(SERVICE) client replay "$(FILE)" $(if $(SHIFT),--shift "$(SHIFT)")
+
+psql: $(VENV)/run.stamp ## Open a shell on the database
+	@exec $(SERVICE) psql $(ARGS)
+
+bench: $(VENV)/dev.stamp ## Measure; ratios in one run (ARGS=--write renews docs/benchmarks.md)
+	@exec $(PY) -m bench $(ARGS)
+
+lint: $(VENV)/dev.stamp ## ruff, mypy, import direction, SQL style
+	@$(PY) -m ruff check .
+	@$(PY) -m ruff format --check .
+	@$(PY) -m mypy
+	@$(PY) -m importlinter.cli lint-imports
+	@$(PY) -m sqlfluff lint --disable-progress-bar sql
+
+lock: $(VENV)/dev.stamp ## Renew the lock files from pyproject.toml
+	@$(PY) -m uv pip compile -q pyproject.toml --universal --python-version 3.11 \
+	    --generate-hashes --no-header -o requirements.lock
+	@$(PY) -m uv pip compile -q pyproject.toml --group dev --universal --python-version 3.11 \
+	    --generate-hashes --no-header -o requirements-dev.lock
+
+clean: ## Remove the virtual environment and caches; the data under .data stays
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+$(PY):
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	    || { echo "Python 3.11 or newer is needed; set PYTHON=..."; exit 1; }
+	@$(PYTHON) -m venv $(VENV)
+
+$(VENV)/run.stamp: requirements.lock | $(PY)
+	@echo "Installing dependencies ..."
+	@$(PY) -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+	@touch $@
+
+$(VENV)/dev.stamp: requirements-dev.lock | $(VENV)/run.stamp
+	@echo "Installing development dependencies ..."
+	@$(PY) -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@

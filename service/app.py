@@ -1,0 +1,57 @@
+"""The ASGI app, built in one place: endpoints, middleware, handlers, lifespan."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from starlette.applications import Starlette
+from starlette.middleware import Middleware
+from starlette.types import ASGIApp
+
+from service.auth import Authentication, KeyRing
+from service.documentation import documentation_routes
+from service.errors import EXCEPTION_HANDLERS
+from service.health import own, reports
+from service.ingest import routes as ingest
+from service.logging import configure_logging
+from service.middleware import RequestId
+from service.openapi import routes_of
+from service.query import routes as reading
+from service.resources import Resources, running_resources
+from service.secrets import admin_key
+from service.settings import Settings, load_settings
+from sql.engine import Engine
+from sql.migrator import recorded_engine
+
+ENDPOINTS = [*ingest.ENDPOINTS, *reading.ENDPOINTS, *own.ENDPOINTS, *reports.ENDPOINTS]
+
+
+def create_app() -> ASGIApp:
+    """The app of this process, from the environment; uvicorn's factory.
+
+    Raises:
+        DatabaseError: the database is away or was never migrated.
+    """
+    settings = load_settings()
+    configure_logging()
+    assert settings.database_url is not None, "whoever starts workers sets it"
+    return build_app(settings, recorded_engine(settings.database_url))
+
+
+def build_app(settings: Settings, engine: Engine) -> ASGIApp:
+    """The app for a database that is migrated."""
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Resources]]:
+        async with running_resources(settings, engine) as resources:
+            yield {"resources": resources}
+
+    key, _ = admin_key(settings.admin_key, settings.data_dir)
+    app = Starlette(
+        routes=[*routes_of(ENDPOINTS), *documentation_routes(ENDPOINTS)],
+        middleware=[Middleware(Authentication, keys=KeyRing(key))],
+        exception_handlers=EXCEPTION_HANDLERS,
+        lifespan=lifespan,
+    )
+    # A slash too many is a mistake to be told of, not a redirect.
+    app.router.redirect_slashes = False
+    return RequestId(app)

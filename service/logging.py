@@ -1,0 +1,53 @@
+"""One JSON line per event, on standard error."""
+
+import logging
+import sys
+from typing import Any
+
+import msgspec
+import structlog
+
+_SHARED: list[Any] = [
+    structlog.contextvars.merge_contextvars,
+    structlog.processors.add_log_level,
+    structlog.processors.TimeStamper(fmt="iso", utc=True),
+]
+
+
+def configure_logging() -> None:
+    """Send our events and those of the libraries through the same shape."""
+    structlog.configure(
+        processors=[
+            *_SHARED,
+            structlog.processors.format_exc_info,
+            _named_service,
+            _one_line,
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
+        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=[*_SHARED, structlog.stdlib.ExtraAdder()],
+            processors=[
+                structlog.stdlib.ProcessorFormatter.remove_processors_meta,
+                structlog.processors.format_exc_info,
+                _named_service,
+                _one_line,
+            ],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
+    # Its start and stop lines say nothing that ours do not.
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)
+
+
+def _named_service(_: object, __: str, event: dict[str, Any]) -> dict[str, Any]:
+    event["service"] = "fature-metrics"
+    return event
+
+
+def _one_line(_: object, __: str, event: dict[str, Any]) -> str:
+    return msgspec.json.encode(event, enc_hook=str).decode()

@@ -1,0 +1,55 @@
+"""Serving the app with uvicorn."""
+
+import errno
+import os
+import socket
+
+import click
+import uvicorn
+
+from service.settings import Settings, SettingsError, hand_down
+
+
+def serve(settings: Settings, database_url: str) -> None:
+    """Serve until SIGINT or SIGTERM; requests under way are finished first."""
+    # Workers are processes of their own and read the environment again.
+    hand_down(database_url)
+    click.echo(f"Serving:   {settings.url}")
+    try:
+        uvicorn.run(
+            "service.app:create_app",
+            factory=True,
+            host=settings.host,
+            port=settings.port,
+            workers=settings.workers,
+            log_config=None,
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=75,
+            timeout_graceful_shutdown=30,
+        )
+    except (KeyboardInterrupt, SystemExit) as stop:
+        # uvicorn raises the signal again once everything is finished.
+        if isinstance(stop, SystemExit) and stop.code:
+            raise
+
+
+def check_address(settings: Settings) -> None:
+    """Bind and let go, so that a taken port is told before anything is started.
+
+    Raises:
+        SettingsError: the address is taken or cannot be bound.
+    """
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise SettingsError(
+                    f"port {settings.port} on {settings.host} is taken, perhaps by another "
+                    "instance: choose another with FATURE_PORT"
+                ) from error
+            reason = os.strerror(error.errno) if error.errno else str(error)
+            raise SettingsError(f"cannot listen on {settings.host}: {reason}") from error
