@@ -51,8 +51,8 @@ lint: $(VENV)/dev.stamp ## ruff, mypy, import direction, SQL style
 	@$(PY) -m ruff check .
 	@$(PY) -m ruff format --check .
 	@$(PY) -m mypy
-	@$(PY) -m importlinter.cli lint-imports
-	@$(PY) -m sqlfluff lint --disable-progress-bar sql
+	@$(VENV)/bin/lint-imports
+	@$(PY) -m sqlfluff lint --disable-progress-bar sql/bootstrap.sql sql/migrations sql/repeatable
 
 lock: $(VENV)/dev.stamp ## Renew the lock files from pyproject.toml
 	@$(PY) -m uv pip compile -q pyproject.toml --universal --python-version 3.11 \

@@ -88,7 +88,9 @@ def _line(
     )
 
 
-def _plain_lines(conn: psycopg.Connection[DictRow], keep: Mapping[str, timedelta]) -> Iterator[Line]:
+def _plain_lines(
+    conn: psycopg.Connection[DictRow], keep: Mapping[str, timedelta]
+) -> Iterator[Line]:
     sizes = {row["relation"]: row for row in conn.execute(query("table_sizes").body)}
     for policy in declared(keep):
         if policy.relation not in sizes or kind_of(policy) != "retention":

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 import structlog
+from structlog.typing import EventDict
 
 _SHARED: list[Any] = [
     structlog.contextvars.merge_contextvars,
@@ -44,10 +45,10 @@ def configure_logging() -> None:
     logging.getLogger("uvicorn").setLevel(logging.WARNING)
 
 
-def _named_service(_: object, __: str, event: dict[str, Any]) -> dict[str, Any]:
+def _named_service(_: object, __: str, event: EventDict) -> EventDict:
     event["service"] = "fature-metrics"
     return event
 
 
-def _one_line(_: object, __: str, event: dict[str, Any]) -> str:
+def _one_line(_: object, __: str, event: EventDict) -> str:
     return msgspec.json.encode(event, enc_hook=str).decode()

@@ -177,7 +177,8 @@ def _schemas(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
     pydantic = [m for m in models if issubclass(m, BaseModel)]
     structs = [m for m in models if not issubclass(m, BaseModel)]
     _, theirs = models_json_schema(
-        [(model, "validation") for model in pydantic], ref_template=_REF.replace("{name}", "{model}")
+        [(model, "validation") for model in pydantic],
+        ref_template=_REF.replace("{name}", "{model}"),
     )
     _, ours = msgspec.json.schema_components(structs, ref_template=_REF)
     return dict(sorted({**theirs.get("$defs", {}), **ours}.items()))

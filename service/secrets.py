@@ -16,8 +16,8 @@ def stored_secret(data_dir: Path, name: str) -> tuple[str, bool]:
         return path.read_text(encoding="utf-8").strip(), False
     data_dir.mkdir(parents=True, exist_ok=True)
     draft = data_dir / f".{name}.{os.getpid()}"
-    with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "w") as file:
-        file.write(secrets.token_urlsafe(32) + "\n")
+    draft.touch(mode=0o600)
+    draft.write_text(secrets.token_urlsafe(32) + "\n", encoding="utf-8")
     try:
         os.link(draft, path)
         made = True

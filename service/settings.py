@@ -54,11 +54,11 @@ class Settings(BaseSettings):
     engine: EngineSetting = "auto"
     postgres_home: Path | None = None
     host: str = "127.0.0.1"
-    port: int = Field(5000, ge=1, le=65535)
-    workers: int = Field(1, ge=1, le=64)
-    admin_key: str | None = Field(None, min_length=16)
+    port: int = Field(default=5000, ge=1, le=65535)
+    workers: int = Field(default=1, ge=1, le=64)
+    admin_key: str | None = Field(default=None, min_length=16)
     timezone: str = "UTC"
-    retention_days: str = Field("", validation_alias="RETENTION_DAYS")
+    retention_days: str = Field(default="", validation_alias="RETENTION_DAYS")
 
     @field_validator("timezone")
     @classmethod
@@ -136,4 +136,4 @@ def environment_with_password(url: str) -> tuple[str, dict[str, str]]:
     environment = dict(os.environ)
     if password is not None:
         environment["PGPASSWORD"] = str(password)
-    return make_conninfo(**params), environment
+    return make_conninfo(**{name: str(value) for name, value in params.items()}), environment

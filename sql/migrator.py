@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import LiteralString, cast
+from typing import cast
 
 import psycopg
 import sqlparse
@@ -206,7 +206,7 @@ def _execute_script(conn: Connection[TupleRow], path: Path, timezone: str) -> No
         text = statement.replace(":'timezone'", pgsql.Literal(timezone).as_string(conn))
         try:
             # The text is a file of this package, as literal as one in the code.
-            conn.execute(pgsql.SQL(cast("LiteralString", text)))
+            conn.execute(pgsql.SQL(text))
         except psycopg.OperationalError:
             raise
         except psycopg.Error as error:

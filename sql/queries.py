@@ -11,6 +11,7 @@ with `Query.format`.
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -27,12 +28,19 @@ class Query:
     """One statement and the name it has in logs and metrics."""
 
     name: str
-    body: sql.Composable
+    body: sql.SQL | sql.Composed
 
     def format(self, **parts: sql.Composable) -> "Query":
         """Fill in ``{part}`` placeholders; other queries go in by their `body`."""
         assert isinstance(self.body, sql.SQL)
         return Query(self.name, self.body.format(**parts))
+
+
+def union_all(queries: Iterable[Query]) -> sql.Composed:
+    """Queries of the same columns as one."""
+    between = query("union_all").body
+    assert isinstance(between, sql.SQL)
+    return between.join(one.body for one in queries)
 
 
 @cache

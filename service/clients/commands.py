@@ -152,7 +152,7 @@ def _told(url: str) -> Iterator[None]:
     except KeyRefused as error:
         raise click.ClickException(
             f"{error}\n`make run` prints the admin key on its first start; "
-            "`make key NAME=… ROLE=writer` issues another"
+            "`make key NAME=… ROLE=writer` makes another"
         ) from error
     except (SubmitError, BadFile, UnknownWindows) as error:
         raise click.ClickException(str(error)) from error

@@ -147,6 +147,8 @@ def summary(plan: Plan, sent: Sent, timezone: ZoneInfo) -> str:
         if by_frequency[each]
     ]
     lines += [f"left out {count:,} rows: {why}" for why, count in sorted(plan.left_out.items())]
+    if plan.left_out and not plan.placed:
+        lines.append("no row fits the windows; SHIFT=now moves the newest order to now")
     if sent.repeated:
         lines.append(f"{sent.repeated:,} samples had arrived before and were not counted again")
     return "\n".join(lines)

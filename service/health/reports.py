@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
 import msgspec
+from psycopg.rows import DictRow
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
@@ -16,7 +17,7 @@ from service.openapi import Endpoint
 from service.query.params import MAX_LIMIT, DateRange, read_params
 from service.resources import resources_of
 from service.responses import json_response, utc_instant
-from sql.database import DictRow, fetch_all
+from sql.database import fetch_all
 
 STALE_AFTER = timedelta(minutes=5)
 MAX_METADATA = 8 * 1024
@@ -136,7 +137,9 @@ async def report_health(request: Request) -> Response:
     params = values | {
         "ts": datetime.now(UTC),
         "tenant": scope.tenant,
-        "metadata": None if report.metadata is None else msgspec.json.encode(report.metadata).decode(),
+        "metadata": None
+        if report.metadata is None
+        else msgspec.json.encode(report.metadata).decode(),
     }
     await fetch_all(resources_of(request).pool, "insert_health_report", params)
     data = values | {"timestamp": utc_instant(params["ts"])}
@@ -207,7 +210,10 @@ def _availability(rows: list[DictRow], span: timedelta) -> dict[str, float | Non
     up = seconds.get("healthy", 0.0) + seconds.get("degraded", 0.0)
     return {
         "ratio": round(up / known, 6) if known else None,
-        **{f"{s}_seconds": round(seconds.get(s, 0.0), 3) for s in ("healthy", "degraded", "unhealthy")},
+        **{
+            f"{s}_seconds": round(seconds.get(s, 0.0), 3)
+            for s in ("healthy", "degraded", "unhealthy")
+        },
         "unknown_seconds": round(max(span.total_seconds() - known, 0.0), 3),
     }
 

@@ -4,7 +4,7 @@ A body that is right is decoded in one pass. Only where that fails is it taken a
 field by field, to name everything that is wrong with each item at once.
 """
 
-from typing import Any, get_type_hints
+from typing import get_type_hints
 
 import msgspec
 from msgspec import Raw, ValidationError
@@ -53,9 +53,7 @@ def _batch_errors(body: Raw) -> list[Detail]:
     fields = _fields(body)
     if fields is None:
         return [Detail(message='Send an object: {"metrics": [ … ]}')]
-    unknown = [
-        Detail(field=name, message="Unknown field") for name in fields if name != "metrics"
-    ]
+    unknown = [Detail(field=name, message="Unknown field") for name in fields if name != "metrics"]
     if "metrics" not in fields:
         return [*unknown, Detail(field="metrics", message="Required")]
     try:

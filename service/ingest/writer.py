@@ -24,7 +24,9 @@ MAX_WAITING_ROWS = 100_000
 
 _log = structlog.get_logger()
 _COPY = {
-    frequency: query("copy_samples").format(relation=sql.Identifier("fature", f"sample_{frequency}"))
+    frequency: query("copy_samples").format(
+        relation=sql.Identifier("fature", f"sample_{frequency}")
+    )
     for frequency in FREQUENCIES
 }
 
@@ -142,15 +144,14 @@ class Writer:
     async def _write(self, taken: Sequence[_Waiting]) -> None:
         """One transaction for all; answers are given after its commit."""
         answers: list[Receipt | KeyReused]
-        async with connection(self._pool) as conn:
-            async with conn.transaction():
-                answers = await _claim(conn, [waiting.submission for waiting in taken])
-                new = [
-                    waiting.submission
-                    for waiting, answer in zip(taken, answers, strict=True)
-                    if isinstance(answer, Receipt) and not answer.replayed
-                ]
-                await _copy(conn, new)
+        async with connection(self._pool) as conn, conn.transaction():
+            answers = await _claim(conn, [waiting.submission for waiting in taken])
+            new = [
+                waiting.submission
+                for waiting, answer in zip(taken, answers, strict=True)
+                if isinstance(answer, Receipt) and not answer.replayed
+            ]
+            await _copy(conn, new)
         for waiting, answer in zip(taken, answers, strict=True):
             if not waiting.answer.done():
                 _give(waiting.answer, answer)
@@ -177,19 +178,22 @@ async def _claim(conn: Connection, submissions: Sequence[Submission]) -> list[Re
         },
     )
     claimed = {(row["principal"], row["idempotency_key"]) for row in rows}
-    answers: list[Receipt | KeyReused] = []
-    for submission in submissions:
-        key = submission.idempotency
-        answer: Receipt | KeyReused | None = Receipt(submission.first_id, submission.count)
-        if key and (key.principal, key.key) not in claimed:
-            try:
-                answer = await _first_answer(conn, key)
-            except KeyReused as error:
-                answer = error
-            if answer is None:  # pruned between the two statements
-                raise DatabaseTimeout("an Idempotency-Key expired meanwhile")
-        answers.append(answer)
-    return answers
+    return [
+        Receipt(submission.first_id, submission.count)
+        if (key := submission.idempotency) is None or (key.principal, key.key) in claimed
+        else await _earlier_answer(conn, key)
+        for submission in submissions
+    ]
+
+
+async def _earlier_answer(conn: Connection, key: IdempotencyKey) -> Receipt | KeyReused:
+    try:
+        answer = await _first_answer(conn, key)
+    except KeyReused as refusal:
+        return refusal
+    if answer is None:  # pruned between the two statements
+        raise DatabaseTimeout("an Idempotency-Key expired meanwhile")
+    return answer
 
 
 async def _first_answer(conn: Connection, key: IdempotencyKey) -> Receipt | None:

@@ -7,6 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from psycopg import sql
+from psycopg.rows import DictRow
 
 from retention.policies import LEVELS, Frequency
 from service.errors import ApiError, Detail, invalid
@@ -14,13 +15,13 @@ from service.query import calendar
 from service.query.calendar import Period
 from service.query.catalog import MetricEntry
 from service.query.fill import Cell, filled
-from service.query.params import Aggregation, AggregateParams
+from service.query.params import AggregateParams, Aggregation
 from service.query.selection import GROUPABLE, Series, by_frequency, select_series
 from service.query.single_flight import SingleFlight
 from service.responses import instant, utc_instant
 from service.scope import Scope
-from sql.database import DictRow, Pool, fetch_all
-from sql.queries import query
+from sql.database import Pool, fetch_all
+from sql.queries import Query, query, union_all
 
 Group = tuple[str | None, ...]
 
@@ -104,11 +105,11 @@ class Aggregates:
         params = question.params
         numbers = {group: number for number, group in enumerate(groups)}
         sources = [
-            self._source(question, frequency, level).body for frequency, _ in by_frequency(series)
+            self._source(question, frequency, level) for frequency, _ in by_frequency(series)
         ]
         statement = query("aggregate").format(
             value=query(f"value_{question.aggregation}").body,
-            sources=query("union_all").body.join(sources),
+            sources=union_all(sources),
         )
         values = {
             "series": [one.series_id for one in series],
@@ -121,7 +122,7 @@ class Aggregates:
         }
         return await fetch_all(self._pool, statement, values)
 
-    def _source(self, question: Question, frequency: Frequency, level: Period) -> Any:
+    def _source(self, question: Question, frequency: Frequency, level: Period) -> Query:
         rollup = sql.Identifier("fature", f"rollup_{frequency}_{level}")
         source = query("rollup_source").format(rollup=rollup)
         if self._from_hours(question):

@@ -3,13 +3,14 @@
 from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
+from psycopg.rows import DictRow
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from service.ingest.series import DEFAULT_AGGREGATION
-from service.query.params import Aggregation, AggregateParams
+from service.query.params import AggregateParams, Aggregation
 from service.query.single_flight import SingleFlight
 from service.scope import Scope
-from sql.database import DictRow, Pool, connection, fetch_all, run
+from sql.database import Pool, connection, fetch_all, run
 
 Kind = Literal["flow", "stock", "ratio"]
 

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime
 from typing import Any
 
+from psycopg.rows import DictRow
 from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
@@ -17,7 +18,6 @@ from service.query.params import AggregateParams, QueryParams, read_params
 from service.query.samples import query_samples
 from service.resources import resources_of
 from service.responses import csv_response, json_response, utc_instant, wants_csv
-from sql.database import DictRow
 from sql.timezones import BadTimezone, check_whole_hours
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from psycopg import sql
+from psycopg.rows import DictRow
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -15,8 +16,8 @@ from service.query.params import Order, QueryParams, read_params
 from service.query.selection import by_frequency, select_series
 from service.resources import resources_of
 from service.responses import csv_response, json_response, utc_instant, wants_csv
-from sql.database import DictRow, fetch_all
-from sql.queries import query
+from sql.database import fetch_all
+from sql.queries import query, union_all
 
 COLUMNS = (
     "id",
@@ -59,10 +60,10 @@ async def query_samples(request: Request) -> Response:
     if series:
         outer, inner = _QUERIES[params.order]
         pages = [
-            query(inner).format(samples=sql.Identifier("fature", f"sample_{frequency}")).body
+            query(inner).format(samples=sql.Identifier("fature", f"sample_{frequency}"))
             for frequency, _ in by_frequency(series)
         ]
-        statement = query(outer).format(pages=query("union_all").body.join(pages))
+        statement = query(outer).format(pages=union_all(pages))
         values: dict[str, Any] = {
             "series": [one.series_id for one in series],
             "since": params.since(zone) or "-infinity",

@@ -13,6 +13,15 @@ from service.query.params import Filters
 from service.scope import Scope
 from sql.database import Pool, fetch_all
 
+FILTERS = (
+    "metric_name",
+    "metric_type",
+    "unit",
+    "frequency",
+    "service_name",
+    "affiliate_id",
+    "region",
+)
 GROUPABLE = ("service_name", "affiliate_id", "region", "unit")
 
 
@@ -39,9 +48,7 @@ async def select_series(
     pool: Pool, scope: Scope, filters: Filters, dimensions: Mapping[str, str]
 ) -> list[Series]:
     """The series in `scope` that pass every filter and have those dimensions."""
-    names = ("metric_name", "metric_type", "unit", "frequency")
-    names += ("service_name", "affiliate_id", "region")
-    params: dict[str, Any] = {name: getattr(filters, name) for name in names}
+    params: dict[str, Any] = {name: getattr(filters, name) for name in FILTERS}
     params |= {
         "tenant": scope.tenant,
         "only_service": scope.service_name,

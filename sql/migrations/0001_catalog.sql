@@ -12,7 +12,7 @@ CREATE TABLE fature.metric (
     frequency text NOT NULL
     CHECK (frequency IN ('real_time', 'hourly', 'daily', 'monthly')),
     description text NOT NULL DEFAULT '',
-    dimensions text [] NOT NULL DEFAULT '{}',
+    dimensions text[] NOT NULL DEFAULT '{}',
     created_at timestamptz NOT NULL DEFAULT now(),
     updated_at timestamptz NOT NULL DEFAULT now(),
     PRIMARY KEY (tenant, metric_name)

@@ -113,6 +113,6 @@ SET
     kind = coalesce(%(kind)s, kind),
     default_aggregation = coalesce(%(default_aggregation)s, default_aggregation),
     description = coalesce(%(description)s, description),
-    dimensions = coalesce(%(dimensions)s::text [], dimensions),
+    dimensions = coalesce(%(dimensions)s::text[], dimensions),
     updated_at = now()
 WHERE tenant = %(tenant)s AND metric_name = %(metric_name)s;

@@ -179,6 +179,14 @@ def test_rows_outside_every_window_are_counted_by_reason(
     assert plan.left_out.total() == 3
 
 
+def test_a_file_too_old_altogether_comes_with_advice(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recorder, _ = run(csv_of(tmp_path, row_at("2010-01-01T00:00:00")), shift_to=None)
+    assert recorder.samples == []
+    assert "SHIFT=now" in capsys.readouterr().out
+
+
 def test_the_summary_counts_samples_by_frequency_and_those_already_there(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

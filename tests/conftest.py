@@ -1,0 +1,274 @@
+"""Real servers for the tests: PostgreSQL for each engine, and the service over HTTP.
+
+Everything marked with the `engine` fixture runs once for each engine that is available:
+`plain` always, `timescale` where a local PostgreSQL has TimescaleDB.
+"""
+
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import httpx2
+import psycopg
+import pytest
+from psycopg import sql
+
+from retention.apply import reconcile
+from retention.policies import parse_keep
+from sql.embedded import EmbeddedPostgresError, embedded_postgres, find_installation
+from sql.engine import Engine
+from sql.migrator import migrate
+
+ROOT = Path(__file__).parent.parent
+ADMIN_KEY = "test-admin-key-0123456789"
+
+
+@cache
+def installations() -> dict[Engine, str]:
+    """The engines that can be tested here, and on what."""
+    home = os.environ.get("FATURE_POSTGRES_HOME")
+    found: dict[Engine, str] = {}
+    plain = find_installation(postgres_home=None, engine="plain", data_version=None)
+    found["plain"] = plain.describe()
+    try:
+        timescale = find_installation(
+            postgres_home=Path(home) if home else None, engine="timescale", data_version=None
+        )
+    except EmbeddedPostgresError:
+        return found
+    if timescale.timescaledb:
+        found["timescale"] = timescale.describe()
+    return found
+
+
+def _engines_in_words() -> list[str]:
+    lines = [f"engine {engine}: {words}" for engine, words in installations().items()]
+    if "timescale" not in installations():
+        lines.append("TimescaleDB was not found: ONLY THE PLAIN ENGINE IS TESTED")
+    return lines
+
+
+def pytest_report_header() -> list[str]:
+    """Which engines are tested, at the top."""
+    return _engines_in_words()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """And again at the end, where it is read."""
+    for line in _engines_in_words():
+        terminalreporter.write_line(line)
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """One run of a test for each engine."""
+    if "engine" in metafunc.fixturenames:
+        metafunc.parametrize("engine", list(installations()), scope="session")
+
+
+@dataclass
+class DatabaseServer:
+    """A PostgreSQL of the tests' own; `url` is its maintenance database, as its owner."""
+
+    engine: Engine
+    url: str
+    templates: dict[str, str] = field(default_factory=dict)
+
+    def new_database(self, timezone: str = "UTC", *, migrated: bool = True) -> str:
+        """The URL of a fresh database, migrated and with the declared policies unless told
+        otherwise.
+        """
+        if not migrated:
+            return self._create(None)
+        if timezone not in self.templates:
+            self.templates[timezone] = self._template(timezone)
+        return self._create(self.templates[timezone])
+
+    def _template(self, timezone: str) -> str:
+        url = self._create(None)
+        migrate(url, engine=self.engine, timezone=timezone)
+        reconcile(url, self.engine, parse_keep(""), ZoneInfo(timezone), datetime.now(UTC))
+        return url.rpartition("/")[2]
+
+    def _create(self, template: str | None) -> str:
+        name = f"test_{secrets.token_hex(6)}"
+        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}").format(
+            sql.Identifier(name), sql.Identifier(template or "template0")
+        )
+        with psycopg.connect(self.url, autocommit=True) as conn:
+            conn.execute(statement)
+        return f"{self.url.rpartition('/')[0]}/{name}"
+
+
+@pytest.fixture(scope="session")
+def servers(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[Callable[[Engine], DatabaseServer]]:
+    """Starts the server of an engine on first use; all are stopped at the end.
+
+    TimescaleDB's scheduler is off: tests run the jobs they are about.
+    """
+    with ExitStack() as stack:
+        running: dict[Engine, DatabaseServer] = {}
+
+        def server(engine: Engine) -> DatabaseServer:
+            if engine not in running:
+                running[engine] = stack.enter_context(
+                    database_server(tmp_path_factory.mktemp(f"server-{engine}"), engine)
+                )
+            return running[engine]
+
+        yield server
+
+
+@contextmanager
+def database_server(
+    data_dir: Path, engine: Engine, *, background_workers: int = 0
+) -> Iterator[DatabaseServer]:
+    """An embedded PostgreSQL for one engine."""
+    home = os.environ.get("FATURE_POSTGRES_HOME") if engine == "timescale" else None
+    settings = {}
+    if engine == "timescale":
+        settings["timescaledb.max_background_workers"] = str(background_workers)
+    with embedded_postgres(
+        data_dir, postgres_home=Path(home) if home else None, engine=engine, settings=settings
+    ) as running:
+        yield DatabaseServer(engine, running.url)
+
+
+@pytest.fixture(scope="session")
+def database_of(engine: Engine, servers: Callable[[Engine], DatabaseServer]) -> DatabaseServer:
+    """The PostgreSQL of the engine under test."""
+    return servers(engine)
+
+
+@pytest.fixture
+def database(database_of: DatabaseServer) -> str:
+    """The URL of a fresh, migrated database in UTC."""
+    return database_of.new_database()
+
+
+@dataclass
+class Service:
+    """A running service and a client that has its admin key."""
+
+    url: str
+    client: httpx2.Client
+    database_url: str
+    process: subprocess.Popen[str]
+    log: Path
+
+    def stop(self, how: int = signal.SIGTERM) -> int:
+        """End the process; its exit code."""
+        self.client.close()
+        if self.process.poll() is None:
+            self.process.send_signal(how)
+        return self.process.wait(timeout=60)
+
+
+@contextmanager
+def running_service(
+    folder: Path, database_url: str, *, port: int | None = None, **settings: str
+) -> Iterator[Service]:
+    """`python -m service run` on a free port (or `port`), ready; stopped at the end."""
+    port = port or free_port()
+    folder.mkdir(parents=True, exist_ok=True)
+    log = folder / f"service-{secrets.token_hex(3)}.log"
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("FATURE_")}
+    environment |= {
+        "FATURE_DATABASE_URL": database_url,
+        "FATURE_DATA_DIR": str(folder),
+        "FATURE_PORT": str(port),
+        "FATURE_ADMIN_KEY": ADMIN_KEY,
+    }
+    environment |= settings
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "service", "run"],
+            cwd=ROOT,
+            env=environment,
+            stdout=output,
+            stderr=output,
+            text=True,
+        )
+    url = f"http://127.0.0.1:{port}"
+    client = httpx2.Client(base_url=url, headers={"X-API-Key": ADMIN_KEY}, timeout=30)
+    service = Service(url, client, database_url, process, log)
+    try:
+        wait_until_ready(service)
+        yield service
+    finally:
+        service.stop()
+
+
+def wait_until_ready(service: Service, seconds: float = 60) -> None:
+    """Until `GET /api/ready` says so; the log if it never does."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline and service.process.poll() is None:
+        try:
+            if service.client.get("/api/ready").status_code == 200:
+                return
+        except httpx2.TransportError:
+            pass
+        time.sleep(0.05)
+    pytest.fail(f"the service did not become ready:\n{service.log.read_text()[-4000:]}")
+
+
+def free_port() -> int:
+    """A port nobody listens on right now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
+
+
+@pytest.fixture(scope="session")
+def service(
+    engine: Engine, database_of: DatabaseServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Service]:
+    """A service in UTC shared by the session: use metric names of your own."""
+    folder = tmp_path_factory.mktemp(f"service-{engine}")
+    with running_service(folder, database_of.new_database()) as running:
+        yield running
+
+
+@pytest.fixture
+def api(service: Service) -> httpx2.Client:
+    """The client of the shared service."""
+    return service.client
+
+
+@pytest.fixture
+def metric() -> str:
+    """A metric name nobody else uses."""
+    return f"metric_{secrets.token_hex(6)}"
+
+
+def run_refresh_jobs(database_url: str) -> None:
+    """What TimescaleDB's scheduler would do: every refresh policy once, lowest level first.
+
+    Does nothing on the plain engine, where there is nothing to refresh.
+    """
+    with psycopg.connect(database_url, autocommit=True) as conn:
+        if not conn.execute("SELECT 1 FROM pg_extension WHERE extname = 'timescaledb'").fetchone():
+            return
+        jobs = conn.execute(
+            """
+            SELECT j.job_id
+            FROM timescaledb_information.jobs AS j
+            WHERE j.proc_name = 'policy_refresh_continuous_aggregate'
+            ORDER BY j.config ->> 'mat_hypertable_id' COLLATE "C", j.job_id
+            """
+        ).fetchall()
+        for (job,) in sorted(jobs):
+            conn.execute("CALL run_job(%s)", [job])
