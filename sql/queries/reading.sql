@@ -19,7 +19,7 @@ WHERE
     AND (%(service_name)s::text IS NULL OR service_name = %(service_name)s)
     AND (%(affiliate_id)s::text IS NULL OR affiliate_id = %(affiliate_id)s)
     AND (%(region)s::text IS NULL OR region = %(region)s)
-    AND (%(dimensions)s::jsonb = '{}' OR dimensions @> %(dimensions)s::jsonb);
+    AND dimensions @> %(dimensions)s::jsonb;
 
 -- name: samples_newest_first
 -- A page of samples of the given series, from one or several frequencies.
