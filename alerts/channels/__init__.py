@@ -1,0 +1,1 @@
+"""Ways to tell people: one module per channel."""
