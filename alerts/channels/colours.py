@@ -1,0 +1,21 @@
+"""One colour for each severity, and one for what is over."""
+
+from alerts.messages import Message
+
+_RESOLVED = "#2e7d32"
+_NEUTRAL = "#5f6368"
+_SEVERITIES = {
+    "low": "#1565c0",
+    "medium": "#b26a00",
+    "high": "#d84315",
+    "critical": "#b71c1c",
+}
+
+
+def colour_of(message: Message) -> str:
+    """As #rrggbb, dark enough to be read on white."""
+    if message.transition == "test":
+        return _NEUTRAL
+    if message.transition == "resolved":
+        return _RESOLVED
+    return _SEVERITIES.get(message.severity, _NEUTRAL)
