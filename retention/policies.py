@@ -15,20 +15,8 @@ already been dropped.
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Literal, get_args
 
-Frequency = Literal["real_time", "hourly", "daily", "monthly"]
-Level = Literal["minute", "hour", "day", "week", "month"]
-
-FREQUENCIES: tuple[Frequency, ...] = get_args(Frequency)
-
-# The rollups of each frequency, finest first: none is finer than the frequency itself.
-LEVELS: dict[Frequency, tuple[Level, ...]] = {
-    "real_time": ("minute", "hour", "day", "week", "month"),
-    "hourly": ("hour", "day", "week", "month"),
-    "daily": ("day", "week", "month"),
-    "monthly": ("month",),
-}
+from sql.rollups import FREQUENCIES, LEVELS, Frequency, Level
 
 # The longest a bucket can be, with an hour more for a change of daylight-saving time.
 BUCKET: dict[Level, timedelta] = {

@@ -10,12 +10,12 @@ from typing import NamedTuple
 import msgspec
 
 from retention.plan import in_words
-from retention.policies import Frequency
 from service.errors import Detail, invalid
 from service.ingest.ids import SampleIds
 from service.ingest.models import MAX_METADATA, MetricIn
 from service.ingest.series import SeriesCache, SeriesKey
 from service.scope import Scope
+from sql.rollups import Frequency
 
 MAX_AHEAD = timedelta(minutes=5)
 

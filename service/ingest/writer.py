@@ -13,11 +13,11 @@ from dataclasses import dataclass
 import structlog
 from psycopg import sql
 
-from retention.policies import FREQUENCIES
 from service.ingest.prepare import IdempotencyKey, Submission
 from sql.database import Connection, Pool, connection, run
 from sql.errors import DatabaseError, DatabaseTimeout, DatabaseUnavailable
 from sql.queries import query
+from sql.rollups import FREQUENCIES
 
 MAX_FLUSH_ROWS = 20_000
 MAX_WAITING_ROWS = 100_000

@@ -9,10 +9,7 @@ from zoneinfo import ZoneInfo
 from psycopg import sql
 from psycopg.rows import DictRow
 
-from retention.policies import LEVELS, Frequency
 from service.errors import ApiError, Detail, invalid
-from service.query import calendar
-from service.query.calendar import Period
 from service.query.catalog import MetricEntry
 from service.query.fill import Cell, filled
 from service.query.params import AggregateParams, Aggregation
@@ -20,8 +17,11 @@ from service.query.selection import GROUPABLE, Series, by_frequency, select_seri
 from service.query.single_flight import SingleFlight
 from service.responses import instant, utc_instant
 from service.scope import Scope
+from sql import calendar
+from sql.calendar import Period
 from sql.database import Pool, fetch_all
 from sql.queries import Query, query, union_all
+from sql.rollups import LEVELS, Frequency
 
 Group = tuple[str | None, ...]
 

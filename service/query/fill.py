@@ -6,8 +6,8 @@ from typing import NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
 from service.errors import Detail, invalid
-from service.query import calendar
 from service.query.params import MAX_LIMIT, AggregateParams
+from sql import calendar
 
 
 class Cell(NamedTuple):

@@ -16,7 +16,7 @@ from starlette.requests import Request
 
 from service.errors import Detail, details_of, invalid
 from service.ingest.models import Frequency, MetricType
-from service.query.calendar import Period, day_start
+from sql.calendar import Period, day_start
 
 Aggregation = Literal["sum", "avg", "min", "max", "count", "last"]
 Fill = Literal["none", "zero", "null", "previous"]

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 import msgspec
 
-from retention.policies import FREQUENCIES, Frequency
 from service.query.params import Filters
 from service.scope import Scope
 from sql.database import Pool, fetch_all
+from sql.rollups import FREQUENCIES, Frequency
 
 FILTERS = (
     "metric_name",
