@@ -61,8 +61,10 @@ async def deliver(pool: Pool, channels: Channels, claimed: Claimed, clock: Clock
     await _record_while_leased(pool, claimed, verdict, began, seconds)
 
 
-async def send(channels: Channels, name: str, recipient: str, message: Any, to: Delivery) -> str:
-    """Send through a channel whatever is stored as a message.
+async def send(
+    channels: Channels, name: str, recipient: str, message: Message, to: Delivery
+) -> str:
+    """Send through a channel; whatever goes wrong becomes one kind of error.
 
     Raises:
         TransportError: it was not accepted, whatever the reason.
@@ -72,11 +74,9 @@ async def send(channels: Channels, name: str, recipient: str, message: Any, to: 
         needs = _NEEDS.get(name, "it")
         raise TransportError(f"{name} is not configured: set {needs}", permanent=True)
     try:
-        return await channel.send(recipient, msgspec.convert(message, Message), to)
+        return await channel.send(recipient, message, to)
     except TransportError:
         raise
-    except msgspec.ValidationError as error:
-        raise TransportError("the stored message cannot be read", permanent=True) from error
     except Exception as error:
         # Its text is not logged: it may hold a URL or an address.
         stack = "".join(traceback.format_tb(error.__traceback__))
@@ -92,6 +92,13 @@ async def _attempt(channels: Channels, claimed: Claimed, clock: Clock) -> Verdic
     except TransportError as error:
         return refused(error, claimed.attempt, clock(), random.random())  # noqa: S311
     return accepted(detail)
+
+
+def _message_of(claimed: Claimed) -> Message:
+    try:
+        return msgspec.convert(claimed.message, Message)
+    except msgspec.ValidationError as error:
+        raise TransportError("the stored message cannot be read", permanent=True) from error
 
 
 async def _record_while_leased(

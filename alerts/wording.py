@@ -1,5 +1,6 @@
 """What happened, in words; the same for every channel."""
 
+import re
 from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -31,6 +32,7 @@ _AGGREGATIONS = {
 }
 _UNITS = {"s": "second", "m": "minute", "h": "hour", "d": "day"}
 _TEST = "This is a test of the notifications; nothing has happened."
+_TRAILING = re.compile(r"(\d+)([smhd])")
 _SMS_LENGTH = 400
 
 
@@ -185,10 +187,12 @@ def _amount(message: Message, figure: float) -> str:
 
 
 def _window_name(name: str) -> str:
-    count, unit = name[:-1], _UNITS.get(name[-1:])
-    if unit is None or not count.isdecimal():
+    parts = [(int(count), _UNITS[unit]) for count, unit in _TRAILING.findall(name)]
+    if not parts:
         return name
-    return f"the {unit}" if count == "1" else f"the {count} {unit}s"
+    if len(parts) == 1 and parts[0][0] == 1:
+        return f"the {parts[0][1]}"
+    return "the " + " ".join(f"{n} {unit}{'s' * (n != 1)}" for n, unit in parts)
 
 
 def _one_line(text: str) -> str:

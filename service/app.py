@@ -7,6 +7,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp
 
+from service import channel_trial
 from service.auth import Authentication, KeyRing
 from service.documentation import documentation_routes
 from service.errors import EXCEPTION_HANDLERS
@@ -22,7 +23,13 @@ from service.settings import Settings, load_settings
 from sql.engine import Engine
 from sql.migrator import recorded_engine
 
-ENDPOINTS = [*ingest.ENDPOINTS, *reading.ENDPOINTS, *own.ENDPOINTS, *reports.ENDPOINTS]
+ENDPOINTS = [
+    *ingest.ENDPOINTS,
+    *reading.ENDPOINTS,
+    *own.ENDPOINTS,
+    *reports.ENDPOINTS,
+    *channel_trial.ENDPOINTS,
+]
 
 
 def create_app() -> ASGIApp:

@@ -16,6 +16,7 @@ from service.ingest.ids import SampleIds
 from service.ingest.prepare import Preparer
 from service.ingest.series import SeriesCache
 from service.ingest.writer import Writer
+from service.notifications import delivering
 from service.query.aggregate import Aggregates
 from service.query.catalog import Catalog
 from service.settings import Settings
@@ -60,6 +61,7 @@ async def running_resources(settings: Settings, engine: Engine) -> AsyncIterator
     async with (
         create_pool(url, size=POOL_SIZE) as pool,
         create_pool(settings.database_read_url or url, size=POOL_SIZE) as read_pool,
+        delivering(pool, settings),
     ):
         resources = _wire(settings, engine, pool, read_pool)
         writer = asyncio.create_task(resources.writer.run())

@@ -19,6 +19,8 @@ from pydantic_settings import (
     SettingsConfigDict,
 )
 
+from alerts.channels.email import Tls
+from alerts.recipients import kind_of
 from retention.policies import BadRetention, parse_keep
 from sql.engine import EngineSetting
 from sql.timezones import check_whole_hours
@@ -58,12 +60,36 @@ class Settings(BaseSettings):
     workers: int = Field(default=1, ge=1, le=64)
     admin_key: str | None = Field(default=None, min_length=16)
     timezone: str = "UTC"
+    public_url: str | None = None
+    smtp_host: str | None = None
+    smtp_port: int | None = Field(default=None, ge=1, le=65535)
+    smtp_user: str | None = None
+    smtp_password: str | None = Field(default=None, repr=False)
+    smtp_from: str | None = None
+    smtp_to: str | None = None
+    smtp_tls: Tls | None = None
+    slack_webhook_url: str | None = Field(default=None, repr=False)
+    webhook_url: str | None = Field(default=None, repr=False)
+    webhook_secret: str | None = Field(default=None, repr=False)
+    webhook_allow_private: bool = False
+    sms_url: str = "https://api.twilio.com"
+    sms_account: str | None = None
+    sms_token: str | None = Field(default=None, repr=False)
+    sms_from: str | None = None
+    sms_to: str | None = None
     retention_days: str = Field(default="", validation_alias="RETENTION_DAYS")
 
     @field_validator("timezone")
     @classmethod
     def _whole_hours(cls, value: str) -> str:
         check_whole_hours(value)
+        return value
+
+    @field_validator("public_url", "slack_webhook_url", "webhook_url", "sms_url")
+    @classmethod
+    def _web_address(cls, value: str) -> str:
+        if kind_of(value) != "http(s) URL":
+            raise ValueError("This is no http or https URL")
         return value
 
     @field_validator("retention_days")
@@ -81,6 +107,11 @@ class Settings(BaseSettings):
     def keep(self) -> dict[str, timedelta]:
         """How long each kind of data is kept."""
         return parse_keep(self.retention_days)
+
+    @property
+    def links(self) -> str:
+        """What links in notifications begin with, without a slash at the end."""
+        return (self.public_url or self.url).rstrip("/")
 
     @property
     def url(self) -> str:
