@@ -1,0 +1,126 @@
+"""Messages say what happened."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from msgspec.structs import replace
+
+from alerts.wording import duration, facts, headline, number, sms_text, subject, window
+from tests.alert_messages import OPENED, RESOLVED
+
+REVENUE = replace(
+    OPENED,
+    rule_name="Hourly revenue is low",
+    metric_name="revenue_hourly",
+    condition="<",
+    threshold_value=1500.0,
+    aggregation="sum",
+    window="hour",
+    value=1234.5,
+    unit="BRL",
+    group={},
+    window_start=datetime(2025, 6, 14, 14, tzinfo=UTC),
+    window_end=datetime(2025, 6, 14, 15, tzinfo=UTC),
+)
+
+
+def test_an_alert_in_one_sentence() -> None:
+    assert headline(REVENUE) == (
+        "The total of revenue_hourly is 1,234.5 BRL for "
+        "2025-06-14 11:00 to 12:00 (America/Sao_Paulo), below 1,500 BRL."
+    )
+
+
+def test_a_group_and_a_trailing_window() -> None:
+    assert headline(OPENED) == (
+        "The mean of api_response_time (service_name payment-service) is 312 ms for "
+        "the 5 minutes to 2025-06-14 12:00:12 (America/Sao_Paulo), above 250 ms."
+    )
+
+
+def test_a_resolve_says_how_long_it_took() -> None:
+    assert headline(RESOLVED).startswith("Resolved after 1 h 5 min. The mean of api_response_time")
+    assert headline(RESOLVED).endswith("; the rule is above 250 ms.")
+
+
+def test_repeats_acknowledgements_and_silence() -> None:
+    assert headline(replace(OPENED, transition="repeated")).startswith(
+        "Still open since 2025-06-14 12:00:12 (America/Sao_Paulo)."
+    )
+    acknowledged = replace(OPENED, transition="acknowledged", actor="ana")
+    assert headline(acknowledged).startswith("Acknowledged by ana.")
+    assert "There is no data of revenue_hourly for" in headline(replace(REVENUE, value=None))
+
+
+def test_subjects() -> None:
+    assert subject(REVENUE) == "[high] Hourly revenue is low: 1,234.5 BRL (< 1,500 BRL)"
+    assert subject(RESOLVED).startswith("[resolved] API response time is high")
+    assert subject(replace(OPENED, transition="test")) == "[test] Test notification"
+
+
+def test_a_subject_is_one_line_whatever_the_rule_is_called() -> None:
+    assert subject(replace(OPENED, rule_name="a\r\nBcc: x@y\x00")).startswith("[high] a Bcc: x@y (")
+
+
+def test_the_facts() -> None:
+    told = dict(facts(OPENED))
+    assert told["Metric"] == "api_response_time (mean)"
+    assert told["Value"] == "312 ms"
+    assert told["Condition"] == "> 250 ms"
+    assert told["Peak"] == "340.5 ms"
+    assert told["Since"] == "2025-06-14 12:00:12 (America/Sao_Paulo)"
+    assert told["service_name"] == "payment-service"
+    assert "Until" not in told
+    assert dict(facts(RESOLVED))["Until"] == "2025-06-14 13:05:12 (America/Sao_Paulo)"
+
+
+def test_a_count_has_no_unit_of_the_metric() -> None:
+    assert dict(facts(replace(OPENED, aggregation="count")))["Value"] == "312"
+
+
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("day", "2025-06-14, the day (UTC)"),
+        ("week", "the week of 2025-06-14 (UTC)"),
+        ("month", "2025-06, the month (UTC)"),
+        ("hour", "2025-06-14 00:00 to 00:00 (UTC)"),
+        ("1h", "the hour to 2025-06-15 00:00 (UTC)"),
+        ("1h30m", "the 1 hour 30 minutes to 2025-06-15 00:00 (UTC)"),
+        ("2d", "the 2 days to 2025-06-15 00:00 (UTC)"),
+    ],
+)
+def test_windows(name: str, told: str) -> None:
+    start = datetime(2025, 6, 14, tzinfo=UTC)
+    end = start + timedelta(days=1)
+    message = replace(OPENED, window=name, window_start=start, window_end=end, timezone="UTC")
+    assert window(message) == told
+
+
+@pytest.mark.parametrize(
+    ("figure", "told"),
+    [
+        (1500.0, "1,500"),
+        (0.0, "0"),
+        (-3.25, "-3.25"),
+        (1234567.891, "1,234,567.891"),
+        (0.000123456, "0.0001235"),
+        (1e18, "1e+18"),
+    ],
+)
+def test_numbers(figure: float, told: str) -> None:
+    assert number(figure) == told
+
+
+@pytest.mark.parametrize(
+    ("seconds", "told"),
+    [(0, "0 s"), (45, "45 s"), (60, "1 min"), (3600, "1 h"), (93784, "1 d 2 h"), (86400, "1 d")],
+)
+def test_durations(seconds: int, told: str) -> None:
+    assert duration(timedelta(seconds=seconds)) == told
+
+
+def test_a_text_message_is_short_and_keeps_its_link() -> None:
+    text = sms_text(replace(OPENED, rule_name="x" * 500))
+    assert len(text) <= 400
+    assert text.endswith(" https://metrics.example.com/alerts/17")
