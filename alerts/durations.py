@@ -1,7 +1,7 @@
 """Durations and windows as people write them: ``90s``, ``5m``, ``1h30m``, ``hour``."""
 
 import re
-from typing import Literal, NamedTuple, cast, get_args
+from typing import Literal, NamedTuple, get_args
 
 from sql.calendar import Period
 
@@ -73,7 +73,7 @@ def parse_window(text: str) -> Window:
         ValueError: it is neither, no whole minutes, or not between a minute and 90 days.
     """
     if text in PERIODS:
-        return Calendar(cast("Period", text))
+        return Calendar(text)
     try:
         seconds = int(parse_duration(text))
     except ValueError as error:

@@ -1,7 +1,7 @@
 """What a rule is: its fields, their defaults, and what makes one wrong."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal, NamedTuple, get_args
 
 from pydantic import (
@@ -11,6 +11,7 @@ from pydantic import (
     Field,
     PlainSerializer,
     StrictBool,
+    ValidationError,
     ValidationInfo,
     WithJsonSchema,
     field_validator,
@@ -235,11 +236,25 @@ def as_stored(rule: Rule) -> dict[str, Any]:
     }
 
 
-def from_row(row: dict[str, Any]) -> Rule:
-    """The rule of a row as `as_stored` makes it; other columns are ignored."""
+def from_row(row: Mapping[str, Any]) -> Rule:
+    """The rule of a row as `as_stored` makes it; other columns are ignored.
+
+    Raises:
+        ValidationError: somebody wrote into the table what the API would refuse.
+    """
     values = {name: row[name] for name in Rule.model_fields if name in row}
     durations = {"for_": "for_seconds", "keep_firing_for": "keep_firing_seconds"}
     values |= {name: int(row[column]) for name, column in durations.items()}
     repeat = row["repeat_seconds"]
     values |= {"repeat_interval": repeat if repeat is None else int(repeat)}
     return Rule.model_validate(values | {"window": row["window_name"]})
+
+
+def readable(row: Mapping[str, Any]) -> Rule:
+    """The rule of a row, whatever is in it: one that cannot be read tells nobody."""
+    try:
+        return from_row(row)
+    except ValidationError:
+        return Rule.model_construct(
+            **{name: row[name] for name in ("rule_name", "metric_name", "description")}
+        )

@@ -44,6 +44,29 @@ def create_pool(url: str, *, size: int, timeout: float = 5.0) -> Pool:
 
 
 @asynccontextmanager
+async def dedicated_connection(url: str) -> AsyncIterator[Connection]:
+    """A connection outside any pool, for what belongs to one session, such as its advisory
+    locks; a peer that vanished is noticed within half a minute.
+    """
+    with translated_errors():
+        conn = await AsyncConnection[DictRow].connect(
+            url,
+            row_factory=dict_row,
+            prepare_threshold=None,
+            autocommit=True,
+            connect_timeout=10,
+            keepalives_idle=10,
+            keepalives_interval=5,
+            keepalives_count=3,
+        )
+    try:
+        with translated_errors():
+            yield conn
+    finally:
+        await conn.close()
+
+
+@asynccontextmanager
 async def connection(pool: Pool) -> AsyncIterator[Connection]:
     """A connection from the pool; errors leave translated."""
     with translated_errors():

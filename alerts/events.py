@@ -1,0 +1,159 @@
+"""Reading events, and what people do to them. Each call is one transaction."""
+
+from datetime import datetime
+from typing import Any, Literal
+
+import msgspec
+from psycopg.rows import DictRow
+
+from alerts.announce import Step, announce
+from alerts.decision import State, resolved_by_hand
+from alerts.registry import Author, Reach
+from alerts.rules import Rule, readable
+from sql.database import Connection, Pool, connection, fetch_all, run
+
+Status = Literal["open", "acknowledged", "resolved"]
+
+
+class AlreadyResolved(Exception):
+    """The event is resolved; nothing more can be done to it."""
+
+
+async def list_events(
+    pool: Pool,
+    reach: Reach,
+    filters: dict[str, Any],
+    cursor: tuple[datetime, int] | None,
+    limit: int,
+) -> list[DictRow]:
+    """Events in reach that pass the filters (status, severity, rule_id, metric_name, since,
+    before), newest first, up to one more than `limit`.
+    """
+    at, number = cursor or ("infinity", 2**63 - 1)
+    params = {"cursor_at": at, "cursor_id": number, "limit": limit + 1}
+    return await fetch_all(pool, "list_alert_events", reach._asdict() | filters | params)
+
+
+async def find_event(pool: Pool, reach: Reach, event_id: int) -> DictRow | None:
+    """One event in reach."""
+    rows = await fetch_all(pool, "alert_event", reach._asdict() | {"event_id": event_id})
+    return rows[0] if rows else None
+
+
+async def history(pool: Pool, event_id: int) -> list[DictRow]:
+    """Every transition of the event with its reason, oldest first."""
+    return await fetch_all(pool, "alert_transitions", {"event_id": event_id})
+
+
+async def deliveries(pool: Pool, event_id: int) -> list[DictRow]:
+    """Every attempt to tell somebody of the event, newest first."""
+    return await fetch_all(pool, "alert_deliveries", {"event_id": event_id})
+
+
+async def acknowledge(
+    pool: Pool, reach: Reach, event_id: int, comment: str | None, author: Author
+) -> DictRow | None:
+    """Note that somebody looks after the event: it is not repeated any more. None where
+    there is no such event in reach.
+
+    Raises:
+        AlreadyResolved: nothing is left to look after.
+    """
+    async with connection(pool) as conn, conn.transaction():
+        before = await _open_event(conn, reach, event_id)
+        if before is None:
+            return None
+        event = await _act(conn, "acknowledge_alert_event", event_id, comment, author)
+        state = await _state(conn, event)
+        if state and state.phase == "open":
+            await _remember(conn, event, msgspec.structs.replace(state, acknowledged=True))
+        reason = f"Acknowledged by {author.actor}"
+        await _announce(conn, event, "acknowledged", reason, comment, author)
+        return event
+
+
+async def resolve(
+    pool: Pool, reach: Reach, event_id: int, comment: str | None, author: Author
+) -> DictRow | None:
+    """Resolve the event; its rule does not open another for that group until the condition
+    has cleared once. None where there is no such event in reach.
+
+    Raises:
+        AlreadyResolved: it is already.
+    """
+    async with connection(pool) as conn, conn.transaction():
+        before = await _open_event(conn, reach, event_id)
+        if before is None:
+            return None
+        if state := await _state(conn, before):
+            await _remember(conn, before, resolved_by_hand(state, author.now))
+        event = await _act(conn, "resolve_alert_event", event_id, comment, author)
+        reason = f"Resolved by {author.actor}"
+        await _announce(conn, event, "resolved", reason, comment, author)
+        return event
+
+
+async def _open_event(conn: Connection, reach: Reach, event_id: int) -> DictRow | None:
+    params = reach._asdict() | {"event_id": event_id}
+    found = await run(conn, "alert_event", params)
+    if not found:
+        return None
+    await _state(conn, found[0])
+    (event,) = await run(conn, "alert_event_for_update", params)
+    if event["status"] == "resolved":
+        raise AlreadyResolved
+    return event
+
+
+async def _act(
+    conn: Connection, name: str, event_id: int, comment: str | None, author: Author
+) -> DictRow:
+    params = {
+        "event_id": event_id,
+        "at": author.now,
+        "actor": author.actor,
+        "comment": comment,
+    }
+    (event,) = await run(conn, name, params)
+    return event
+
+
+async def _state(conn: Connection, event: DictRow) -> State | None:
+    """What the loop remembers, locked."""
+    rows = await run(conn, "alert_state_for_update", _key(event))
+    return msgspec.json.decode(rows[0]["state"], type=State) if rows else None
+
+
+async def _remember(conn: Connection, event: DictRow, state: State) -> None:
+    text = msgspec.json.encode(state).decode()
+    await run(conn, "set_alert_state", _key(event) | {"state": text})
+
+
+async def _announce(
+    conn: Connection,
+    event: DictRow,
+    transition: str,
+    reason: str,
+    comment: str | None,
+    author: Author,
+) -> None:
+    step = Step(
+        event,
+        await _rule_of(conn, event),
+        transition,
+        reason,
+        author.now,
+        actor=author.actor,
+        comment=comment,
+    )
+    await announce(conn, [step], author.voice, author.now)
+
+
+async def _rule_of(conn: Connection, event: DictRow) -> Rule:
+    rows = await run(conn, "alert_rules_by_id", {"rules": [event["rule_id"]]})
+    return readable(rows[0])
+
+
+def _key(event: DictRow) -> dict[str, Any]:
+    labels = msgspec.json.encode(event["group_labels"]).decode()
+    return {"rule_id": event["rule_id"], "group_labels": labels}

@@ -1,0 +1,103 @@
+"""From the buckets of rollups to the figure a rule is judged by; pure functions."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from alerts.durations import Calendar, Window
+from alerts.rules import Aggregation
+from sql import calendar
+from sql.rollups import Level
+
+
+class Bucket(NamedTuple):
+    """What a rollup says of one series in one bucket, or in several put together."""
+
+    sum_value: float
+    sample_count: int
+    min_value: float
+    max_value: float
+    last_value: float
+
+
+def figure(aggregation: Aggregation, buckets: Sequence[Bucket]) -> float:
+    """The figure over buckets of different series: at least one. The last values are added
+    up over the series, and a mean is never one of means.
+    """
+    match aggregation:
+        case "sum":
+            return _exact(sum(one.sum_value for one in buckets))
+        case "avg":
+            return _exact(
+                sum(one.sum_value for one in buckets) / sum(one.sample_count for one in buckets)
+            )
+        case "min":
+            return min(one.min_value for one in buckets)
+        case "max":
+            return max(one.max_value for one in buckets)
+        case "count":
+            return float(sum(one.sample_count for one in buckets))
+        case "last":
+            return _exact(sum(one.last_value for one in buckets))
+
+
+def merged(buckets: Sequence[Bucket]) -> Bucket:
+    """Buckets of one series, oldest first, as one: at least one."""
+    return Bucket(
+        sum(one.sum_value for one in buckets),
+        sum(one.sample_count for one in buckets),
+        min(one.min_value for one in buckets),
+        max(one.max_value for one in buckets),
+        buckets[-1].last_value,
+    )
+
+
+class Periods(NamedTuple):
+    """The edges of the last complete period and of the current one."""
+
+    previous: datetime
+    current: datetime
+    following: datetime
+
+
+def periods(window: Calendar, now: datetime, zone: ZoneInfo) -> Periods:
+    """The periods around `now`, in UTC."""
+    current = calendar.floor(now, window.period, zone)
+    previous = calendar.floor(
+        current.astimezone(UTC) - timedelta(microseconds=1), window.period, zone
+    )
+    after = calendar.following(current, window.period, zone)
+    return Periods(previous.astimezone(UTC), current.astimezone(UTC), after.astimezone(UTC))
+
+
+def span_of(
+    window: Window, level: Level, now: datetime, zone: ZoneInfo
+) -> tuple[datetime, datetime]:
+    """The buckets a window needs: from the first one's start to the last one's end, in UTC.
+    A trailing window is widened to whole buckets.
+    """
+    if isinstance(window, Calendar):
+        around = periods(window, now, zone)
+        return around.previous, around.following
+    since = bucket_start(now - timedelta(seconds=window.seconds), level, zone)
+    return since, bucket_end(bucket_start(now, level, zone), level, zone)
+
+
+def bucket_start(instant: datetime, level: Level, zone: ZoneInfo) -> datetime:
+    """The start of the bucket `instant` is in, in UTC."""
+    if level == "minute":
+        return instant.astimezone(UTC).replace(second=0, microsecond=0)
+    return calendar.floor(instant, level, zone).astimezone(UTC)
+
+
+def bucket_end(start: datetime, level: Level, zone: ZoneInfo) -> datetime:
+    """The end of the bucket that starts there, in UTC."""
+    if level == "minute":
+        return start + timedelta(minutes=1)
+    return calendar.following(start, level, zone).astimezone(UTC)
+
+
+def _exact(value: float) -> float:
+    """To the 15 digits a double surely has: 0.1 + 0.2 is 0.3, as in every other figure."""
+    return float(f"{value:.15g}")

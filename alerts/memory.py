@@ -1,0 +1,170 @@
+"""What the leader keeps between ticks, brought up to date by reading what is new.
+
+Rules are kept by version; series never change and are read once, by their ids.
+"""
+
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from pydantic import ValidationError
+
+from alerts.rules import CatalogueEntry, from_row
+from alerts.selection import Plan, RuleProblem, Series, StoredRule, plan_of, series_of_row
+from sql.database import Connection, run
+from sql.rollups import Frequency
+
+Metric = tuple[str, str]
+
+# A series with a smaller id may be committed after one with a greater.
+_OVERLAP = 1000
+
+
+class Memory:
+    """Rules, catalogue and series of the watched metrics."""
+
+    def __init__(self) -> None:
+        self.first_seen: dict[int, datetime] = {}
+        self.frequencies: dict[int, Frequency] = {}
+        self._rules: dict[int, StoredRule] = {}
+        self._unreadable: dict[int, tuple[int, str]] = {}
+        self._errors: dict[int, str | None] = {}
+        self._catalogue: dict[Metric, CatalogueEntry] = {}
+        self._series: dict[Metric, dict[int, Series]] = {}
+        self._newest_series = 0
+        self._plans: dict[int, tuple[object, Plan | str]] = {}
+        self._heartbeat: datetime | None = None
+
+    async def refresh(self, conn: Connection) -> None:
+        """Read the rules that changed, the catalogue, and series that are new."""
+        await self._refresh_rules(conn)
+        watched = {(one.tenant, one.rule.metric_name) for one in self._rules.values()}
+        rows = await run(conn, "alert_catalogue", _metrics(watched))
+        self._catalogue = {(row["tenant"], row["metric_name"]): entry_of_row(row) for row in rows}
+        await self._refresh_series(conn, watched)
+
+    def plans(self) -> tuple[list[Plan], dict[int, str]]:
+        """The rules that can be evaluated, and why the others cannot."""
+        plans: list[Plan] = []
+        errors = {rule_id: reason for rule_id, (_, reason) in self._unreadable.items()}
+        for stored in self._rules.values():
+            plan = self._plan(stored)
+            if isinstance(plan, Plan):
+                plans.append(plan)
+            else:
+                errors[stored.rule_id] = plan
+        return plans, errors
+
+    def changed_errors(self, errors: Mapping[int, str]) -> dict[int, str | None]:
+        """What differs from the errors that are recorded."""
+        rules = [*self._rules, *self._unreadable]
+        now = {rule_id: errors.get(rule_id) for rule_id in rules}
+        changed = {one: text for one, text in now.items() if text != self._errors.get(one)}
+        self._errors = now
+        return changed
+
+    def due_heartbeat(self, now: datetime, every: float) -> list[int]:
+        """The rules, every so many seconds; otherwise none."""
+        if self._heartbeat and abs((now - self._heartbeat).total_seconds()) < every:
+            return []
+        self._heartbeat = now
+        return list(self._rules)
+
+    async def _refresh_rules(self, conn: Connection) -> None:
+        rows = await run(conn, "alert_rule_versions")
+        versions = {row["rule_id"]: row["version"] for row in rows}
+        known = {one: self._rules[one].version for one in self._rules}
+        known |= {one: version for one, (version, _) in self._unreadable.items()}
+        for gone in known.keys() - versions.keys():
+            self._forget(gone)
+        changed = [one for one, version in versions.items() if known.get(one) != version]
+        if not changed:
+            return
+        for row in await run(conn, "alert_rules_by_id", {"rules": changed}):
+            self._forget(row["rule_id"])
+            self._errors[row["rule_id"]] = row["last_error"]
+            try:
+                self._rules[row["rule_id"]] = stored_rule(row)
+            except (ValidationError, ValueError) as error:
+                reason = f"the rule cannot be read: {_first_message(error)}"
+                self._unreadable[row["rule_id"]] = row["version"], reason
+
+    def _forget(self, rule_id: int) -> None:
+        self._rules.pop(rule_id, None)
+        self._unreadable.pop(rule_id, None)
+        self._plans.pop(rule_id, None)
+        self._errors.pop(rule_id, None)
+
+    async def _refresh_series(self, conn: Connection, watched: set[Metric]) -> None:
+        added = watched - self._series.keys()
+        for metric in self._series.keys() - watched:
+            for series_id in self._series.pop(metric):
+                self.first_seen.pop(series_id, None)
+                self.frequencies.pop(series_id, None)
+        newest = self._newest_series
+        from_id = max(newest - _OVERLAP, 0)
+        if kept := watched - added:
+            self._add_series(await run(conn, "alert_series", _metrics(kept, from_id)))
+        if added:
+            self._series |= {metric: {} for metric in added}
+            self._add_series(await run(conn, "alert_series", _metrics(added, 0)))
+
+    def _add_series(self, rows: Iterable[Mapping[str, Any]]) -> None:
+        for row in rows:
+            series_id = row["series_id"]
+            members = self._series[row["tenant"], row["metric_name"]]
+            if series_id in members:
+                continue
+            members[series_id] = series_of_row(row)
+            self.first_seen.setdefault(series_id, row["created_at"])
+            self.frequencies[series_id] = row["frequency"]
+            self._newest_series = max(self._newest_series, series_id)
+
+    def _plan(self, stored: StoredRule) -> Plan | str:
+        metric = stored.tenant, stored.rule.metric_name
+        entry, series = self._catalogue.get(metric), self._series[metric]
+        basis = (entry, len(series))
+        known = self._plans.get(stored.rule_id)
+        if known is not None and known[0] == basis:
+            return known[1]
+        plan: Plan | str
+        try:
+            plan = plan_of(stored, entry, series.values())
+        except RuleProblem as problem:
+            plan = str(problem)
+        except Exception as error:
+            plan = f"{type(error).__name__}: {error}"
+        self._plans[stored.rule_id] = basis, plan
+        return plan
+
+
+def stored_rule(row: Mapping[str, Any]) -> StoredRule:
+    """The rule of a whole row.
+
+    Raises:
+        ValidationError: somebody wrote into the table what the API would refuse.
+    """
+    return StoredRule(row["rule_id"], row["tenant"], row["version"], from_row(row))
+
+
+def entry_of_row(row: Mapping[str, Any]) -> CatalogueEntry:
+    """The entry of a row of ``alert_catalogue``."""
+    return CatalogueEntry(
+        row["kind"], row["default_aggregation"], row["frequency"], tuple(row["dimensions"])
+    )
+
+
+def _metrics(metrics: Iterable[Metric], from_id: int = 0) -> dict[str, Any]:
+    pairs = sorted(metrics)
+    return {
+        "tenants": [tenant for tenant, _ in pairs],
+        "metrics": [name for _, name in pairs],
+        "from_id": from_id,
+    }
+
+
+def _first_message(error: Exception) -> str:
+    if isinstance(error, ValidationError):
+        first = error.errors()[0]
+        return f"{'.'.join(map(str, first['loc']))}: {first['msg']}"
+    return str(error)

@@ -1,0 +1,112 @@
+-- name: alert_session
+-- A statement that hangs must not stop the loop; a dead leader is noticed soon.
+SELECT
+    set_config('statement_timeout', '20s', FALSE),
+    set_config('idle_in_transaction_session_timeout', '30s', FALSE),
+    set_config('tcp_keepalives_idle', '5', FALSE),
+    set_config('tcp_keepalives_interval', '2', FALSE),
+    set_config('tcp_keepalives_count', '3', FALSE);
+
+-- name: alert_lead
+-- Whether this session leads; it does until it ends.
+SELECT pg_try_advisory_lock(hashtextextended('fature.alerts', 0)) AS leads;
+
+-- name: alert_rule_versions
+-- What to compare the rules in memory with.
+SELECT
+    rule_id,
+    version
+FROM fature.alert_rule
+WHERE is_active;
+
+-- name: alert_rules_by_id
+-- Rules that are new or were edited.
+SELECT *
+FROM fature.alert_rule
+WHERE rule_id = ANY(%(rules)s::integer []);
+
+-- name: alert_catalogue
+-- What the catalogue says of the watched metrics.
+SELECT
+    m.tenant,
+    m.metric_name,
+    m.kind,
+    m.default_aggregation,
+    m.frequency,
+    m.dimensions
+FROM fature.metric AS m
+INNER JOIN unnest(%(tenants)s::text [], %(metrics)s::text []) AS w (tenant, metric_name)
+    ON m.tenant = w.tenant AND m.metric_name = w.metric_name;
+
+-- name: alert_series
+-- The series of watched metrics from an id on.
+SELECT
+    s.series_id,
+    s.tenant,
+    s.metric_name,
+    s.unit,
+    s.frequency,
+    s.service_name,
+    s.affiliate_id,
+    s.region,
+    s.dimensions,
+    s.created_at
+FROM fature.series AS s
+INNER JOIN unnest(%(tenants)s::text [], %(metrics)s::text []) AS w (tenant, metric_name)
+    ON s.tenant = w.tenant AND s.metric_name = w.metric_name
+WHERE s.series_id >= %(from_id)s;
+
+-- name: alert_states
+-- What is remembered; a (rule, group) without a row is inactive. The text is what a later
+-- change is compared with.
+SELECT
+    rule_id,
+    group_labels,
+    version,
+    state::text AS state
+FROM fature.alert_state;
+
+-- name: alert_buckets
+-- Every bucket of some series in a range of one rollup.
+SELECT
+    series_id,
+    bucket,
+    sum_value,
+    sample_count,
+    min_value,
+    max_value,
+    last_value
+FROM {rollup}
+WHERE
+    series_id = ANY(%(series)s::integer [])
+    AND bucket >= %(since)s::timestamptz
+    AND bucket < %(before)s::timestamptz;
+
+-- name: alert_trailing
+-- The same put together to one row for each series.
+SELECT
+    series_id,
+    sum(sum_value) AS sum_value,
+    sum(sample_count)::bigint AS sample_count,
+    min(min_value) AS min_value,
+    max(max_value) AS max_value,
+    (array_agg(last_value ORDER BY bucket DESC))[1] AS last_value
+FROM {rollup}
+WHERE
+    series_id = ANY(%(series)s::integer [])
+    AND bucket >= %(since)s::timestamptz
+    AND bucket < %(before)s::timestamptz
+GROUP BY series_id;
+
+-- name: alert_first_samples
+-- The first kept sample of some series; one index look-up each.
+SELECT
+    s.series_id,
+    (
+        SELECT x.ts
+        FROM {samples} AS x
+        WHERE x.series_id = s.series_id
+        ORDER BY x.ts
+        LIMIT 1
+    ) AS first_ts
+FROM unnest(%(series)s::integer []) AS s (series_id);
