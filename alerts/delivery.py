@@ -88,7 +88,8 @@ async def send(
 async def _attempt(channels: Channels, claimed: Claimed, clock: Clock) -> Verdict:
     delivery = Delivery(claimed.notification_id, claimed.thread_id)
     try:
-        detail = await send(channels, claimed.channel, claimed.recipient, claimed.message, delivery)
+        message = _message_of(claimed)
+        detail = await send(channels, claimed.channel, claimed.recipient, message, delivery)
     except TransportError as error:
         return refused(error, claimed.attempt, clock(), random.random())  # noqa: S311
     return accepted(detail)

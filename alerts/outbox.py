@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 from uuid import UUID
 
 from alerts.retries import Verdict
@@ -21,7 +20,7 @@ class Claimed:
     event_id: int
     channel: str
     recipient: str
-    message: Any
+    message: object
     attempt: int
 
 

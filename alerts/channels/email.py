@@ -132,7 +132,7 @@ def _failure(error: Exception, timeout: float) -> TransportError:
             return TransportError("the server does not take this address", permanent=True)
         case TimeoutError():
             return TransportError(f"no answer within {timeout:g} s", permanent=False)
-        case ssl.SSLError():
+        case _ if isinstance(error, ssl.SSLError) or isinstance(error.__cause__, ssl.SSLError):
             return TransportError("the TLS handshake failed", permanent=False)
         case aiosmtplib.SMTPConnectError() | ConnectionRefusedError():
             return TransportError("cannot connect", permanent=False)
