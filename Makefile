@@ -7,7 +7,7 @@ PY := $(VENV)/bin/python
 SERVICE := $(PY) -m service
 
 .DEFAULT_GOAL := help
-.PHONY: help run test migrate migrate-status rollback retention retention-apply demo replay \
+.PHONY: help run test migrate migrate-status rollback retention retention-apply alerts demo replay \
         psql bench lint lock clean
 
 help: ## Show this table
@@ -33,6 +33,9 @@ retention: $(VENV)/run.stamp ## Declared against actual policies, chunks, sizes,
 
 retention-apply: $(VENV)/run.stamp ## Make the database's policies the declared ones
 	@exec $(SERVICE) retention-apply
+
+alerts: $(VENV)/run.stamp ## Judge alert rules in a process of its own, without serving
+	@exec $(SERVICE) alerts
 
 demo: $(VENV)/run.stamp ## Load 90 days of demo data into the running service
 	@exec $(SERVICE) client demo

@@ -24,11 +24,17 @@ from alerts.decision import (
 from alerts.durations import Calendar, Window
 from alerts.figures import Bucket, bucket_end, bucket_start, figure, merged, periods
 from alerts.memory import entry_of_row
-from alerts.observe import bucket_of_row, read_first_samples, read_rollup
+from alerts.observe import (
+    bucket_of_row,
+    observe,
+    read_figures,
+    read_first_samples,
+    read_rollup,
+)
 from alerts.rules import Rule
 from alerts.selection import Group, Plan, Source, StoredRule, plan_of, series_of_row
 from sql.database import Pool, connection, run
-from sql.rollups import LEVELS, Frequency, Level
+from sql.rollups import LEVELS, Level
 
 _ORDER: tuple[Level, ...] = ("minute", "hour", "day", "week", "month")
 # The level below, from which a period that is not over can be judged.
@@ -78,6 +84,7 @@ class _History:
     zone: ZoneInfo
     past: dict[int, _Past] = field(default_factory=dict)
     first_seen: dict[int, datetime] = field(default_factory=dict)
+    latest: list[tuple[Group, Observation]] = field(default_factory=list)
 
 
 async def backtest(
@@ -110,6 +117,8 @@ async def _read(
             start = _reach_back(plan.watch.window, since, zone)
             rows = await read_rollup(conn, "alert_buckets", source, ids, start, now)
             _remember(history, rows, source.level)
+        figures = await read_figures(conn, [plan], history.first_seen, now, zone)
+        history.latest = [(group, observe(plan, group, figures)) for group in plan.groups]
     return plan, history
 
 
@@ -150,16 +159,12 @@ def _replay(plan: Plan, history: _History, since: datetime, until: datetime) -> 
     episodes: list[Episode] = []
     for group in plan.groups:
         episodes += _episodes(plan, group, history, steps)
-    latest = [(group, _observe(plan, group, history, until)) for group in plan.groups]
     episodes.sort(key=lambda episode: episode.opened_at)
-    return Backtest(since, until, plan, episodes, latest)
+    return Backtest(since, until, plan, episodes, history.latest)
 
 
 def _level_of(window: Window) -> Level:
-    return window.period if isinstance(window, Calendar) else LEVELS[_FINEST][0]
-
-
-_FINEST: Frequency = "real_time"
+    return window.period if isinstance(window, Calendar) else "minute"
 
 
 def _steps(level: Level, since: datetime, until: datetime, zone: ZoneInfo) -> Iterator[datetime]:

@@ -8,6 +8,7 @@ from starlette.middleware import Middleware
 from starlette.types import ASGIApp
 
 from service import channel_trial
+from service.alerts import routes as alerts
 from service.auth import Authentication, KeyRing
 from service.documentation import documentation_routes
 from service.errors import EXCEPTION_HANDLERS
@@ -28,6 +29,7 @@ ENDPOINTS = [
     *reading.ENDPOINTS,
     *own.ENDPOINTS,
     *reports.ENDPOINTS,
+    *alerts.ENDPOINTS,
     *channel_trial.ENDPOINTS,
 ]
 

@@ -31,7 +31,12 @@ async def read_json_body(request: Request) -> bytes:
 
 async def read_model(request: Request, model: type[Model]) -> Model:
     """The body as `model`; 400 where it is no JSON, 422 with every field that is wrong."""
-    content = decode_json(await read_json_body(request))
+    return parse_model(await read_json_body(request), model)
+
+
+def parse_model(body: bytes, model: type[Model]) -> Model:
+    """A body that was read as `model`; 400 and 422 as above."""
+    content = decode_json(body)
     try:
         return model.model_validate(content)
     except ValidationError as error:

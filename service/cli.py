@@ -1,5 +1,6 @@
 """The commands behind the Makefile's targets."""
 
+import asyncio
 import signal
 import subprocess
 import sys
@@ -16,9 +17,11 @@ from retention.policies import accept_ages
 from retention.report import Line, report
 from service.clients.commands import Target, demo, replay
 from service.logging import configure_logging
+from service.resources import alerts_alone
 from service.secrets import admin_key
 from service.server import check_address, serve
 from service.settings import (
+    DEFAULT_ALERT_INTERVAL,
     Settings,
     SettingsError,
     environment_with_password,
@@ -72,6 +75,17 @@ def run(settings: Settings) -> None:
             click.echo(f"           kept in {settings.data_dir / 'admin_key'}; shown this once")
         serve(settings, url)
     click.echo("Stopped.")
+
+
+@commands.command()
+@click.pass_obj
+def alerts(settings: Settings) -> None:
+    """Judge alert rules and deliver, alone, beside services with FATURE_ALERT_INTERVAL=0."""
+    interval = settings.alert_interval or DEFAULT_ALERT_INTERVAL
+    with database(settings) as url:
+        _capability(settings, url)
+        click.echo(f"Judging alert rules every {interval:g} s; Ctrl-C stops.")
+        asyncio.run(alerts_alone(settings, url, interval))
 
 
 @commands.command()

@@ -9,6 +9,8 @@ from datetime import UTC, datetime
 import structlog
 from starlette.requests import Request
 
+from alerts.announce import Voice
+from alerts.loop import run_alerts
 from retention.apply import delete_expired
 from retention.plan import next_night
 from retention.policies import accept_ages
@@ -43,6 +45,7 @@ class Resources:
     writer: Writer
     catalog: Catalog
     aggregates: Aggregates
+    voice: Voice
 
 
 def resources_of(request: Request) -> Resources:
@@ -69,6 +72,9 @@ async def running_resources(settings: Settings, engine: Engine) -> AsyncIterator
             asyncio.create_task(_repeat(5.0, resources.series.reload_promoted)),
             asyncio.create_task(_every_night(settings, engine)),
         ]
+        if settings.alert_interval:
+            loop = run_alerts(url, settings.zone, resources.voice, settings.alert_interval)
+            background.append(asyncio.create_task(loop))
         try:
             yield resources
         finally:
@@ -92,7 +98,19 @@ def _wire(settings: Settings, engine: Engine, pool: Pool, read_pool: Pool) -> Re
         writer=Writer(pool),
         catalog=Catalog(pool, read_pool),
         aggregates=Aggregates(read_pool, settings.zone),
+        voice=voice_of(settings),
     )
+
+
+def voice_of(settings: Settings) -> Voice:
+    """How alerts read: in the business time zone, with links to this service."""
+    return Voice(settings.timezone, settings.links)
+
+
+async def alerts_alone(settings: Settings, url: str, interval: float) -> None:
+    """Judge alert rules and deliver what follows, without serving, until cancelled."""
+    async with create_pool(url, size=POOL_SIZE) as pool, delivering(pool, settings):
+        await run_alerts(url, settings.zone, voice_of(settings), interval)
 
 
 async def _repeat(interval: float, step: Callable[[], Awaitable[None]]) -> None:

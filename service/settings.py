@@ -25,6 +25,8 @@ from retention.policies import BadRetention, parse_keep
 from sql.engine import EngineSetting
 from sql.timezones import check_whole_hours
 
+DEFAULT_ALERT_INTERVAL = 15.0
+
 
 class SettingsError(Exception):
     """A setting is missing or wrong; the message names it."""
@@ -60,6 +62,9 @@ class Settings(BaseSettings):
     workers: int = Field(default=1, ge=1, le=64)
     admin_key: str | None = Field(default=None, min_length=16)
     timezone: str = "UTC"
+    alert_interval: float = Field(
+        default=DEFAULT_ALERT_INTERVAL, ge=0, le=3600, allow_inf_nan=False
+    )
     public_url: str | None = None
     smtp_host: str | None = None
     smtp_port: int | None = Field(default=None, ge=1, le=65535)
@@ -87,8 +92,8 @@ class Settings(BaseSettings):
 
     @field_validator("public_url", "slack_webhook_url", "webhook_url", "sms_url")
     @classmethod
-    def _web_address(cls, value: str) -> str:
-        if kind_of(value) != "http(s) URL":
+    def _web_address(cls, value: str | None) -> str | None:
+        if value is not None and kind_of(value) != "http(s) URL":
             raise ValueError("This is no http or https URL")
         return value
 

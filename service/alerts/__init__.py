@@ -1,0 +1,1 @@
+"""Alert rules, events and silences over HTTP."""

@@ -1,0 +1,340 @@
+"""What the alert endpoints take and answer."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from alerts.events import Status
+from alerts.rules import (
+    CatalogueEntry,
+    Rule,
+    Severity,
+    Text,
+    aggregation_of,
+    readable,
+    window_of,
+)
+from service.query.params import DateRange
+from service.responses import utc_instant
+
+MAX_ID = 2**31 - 1
+MAX_EVENTS = 1000
+
+
+class RuleTest(Rule):
+    """A rule that need not be saved, and how far back to test it."""
+
+    rule_name: Text = "test"
+    days: Annotated[int, Field(strict=True, ge=1, le=730)] = 30
+
+
+class RuleOut(Rule):
+    """A rule; `aggregation` and `window` are those in force, and `defaults` names the ones
+    that follow the catalogue.
+    """
+
+    model_config = ConfigDict(extra="ignore")
+
+    id: int
+    defaults: list[str]
+    version: int
+    last_evaluated_at: datetime | None
+    last_error: str | None = Field(description="Why it cannot be evaluated at present")
+    created_at: datetime
+    updated_at: datetime
+
+
+class RuleAnswer(BaseModel):
+    """One rule."""
+
+    success: bool = True
+    data: RuleOut
+
+
+class RuleList(BaseModel):
+    """Every rule."""
+
+    success: bool = True
+    data: list[RuleOut]
+    count: int
+    next_cursor: str | None = None
+
+
+class Deleted(BaseModel):
+    """What is gone."""
+
+    success: bool = True
+    data: dict[str, Any]
+
+
+class EventOut(BaseModel):
+    """An event. `value` opened it, `peak_value` is the worst since."""
+
+    id: int
+    rule_id: int | None
+    rule_name: str
+    metric_name: str
+    condition: str
+    threshold_value: float
+    severity: Severity
+    status: Status
+    value: float | None
+    peak_value: float | None
+    group: dict[str, str | None]
+    window_start: datetime | None
+    window_end: datetime | None
+    opened_at: datetime
+    acknowledged_at: datetime | None
+    acknowledged_by: str | None
+    comment: str | None
+    resolved_at: datetime | None
+    resolved_by: str | None
+
+
+class TransitionOut(BaseModel):
+    """A step in the history of an event, and why it was taken."""
+
+    at: datetime
+    transition: str
+    reason: str
+    actor: str | None
+    comment: str | None
+    value: float | None
+
+
+class EventDetail(EventOut):
+    """An event with what it watched and its history, oldest first."""
+
+    unit: str | None
+    aggregation: str
+    window: str
+    history: list[TransitionOut]
+
+
+class EventAnswer(BaseModel):
+    """One event."""
+
+    success: bool = True
+    data: EventOut
+
+
+class EventDetailAnswer(BaseModel):
+    """One event with its history."""
+
+    success: bool = True
+    data: EventDetail
+
+
+class EventPage(BaseModel):
+    """A page of events."""
+
+    success: bool = True
+    data: list[EventOut]
+    count: int
+    next_cursor: str | None
+
+
+class EventParams(DateRange):
+    """``GET /api/alerts/events``; the dates are those of opening."""
+
+    status: Status | None = None
+    severity: Severity | None = None
+    rule_id: int | None = Field(None, ge=1, le=MAX_ID)
+    metric_name: Text | None = None
+    limit: int = Field(100, ge=1, le=MAX_EVENTS)
+    cursor: str | None = None
+
+
+class Remark(BaseModel):
+    """What somebody has to say about an event."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    comment: Annotated[str, Field(max_length=2000)] | None = None
+
+    @model_validator(mode="after")
+    def _storable(self) -> "Remark":
+        if self.comment and "\0" in self.comment:
+            raise ValueError("The character NUL cannot be stored")
+        return self
+
+
+class DeliveryOut(BaseModel):
+    """An attempt to tell somebody; without `outcome` it still waits for its first."""
+
+    delivery: str = Field(description="The same on every attempt; receivers see it, too")
+    transition: str
+    channel: str
+    recipient: str = Field(description="Empty: the configured default")
+    status: str = Field(description="waiting, sent or dead")
+    attempts: int
+    next_attempt_at: datetime | None
+    created_at: datetime
+    attempted_at: datetime | None
+    outcome: str | None
+    detail: str | None
+    duration_ms: float | None
+
+
+class DeliveryList(BaseModel):
+    """Attempts, newest first."""
+
+    success: bool = True
+    data: list[DeliveryOut]
+    count: int
+    next_cursor: str | None = None
+
+
+def _offset(value: object) -> object:
+    """A time of day means nothing without an offset."""
+    if not isinstance(value, str):
+        raise ValueError("Use ISO 8601 with an offset, such as 2025-06-14T15:00:00Z")
+    try:
+        moment = datetime.fromisoformat(value)
+    except ValueError as error:
+        raise ValueError("Use ISO 8601 with an offset, such as 2025-06-14T15:00:00Z") from error
+    if moment.tzinfo is None or not 1900 <= moment.year <= 2999:
+        raise ValueError("Use ISO 8601 with an offset, such as 2025-06-14T15:00:00Z")
+    return moment
+
+
+Instant = Annotated[datetime, BeforeValidator(_offset)]
+
+
+class SilenceIn(BaseModel):
+    """Mutes what matches everything that is given, from `starts_at` (now if absent) to
+    `ends_at`.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    rule_id: Annotated[int, Field(strict=True, ge=1, le=MAX_ID)] | None = None
+    metric_name: Text | None = None
+    severity: Severity | None = None
+    service_name: Text | None = None
+    starts_at: Instant | None = None
+    ends_at: Instant
+    comment: Annotated[str, Field(max_length=2000, pattern=r"^[^\x00]*$")] = ""
+
+
+class SilenceOut(BaseModel):
+    """A silence."""
+
+    id: int
+    rule_id: int | None
+    metric_name: str | None
+    severity: str | None
+    service_name: str | None
+    starts_at: datetime
+    ends_at: datetime
+    comment: str
+    created_by: str
+    created_at: datetime
+
+
+class SilenceAnswer(BaseModel):
+    """One silence."""
+
+    success: bool = True
+    data: SilenceOut
+
+
+class SilenceList(BaseModel):
+    """Silences, newest first."""
+
+    success: bool = True
+    data: list[SilenceOut]
+    count: int
+    next_cursor: str | None = None
+
+
+class EpisodeOut(BaseModel):
+    """An event that would have been."""
+
+    group: dict[str, str | None]
+    opened_at: datetime
+    value: float | None
+    peak_value: float | None
+    unit: str | None
+    window_start: datetime
+    window_end: datetime
+    reason: str
+    resolved_at: datetime | None
+    resolved_value: float | None
+    resolved_reason: str | None
+
+
+class ReadingOut(BaseModel):
+    """What the rule sees now; `firing` is whether its condition holds."""
+
+    group: dict[str, str | None]
+    value: float | None
+    unit: str | None
+    window_start: datetime
+    window_end: datetime
+    firing: bool
+
+
+class RuleTestResult(BaseModel):
+    """What a rule sees now, and when it would have opened and resolved."""
+
+    since: datetime
+    until: datetime
+    aggregation: str
+    window: str
+    now: list[ReadingOut]
+    events: list[EpisodeOut]
+    count: int
+
+
+class RuleTestAnswer(BaseModel):
+    """The result of a test."""
+
+    success: bool = True
+    data: RuleTestResult
+
+
+def rule_out(row: Mapping[str, Any], entry: CatalogueEntry | None) -> dict[str, Any]:
+    """A rule's row as it is answered."""
+    rule = readable(row)
+    shown = {"id": row["rule_id"]} | rule.model_dump(by_alias=True)
+    shown["aggregation"] = aggregation_of(rule, entry)
+    shown["window"] = str(window_of(rule, entry))
+    own = {"aggregation": rule.aggregation, "window": rule.window}
+    return (
+        shown
+        | {
+            "defaults": [name for name, value in own.items() if value is None],
+            "version": row["version"],
+            "last_error": row["last_error"],
+        }
+        | _instants(row, "last_evaluated_at", "created_at", "updated_at")
+    )
+
+
+def event_out(row: Mapping[str, Any]) -> dict[str, Any]:
+    """An event's row as it is answered."""
+    renamed = {"id": "event_id", "group": "group_labels"}
+    plain = {name: row[renamed.get(name, name)] for name in EventOut.model_fields}
+    return plain | _instants(
+        row, "window_start", "window_end", "opened_at", "acknowledged_at", "resolved_at"
+    )
+
+
+def delivery_out(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A delivery's row as it is answered."""
+    plain = {name: row[name] for name in DeliveryOut.model_fields if name != "delivery"}
+    times = _instants(row, "next_attempt_at", "created_at", "attempted_at")
+    return {"delivery": str(row["notification_id"])} | plain | times
+
+
+def silence_out(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A silence's row as it is answered."""
+    plain = {name: row[name] for name in SilenceOut.model_fields if name != "id"}
+    return {"id": row["silence_id"]} | plain | _instants(row, "starts_at", "ends_at", "created_at")
+
+
+def _instants(row: Mapping[str, Any], *names: str) -> dict[str, str | None]:
+    return {name: row[name] and utc_instant(row[name]) for name in names}

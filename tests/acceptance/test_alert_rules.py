@@ -1,0 +1,293 @@
+"""Alert rules, events and silences over HTTP."""
+
+import secrets
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx2
+import pytest
+
+from sql.engine import Engine
+from tests.conftest import DatabaseServer, running_service
+
+
+@pytest.fixture(scope="module")
+def alerting(
+    engine: Engine, database_of: DatabaseServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[httpx2.Client]:
+    """A service whose loop ticks five times a second."""
+    folder = tmp_path_factory.mktemp(f"alerting-{engine}")
+    url = database_of.new_database()
+    with running_service(folder, url, FATURE_ALERT_INTERVAL="0.2") as running:
+        yield running.client
+
+
+def rule_of(metric: str, **fields: Any) -> dict[str, Any]:
+    smallest = {
+        "rule_name": f"rule {secrets.token_hex(4)}",
+        "metric_name": metric,
+        "condition": ">",
+        "threshold_value": 500,
+        "severity": "high",
+        "notification_channels": ["webhook"],
+    }
+    return smallest | fields
+
+
+def make(client: httpx2.Client, metric: str, **fields: Any) -> dict[str, Any]:
+    answer = client.post("/api/alerts/rules", json=rule_of(metric, **fields))
+    assert answer.status_code == 201, answer.text
+    data: dict[str, Any] = answer.json()["data"]
+    return data
+
+
+def post(client: httpx2.Client, metric: str, value: float, **fields: Any) -> None:
+    sample = {
+        "metric_name": metric,
+        "metric_type": "performance",
+        "value": value,
+        "frequency": "real_time",
+    }
+    assert client.post("/api/metrics", json=sample | fields).status_code == 201
+
+
+def events(client: httpx2.Client, **params: Any) -> list[dict[str, Any]]:
+    answer = client.get("/api/alerts/events", params=params)
+    assert answer.status_code == 200, answer.text
+    data: list[dict[str, Any]] = answer.json()["data"]
+    return data
+
+
+def wait_for_event(client: httpx2.Client, seconds: float = 10, **params: Any) -> dict[str, Any]:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        if found := events(client, **params):
+            return found[0]
+        time.sleep(0.05)
+    pytest.fail(f"no event {params}")
+
+
+def test_the_five_default_rules_are_there(alerting: httpx2.Client) -> None:
+    rules = alerting.get("/api/alerts/rules").json()["data"]
+    found = {(r["metric_name"], r["condition"], r["threshold_value"], r["severity"]) for r in rules}
+    assert {
+        ("revenue_hourly", "<", 1500, "medium"),
+        ("api_response_time", ">", 250, "high"),
+        ("conversion_rate", "<", 3, "medium"),
+        ("commission_paid", ">", 500, "low"),
+        ("active_users", "<", 75, "medium"),
+    } <= found
+
+
+def test_what_is_left_out_follows_the_catalogue(alerting: httpx2.Client) -> None:
+    rule = make(alerting, "revenue_hourly")
+    assert (rule["aggregation"], rule["window"]) == ("sum", "hour")
+    assert rule["defaults"] == ["aggregation", "window"]
+    unknown = make(alerting, f"metric_{secrets.token_hex(4)}")
+    assert unknown["window"] == "5m"
+
+
+def test_a_rule_is_read_edited_and_deleted(alerting: httpx2.Client, metric: str) -> None:
+    rule = make(alerting, metric, **{"for": "5m", "group_by": ["region"], "window": "10m"})
+    url = f"/api/alerts/rules/{rule['id']}"
+    assert alerting.get(url).json()["data"]["for"] == "5m"
+    patched = alerting.patch(url, json={"threshold_value": 7, "for": "1h30m"}).json()["data"]
+    assert (patched["threshold_value"], patched["for"]) == (7, "1h30m")
+    assert patched["group_by"] == ["region"]
+    replaced = alerting.put(url, json=rule_of(metric, rule_name=rule["rule_name"])).json()["data"]
+    assert (replaced["threshold_value"], replaced["for"], replaced["group_by"]) == (500, "0s", [])
+    assert alerting.delete(url).status_code == 200
+    assert alerting.get(url).status_code == 404
+    assert alerting.delete(url).status_code == 404
+
+
+def test_a_name_is_used_once(alerting: httpx2.Client, metric: str) -> None:
+    rule = make(alerting, metric)
+    again = alerting.post("/api/alerts/rules", json=rule_of(metric, rule_name=rule["rule_name"]))
+    assert again.status_code == 409
+    other = make(alerting, metric)
+    renamed = alerting.patch(
+        f"/api/alerts/rules/{other['id']}", json={"rule_name": rule["rule_name"]}
+    )
+    assert renamed.status_code == 409
+
+
+@pytest.mark.parametrize(
+    ("fields", "field", "words"),
+    [
+        ({"notification_channels": ["pager"]}, "notification_channels.0", "Unknown channel"),
+        (
+            {"notification_channels": ["email"], "notification_recipients": ["http://x.y/z"]},
+            "notification_recipients",
+            "slack or webhook",
+        ),
+        ({"notification_recipients": ["nobody"]}, "notification_recipients", "no email"),
+        ({"metric_name": "revenue_daily", "window": "hour"}, "window", "finer"),
+        ({"recovery_threshold": 600}, "recovery_threshold", "at most 500"),
+        ({"condition": "<", "recovery_threshold": 400}, "recovery_threshold", "at least 500"),
+        ({"for": "soon"}, "for", "not a duration"),
+        ({"window": "fortnight"}, "window", "no window"),
+        ({"window": "90s"}, "window", "whole minutes"),
+        ({"group_by": ["shoe_size"]}, "group_by", "none of"),
+        ({"treshold": 1}, "treshold", "Unknown name"),
+        ({"threshold_value": "500"}, "threshold_value", "number"),
+        ({"severity": "huge"}, "severity", "critical"),
+    ],
+)
+def test_a_wrong_rule_is_told_so(
+    alerting: httpx2.Client, metric: str, fields: dict[str, Any], field: str, words: str
+) -> None:
+    answer = alerting.post("/api/alerts/rules", json=rule_of(metric, **fields))
+    assert answer.status_code == 422
+    (detail,) = answer.json()["error"]["details"]
+    assert detail["field"] == field
+    assert words in detail["message"]
+
+
+def test_the_smallest_rule_opens_once_and_its_history_says_why(
+    alerting: httpx2.Client, metric: str
+) -> None:
+    rule = make(alerting, metric)
+    post(alerting, metric, 999)
+    event = wait_for_event(alerting, rule_id=rule["id"])
+    time.sleep(1)
+    assert len(events(alerting, rule_id=rule["id"])) == 1
+    assert set(event) == {
+        "id", "rule_id", "rule_name", "metric_name", "condition", "threshold_value", "severity",
+        "status", "value", "peak_value", "group", "window_start", "window_end", "opened_at",
+        "acknowledged_at", "acknowledged_by", "comment", "resolved_at", "resolved_by",
+    }  # fmt: skip
+    assert (event["status"], event["value"], event["peak_value"]) == ("open", 999, 999)
+    detail = alerting.get(f"/api/alerts/events/{event['id']}").json()["data"]
+    (opened,) = detail["history"]
+    assert opened["transition"] == "opened"
+    assert opened["reason"] == f"avg of {metric} is 999, above 500"
+    deliveries = alerting.get(f"/api/alerts/events/{event['id']}/deliveries").json()["data"]
+    assert {(one["channel"], one["transition"]) for one in deliveries} == {("webhook", "opened")}
+
+
+def test_an_event_is_acknowledged_then_resolved_by_hand_and_stays_quiet(
+    alerting: httpx2.Client, metric: str
+) -> None:
+    rule = make(alerting, metric, notification_channels=[])
+    post(alerting, metric, 999)
+    event = wait_for_event(alerting, rule_id=rule["id"])
+    url = f"/api/alerts/events/{event['id']}"
+    acknowledged = alerting.post(f"{url}/acknowledge", json={"comment": "on it"}).json()["data"]
+    assert acknowledged["status"] == "acknowledged"
+    assert (acknowledged["comment"], acknowledged["acknowledged_by"]) == ("on it", "admin-key")
+    resolved = alerting.post(f"{url}/resolve").json()["data"]
+    assert (resolved["status"], resolved["resolved_by"]) == ("resolved", "admin-key")
+    assert alerting.post(f"{url}/resolve").status_code == 409
+    time.sleep(1)
+    assert [one["id"] for one in events(alerting, rule_id=rule["id"])] == [event["id"]]
+    history = alerting.get(url).json()["data"]["history"]
+    assert [step["transition"] for step in history] == ["opened", "acknowledged", "resolved"]
+
+
+@pytest.mark.parametrize("how", ["edited", "deactivated", "deleted"])
+def test_a_rule_that_changes_resolves_its_event(
+    alerting: httpx2.Client, metric: str, how: str
+) -> None:
+    rule = make(alerting, metric, notification_channels=[])
+    post(alerting, metric, 999)
+    event = wait_for_event(alerting, rule_id=rule["id"])
+    url = f"/api/alerts/rules/{rule['id']}"
+    if how == "deleted":
+        assert alerting.delete(url).status_code == 200
+    else:
+        change = {"threshold_value": 2000} if how == "edited" else {"is_active": False}
+        assert alerting.patch(url, json=change).status_code == 200
+    detail = alerting.get(f"/api/alerts/events/{event['id']}").json()["data"]
+    assert detail["status"] == "resolved"
+    assert detail["history"][-1]["reason"] == f"The rule was {how}"
+
+
+def test_groups_open_one_event_each(alerting: httpx2.Client, metric: str) -> None:
+    rule = make(alerting, metric, group_by=["region"])
+    for region, value in (("SP", 900), ("RJ", 100), ("MG", 800)):
+        post(alerting, metric, value, region=region)
+    wait_for_event(alerting, rule_id=rule["id"])
+    time.sleep(0.7)
+    found = events(alerting, rule_id=rule["id"])
+    assert sorted(one["group"]["region"] for one in found) == ["MG", "SP"]
+
+
+def test_events_come_page_by_page_and_filtered(alerting: httpx2.Client, metric: str) -> None:
+    make(alerting, metric, group_by=["region"], severity="critical")
+    for number in range(5):
+        post(alerting, metric, 900 + number, region=f"R{number}")
+    deadline = time.monotonic() + 10
+    while len(events(alerting, metric_name=metric)) < 5 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    seen, cursor = [], None
+    while True:
+        params = {"metric_name": metric, "limit": 2} | ({"cursor": cursor} if cursor else {})
+        page = alerting.get("/api/alerts/events", params=params).json()
+        seen += [one["id"] for one in page["data"]]
+        cursor = page["next_cursor"]
+        if cursor is None:
+            break
+    assert len(seen) == len(set(seen)) == 5
+    assert len(events(alerting, metric_name=metric, severity="critical", status="open")) == 5
+    assert events(alerting, metric_name=metric, severity="low") == []
+    assert events(alerting, metric_name=metric, end_date="2020-01-01") == []
+    for wrong in ({"cursor": "x"}, {"status": "shut"}, {"statsu": "open"}, {"limit": 0}):
+        assert alerting.get("/api/alerts/events", params=wrong).status_code == 422
+
+
+def test_a_silence_keeps_notifications_back_but_not_the_event(
+    alerting: httpx2.Client, metric: str
+) -> None:
+    until = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    made = alerting.post("/api/alerts/silences", json={"metric_name": metric, "ends_at": until})
+    assert made.status_code == 201
+    number = made.json()["data"]["id"]
+    make(alerting, metric)
+    post(alerting, metric, 999)
+    event = wait_for_event(alerting, metric_name=metric)
+    url = f"/api/alerts/events/{event['id']}/deliveries"
+    assert alerting.get(url).json()["data"] == []
+    assert number in [one["id"] for one in alerting.get("/api/alerts/silences").json()["data"]]
+    assert alerting.delete(f"/api/alerts/silences/{number}").status_code == 200
+    assert alerting.delete(f"/api/alerts/silences/{number}").status_code == 404
+
+
+def test_a_rule_is_tested_before_it_is_saved(alerting: httpx2.Client, metric: str) -> None:
+    now = datetime.now(UTC)
+    hour = now.replace(minute=0, second=0, microsecond=0)
+    values = {5: 100.0, 4: 900.0, 3: 950.0, 2: 100.0, 1: 100.0}
+    for back, value in values.items():
+        post(
+            alerting,
+            metric,
+            value,
+            metric_type="revenue",
+            frequency="hourly",
+            timestamp=(hour - timedelta(hours=back)).isoformat(),
+        )
+    rule = rule_of(metric, aggregation="avg", days=2)
+    answer = alerting.post("/api/alerts/rules/test", json=rule)
+    assert answer.status_code == 200, answer.text
+    data = answer.json()["data"]
+    (episode,) = data["events"]
+    assert datetime.fromisoformat(episode["opened_at"]) == hour - timedelta(hours=3)
+    assert datetime.fromisoformat(episode["resolved_at"]) == hour - timedelta(hours=1)
+    assert (episode["value"], episode["peak_value"], episode["resolved_value"]) == (900, 950, 100)
+    assert [one["firing"] for one in data["now"]] == [False]
+    assert rule["rule_name"] not in alerting.get("/api/alerts/rules").text
+
+
+def test_several_units_are_an_error_on_that_rule(alerting: httpx2.Client, metric: str) -> None:
+    rule = make(alerting, metric)
+    post(alerting, metric, 900, unit="ms")
+    post(alerting, metric, 900, unit="s")
+    deadline = time.monotonic() + 10
+    error = None
+    while error is None and time.monotonic() < deadline:
+        error = alerting.get(f"/api/alerts/rules/{rule['id']}").json()["data"]["last_error"]
+        time.sleep(0.1)
+    assert error is not None
+    assert "several units (ms, s)" in error
