@@ -52,6 +52,13 @@ class WebReceiver:
         return f"{self.scheme}://127.0.0.1:{self.port}/hook"
 
 
+class Server(ThreadingHTTPServer):
+    """Takes many connections at once; five would be the default."""
+
+    daemon_threads = True
+    request_queue_size = 256
+
+
 @contextmanager
 def web_receiver(*replies: Reply, context: ssl.SSLContext | None = None) -> Iterator[WebReceiver]:
     """A threaded web server on a free port."""
@@ -74,8 +81,7 @@ def web_receiver(*replies: Reply, context: ssl.SSLContext | None = None) -> Iter
         def log_message(self, *_: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
+    server = Server(("127.0.0.1", 0), Handler)
     if context:
         server.socket = context.wrap_socket(server.socket, server_side=True)
     receiver = WebReceiver(server.server_port, [], list(replies) or [Reply()])
@@ -133,7 +139,7 @@ class Mailbox:
         if self.reply:
             return self.reply
         content = cast("bytes", envelope.content)
-        self.mails.append(cast("EmailMessage", message_from_bytes(content, policy=policy.default)))
+        self.mails.append(message_from_bytes(content, policy=policy.default))
         self.envelopes.append(envelope)
         self.over_tls.append(session.ssl is not None)
         return "250 OK"
