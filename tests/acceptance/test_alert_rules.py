@@ -224,7 +224,9 @@ def test_events_come_page_by_page_and_filtered(alerting: httpx2.Client, metric: 
         time.sleep(0.1)
     seen, cursor = [], None
     while True:
-        params = {"metric_name": metric, "limit": 2} | ({"cursor": cursor} if cursor else {})
+        params: dict[str, Any] = {"metric_name": metric, "limit": 2} | (
+            {"cursor": cursor} if cursor else {}
+        )
         page = alerting.get("/api/alerts/events", params=params).json()
         seen += [one["id"] for one in page["data"]]
         cursor = page["next_cursor"]

@@ -1,0 +1,484 @@
+"""The alert loop against a database, with a clock of the test's own."""
+
+import asyncio
+import csv
+import secrets
+from collections import defaultdict
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+
+from alerts.announce import Voice
+from alerts.backtest import backtest
+from alerts.events import resolve
+from alerts.loop import Outcome, lead, run_alerts, tick
+from alerts.memory import Memory
+from alerts.registry import Author, Reach, create_rule, remove_rule, replace_rule
+from alerts.rules import Rule
+from alerts.silences import add_silence
+from sql.database import Connection, Pool, create_pool, dedicated_connection
+from tests.conftest import ROOT
+
+UTC_ZONE = ZoneInfo("UTC")
+VOICE = Voice("UTC", "http://fature.example")
+REACH = Reach("default")
+ORDERS = ROOT.parent / "shared" / "data" / "orders" / "orders.csv"
+NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture
+async def pool(database: str) -> AsyncIterator[Pool]:
+    """Without the default rules, so that only a test's own are judged."""
+    execute(database, "DELETE FROM fature.alert_rule")
+    async with create_pool(database, size=4) as opened:
+        yield opened
+
+
+def execute(url: str, statement: str, *params: Any) -> list[dict[str, Any]]:
+    with psycopg.connect(url, autocommit=True, row_factory=dict_row) as conn:
+        cursor = conn.execute(statement.encode(), params)
+        return cursor.fetchall() if cursor.description else []
+
+
+def add_samples(
+    url: str,
+    metric: str,
+    samples: Iterable[tuple[datetime, float]],
+    *,
+    kind: str = "flow",
+    frequency: str = "hourly",
+    **labels: str,
+) -> None:
+    aggregation = {"flow": "sum", "stock": "last", "ratio": "avg"}[kind]
+    execute(
+        url,
+        """
+        INSERT INTO fature.metric
+        (metric_name, metric_type, kind, default_aggregation, frequency)
+        VALUES (%s, 'revenue', %s, %s, %s) ON CONFLICT DO NOTHING
+        """,
+        metric, kind, aggregation, frequency,
+    )  # fmt: skip
+    execute(
+        url,
+        """
+        INSERT INTO fature.series (metric_name, metric_type, frequency, region, unit)
+        VALUES (%s, 'revenue', %s, %s, %s) ON CONFLICT DO NOTHING
+        """,
+        metric, frequency, labels.get("region"), labels.get("unit"),
+    )  # fmt: skip
+    (series,) = execute(
+        url,
+        """
+        SELECT series_id FROM fature.series
+        WHERE metric_name = %s AND frequency = %s AND region IS NOT DISTINCT FROM %s
+        AND unit IS NOT DISTINCT FROM %s
+        """,
+        metric, frequency, labels.get("region"), labels.get("unit"),
+    )  # fmt: skip
+    with psycopg.connect(url, autocommit=True) as conn, conn.cursor() as cursor:
+        cursor.executemany(
+            f"INSERT INTO fature.sample_{frequency} (ts, id, series_id, value)"
+            " VALUES (%s, nextval('fature.sample_id'), %s, %s)",
+            [(ts, series["series_id"], value) for ts, value in samples],
+        )
+
+
+def rule_of(metric: str, **fields: Any) -> Rule:
+    smallest = {
+        "rule_name": f"rule {secrets.token_hex(4)}",
+        "metric_name": metric,
+        "condition": ">",
+        "threshold_value": 100,
+        "severity": "high",
+        "notification_channels": ["email", "webhook"],
+    }
+    return Rule.model_validate(smallest | fields)
+
+
+def events_of(url: str, rule_id: int | None = None) -> list[dict[str, Any]]:
+    return execute(
+        url,
+        "SELECT * FROM fature.alert_event WHERE %s::int IS NULL OR rule_id = %s ORDER BY event_id",
+        rule_id, rule_id,
+    )  # fmt: skip
+
+
+def outbox(url: str) -> list[tuple[str, str]]:
+    rows = execute(
+        url,
+        """
+        SELECT t.transition, n.channel FROM fature.alert_notification AS n
+        INNER JOIN fature.alert_transition AS t ON n.transition_id = t.transition_id
+        ORDER BY t.transition_id, n.channel
+        """,
+    )
+    return [(row["transition"], row["channel"]) for row in rows]
+
+
+class Leader:
+    """A session that ticks when told to."""
+
+    def __init__(self, conn: Connection, zone: ZoneInfo = UTC_ZONE) -> None:
+        self.conn, self.memory, self.zone = conn, Memory(), zone
+
+    async def tick(self, now: datetime) -> Outcome:
+        return await tick(self.conn, self.memory, now, self.zone, VOICE)
+
+
+@asynccontextmanager
+async def leader(url: str) -> AsyncIterator[Leader]:
+    async with dedicated_connection(url) as conn:
+        yield Leader(conn)
+
+
+def author(now: datetime) -> Author:
+    return Author("tester", now, VOICE)
+
+
+def minutes(number: float) -> timedelta:
+    return timedelta(minutes=number)
+
+
+async def test_a_value_past_the_threshold_opens_tells_once_and_resolves(
+    database: str, pool: Pool
+) -> None:
+    rule = await create_rule(pool, "default", rule_of("load"))
+    add_samples(database, "load", [(NOON, 250)], kind="ratio", frequency="real_time")
+    async with leader(database) as leading:
+        for second in (10, 25, 40):
+            await leading.tick(NOON + timedelta(seconds=second))
+        (event,) = events_of(database)
+        assert (event["rule_id"], event["status"], event["value"]) == (rule["rule_id"], "open", 250)
+        assert outbox(database) == [("opened", "email"), ("opened", "webhook")]
+        add_samples(
+            database, "load", [(NOON + minutes(7), 50)], kind="ratio", frequency="real_time"
+        )
+        await leading.tick(NOON + minutes(7.5))
+    (event,) = events_of(database)
+    assert (event["status"], event["resolved_by"]) == ("resolved", None)
+    assert outbox(database)[2:] == [("resolved", "email"), ("resolved", "webhook")]
+
+
+async def test_state_survives_a_restart(database: str, pool: Pool) -> None:
+    await create_rule(pool, "default", rule_of("load", **{"for": "2m"}))
+    add_samples(
+        database,
+        "load",
+        [(NOON + minutes(n), 250) for n in range(5)],
+        kind="ratio",
+        frequency="real_time",
+    )
+    for second in (5, 65, 125, 185):
+        async with leader(database) as leading:
+            await leading.tick(NOON + timedelta(seconds=second))
+    (event,) = events_of(database)
+    assert event["opened_at"] == NOON + timedelta(seconds=125)
+
+
+def orders() -> list[tuple[datetime, float]]:
+    """Every payment of the file, its local time taken for UTC."""
+    with ORDERS.open() as file:
+        return [
+            (
+                datetime.fromisoformat(row["purchased_at"]).replace(tzinfo=UTC),
+                float(row["payment_value_brl"]),
+            )
+            for row in csv.DictReader(file)
+        ]
+
+
+def hourly_revenue() -> dict[datetime, float]:
+    """Revenue of each hour in which there were orders."""
+    totals: dict[datetime, float] = defaultdict(float)
+    for at, value in orders():
+        totals[at.replace(minute=0, second=0)] += value
+    return totals
+
+
+def expected_episodes(
+    revenue: Mapping[datetime, float], since: datetime, until: datetime, threshold: float
+) -> list[tuple[datetime, datetime | None]]:
+    """When revenue of a whole hour fell below the threshold and came back, by the hour in
+    which that is known.
+    """
+    episodes: list[tuple[datetime, datetime | None]] = []
+    is_open = False
+    known = since
+    while known <= until:
+        low = round(revenue.get(known - timedelta(hours=1), 0.0), 2) < threshold
+        if low and not is_open:
+            episodes.append((known, None))
+        elif is_open and not low:
+            episodes[-1] = (episodes[-1][0], known)
+        is_open = low
+        known += timedelta(hours=1)
+    return episodes
+
+
+@pytest.mark.skipif(not ORDERS.exists(), reason="the orders are not here")
+async def test_replayed_revenue_opens_and_resolves_at_exactly_the_hours(
+    database: str, pool: Pool
+) -> None:
+    revenue = hourly_revenue()
+    until = datetime(2018, 3, 15, tzinfo=UTC)
+    days = 20
+    since = until - timedelta(days=days)
+    samples = orders()
+    kept = [(ts, v) for ts, v in samples if since - timedelta(days=5) <= ts <= until]
+    add_samples(database, "revenue_hourly", kept)
+    rule = rule_of("revenue_hourly", condition="<", threshold_value=100)
+    # The first step after `since` is an hour later.
+    expected = expected_episodes(revenue, since + timedelta(hours=1), until, 100)
+    assert len(expected) > 20
+
+    tested = await backtest(pool, "default", rule, days, until, UTC_ZONE)
+    assert [(one.opened_at, one.resolved_at) for one in tested.episodes] == expected
+
+    await create_rule(pool, "default", rule)
+    async with leader(database) as leading:
+        now = since + timedelta(hours=1)
+        while now <= until:
+            await leading.tick(now)
+            now += timedelta(hours=1)
+    lived = [(one["opened_at"], one["resolved_at"]) for one in events_of(database)]
+    assert lived == expected
+    values = [one["value"] for one in events_of(database)]
+    assert values == [one.value for one in tested.episodes]
+
+
+async def test_silence_of_a_flow_is_zero_once_it_has_existed(database: str, pool: Pool) -> None:
+    await create_rule(pool, "default", rule_of("sales", condition="<", threshold_value=10))
+    add_samples(database, "sales", [(NOON + minutes(20), 50)])
+    async with leader(database) as leading:
+        # The hour before the first sample ever is no hour without sales.
+        await leading.tick(NOON + minutes(30))
+        assert events_of(database) == []
+        await leading.tick(NOON + minutes(65))
+        assert events_of(database) == []
+        await leading.tick(NOON + minutes(121))
+    (event,) = events_of(database)
+    assert (event["value"], event["window_start"]) == (0, NOON + minutes(60))
+
+
+@pytest.mark.parametrize(("policy", "opens"), [("ignore", 0), ("alert", 1), ("resolve", 0)])
+async def test_silence_of_a_stock_follows_the_rule(
+    database: str, pool: Pool, policy: str, opens: int
+) -> None:
+    await create_rule(pool, "default", rule_of("users", no_data=policy))
+    add_samples(database, "users", [(NOON, 50)], kind="stock", frequency="real_time")
+    async with leader(database) as leading:
+        await leading.tick(NOON + minutes(30))
+    assert len(events_of(database)) == opens
+
+
+async def test_a_sum_may_fire_before_its_hour_is_over(database: str, pool: Pool) -> None:
+    await create_rule(pool, "default", rule_of("paid"))
+    add_samples(database, "paid", [(NOON - minutes(50), 10), (NOON + minutes(5), 70)])
+    async with leader(database) as leading:
+        await leading.tick(NOON + minutes(6))
+        assert events_of(database) == []
+        add_samples(database, "paid", [(NOON + minutes(7), 70)])
+        await leading.tick(NOON + minutes(8))
+        (event,) = events_of(database)
+        assert (event["opened_at"], event["value"]) == (NOON + minutes(8), 140)
+        await leading.tick(NOON + minutes(61))
+        await leading.tick(NOON + minutes(119))
+        assert events_of(database)[0]["status"] == "open"
+        await leading.tick(NOON + minutes(120))
+    assert events_of(database)[0]["resolved_at"] == NOON + minutes(120)
+
+
+async def test_what_was_resolved_by_hand_stays_quiet_until_it_cleared_once(
+    database: str, pool: Pool
+) -> None:
+    await create_rule(pool, "default", rule_of("load"))
+    shape = {"kind": "ratio", "frequency": "real_time"}
+    add_samples(database, "load", [(NOON + minutes(n), 250) for n in range(4)], **shape)
+    async with leader(database) as leading:
+        await leading.tick(NOON + minutes(1))
+        (event,) = events_of(database)
+        resolved = await resolve(pool, REACH, event["event_id"], "known", author(NOON + minutes(2)))
+        assert resolved
+        await leading.tick(NOON + minutes(3))
+        assert len(events_of(database)) == 1
+        add_samples(database, "load", [(NOON + minutes(20), 50)], **shape)
+        await leading.tick(NOON + minutes(20))
+        add_samples(database, "load", [(NOON + minutes(30), 250)], **shape)
+        await leading.tick(NOON + minutes(30))
+    assert [one["status"] for one in events_of(database)] == ["resolved", "open"]
+
+
+@pytest.mark.parametrize("how", ["edited", "deactivated", "deleted", "edited in the database"])
+async def test_a_rule_that_changes_resolves_its_events(database: str, pool: Pool, how: str) -> None:
+    rule = rule_of("load")
+    row = await create_rule(pool, "default", rule)
+    add_samples(database, "load", [(NOON, 250)], kind="ratio", frequency="real_time")
+    later = author(NOON + minutes(1))
+    async with leader(database) as leading:
+        await leading.tick(NOON)
+        match how:
+            case "edited":
+                changed = rule.model_copy(update={"threshold_value": 1000.0})
+                await replace_rule(pool, REACH, row["rule_id"], changed, later)
+            case "deactivated":
+                changed = rule.model_copy(update={"is_active": False})
+                await replace_rule(pool, REACH, row["rule_id"], changed, later)
+            case "deleted":
+                await remove_rule(pool, REACH, row["rule_id"], later)
+            case _:
+                execute(
+                    database,
+                    "UPDATE fature.alert_rule SET version = version + 1, threshold_value = 1000",
+                )
+        await leading.tick(NOON + minutes(1))
+    (event,) = events_of(database)
+    assert event["status"] == "resolved"
+    (reason,) = execute(
+        database, "SELECT reason FROM fature.alert_transition WHERE transition = 'resolved'"
+    )
+    assert reason["reason"] == f"The rule was {how.removesuffix(' in the database')}"
+    assert outbox(database)[2:] == [("resolved", "email"), ("resolved", "webhook")]
+
+
+async def test_broken_rules_are_reported_and_the_others_go_on(database: str, pool: Pool) -> None:
+    units = await create_rule(pool, "default", rule_of("mixed"))
+    overflow = await create_rule(pool, "default", rule_of("huge", aggregation="sum"))
+    unreadable = await create_rule(pool, "default", rule_of("load"))
+    sound = await create_rule(pool, "default", rule_of("load"))
+    shape = {"kind": "ratio", "frequency": "real_time"}
+    for unit in ("ms", "s"):
+        add_samples(database, "mixed", [(NOON, 250)], unit=unit, **shape)
+    add_samples(database, "huge", [(NOON, 1.7e308), (NOON, 1.7e308)], **shape)
+    add_samples(database, "load", [(NOON, 250)], **shape)
+    execute(
+        database,
+        "UPDATE fature.alert_rule SET window_name = 'fortnight' WHERE rule_id = %s",
+        unreadable["rule_id"],
+    )
+    async with leader(database) as leading:
+        outcome = await leading.tick(NOON)
+        assert [one["rule_id"] for one in events_of(database)] == [sound["rule_id"]]
+        errors = {
+            row["rule_id"]: row["last_error"]
+            for row in execute(database, "SELECT rule_id, last_error FROM fature.alert_rule")
+        }
+        assert outcome.errors.keys() == {
+            units["rule_id"], overflow["rule_id"], unreadable["rule_id"]
+        }  # fmt: skip
+        assert "several units (ms, s)" in errors[units["rule_id"]]
+        assert "out of range" in errors[overflow["rule_id"]]
+        assert "fortnight" in errors[unreadable["rule_id"]]
+        assert errors[sound["rule_id"]] is None
+        fixed = rule_of("mixed", group_by=["unit"])
+        await replace_rule(pool, REACH, units["rule_id"], fixed, author(NOON))
+        await leading.tick(NOON + minutes(1))
+    assert len(events_of(database, units["rule_id"])) == 2
+
+
+async def test_silenced_events_are_not_told(database: str, pool: Pool) -> None:
+    await create_rule(pool, "default", rule_of("load"))
+    silence = dict.fromkeys(("rule_id", "severity", "service_name"))
+    period = {"starts_at": NOON - minutes(1), "ends_at": NOON + minutes(5), "comment": ""}
+    await add_silence(pool, REACH, {**silence, "metric_name": "load", **period}, "tester")
+    shape = {"kind": "ratio", "frequency": "real_time"}
+    add_samples(database, "load", [(NOON, 250)], **shape)
+    async with leader(database) as leading:
+        await leading.tick(NOON)
+        assert outbox(database) == []
+        add_samples(database, "load", [(NOON + minutes(8), 5)], **shape)
+        await leading.tick(NOON + minutes(8))
+    assert [transition for transition, _ in outbox(database)] == ["resolved", "resolved"]
+
+
+async def test_tenants_do_not_see_each_other(database: str, pool: Pool) -> None:
+    await create_rule(pool, "other", rule_of("load"))
+    add_samples(database, "load", [(NOON, 250)], kind="ratio", frequency="real_time")
+    async with leader(database) as leading:
+        await leading.tick(NOON)
+    assert events_of(database) == []
+
+
+@pytest.mark.parametrize("loops", [2, 4])
+async def test_loops_that_all_think_they_lead_give_no_event_twice(
+    database: str, pool: Pool, loops: int
+) -> None:
+    for number in range(20):
+        await create_rule(pool, "default", rule_of("load", threshold_value=number))
+    add_samples(database, "load", [(NOON, 250)], kind="ratio", frequency="real_time")
+    contexts = [leader(database) for _ in range(loops)]
+    leaders = [await context.__aenter__() for context in contexts]
+    try:
+        for step in range(4):
+            now = NOON + timedelta(seconds=15 * step)
+            await asyncio.gather(*(one.tick(now) for one in leaders))
+        add_samples(
+            database, "load", [(NOON + minutes(8), -5)], kind="ratio", frequency="real_time"
+        )
+        await asyncio.gather(*(one.tick(NOON + minutes(8)) for one in leaders))
+    finally:
+        for context in contexts:
+            await context.__aexit__(None, None, None)
+    assert len(events_of(database)) == 20
+    assert {one["status"] for one in events_of(database)} == {"resolved"}
+    assert len(outbox(database)) == 20 * 2 * 2
+
+
+async def test_one_loop_leads_and_another_takes_over_when_its_session_dies(
+    database: str, pool: Pool
+) -> None:
+    async with leader(database) as second, dedicated_connection(database) as first:
+        assert await lead(first)
+        assert not await lead(second.conn)
+        pid = first.info.backend_pid
+        execute(database, "SELECT pg_terminate_backend(%s)", pid)
+        for _ in range(100):
+            if await lead(second.conn):
+                break
+            await asyncio.sleep(0.02)
+        else:
+            pytest.fail("nobody took over")
+
+
+async def test_a_killed_leader_is_replaced_and_nothing_is_lost_or_doubled(
+    database: str, pool: Pool
+) -> None:
+    await create_rule(pool, "default", rule_of("load"))
+    clock = lambda: NOON + minutes(1)  # noqa: E731
+    loops = [
+        asyncio.create_task(run_alerts(database, UTC_ZONE, VOICE, 0.1, clock)) for _ in range(3)
+    ]
+    try:
+        await asyncio.sleep(0.5)
+        kill = """
+            SELECT pg_terminate_backend(pid) FROM pg_locks
+            WHERE locktype = 'advisory' AND granted AND pid <> pg_backend_pid()
+            AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+        """
+        assert len(execute(database, kill)) == 1
+        add_samples(database, "load", [(NOON, 250)], kind="ratio", frequency="real_time")
+        for _ in range(100):
+            await asyncio.sleep(0.05)
+            if events_of(database):
+                break
+            execute(database, kill)
+        await asyncio.sleep(0.5)
+    finally:
+        for loop in loops:
+            loop.cancel()
+        await asyncio.gather(*loops, return_exceptions=True)
+    assert len(events_of(database)) == 1
+    assert outbox(database) == [("opened", "email"), ("opened", "webhook")]

@@ -1,0 +1,194 @@
+"""Durations, windows, recipients and the series a rule selects."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from alerts.durations import (
+    Calendar,
+    Trailing,
+    duration_text,
+    parse_duration,
+    parse_window,
+)
+from alerts.figures import Bucket, figure, merged, periods, span_of
+from alerts.recipients import Channel, kind_of, targets
+from alerts.rules import CatalogueEntry, Rule, as_stored, from_row, problems, window_of
+from alerts.selection import RuleProblem, Series, StoredRule, plan_of
+
+NOW = datetime(2026, 3, 10, 12, 34, 56, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"),
+    [("90s", 90), ("5m", 300), ("1h", 3600), ("1d", 86400), ("1h30m", 5400), ("0", 0), (0, 0)],
+)
+def test_durations_are_read(text: object, seconds: int) -> None:
+    assert parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "5", "m", "-5m", "5 m", "1m1h", True, None, 1.5, "400d"])
+def test_other_texts_are_no_durations(text: object) -> None:
+    with pytest.raises(ValueError, match=r"not a duration|At most"):
+        parse_duration(text)
+
+
+@given(st.integers(0, 366 * 86400))
+def test_a_duration_is_written_as_it_is_read(seconds: int) -> None:
+    assert parse_duration(duration_text(seconds)) == seconds
+
+
+def test_windows_are_periods_or_trailing() -> None:
+    assert parse_window("week") == Calendar("week")
+    assert parse_window("1h") == Trailing(3600)
+    assert [str(parse_window(text)) for text in ("day", "90m")] == ["day", "1h30m"]
+
+
+@pytest.mark.parametrize(
+    ("recipient", "kind"),
+    [
+        ("ops@fature.example", "email address"),
+        ("https://hooks.example/x?y=1", "http(s) URL"),
+        ("http://127.0.0.1:8080/", "http(s) URL"),
+        ("+5511912345678", "E.164 number"),
+        ("5511912345678", None),
+        ("ftp://x.example", None),
+        ("a@b@c", None),
+        ("https://", None),
+        ("http://x.example:99999/", None),
+        ("", None),
+    ],
+)
+def test_recipients_are_told_apart(recipient: str, kind: str | None) -> None:
+    assert kind_of(recipient) == kind
+
+
+@pytest.mark.parametrize(
+    ("channels", "recipients", "expected"),
+    [
+        (["email"], [], [("email", "")]),
+        (["email", "slack"], ["a@b.c"], [("email", "a@b.c"), ("slack", "")]),
+        (["webhook"], ["http://a/", "http://b/"], [("webhook", "http://a/"), ("webhook", "http://b/")]),
+        (["slack", "webhook"], ["http://a/", "https://hooks.slack.com/s"],
+         [("slack", "https://hooks.slack.com/s"), ("webhook", "http://a/")]),
+        (["slack"], ["http://a/"], [("slack", "http://a/")]),
+        ([], [], []),
+    ],
+)  # fmt: skip
+def test_each_recipient_goes_to_the_channel_that_takes_it(
+    channels: list[Channel], recipients: list[str], expected: list[tuple[str, str]]
+) -> None:
+    assert list(targets(channels, recipients)) == expected
+
+
+def rule_of(**fields: Any) -> Rule:
+    smallest = {
+        "rule_name": "r",
+        "metric_name": "m",
+        "condition": ">",
+        "threshold_value": 1,
+        "severity": "low",
+    }
+    return Rule.model_validate(smallest | fields)
+
+
+@pytest.mark.parametrize(
+    ("frequency", "window"),
+    [("real_time", "5m"), ("hourly", "hour"), ("daily", "day"), ("monthly", "month")],
+)
+def test_the_window_follows_the_frequency(frequency: Any, window: str) -> None:
+    assert str(window_of(rule_of(), CatalogueEntry(frequency=frequency))) == window
+
+
+@pytest.mark.parametrize(
+    ("frequency", "window", "fits"),
+    [
+        ("real_time", "1m", True),
+        ("hourly", "59m", False),
+        ("hourly", "1h", True),
+        ("daily", "hour", False),
+        ("daily", "12h", False),
+        ("daily", "week", True),
+        ("monthly", "day", False),
+        ("monthly", "month", True),
+    ],
+)
+def test_a_window_is_not_finer_than_the_frequency(frequency: Any, window: str, fits: bool) -> None:
+    entry = CatalogueEntry(frequency=frequency)
+    assert [one.field for one in problems(rule_of(window=window), entry)] == (
+        [] if fits else ["window"]
+    )
+
+
+def test_a_rule_is_stored_and_read_back() -> None:
+    rule = rule_of(**{"for": "5m", "window": "1h", "repeat_interval": "4h", "group_by": ["unit"]})
+    assert from_row(as_stored(rule)) == rule
+
+
+def series(number: int, **labels: Any) -> Series:
+    values: dict[str, Any] = {
+        "unit": "BRL",
+        "frequency": "hourly",
+        "service_name": None,
+        "affiliate_id": None,
+        "region": None,
+        "dimensions": {},
+        "created_at": NOW,
+    }
+    return Series(series_id=number, **values | labels)
+
+
+HOURLY = CatalogueEntry("flow", "sum", "hourly", ("payment_method",))
+
+
+def test_groups_are_made_of_labels_and_dimensions() -> None:
+    members = [
+        series(1, region="SP", dimensions={"payment_method": "pix"}),
+        series(2, region="SP", dimensions={"payment_method": "pix"}, affiliate_id="a"),
+        series(3, region="RJ"),
+    ]
+    rule = rule_of(group_by=["region", "payment_method"])
+    plan = plan_of(StoredRule(1, "default", 1, rule), HOURLY, members)
+    assert [(dict(g.labels), list(g.sources.values())) for g in plan.groups] == [
+        ({"region": "SP", "payment_method": "pix"}, [[1, 2]]),
+        ({"region": "RJ", "payment_method": None}, [[3]]),
+    ]
+
+
+def test_filters_select_series() -> None:
+    members = [series(1, region="SP"), series(2, region="RJ"), series(3)]
+    plan = plan_of(StoredRule(1, "default", 1, rule_of(region="SP")), HOURLY, members)
+    assert [list(g.sources.values()) for g in plan.groups] == [[[1]]]
+
+
+def test_units_are_never_mixed_but_may_be_counted() -> None:
+    members = [series(1), series(2, unit="USD")]
+    with pytest.raises(RuleProblem, match=r"several units \(BRL, USD\)"):
+        plan_of(StoredRule(1, "default", 1, rule_of()), HOURLY, members)
+    plan_of(StoredRule(1, "default", 1, rule_of(aggregation="count")), HOURLY, members)
+    grouped = plan_of(StoredRule(1, "default", 1, rule_of(group_by=["unit"])), HOURLY, members)
+    assert len(grouped.groups) == 2
+
+
+def test_figures_over_series() -> None:
+    first = merged([Bucket(0.1, 1, 0.1, 0.1, 0.1), Bucket(0.2, 1, 0.2, 0.2, 0.2)])
+    both = [first, Bucket(3.0, 2, 1.0, 2.0, 1.0)]
+    found = {name: figure(name, both) for name in ("sum", "avg", "min", "max", "count", "last")}
+    assert found == {"sum": 3.3, "avg": 0.825, "min": 0.1, "max": 2.0, "count": 4, "last": 1.2}
+
+
+def test_periods_follow_the_business_time_zone() -> None:
+    zone = ZoneInfo("America/Sao_Paulo")
+    around = periods(Calendar("day"), datetime(2026, 3, 10, 2, tzinfo=UTC), zone)
+    assert around.previous == datetime(2026, 3, 8, 3, tzinfo=UTC)
+    assert around.current == datetime(2026, 3, 9, 3, tzinfo=UTC)
+
+
+def test_a_trailing_window_is_widened_to_whole_buckets() -> None:
+    since, before = span_of(Trailing(300), "minute", NOW, ZoneInfo("UTC"))
+    assert since == NOW.replace(second=0) - timedelta(minutes=5)
+    assert before == NOW.replace(second=0) + timedelta(minutes=1)
