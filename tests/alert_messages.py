@@ -4,8 +4,9 @@ from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
 import msgspec
+import pytest
 
-from alerts.channels.base import Delivery
+from alerts.channels.base import Channel, Delivery, TransportError
 from alerts.messages import Message
 
 OPENED_AT = datetime(2025, 6, 14, 15, 0, 12, tzinfo=UTC)
@@ -47,3 +48,10 @@ def new_delivery() -> Delivery:
     """The first delivery of an event."""
     one = uuid4()
     return Delivery(one, one)
+
+
+async def failure(channel: Channel, recipient: str = "") -> TransportError:
+    """What a channel says of a message that does not get through."""
+    with pytest.raises(TransportError) as caught:
+        await channel.send(recipient, OPENED, new_delivery())
+    return caught.value
