@@ -11,7 +11,7 @@ from psycopg import Connection, sql
 from psycopg.rows import DictRow, dict_row
 
 from retention.plan import ActualPolicy, Plan, first_run, kind_of, plan
-from retention.policies import Columnstore, Policy, Refresh, Retention, declared
+from retention.policies import Columnstore, Expiry, Policy, Refresh, Retention, declared
 from sql.engine import Engine
 from sql.errors import translated_errors
 from sql.queries import query
@@ -54,7 +54,7 @@ def delete_expired(
     url: str, engine: Engine, keep: Mapping[str, timedelta], now: datetime
 ) -> dict[str, int]:
     """Delete what no policy drops: forgotten idempotency keys and, on the plain engine,
-    samples and health reports past their time, in batches. Returns rows by relation.
+    samples, health reports and resolved alert events past their time. Returns rows by relation.
     """
     deleted: dict[str, int] = {}
     with translated_errors(), psycopg.connect(url, autocommit=True) as conn:
@@ -66,6 +66,10 @@ def delete_expired(
             for policy in declared(keep):
                 if isinstance(policy, Retention) and not policy.relation.startswith("rollup"):
                     deleted[policy.relation] = _delete_before(conn, policy, now)
+                if isinstance(policy, Expiry):
+                    before = {"before": now - policy.keep}
+                    done = conn.execute(query("delete_resolved_alert_events").body, before)
+                    deleted[policy.relation] = done.rowcount
     _log.info("expired_deleted", **deleted)
     return deleted
 
@@ -85,6 +89,8 @@ def _as_declared(row: DictRow) -> Policy | None:
     match row["kind"]:
         case "retention" if row["keep"]:
             return Retention(row["relation"], row["keep"])
+        case "expiry" if row["keep"]:
+            return Expiry(row["relation"], row["keep"])
         case "columnstore" if row["after"]:
             return Columnstore(row["relation"], row["after"])
         case "refresh" if (
@@ -105,7 +111,7 @@ def _add(
         "timezone": str(timezone),
     }
     match policy:
-        case Retention(keep=keep):
+        case Retention(keep=keep) | Expiry(keep=keep):
             params |= {"keep": keep}
         case Columnstore(after=after):
             params |= {"after": after}

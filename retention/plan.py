@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from retention.policies import Columnstore, Policy, Refresh, Retention
+from retention.policies import Columnstore, Expiry, Policy, Refresh, Retention
 
 NIGHT = time(2, 0)
 
@@ -65,14 +65,14 @@ def next_night(now: datetime, zone: ZoneInfo) -> datetime:
 
 
 def kind_of(policy: Policy) -> str:
-    """retention, refresh or columnstore."""
+    """retention, refresh, columnstore or expiry."""
     return type(policy).__name__.lower()
 
 
 def describe(policy: Policy) -> str:
     """The policy in words, for the report."""
     match policy:
-        case Retention(keep=keep):
+        case Retention(keep=keep) | Expiry(keep=keep):
             return f"keep {in_words(keep)}"
         case Columnstore(after=after):
             return f"columnstore after {in_words(after)}"

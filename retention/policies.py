@@ -36,6 +36,7 @@ KEEP_DAYS: dict[str, int] = {
     "hour": 730,
     "day": 1825,
     "service_health": 30,
+    "alert_events": 365,
 }
 
 # Two whole buckets of the first rollup must fit between the newest live and the oldest
@@ -114,7 +115,15 @@ class Columnstore:
     after: timedelta
 
 
-Policy = Retention | Refresh | Columnstore
+@dataclass(frozen=True, slots=True)
+class Expiry:
+    """Delete rows of an ordinary table that have been done with for `keep`."""
+
+    relation: str
+    keep: timedelta
+
+
+Policy = Retention | Refresh | Columnstore | Expiry
 
 
 def parse_keep(setting: str) -> dict[str, timedelta]:
@@ -172,7 +181,8 @@ def accept_ages(keep: Mapping[str, timedelta]) -> dict[Frequency, timedelta]:
 
 def declared(keep: Mapping[str, timedelta]) -> list[Policy]:
     """Every policy, in the order of the hierarchy."""
-    return [*_sample_policies(keep), *_rollup_policies(keep)]
+    expiry = Expiry("alert_event", keep["alert_events"])
+    return [*_sample_policies(keep), *_rollup_policies(keep), expiry]
 
 
 def _sample_policies(keep: Mapping[str, timedelta]) -> Iterator[Policy]:

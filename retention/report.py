@@ -10,7 +10,7 @@ from psycopg.rows import DictRow, dict_row
 
 from retention.apply import actual_policies
 from retention.plan import ActualPolicy, describe, kind_of
-from retention.policies import Policy, declared
+from retention.policies import Expiry, Policy, declared
 from sql.engine import Engine
 from sql.errors import translated_errors
 from sql.queries import query
@@ -35,12 +35,16 @@ class Line:
         return self.declared == self.actual
 
 
+_DELETES = ("retention", "expiry")
+
+
 def report(url: str, engine: Engine, keep: Mapping[str, timedelta]) -> list[Line]:
     """A line for each declared policy, and for each found that is not declared."""
     with translated_errors(), psycopg.connect(url, row_factory=dict_row, autocommit=True) as conn:
         if engine == "plain":
             return list(_plain_lines(conn, keep))
-        sizes = {row["relation"]: row for row in conn.execute(query("relation_sizes").body)}
+        sizes = {row["relation"]: row for row in conn.execute(query("table_sizes").body)}
+        sizes |= {row["relation"]: row for row in conn.execute(query("relation_sizes").body)}
         runs = {
             row["job_id"]: row["next_start"] for row in conn.execute(query("actual_policies").body)
         }
@@ -93,10 +97,8 @@ def _plain_lines(
 ) -> Iterator[Line]:
     sizes = {row["relation"]: row for row in conn.execute(query("table_sizes").body)}
     for policy in declared(keep):
-        if policy.relation not in sizes or kind_of(policy) != "retention":
+        if policy.relation not in sizes or kind_of(policy) not in _DELETES:
             continue
-        oldest_row = query("oldest_row").format(relation=sql.Identifier("fature", policy.relation))
-        oldest = conn.execute(oldest_row.body).fetchone() or {"oldest": None}
         words = describe(policy)
         yield Line(
             relation=policy.relation,
@@ -105,6 +107,14 @@ def _plain_lines(
             chunks=0,
             columnstore_chunks=0,
             bytes=sizes[policy.relation]["bytes"],
-            oldest=oldest["oldest"],
+            oldest=_oldest(conn, policy),
             next_run=None,
         )
+
+
+def _oldest(conn: psycopg.Connection[DictRow], policy: Policy) -> datetime | None:
+    if isinstance(policy, Expiry):
+        return None
+    statement = query("oldest_row").format(relation=sql.Identifier("fature", policy.relation))
+    row = conn.execute(statement.body).fetchone()
+    return row["oldest"] if row else None

@@ -5,10 +5,12 @@ SELECT
     CASE j.proc_name
         WHEN 'policy_retention' THEN 'retention'
         WHEN 'policy_compression' THEN 'columnstore'
+        WHEN 'delete_resolved_alert_events' THEN 'expiry'
         ELSE 'refresh'
     END AS kind,
-    coalesce(c.view_name, j.hypertable_name) AS relation,
-    (j.config ->> 'drop_after')::interval AS keep,
+    -- A job of our own has no hypertable; there is one.
+    coalesce(c.view_name, j.hypertable_name, 'alert_event') AS relation,
+    coalesce(j.config ->> 'drop_after', j.config ->> 'keep')::interval AS keep,
     (j.config ->> 'compress_after')::interval AS "after",
     (j.config ->> 'start_offset')::interval AS start_offset,
     (j.config ->> 'end_offset')::interval AS end_offset,
@@ -20,9 +22,10 @@ FROM timescaledb_information.jobs AS j
 LEFT JOIN timescaledb_information.continuous_aggregates AS c
     ON j.hypertable_name = c.materialization_hypertable_name
 WHERE j.proc_name IN (
-    'policy_retention', 'policy_compression', 'policy_refresh_continuous_aggregate'
+    'policy_retention', 'policy_compression', 'policy_refresh_continuous_aggregate',
+    'delete_resolved_alert_events'
 )
-AND coalesce(c.view_schema, j.hypertable_schema) = 'fature'
+AND coalesce(c.view_schema, j.hypertable_schema, j.proc_schema) = 'fature'
 ORDER BY relation, kind;
 
 -- name: lock_policies
@@ -67,6 +70,22 @@ CALL add_columnstore_policy(
     timezone => %(timezone)s
 );
 
+-- name: add_expiry
+-- Resolved alert events are deleted every night in the business time zone.
+SELECT
+    add_job(
+        'fature.delete_resolved_alert_events'::regproc,
+        interval '1 day',
+        config => jsonb_build_object('keep', %(keep)s::interval::text),
+        initial_start => %(initial_start)s,
+        timezone => %(timezone)s
+    );
+
+-- name: delete_resolved_alert_events
+-- The same where there are no jobs.
+DELETE FROM fature.alert_event
+WHERE status = 'resolved' AND resolved_at < %(before)s;
+
 -- name: relation_sizes
 -- Hypertables and continuous aggregates: chunks, those in columnstore, bytes, oldest.
 SELECT
@@ -109,7 +128,7 @@ FROM pg_class AS c
 WHERE
     c.relnamespace = 'fature'::regnamespace
     AND c.relkind = 'r'
-    AND (starts_with(c.relname, 'sample') OR c.relname = 'service_health')
+    AND (starts_with(c.relname, 'sample') OR c.relname IN ('service_health', 'alert_event'))
 ORDER BY c.relname;
 
 -- name: oldest_row
