@@ -7,7 +7,7 @@ PY := $(VENV)/bin/python
 SERVICE := $(PY) -m service
 
 .DEFAULT_GOAL := help
-.PHONY: help run test migrate migrate-status rollback retention retention-apply alerts demo replay \
+.PHONY: help run test migrate migrate-status rollback retention retention-apply alerts rules-export rules-apply demo replay \
         psql bench lint lock clean
 
 help: ## Show this table
@@ -36,6 +36,13 @@ retention-apply: $(VENV)/run.stamp ## Make the database's policies the declared 
 
 alerts: $(VENV)/run.stamp ## Judge alert rules in a process of its own, without serving
 	@exec $(SERVICE) alerts
+
+rules-export: $(VENV)/run.stamp ## Write the alert rules as YAML to standard output
+	@exec $(SERVICE) rules-export
+
+rules-apply: $(VENV)/run.stamp ## Make the alert rules those of FILE=rules.yaml [PRUNE=1]
+	@test -n "$(FILE)" || { echo "usage: make rules-apply FILE=rules.yaml [PRUNE=1]"; exit 2; }
+	@exec $(SERVICE) rules-apply "$(FILE)" $(if $(PRUNE),--prune)
 
 demo: $(VENV)/run.stamp ## Load 90 days of demo data into the running service
 	@exec $(SERVICE) client demo

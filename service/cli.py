@@ -18,6 +18,7 @@ from retention.report import Line, report
 from service.clients.commands import Target, demo, replay
 from service.logging import configure_logging
 from service.resources import alerts_alone
+from service.rules_file import rules_commands
 from service.secrets import admin_key
 from service.server import check_address, serve
 from service.settings import (
@@ -204,6 +205,10 @@ def database(settings: Settings) -> Iterator[str]:
         settings.data_dir, postgres_home=settings.postgres_home, engine=settings.engine
     ) as server:
         yield server.url
+
+
+for _command in rules_commands(database):
+    commands.add_command(_command)
 
 
 def _bring_up_to_date(settings: Settings, url: str) -> Capability:
