@@ -8,58 +8,14 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_valida
 
 from alerts.events import Status
 from alerts.rules import (
-    CatalogueEntry,
-    Rule,
     Severity,
     Text,
-    aggregation_of,
-    readable,
-    window_of,
 )
 from service.query.params import DateRange
 from service.responses import utc_instant
 
 MAX_ID = 2**31 - 1
 MAX_EVENTS = 1000
-
-
-class RuleTest(Rule):
-    """A rule that need not be saved, and how far back to test it."""
-
-    rule_name: Text = "test"
-    days: Annotated[int, Field(strict=True, ge=1, le=730)] = 30
-
-
-class RuleOut(Rule):
-    """A rule; `aggregation` and `window` are those in force, and `defaults` names the ones
-    that follow the catalogue.
-    """
-
-    model_config = ConfigDict(extra="ignore")
-
-    id: int
-    defaults: list[str]
-    version: int
-    last_evaluated_at: datetime | None
-    last_error: str | None = Field(description="Why it cannot be evaluated at present")
-    created_at: datetime
-    updated_at: datetime
-
-
-class RuleAnswer(BaseModel):
-    """One rule."""
-
-    success: bool = True
-    data: RuleOut
-
-
-class RuleList(BaseModel):
-    """Every rule."""
-
-    success: bool = True
-    data: list[RuleOut]
-    count: int
-    next_cursor: str | None = None
 
 
 class Deleted(BaseModel):
@@ -250,75 +206,11 @@ class SilenceList(BaseModel):
     next_cursor: str | None = None
 
 
-class EpisodeOut(BaseModel):
-    """An event that would have been."""
-
-    group: dict[str, str | None]
-    opened_at: datetime
-    value: float | None
-    peak_value: float | None
-    unit: str | None
-    window_start: datetime
-    window_end: datetime
-    reason: str
-    resolved_at: datetime | None
-    resolved_value: float | None
-    resolved_reason: str | None
-
-
-class ReadingOut(BaseModel):
-    """What the rule sees now; `firing` is whether its condition holds."""
-
-    group: dict[str, str | None]
-    value: float | None
-    unit: str | None
-    window_start: datetime
-    window_end: datetime
-    firing: bool
-
-
-class RuleTestResult(BaseModel):
-    """What a rule sees now, and when it would have opened and resolved."""
-
-    since: datetime
-    until: datetime
-    aggregation: str
-    window: str
-    now: list[ReadingOut]
-    events: list[EpisodeOut]
-    count: int
-
-
-class RuleTestAnswer(BaseModel):
-    """The result of a test."""
-
-    success: bool = True
-    data: RuleTestResult
-
-
-def rule_out(row: Mapping[str, Any], entry: CatalogueEntry | None) -> dict[str, Any]:
-    """A rule's row as it is answered."""
-    rule = readable(row)
-    shown = {"id": row["rule_id"]} | rule.model_dump(by_alias=True)
-    shown["aggregation"] = aggregation_of(rule, entry)
-    shown["window"] = str(window_of(rule, entry))
-    own = {"aggregation": rule.aggregation, "window": rule.window}
-    return (
-        shown
-        | {
-            "defaults": [name for name, value in own.items() if value is None],
-            "version": row["version"],
-            "last_error": row["last_error"],
-        }
-        | _instants(row, "last_evaluated_at", "created_at", "updated_at")
-    )
-
-
 def event_out(row: Mapping[str, Any]) -> dict[str, Any]:
     """An event's row as it is answered."""
     renamed = {"id": "event_id", "group": "group_labels"}
     plain = {name: row[renamed.get(name, name)] for name in EventOut.model_fields}
-    return plain | _instants(
+    return plain | instants(
         row, "window_start", "window_end", "opened_at", "acknowledged_at", "resolved_at"
     )
 
@@ -326,15 +218,16 @@ def event_out(row: Mapping[str, Any]) -> dict[str, Any]:
 def delivery_out(row: Mapping[str, Any]) -> dict[str, Any]:
     """A delivery's row as it is answered."""
     plain = {name: row[name] for name in DeliveryOut.model_fields if name != "delivery"}
-    times = _instants(row, "next_attempt_at", "created_at", "attempted_at")
+    times = instants(row, "next_attempt_at", "created_at", "attempted_at")
     return {"delivery": str(row["notification_id"])} | plain | times
 
 
 def silence_out(row: Mapping[str, Any]) -> dict[str, Any]:
     """A silence's row as it is answered."""
     plain = {name: row[name] for name in SilenceOut.model_fields if name != "id"}
-    return {"id": row["silence_id"]} | plain | _instants(row, "starts_at", "ends_at", "created_at")
+    return {"id": row["silence_id"]} | plain | instants(row, "starts_at", "ends_at", "created_at")
 
 
-def _instants(row: Mapping[str, Any], *names: str) -> dict[str, str | None]:
+def instants(row: Mapping[str, Any], *names: str) -> dict[str, str | None]:
+    """Columns of instants as they are answered."""
     return {name: row[name] and utc_instant(row[name]) for name in names}

@@ -21,14 +21,8 @@ from service.alerts.access import (
     reach_of,
     refusals,
 )
-from service.alerts.models import (
-    Deleted,
-    RuleAnswer,
-    RuleList,
-    RuleTest,
-    RuleTestAnswer,
-    rule_out,
-)
+from service.alerts.models import Deleted
+from service.alerts.rule_models import RuleAnswer, RuleList, RuleTest, RuleTestAnswer, rule_out
 from service.bodies import decode_json, read_json_body, read_model
 from service.errors import ApiError, details_of, invalid
 from service.openapi import Endpoint
