@@ -15,7 +15,7 @@ from service.query import calendar
 from service.query.calendar import Period
 from service.query.catalog import MetricEntry
 from service.query.fill import Cell, filled
-from service.query.params import AggregateParams, Aggregation
+from service.query.params import MAX_LIMIT, AggregateParams, Aggregation
 from service.query.selection import GROUPABLE, Series, by_frequency, select_series
 from service.query.single_flight import SingleFlight
 from service.responses import instant, utc_instant
@@ -81,9 +81,10 @@ class Aggregates:
         if not params.group_by:
             groups = [()]
         rows = await self._rows(question, usable, groups, level) if usable else []
+        cells = _cells(question, rows, groups, now)
         body: dict[str, Any] = {
             "success": True,
-            "data": _data(question, rows, groups, now),
+            "data": [_row(question, cell, groups, now) for cell in cells[-params.limit :]],
             "aggregation": question.aggregation,
             "period": params.period,
             "metric_name": params.metric_name,
@@ -94,15 +95,17 @@ class Aggregates:
         omitted = {one.frequency for one in series} - {one.frequency for one in usable}
         if omitted:
             body["omitted_frequencies"] = sorted(omitted)
-        if len(rows) > params.limit:
+        if len(cells) > params.limit:
             body["truncated"] = True
         return body
 
     async def _rows(
         self, question: Question, series: Sequence[Series], groups: Sequence[Group], level: Period
     ) -> list[DictRow]:
-        """Bucket, group number and value, newest first."""
+        """Bucket, group number and value, newest first; one more than the limit."""
         params = question.params
+        # What is carried forward may be older than the rows that are shown.
+        limit = MAX_LIMIT if params.fill == "previous" else params.limit
         numbers = {group: number for number, group in enumerate(groups)}
         sources = [
             self._source(question, frequency, level) for frequency, _ in by_frequency(series)
@@ -116,7 +119,7 @@ class Aggregates:
             "groups": [numbers[_group_of(one, params.group_by)] for one in series],
             "since": question.since or "-infinity",
             "before": question.before or "infinity",
-            "limit": params.limit + 1,
+            "limit": limit + 1,
             "period": params.period,
             "zone": str(question.zone),
         }
@@ -208,18 +211,15 @@ def _too_fine(series: Sequence[Series], question: Question) -> ApiError:
     return invalid([Detail(field="period", message=reason)])
 
 
-def _data(
+def _cells(
     question: Question, rows: Sequence[DictRow], groups: Sequence[Group], now: datetime
-) -> list[dict[str, Any]]:
-    """The answer's rows, oldest first."""
-    limit = question.params.limit
+) -> list[Cell]:
+    """The figures, filled if asked for, oldest first; of more than the limit, more than it."""
     cells = [
         Cell(row["bucket"].astimezone(question.zone), row["group_number"], row["value"])
-        for row in reversed(rows[:limit])
+        for row in reversed(rows)
     ]
-    if question.params.fill != "none":
-        cells = filled(cells, question, len(groups), now)[-limit:]
-    return [_row(question, cell, groups, now) for cell in cells]
+    return cells if question.params.fill == "none" else filled(cells, question, len(groups), now)
 
 
 def _row(question: Question, cell: Cell, groups: Sequence[Group], now: datetime) -> dict[str, Any]:
