@@ -32,13 +32,13 @@ class _FromFiles(EnvSettingsSource):
     """Reads ``X_FILE`` where ``X`` itself is unset."""
 
     def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
-        _, name, complex_value = super().get_field_value(field, field_name)
+        key, name, is_complex = self._extract_field_info(field, field_name)[0]
         variable = f"{name}_FILE".upper()
         path = os.environ.get(variable)
         if not path:
-            return None, name, complex_value
+            return None, key, is_complex
         try:
-            return Path(path).read_text(encoding="utf-8").strip(), name, complex_value
+            return Path(path).read_text(encoding="utf-8").strip(), key, is_complex
         except OSError as error:
             raise SettingsError(f"{variable}: {error}") from error
 
