@@ -18,8 +18,9 @@ from pydantic_settings import (
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
+from pydantic_settings import SettingsError as UnreadableSetting
 
-from retention.policies import BadRetention, parse_keep
+from retention.policies import parse_keep
 from sql.engine import EngineSetting
 from sql.timezones import check_whole_hours
 
@@ -112,8 +113,8 @@ def load_settings() -> Settings:
     except ValidationError as error:
         lines = [_complaint(entry["loc"], entry["msg"]) for entry in error.errors()]
         raise SettingsError("\n".join(lines)) from error
-    except BadRetention as error:
-        raise SettingsError(str(error)) from error
+    except UnreadableSetting as error:
+        raise SettingsError(str(error.__cause__ or error)) from error
 
 
 def _complaint(location: tuple[int | str, ...], message: str) -> str:
