@@ -18,6 +18,7 @@ from service.openapi import routes_of
 from service.query import routes as reading
 from service.resources import Resources, running_resources
 from service.secrets import admin_key
+from service.server import end_with_supervisor
 from service.settings import Settings, load_settings
 from sql.engine import Engine
 from sql.migrator import recorded_engine
@@ -31,6 +32,7 @@ def create_app() -> ASGIApp:
     Raises:
         DatabaseError: the database is away or was never migrated.
     """
+    end_with_supervisor()
     settings = load_settings()
     configure_logging()
     assert settings.database_url is not None, "whoever starts workers sets it"

@@ -39,7 +39,9 @@ def create_pool(url: str, *, size: int, timeout: float = 5.0) -> Pool:
         max_waiting=1000,
         open=False,
         check=AsyncConnectionPool.check_connection,
-        reconnect_timeout=float("inf"),
+        # The pool waits twice as long before each further try. After this it gives up, and
+        # the next caller starts anew: back in seconds, however long the database was away.
+        reconnect_timeout=timeout,
     )
 
 

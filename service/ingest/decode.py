@@ -4,18 +4,21 @@ A body that is right is decoded in one pass. Only where that fails is it taken a
 field by field, to name everything that is wrong with each item at once.
 """
 
+from collections.abc import Callable
+from contextlib import suppress
 from typing import get_type_hints
 
 import msgspec
 from msgspec import Raw, ValidationError
 
 from service.bodies import malformed
-from service.errors import Detail, invalid
+from service.errors import ApiError, Detail, invalid
 from service.ingest.models import MAX_BATCH, BatchIn, MetricIn
 
 _one = msgspec.json.Decoder(MetricIn)
 _many = msgspec.json.Decoder(BatchIn)
 _types = get_type_hints(MetricIn, include_extras=True)
+_NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError)
 _required = {field.name for field in msgspec.structs.fields(MetricIn) if field.required}
 
 
@@ -28,9 +31,8 @@ def decode_metric(body: bytes) -> list[MetricIn]:
     try:
         return [_one.decode(body)]
     except ValidationError as error:
-        details = _item_errors(Raw(body), None)
-        raise invalid(details or [Detail(message=str(error))]) from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError) as error:
+        raise _refusal(body, error, lambda raw: _item_errors(raw, None)) from error
+    except _NOT_JSON as error:
         raise malformed(error) from error
 
 
@@ -43,10 +45,22 @@ def decode_batch(body: bytes) -> list[MetricIn]:
     try:
         return _many.decode(body).metrics
     except ValidationError as error:
-        details = _batch_errors(Raw(body))
-        raise invalid(details or [Detail(message=str(error))]) from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError) as error:
+        raise _refusal(body, error, _batch_errors) from error
+    except _NOT_JSON as error:
         raise malformed(error) from error
+
+
+def _refusal(body: bytes, error: ValidationError, find: Callable[[Raw], list[Detail]]) -> ApiError:
+    """422 with all that `find` finds. Decoding stopped at the first field that is wrong: what
+    comes after it may be no JSON at all.
+    """
+    try:
+        with suppress(ValidationError):  # a number out of range, which `find` places
+            msgspec.json.decode(body)
+        details = find(Raw(body))
+    except _NOT_JSON as broken:
+        return malformed(broken)
+    return invalid(details or [Detail(message=str(error))])
 
 
 def _batch_errors(body: Raw) -> list[Detail]:

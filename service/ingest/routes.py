@@ -53,7 +53,9 @@ async def _record(request: Request, decode: Callable[[bytes], Sequence[MetricIn]
     body = await read_json_body(request)
     key = _idempotency_key(request, principal, body)
     try:
-        receipt = await _submit(resources, decode(body), principal, key)
+        async with resources.preparer.turn:
+            items = decode(body)
+        receipt = await _submit(resources, items, principal, key)
     except ApiError as error:
         # The first time it was accepted; meanwhile a sample may have become too old.
         if key is None or error.status != 422:

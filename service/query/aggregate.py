@@ -76,7 +76,7 @@ class Aggregates:
         level: Period = "hour" if self._from_hours(question) else params.period
         usable = [one for one in series if level in LEVELS[one.frequency]]
         if series and not usable:
-            raise _too_fine(series, question)
+            raise _too_fine(series, question, level)
         groups = sorted({_group_of(one, params.group_by) for one in usable}, key=repr)
         if not params.group_by:
             groups = [()]
@@ -137,12 +137,17 @@ class Aggregates:
         return question.params.period != "hour" and question.zone != self._business_zone
 
     async def _materialized_until(self, series: Sequence[Series], level: Period) -> str | None:
+        """From where on every sample counts at once: where the last of these rollups, or of
+        those below that their live part is computed from, is not materialised any more.
+        """
         watermarks = await self._watermarks.get((), "", self._read_watermarks)
         reached = [
-            watermarks.get(f"rollup_{frequency}_{level}") for frequency, _ in by_frequency(series)
+            watermarks.get(f"rollup_{frequency}_{below}")
+            for frequency, _ in by_frequency(series)
+            for below in LEVELS[frequency][: LEVELS[frequency].index(level) + 1]
         ]
         known = [watermark for watermark in reached if watermark is not None]
-        return utc_instant(min(known)) if known and len(known) == len(reached) else None
+        return utc_instant(max(known)) if known else None
 
     async def _read_watermarks(self) -> dict[str, datetime]:
         rows = await fetch_all(self._pool, "watermarks")
@@ -201,10 +206,10 @@ def _one_unit(series: Sequence[Series], question: Question) -> str | None:
     raise invalid([Detail(field="unit", message=message)])
 
 
-def _too_fine(series: Sequence[Series], question: Question) -> ApiError:
+def _too_fine(series: Sequence[Series], question: Question, level: Period) -> ApiError:
     frequencies = ", ".join(frequency for frequency, _ in by_frequency(series))
     name, period = question.params.metric_name, question.params.period
-    if question.params.tz and period != "hour":
+    if level != period:
         reason = f"{name} is submitted {frequencies}: other time zones need samples per hour"
         return invalid([Detail(field="tz", message=reason)])
     reason = f"{name} is submitted {frequencies}: there are no figures per {period}"
