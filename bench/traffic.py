@@ -7,7 +7,7 @@ protocol on uvloop, in a process of its own.
 import asyncio
 import gc
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import cycle
@@ -37,20 +37,36 @@ class Plan:
     most: int | None = None
 
 
+class LoadError(Exception):
+    """Requests were refused or not answered at all."""
+
+
 @dataclass(slots=True)
 class Outcome:
     """What came of the requests after the warm-up: seconds until each was answered (with a
-    rate, from when it fell due), refusals by status, CPU seconds the load itself took.
+    rate, from when it fell due). `answered` counts all, `refused` those without success;
+    `cpu` are the CPU seconds that the load itself took.
     """
 
     durations: list[float] = field(default_factory=list)
-    refused: dict[str, int] = field(default_factory=dict)
     seconds: float = 0.0
+    answered: int = 0
+    refused: Counter[str] = field(default_factory=Counter)
     cpu: float = 0.0
 
     @property
     def per_second(self) -> float:
+        """Requests that were answered with success."""
         return len(self.durations) / self.seconds
+
+    def check(self) -> None:
+        """Figures of failures say nothing.
+
+        Raises:
+            LoadError: some were refused, or none answered in the time.
+        """
+        if self.refused or not self.durations:
+            raise LoadError(f"{len(self.durations)} successes, refusals: {dict(self.refused)}")
 
 
 def drive(plan: Plan) -> Outcome:
@@ -75,7 +91,7 @@ async def _drive(plan: Plan) -> Outcome:
         await run.pace(plan.rate)
     while not run.is_over() or len(run.idle) < len(connections):
         if time.perf_counter() > run.ends_at + _DRAIN_SECONDS:
-            raise TimeoutError(f"no answer within {_DRAIN_SECONDS:.0f} s")
+            raise LoadError(f"no answer within {_DRAIN_SECONDS:.0f} s")
         await asyncio.sleep(0.005)
     run.outcome.cpu = time.process_time() - cpu
     for connection in connections:
@@ -117,13 +133,12 @@ class _Run:
 
     def answered(self, connection: "_Connection", started: float, status: bytes) -> None:
         now = time.perf_counter()
-        if self._counts(started, now):
+        self.outcome.answered += 1
+        if not status.startswith(b"2"):
+            self.outcome.refused[status.decode()] += 1
+        elif self._counts(started, now):
             self.outcome.seconds = min(now, self.ends_at) - self._counts_from
-            if status.startswith(b"2"):
-                self.outcome.durations.append(now - started)
-            else:
-                word = status.decode()
-                self.outcome.refused[word] = self.outcome.refused.get(word, 0) + 1
+            self.outcome.durations.append(now - started)
         self._go_on(connection, now)
 
     def _counts(self, started: float, now: float) -> bool:

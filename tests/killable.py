@@ -15,27 +15,38 @@ from tests.conftest import DatabaseServer, free_port
 
 
 class KillableServer:
-    """`databases` makes databases on it; their URLs stay good over restarts."""
+    """Runs from the start. The URLs of its databases stay good over restarts."""
 
     def __init__(self, data_dir: Path, engine: Engine) -> None:
         self._data_dir = data_dir
         self._engine = engine
         self._port = free_port()
         self._uses = ExitStack()
+        self._databases: DatabaseServer | None = None
         self.start()
+
+    @property
+    def databases(self) -> DatabaseServer:
+        """Makes databases while it runs."""
+        assert self._databases is not None
+        return self._databases
 
     def start(self) -> None:
         """Have it running, on the same port as ever."""
         home = os.environ.get("FATURE_POSTGRES_HOME") if self._engine == "timescale" else None
+        settings = {"port": str(self._port)}
+        if self._engine == "timescale":
+            # Its scheduler would be in the way of databases made from a template.
+            settings["timescaledb.max_background_workers"] = "0"
         server = self._uses.enter_context(
             embedded_postgres(
                 self._data_dir,
                 postgres_home=Path(home) if home else None,
                 engine=self._engine,
-                settings={"port": str(self._port)},
+                settings=settings,
             )
         )
-        self.databases = DatabaseServer(self._engine, server.url)
+        self._databases = self._databases or DatabaseServer(self._engine, server.url)
 
     def stop(self) -> None:
         """Stop it as an operator does."""

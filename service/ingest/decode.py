@@ -15,6 +15,9 @@ from service.bodies import malformed
 from service.errors import ApiError, Detail, invalid
 from service.ingest.models import MAX_BATCH, BatchIn, MetricIn
 
+# What is wrong with an item by what no type says, given its index.
+Check = Callable[[int, MetricIn], list[Detail]]
+
 _one = msgspec.json.Decoder(MetricIn)
 _many = msgspec.json.Decoder(BatchIn)
 _types = get_type_hints(MetricIn, include_extras=True)
@@ -36,8 +39,9 @@ def decode_metric(body: bytes) -> list[MetricIn]:
         raise malformed(error) from error
 
 
-def decode_batch(body: bytes) -> list[MetricIn]:
-    """The samples of a ``POST /api/metrics/batch``.
+def decode_batch(body: bytes, check: Check) -> list[MetricIn]:
+    """The samples of a ``POST /api/metrics/batch``. Where some are wrong, `check` says what is
+    wrong with the others.
 
     Raises:
         ApiError: 400 not JSON, 422 with the index and field of everything that is wrong.
@@ -45,7 +49,7 @@ def decode_batch(body: bytes) -> list[MetricIn]:
     try:
         return _many.decode(body).metrics
     except ValidationError as error:
-        raise _refusal(body, error, _batch_errors) from error
+        raise _refusal(body, error, lambda raw: _batch_errors(raw, check)) from error
     except _NOT_JSON as error:
         raise malformed(error) from error
 
@@ -63,7 +67,7 @@ def _refusal(body: bytes, error: ValidationError, find: Callable[[Raw], list[Det
     return invalid(details or [Detail(message=str(error))])
 
 
-def _batch_errors(body: Raw) -> list[Detail]:
+def _batch_errors(body: Raw, check: Check) -> list[Detail]:
     fields = _fields(body)
     if fields is None:
         return [Detail(message='Send an object: {"metrics": [ … ]}')]
@@ -78,8 +82,17 @@ def _batch_errors(body: Raw) -> list[Detail]:
         message = f"A batch has 1 to {MAX_BATCH} items, not {len(items)}"
         return [*unknown, Detail(field="metrics", message=message)]
     return unknown + [
-        detail for index, item in enumerate(items) for detail in _item_errors(item, index)
+        detail for index, item in enumerate(items) for detail in _all_errors(item, index, check)
     ]
+
+
+def _all_errors(item: Raw, index: int, check: Check) -> list[Detail]:
+    if details := _item_errors(item, index):
+        return details
+    try:
+        return check(index, _one.decode(item))
+    except ValidationError as error:  # in a field that is given again, and right then
+        return [Detail(index=index, message=str(error))]
 
 
 def _item_errors(item: Raw, index: int | None) -> list[Detail]:

@@ -12,7 +12,7 @@ from msgspec import Struct
 
 from retention.plan import in_words
 from retention.policies import Frequency
-from service.errors import Detail, invalid
+from service.errors import ApiError, Detail, invalid
 from service.ingest.ids import SampleIds
 from service.ingest.models import MetricIn
 from service.ingest.series import SeriesCache, SeriesKey
@@ -100,6 +100,18 @@ class Preparer:
             idempotency,
         )
 
+    async def ready(self) -> None:
+        """Before `problems` is asked."""
+        await self._series.prepare()
+
+    def problems(self, scope: Scope, now: datetime, index: int, item: MetricIn) -> list[Detail]:
+        """What `prepare` would refuse one item for, once `ready` was awaited."""
+        try:
+            self._check([item], scope, now)
+        except ApiError as error:
+            return [Detail(index=index, field=d.field, message=d.message) for d in error.details]
+        return []
+
     def _check(self, items: Sequence[MetricIn], scope: Scope, now: datetime) -> list[_Row]:
         details: list[Detail] = []
         rows: list[_Row] = []
@@ -126,7 +138,8 @@ class Preparer:
         assert item.timestamp is not None
         try:
             ts = datetime.fromisoformat(item.timestamp)
-            if ts.tzinfo is None:
+            # Behind a Z, fromisoformat does not see what follows a NUL.
+            if ts.tzinfo is None or "\0" in item.timestamp:
                 raise ValueError
             ts = ts.astimezone(UTC)
             age = now - ts

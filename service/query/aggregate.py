@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from psycopg import sql
@@ -228,13 +229,32 @@ def _cells(
 
 
 def _row(question: Question, cell: Cell, groups: Sequence[Group], now: datetime) -> dict[str, Any]:
-    period, zone = question.params.period, question.zone
-    end = calendar.following(cell.start, period, zone)
+    period = _named_period(cell.start.astimezone(UTC), question.params.period, question.zone)
     return {
-        "period": calendar.label(cell.start, period, zone),
+        "period": period.label,
         **dict(zip(question.params.group_by, groups[cell.group], strict=True)),
         "value": cell.value,
-        "start": instant(cell.start),
-        "end": instant(end),
-        "complete": end <= now,
+        "start": period.start_text,
+        "end": period.end_text,
+        "complete": period.end <= now,
     }
+
+
+class _NamedPeriod(NamedTuple):
+    label: str
+    start_text: str
+    end_text: str
+    end: datetime
+
+
+@lru_cache(maxsize=MAX_LIMIT)
+def _named_period(start: datetime, period: Period, zone: ZoneInfo) -> _NamedPeriod:
+    """How the period that starts then is called: kept, as the same few thousand hours and days
+    are asked for again and again. `start` is in UTC: in a zone, the hour that is repeated in
+    autumn would equal the one before.
+    """
+    local = start.astimezone(zone)
+    end = calendar.following(local, period, zone)
+    return _NamedPeriod(
+        calendar.label(local, period, zone), instant(local), instant(end), end.astimezone(UTC)
+    )

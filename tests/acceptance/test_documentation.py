@@ -75,7 +75,8 @@ def test_every_reference_leads_somewhere(document: dict[str, Any]) -> None:
 
 def test_every_endpoint_is_listed_and_nothing_else(document: dict[str, Any]) -> None:
     listed = {(method, path) for method, path, _ in operations(document)}
-    assert listed == {(endpoint.method, endpoint.path) for endpoint in ENDPOINTS}
+    routes = {(each.method, re.sub(r":\w+}", "}", each.path)) for each in ENDPOINTS}
+    assert listed == routes
     assert {(method, path) for method, path in listed if path.startswith("/api/metrics")} == {
         ("POST", "/api/metrics"),
         ("POST", "/api/metrics/batch"),

@@ -461,8 +461,13 @@ def test_of_a_repeated_metadata_key_the_last_counts(api: httpx2.Client, metric: 
 
 
 def test_a_repeated_field_that_is_wrong_is_refused(api: httpx2.Client, metric: str) -> None:
+    good = sample_with(metric, "value", b"1")
     for raw in (b'"x","value":1', b'1,"value":"x"'):
         error = refused(post(api, ONE, sample_with(metric, "value", raw)), 422)
+        assert "value" in error["message"]
+        item = sample_with(metric, "value", raw)
+        error = refused(post(api, BATCH, b'{"metrics":[%b,%b]}' % (good, item)), 422)
+        assert [index for index, _ in places(error)] == [1]
         assert "value" in error["message"]
     assert stored(api, metric) == []
 

@@ -1,7 +1,7 @@
 """Requests made up from the OpenAPI document: whatever comes, the answer is a documented one."""
 
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import requests
@@ -94,26 +94,30 @@ def test_what_the_document_allows_to_be_submitted_is_accepted(
     try_all(requests_.map(_storable), session, positive_data_acceptance)
 
 
-def try_all(requests_: SearchStrategy[Case], session: requests.Session, *more: Any) -> None:
+def try_all(requests_: SearchStrategy[Case[Any]], session: requests.Session, *more: Any) -> None:
     @bounded
     @given(case=requests_)
-    def one(case: Case) -> None:
+    def one(case: Case[Any]) -> None:
         response = case.call(session=session)
         case.validate_response(response, checks=[*CHECKS, *more])
 
     one()
 
 
-def _storable(case: Case) -> Case:
+def _storable(case: Case[Any]) -> Case[Any]:
     """Without what no schema says: how old a sample may be, which characters can be stored."""
     case.headers.pop("Idempotency-Key", None)
-    for item in case.body.get("metrics", [case.body]):
+    body = cast("dict[str, Any]", case.body)
+    for item in body.get("metrics", [body]):
         item.pop("timestamp", None)
         for label in LABELS & item.keys():
-            item[label] = item[label] and "".join(filter(str.isprintable, item[label])) + "x"
-            item[label] = item[label] and item[label][:200]
+            item[label] = item[label] and _printable(item[label])
         item["metadata"] = _without_nul(item.get("metadata"))
     return case
+
+
+def _printable(text: str) -> str:
+    return ("x" + "".join(filter(str.isprintable, text)))[:200]
 
 
 def _without_nul(value: Any) -> Any:

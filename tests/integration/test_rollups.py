@@ -53,7 +53,7 @@ def test_every_level_agrees_with_its_samples_before_and_after_a_refresh(database
         for frequency, age in AGES.items():
             one, other = new_series(conn, frequency), new_series(conn, frequency)
             samples = [
-                (now - age * n / 100, n, series, float(n * n % 17 - 8))
+                (now - age * n / 120, n, series, float(n * n % 17 - 8))
                 for n in range(200)
                 for series in (one, other)
             ]
