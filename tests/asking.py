@@ -123,7 +123,9 @@ def check_answer(
         row["start"] for row in sorted(rows, key=lambda row: datetime.fromisoformat(row["start"]))
     ]
     differ = found.keys() ^ expected.keys()
-    assert not differ, f"{question}: only found {differ & found.keys()}, not {differ - found.keys()}"
+    assert not differ, (
+        f"{question}: only found {differ & found.keys()}, not {differ - found.keys()}"
+    )
     wrong = {
         key: (found[key], value)
         for key, value in expected.items()
@@ -176,7 +178,9 @@ def _check_rows(
     rows = {(row[0].astimezone(UTC), row[1:7]): row[7:] for row in found}
     assert len(rows) == len(found)
     differ = rows.keys() ^ expected.keys()
-    assert not differ, f"{period}: only found {differ & rows.keys()}, not found {differ - rows.keys()}"
+    assert not differ, (
+        f"{period}: only found {differ & rows.keys()}, not found {differ - rows.keys()}"
+    )
     wrong = {
         (key, aggregation): (value, expected[key])
         for key, values in rows.items()

@@ -60,7 +60,9 @@ class Figures:
             return math.fsum(series[-1].value for series in self._by_series())
         if aggregation == "first":
             return math.fsum(series[0].value for series in self._by_series())
-        return {"count": len, "min": min, "max": max}[aggregation](values)
+        if aggregation == "count":
+            return len(values)
+        return min(values) if aggregation == "min" else max(values)
 
     @property
     def magnitude(self) -> float:

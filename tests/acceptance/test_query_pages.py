@@ -24,7 +24,7 @@ def moment(hours_ago: int) -> datetime:
 
 
 def pages(
-    api: httpx2.Client, metric: str, between: Callable[[int], None] | None = None, **params: Any
+    api: httpx2.Client, metric: str, between: Callable[[int], None] | None = None, /, **params: Any
 ) -> list[list[int]]:
     """The ids of all pages; `between` is called after each with its number."""
     found: list[list[int]] = []
