@@ -2,11 +2,11 @@
 
 from functools import cache
 from pathlib import Path
-from typing import LiteralString, cast
+from typing import LiteralString
 
 
 @cache
 def statement(name: str) -> LiteralString:
     """The text of that file, without its comments' being looked at."""
     text = (Path(__file__).parent / f"{name}.sql").read_text(encoding="utf-8")
-    return cast("LiteralString", text.strip().rstrip(";"))
+    return text.strip().rstrip(";")

@@ -66,14 +66,9 @@ class Instance:
         return self._log.read_text()
 
     def wait_until_ready(self) -> None:
-        until(lambda: self._is_ready() or self.process.poll() is not None)
+        with self.client("no key is needed") as client:
+            until(lambda: is_ready(client) or self.process.poll() is not None)
         assert self.process.poll() is None, self.output
-
-    def _is_ready(self) -> bool:
-        try:
-            return httpx2.get(f"http://127.0.0.1:{self.port}/api/ready").status_code == 200
-        except httpx2.TransportError:
-            return False
 
     def client(self, key: str | None = None) -> httpx2.Client:
         """A client with the key that the first start generated, unless another is given."""
@@ -96,6 +91,14 @@ def instance(data_dir: Path, engine: Engine, **settings: str) -> Iterator[Instan
     finally:
         if running.process.poll() is None:
             running.stop(signal.SIGTERM)
+
+
+def is_ready(client: httpx2.Client) -> bool:
+    """Whether the service answers and says so."""
+    try:
+        return client.get("/api/ready").status_code == 200
+    except httpx2.TransportError:
+        return False
 
 
 def record(client: httpx2.Client, value: float) -> None:

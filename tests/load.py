@@ -14,10 +14,10 @@ import httpx2
 import psycopg
 
 from tests.acceptance.talk import refused
-from tests.conftest import ADMIN_KEY
+from tests.conftest import ADMIN_KEY, Service
 from tests.killable import until
 
-CLIENTS = 6
+CLIENTS = 4
 MOST_REQUESTS = 20_000
 SAMPLE_TABLES = {
     "real_time": "SELECT id, series_id, value FROM fature.sample_real_time",
@@ -188,19 +188,20 @@ def assert_acknowledged_are_stored_once(
 
 
 def assert_everything_counts_once(
-    client: httpx2.Client, database_url: str, metric: str, submissions: Sequence[Submission]
+    service: Service, metric: str, submissions: Sequence[Submission]
 ) -> None:
     """Every sample is there exactly once, as the tables, the view and the API say alike."""
     assert all(submission.ids for submission in submissions)
-    assert_acknowledged_are_stored_once(database_url, metric, submissions)
+    assert_acknowledged_are_stored_once(service.database_url, metric, submissions)
     values = [value for submission in submissions for value in submission.values]
     expected = (len(values), sum(values))
-    stored = stored_samples(database_url, metric)
+    stored = stored_samples(service.database_url, metric)
     assert (len(stored), sum(value for _, value in stored)) == expected
-    with psycopg.connect(database_url) as conn:
+    with psycopg.connect(service.database_url) as conn:
         view = "SELECT count(*), sum(value)::bigint FROM analytics.metrics WHERE metric_name = %s"
         assert conn.execute(view, [metric]).fetchone() == expected
-    assert (_figure(client, metric, "count"), _figure(client, metric, "sum")) == expected
+    count, total = (_figure(service.client, metric, name) for name in ("count", "sum"))
+    assert (count, total) == expected
 
 
 def _figure(client: httpx2.Client, metric: str, aggregation: str) -> float:

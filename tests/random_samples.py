@@ -130,10 +130,14 @@ def post(client: httpx2.Client, metric: str, made: Sequence[Draft]) -> list[Samp
 
 
 def submit(
-    client: httpx2.Client, metric: str, frequency: str, ages: Sequence[timedelta]
+    client: httpx2.Client,
+    metric: str,
+    frequency: str,
+    ages: Sequence[timedelta],
+    now: datetime | None = None,
 ) -> list[Sample]:
     """Submit samples of one series, that old, worth a cent more each."""
-    now = datetime.now(UTC)
+    now = now or datetime.now(UTC)
     series = Labels(frequency=frequency, unit="BRL")
     bodies: list[dict[str, object]] = [
         {

@@ -10,11 +10,12 @@ from tests.acceptance.reading import aggregate, ask, at, figures, submit
 from tests.acceptance.talk import places, refused
 
 DAY = timedelta(days=1)
+NOW = datetime.now(UTC)
 
 
 def noon(days_ago: int = 2) -> datetime:
     """Noon of a day in UTC."""
-    day = datetime.now(UTC) - days_ago * DAY
+    day = NOW - days_ago * DAY
     return day.replace(hour=12, minute=0, second=0, microsecond=0)
 
 

@@ -15,7 +15,7 @@ import pytest
 
 from sql.engine import Engine
 from tests.acceptance.talk import refused
-from tests.conftest import free_port, running_service, wait_until_ready
+from tests.conftest import Service, free_port, running_service, wait_until_ready
 from tests.instances import fails_clearly
 from tests.killable import KillableServer, killable_server
 from tests.load import assert_acknowledged_are_stored_once, loaded
@@ -83,20 +83,26 @@ class Outage:
 
 
 @pytest.fixture(scope="module")
-def outage(server: KillableServer, tmp_path_factory: pytest.TempPathFactory) -> Outage:
-    folder = tmp_path_factory.mktemp("outage")
-    with running_service(folder, server.databases.new_database()) as service:
-        client = service.client
-        client.post("/api/metrics", json=SAMPLE).raise_for_status()
-        client.post("/api/services/health", json=REPORT).raise_for_status()
-        before = ask_everything(client)
-        server.stop()
-        during = ask_everything(client)
-        server.start()
-        first_read = client.get("/api/metrics/query", params=NAMED)
-        wait_until_ready(service)
-        after = ask_everything(client)
-        return Outage(before, during, first_read, after, service.process.poll() is None)
+def lasting(server: KillableServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service that outlives what happens to its database."""
+    folder = tmp_path_factory.mktemp("lasting")
+    with running_service(folder, server.databases.new_database()) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def outage(server: KillableServer, lasting: Service) -> Outage:
+    client = lasting.client
+    client.post("/api/metrics", json=SAMPLE).raise_for_status()
+    client.post("/api/services/health", json=REPORT).raise_for_status()
+    before = ask_everything(client)
+    server.stop()
+    during = ask_everything(client)
+    server.start()
+    first_read = client.get("/api/metrics/query", params=NAMED)
+    wait_until_ready(lasting)
+    after = ask_everything(client)
+    return Outage(before, during, first_read, after, lasting.process.poll() is None)
 
 
 def test_without_an_outage_every_request_succeeds(outage: Outage) -> None:
@@ -129,16 +135,12 @@ def test_after_an_outage_everything_works_without_a_restart(outage: Outage) -> N
     assert outage.process_is_the_same
 
 
-def test_after_a_crash_of_one_of_its_sessions_the_service_goes_on(
-    server: KillableServer, tmp_path: Path
-) -> None:
-    database = server.databases.new_database()
-    with running_service(tmp_path, database) as service:
-        kill_a_session(database)
-        wait_until_ready(service)
-        assert service.client.post("/api/metrics", json=SAMPLE).status_code == 201
-        assert service.client.get("/api/metrics/query", params=NAMED).status_code == 200
-        assert service.process.poll() is None
+def test_after_a_crash_of_one_of_its_sessions_the_service_goes_on(lasting: Service) -> None:
+    kill_a_session(lasting.database_url)
+    wait_until_ready(lasting)
+    assert lasting.client.post("/api/metrics", json=SAMPLE).status_code == 201
+    assert lasting.client.get("/api/metrics/query", params=NAMED).status_code == 200
+    assert lasting.process.poll() is None
 
 
 def kill_a_session(database_url: str) -> None:

@@ -14,7 +14,7 @@ import pytest
 
 from sql.embedded import embedded_postgres
 from sql.engine import Engine
-from tests.conftest import free_port, running_service
+from tests.conftest import DatabaseServer, free_port, running_service
 from tests.instances import Instance, command, fails_clearly, instance, record, recorded
 from tests.killable import is_running, postmaster_pid, until
 from tests.load import assert_everything_counts_once, loaded
@@ -227,15 +227,16 @@ def test_two_workers_count_right_and_stop_cleanly(
         assert len(workers) == 2
         with loaded(service.url, metric, retrying=True) as load:
             submissions = load.finish()
-        assert_everything_counts_once(service.client, database, metric, submissions)
+        assert_everything_counts_once(service, metric, submissions)
         assert service.stop(signal.SIGTERM) == 0
         assert not any(map(is_running, workers))
         assert "Traceback" not in service.log.read_text()
 
 
 def test_workers_end_with_a_killed_supervisor_and_let_the_port_go(
-    database: str, tmp_path: Path
+    servers: Callable[[Engine], DatabaseServer], tmp_path: Path
 ) -> None:
+    database = servers("plain").new_database()
     with running_service(tmp_path, database, FATURE_WORKERS="2") as killed:
         workers = workers_of(killed.process.pid)
         killed.stop(signal.SIGKILL)

@@ -14,13 +14,14 @@ from tests.acceptance.reading import at, query, submit
 from tests.acceptance.talk import places, refused
 
 HOUR = timedelta(hours=1)
+NOW = datetime.now(UTC)
 MICROSECOND = timedelta(microseconds=1)
 ORDERS = ("asc", "desc")
 
 
 def moment(hours_ago: int) -> datetime:
     """A whole hour."""
-    return datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - hours_ago * HOUR
+    return NOW.replace(minute=0, second=0, microsecond=0) - hours_ago * HOUR
 
 
 def pages(

@@ -26,7 +26,7 @@ from tests.random_samples import (
     post,
     submit,
 )
-from tests.reference import is_fine_enough
+from tests.reference import Sample, is_fine_enough, start_of
 
 NOW = datetime.now(UTC)
 PERIODS = ("hour", "day", "week", "month")
@@ -128,3 +128,37 @@ def test_a_sample_that_is_not_older_than_materialized_until_counts_at_once(place
                 place.client, metric, frequency, [age, age / 2, timedelta()]
             )
             check_answer(place.client, metric, question, samples[frequency], place.zone)
+
+
+# Far enough back to be materialised, and not so far that the edge before is refused.
+LATE = {
+    ("real_time", "hour"): 2,
+    ("real_time", "day"): 2,
+    ("hourly", "day"): 10,
+    ("hourly", "week"): 20,
+    ("hourly", "month"): 20,
+    ("daily", "day"): 100,
+    ("daily", "week"): 100,
+    ("daily", "month"): 100,
+    ("monthly", "month"): 800,
+}
+
+
+def test_late_rows_of_several_periods_up_to_the_start_of_one_are_in_every_level(
+    place: Place,
+) -> None:
+    metrics = {case: next(place.names) for case in LATE}
+    samples: dict[tuple[str, str], list[Sample]] = {}
+    for (frequency, period), metric in metrics.items():
+        ages = [n * MAX_AGE[frequency] / 100 for n in range(100)]
+        samples[frequency, period] = submit(place.client, metric, frequency, ages)
+    run_refresh_jobs(place.database_url)
+    for (frequency, period), metric in metrics.items():
+        now = datetime.now(UTC)
+        edge = start_of(now - timedelta(days=LATE[frequency, period]), period, place.zone)
+        before = start_of(edge - timedelta(hours=1), period, place.zone)
+        ages = [now - (before + timedelta(minutes=20)), now - edge]
+        samples[frequency, period] += submit(place.client, metric, frequency, ages, now=now)
+    run_refresh_jobs(place.database_url)
+    for case, metric in metrics.items():
+        place.check_sql(metric, samples[case])
