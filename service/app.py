@@ -1,5 +1,6 @@
 """The ASGI app, built in one place: endpoints, middleware, handlers, lifespan."""
 
+import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -20,6 +21,7 @@ from service.openapi import routes_of
 from service.query import routes as reading
 from service.resources import Resources, running_resources
 from service.secrets import admin_key
+from service.server import end_with_supervisor
 from service.settings import Settings, load_settings
 from sql.engine import Engine
 from sql.migrator import recorded_engine
@@ -40,10 +42,15 @@ def create_app() -> ASGIApp:
     Raises:
         DatabaseError: the database is away or was never migrated.
     """
+    end_with_supervisor()
     settings = load_settings()
     configure_logging()
     assert settings.database_url is not None, "whoever starts workers sets it"
-    return build_app(settings, recorded_engine(settings.database_url))
+    app = build_app(settings, recorded_engine(settings.database_url))
+    # What was made up to here stays: looking through it again and again for garbage took a
+    # tenth of the time of a small request.
+    gc.freeze()
+    return app
 
 
 def build_app(settings: Settings, engine: Engine) -> ASGIApp:

@@ -11,6 +11,7 @@ from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
 from service.openapi import Endpoint, openapi_document
+from service.query.params import NoParams, read_params
 from service.responses import json_response
 
 TEMPLATES = Path(__file__).parent / "templates"
@@ -22,10 +23,12 @@ def documentation_routes(endpoints: Sequence[Endpoint]) -> list[Route]:
     document = openapi_document(endpoints)
     page = render_page(document)
 
-    async def openapi_json(_: Request) -> Response:
+    async def openapi_json(request: Request) -> Response:
+        read_params(request, NoParams)
         return json_response(document)
 
-    async def docs(_: Request) -> Response:
+    async def docs(request: Request) -> Response:
+        read_params(request, NoParams)
         return HTMLResponse(page, headers={"Content-Security-Policy": _CSP})
 
     return [Route("/api/openapi.json", openapi_json), Route("/docs", docs)]

@@ -41,10 +41,10 @@ def configure_logging() -> None:
         )
     )
     logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
-    # Its start and stop lines say nothing that ours do not.
-    logging.getLogger("uvicorn").setLevel(logging.WARNING)
-    # It would log the URLs of webhooks, which are secrets.
-    logging.getLogger("httpx2").setLevel(logging.WARNING)
+    # Their lines for each start, stop and request say nothing that ours do not.
+    # httpx2 would also log the URLs of webhooks, which are secrets.
+    for library in ("uvicorn", "httpx2"):
+        logging.getLogger(library).setLevel(logging.WARNING)
 
 
 def _named_service(_: object, __: str, event: EventDict) -> EventDict:

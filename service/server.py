@@ -1,8 +1,11 @@
 """Serving the app with uvicorn."""
 
 import errno
+import multiprocessing
 import os
+import signal
 import socket
+import threading
 
 import click
 import uvicorn
@@ -34,6 +37,21 @@ def serve(settings: Settings, database_url: str) -> None:
             raise
 
 
+def end_with_supervisor() -> None:
+    """In a worker: stop as on SIGTERM once the process that started it is gone, which no
+    longer tells it to; else it would hold the port for ever.
+    """
+    supervisor = multiprocessing.parent_process()
+    if supervisor is None:
+        return
+
+    def watch() -> None:
+        supervisor.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
 def check_address(settings: Settings) -> None:
     """Bind and let go, so that a taken port is told before anything is started.
 
@@ -51,5 +69,5 @@ def check_address(settings: Settings) -> None:
                     f"port {settings.port} on {settings.host} is taken, perhaps by another "
                     "instance: choose another with FATURE_PORT"
                 ) from error
-            reason = os.strerror(error.errno) if error.errno else str(error)
+            reason = error.strerror or str(error)
             raise SettingsError(f"cannot listen on {settings.host}: {reason}") from error

@@ -18,10 +18,11 @@ from pydantic_settings import (
     PydanticBaseSettingsSource,
     SettingsConfigDict,
 )
+from pydantic_settings import SettingsError as UnreadableSetting
 
 from alerts.channels.email import Tls
 from alerts.recipients import kind_of
-from retention.policies import BadRetention, parse_keep
+from retention.policies import parse_keep
 from sql.engine import EngineSetting
 from sql.timezones import check_whole_hours
 
@@ -36,13 +37,13 @@ class _FromFiles(EnvSettingsSource):
     """Reads ``X_FILE`` where ``X`` itself is unset."""
 
     def get_field_value(self, field: Any, field_name: str) -> tuple[Any, str, bool]:
-        _, name, complex_value = super().get_field_value(field, field_name)
+        key, name, is_complex = self._extract_field_info(field, field_name)[0]
         variable = f"{name}_FILE".upper()
         path = os.environ.get(variable)
         if not path:
-            return None, name, complex_value
+            return None, key, is_complex
         try:
-            return Path(path).read_text(encoding="utf-8").strip(), name, complex_value
+            return Path(path).read_text(encoding="utf-8").strip(), key, is_complex
         except OSError as error:
             raise SettingsError(f"{variable}: {error}") from error
 
@@ -148,8 +149,8 @@ def load_settings() -> Settings:
     except ValidationError as error:
         lines = [_complaint(entry["loc"], entry["msg"]) for entry in error.errors()]
         raise SettingsError("\n".join(lines)) from error
-    except BadRetention as error:
-        raise SettingsError(str(error)) from error
+    except UnreadableSetting as error:
+        raise SettingsError(str(error.__cause__ or error)) from error
 
 
 def _complaint(location: tuple[int | str, ...], message: str) -> str:

@@ -29,7 +29,9 @@ def following(start: datetime, period: Period, zone: ZoneInfo) -> datetime:
 def ceiling(instant: datetime, period: Period, zone: ZoneInfo) -> datetime:
     """The end of the period that `instant` is in, or `instant` where one starts there."""
     start = floor(instant, period, zone)
-    return start if start == instant else following(start, period, zone)
+    # On the UTC clock: to Python an hour that is repeated equals nothing in another zone.
+    at_start = start.astimezone(UTC) == instant.astimezone(UTC)
+    return start if at_start else following(start, period, zone)
 
 
 def label(start: datetime, period: Period, zone: ZoneInfo) -> str:

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
+import psycopg
 import structlog
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow, dict_row
@@ -29,7 +30,17 @@ def create_pool(url: str, *, size: int, timeout: float = 5.0) -> Pool:
     generic plan cannot exclude chunks or push series into a real-time aggregate), and
     PgBouncer may sit between in transaction mode.
     """
-    return AsyncConnectionPool(
+
+    async def check(conn: Connection) -> None:
+        try:
+            await AsyncConnectionPool.check_connection(conn)
+        except psycopg.OperationalError:
+            # Where one is dead the others are: found one by one, with the pool's pauses in
+            # between, they would use up the caller's time.
+            await pool.drain()
+            raise
+
+    pool: Pool = AsyncConnectionPool(
         url,
         connection_class=AsyncConnection[DictRow],
         kwargs={"row_factory": dict_row, "prepare_threshold": None, "autocommit": True},
@@ -38,9 +49,12 @@ def create_pool(url: str, *, size: int, timeout: float = 5.0) -> Pool:
         timeout=timeout,
         max_waiting=1000,
         open=False,
-        check=AsyncConnectionPool.check_connection,
-        reconnect_timeout=float("inf"),
+        check=check,
+        # The pool waits twice as long before each further try. After this it gives up, and
+        # the next caller starts anew: back in seconds, however long the database was away.
+        reconnect_timeout=timeout,
     )
+    return pool
 
 
 @asynccontextmanager

@@ -95,11 +95,13 @@ def migrate(
 
     Raises:
         EngineMismatch: engine or time zone contradict what the database was set up with.
-        MigrationError: a statement failed, or a file that was applied has changed since.
+        MigrationError: a statement failed, a file that was applied has changed since, or
+            PostgreSQL does not know the time zone.
     """
     check_whole_hours(timezone)
     with _session(url) as conn, _migration_lock(conn):
         capability = choose(engine, _recorded(conn, timezone), detect(url))
+        _check_known_here(conn, timezone)
         _apply_script(conn, folder / "bootstrap.sql", timezone)
         conn.execute(
             query("record_installation").body, {"engine": capability.engine, "timezone": timezone}
@@ -220,6 +222,14 @@ def _execute_script(conn: Connection[TupleRow], path: Path, timezone: str) -> No
 
 def _statements(path: Path) -> list[str]:
     return sqlparse.split(path.read_text(encoding="utf-8"))
+
+
+def _check_known_here(conn: Connection[TupleRow], timezone: str) -> None:
+    """Python and PostgreSQL have each their own list of time zones."""
+    try:
+        conn.execute(query("local_time").body, {"timezone": timezone})
+    except psycopg.DataError as error:
+        raise MigrationError(f"this PostgreSQL does not know the time zone {timezone}") from error
 
 
 def _recorded(conn: Connection[TupleRow], timezone: str) -> Engine | None:

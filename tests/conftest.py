@@ -262,13 +262,14 @@ def run_refresh_jobs(database_url: str) -> None:
     with psycopg.connect(database_url, autocommit=True) as conn:
         if not conn.execute("SELECT 1 FROM pg_extension WHERE extname = 'timescaledb'").fetchone():
             return
+        # A level is created after the one it is computed from; jobs come and go as policies do.
         jobs = conn.execute(
             """
-            SELECT j.job_id
-            FROM timescaledb_information.jobs AS j
-            WHERE j.proc_name = 'policy_refresh_continuous_aggregate'
-            ORDER BY j.config ->> 'mat_hypertable_id' COLLATE "C", j.job_id
+            SELECT job_id
+            FROM timescaledb_information.jobs
+            WHERE proc_name = 'policy_refresh_continuous_aggregate'
+            ORDER BY (config ->> 'mat_hypertable_id')::integer
             """
         ).fetchall()
-        for (job,) in sorted(jobs):
+        for (job,) in jobs:
             conn.execute("CALL run_job(%s)", [job])

@@ -4,15 +4,15 @@ import re
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
-import msgspec
 from psycopg.rows import DictRow
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
 from service.auth import principal_of
 from service.bodies import read_model
 from service.errors import ApiError, Detail, invalid
+from service.metadata import metadata_json
 from service.openapi import Endpoint
 from service.query.params import MAX_LIMIT, DateRange, read_params
 from service.resources import resources_of
@@ -20,7 +20,6 @@ from service.responses import json_response, utc_instant
 from sql.database import fetch_all
 
 STALE_AFTER = timedelta(minutes=5)
-MAX_METADATA = 8 * 1024
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 Status = Literal["healthy", "degraded", "unhealthy"]
@@ -38,12 +37,8 @@ def _no_text(value: object) -> object:
     return value
 
 
-def _small(value: dict[str, Any] | None) -> dict[str, Any] | None:
-    text = msgspec.json.encode(value)
-    if len(text) > MAX_METADATA:
-        raise ValueError("At most 8 KiB as JSON")
-    if b"\\u0000" in text:
-        raise ValueError("The character NUL cannot be stored")
+def _storable(value: dict[str, Any]) -> dict[str, Any]:
+    metadata_json(value)
     return value
 
 
@@ -65,7 +60,7 @@ class HealthReport(BaseModel):
     memory_usage: Ratio | None = Field(None, description="0 to 1")
     version: Text | None = None
     uptime_seconds: Number | None = None
-    metadata: Annotated[dict[str, Any], BeforeValidator(_small)] | None = None
+    metadata: Annotated[dict[str, Any], AfterValidator(_storable)] | None = None
 
 
 class StoredReport(HealthReport):
@@ -137,9 +132,7 @@ async def report_health(request: Request) -> Response:
     params = values | {
         "ts": datetime.now(UTC),
         "tenant": scope.tenant,
-        "metadata": None
-        if report.metadata is None
-        else msgspec.json.encode(report.metadata).decode(),
+        "metadata": None if report.metadata is None else metadata_json(report.metadata).decode(),
     }
     await fetch_all(resources_of(request).pool, "insert_health_report", params)
     data = values | {"timestamp": utc_instant(params["ts"])}

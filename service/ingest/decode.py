@@ -4,18 +4,24 @@ A body that is right is decoded in one pass. Only where that fails is it taken a
 field by field, to name everything that is wrong with each item at once.
 """
 
+from collections.abc import Callable
+from contextlib import suppress
 from typing import get_type_hints
 
 import msgspec
 from msgspec import Raw, ValidationError
 
 from service.bodies import malformed
-from service.errors import Detail, invalid
+from service.errors import ApiError, Detail, invalid
 from service.ingest.models import MAX_BATCH, BatchIn, MetricIn
+
+# What is wrong with an item by what no type says, given its index.
+Check = Callable[[int, MetricIn], list[Detail]]
 
 _one = msgspec.json.Decoder(MetricIn)
 _many = msgspec.json.Decoder(BatchIn)
 _types = get_type_hints(MetricIn, include_extras=True)
+_NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError)
 _required = {field.name for field in msgspec.structs.fields(MetricIn) if field.required}
 
 
@@ -28,14 +34,14 @@ def decode_metric(body: bytes) -> list[MetricIn]:
     try:
         return [_one.decode(body)]
     except ValidationError as error:
-        details = _item_errors(Raw(body), None)
-        raise invalid(details or [Detail(message=str(error))]) from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError) as error:
+        raise _refusal(body, error, lambda raw: _item_errors(raw, None)) from error
+    except _NOT_JSON as error:
         raise malformed(error) from error
 
 
-def decode_batch(body: bytes) -> list[MetricIn]:
-    """The samples of a ``POST /api/metrics/batch``.
+def decode_batch(body: bytes, check: Check) -> list[MetricIn]:
+    """The samples of a ``POST /api/metrics/batch``. Where some are wrong, `check` says what is
+    wrong with the others.
 
     Raises:
         ApiError: 400 not JSON, 422 with the index and field of everything that is wrong.
@@ -43,13 +49,25 @@ def decode_batch(body: bytes) -> list[MetricIn]:
     try:
         return _many.decode(body).metrics
     except ValidationError as error:
-        details = _batch_errors(Raw(body))
-        raise invalid(details or [Detail(message=str(error))]) from error
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError) as error:
+        raise _refusal(body, error, lambda raw: _batch_errors(raw, check)) from error
+    except _NOT_JSON as error:
         raise malformed(error) from error
 
 
-def _batch_errors(body: Raw) -> list[Detail]:
+def _refusal(body: bytes, error: ValidationError, find: Callable[[Raw], list[Detail]]) -> ApiError:
+    """422 with all that `find` finds. Decoding stopped at the first field that is wrong: what
+    comes after it may be no JSON at all.
+    """
+    try:
+        with suppress(ValidationError):  # a number out of range, which `find` places
+            msgspec.json.decode(body)
+        details = find(Raw(body))
+    except _NOT_JSON as broken:
+        return malformed(broken)
+    return invalid(details or [Detail(message=str(error))])
+
+
+def _batch_errors(body: Raw, check: Check) -> list[Detail]:
     fields = _fields(body)
     if fields is None:
         return [Detail(message='Send an object: {"metrics": [ … ]}')]
@@ -64,8 +82,17 @@ def _batch_errors(body: Raw) -> list[Detail]:
         message = f"A batch has 1 to {MAX_BATCH} items, not {len(items)}"
         return [*unknown, Detail(field="metrics", message=message)]
     return unknown + [
-        detail for index, item in enumerate(items) for detail in _item_errors(item, index)
+        detail for index, item in enumerate(items) for detail in _all_errors(item, index, check)
     ]
+
+
+def _all_errors(item: Raw, index: int, check: Check) -> list[Detail]:
+    if details := _item_errors(item, index):
+        return details
+    try:
+        return check(index, _one.decode(item))
+    except ValidationError as error:  # in a field that is given again, and right then
+        return [Detail(index=index, message=str(error))]
 
 
 def _item_errors(item: Raw, index: int | None) -> list[Detail]:

@@ -33,7 +33,6 @@ MetricName = Annotated[
 Label = Annotated[str, Meta(max_length=200)]
 
 MAX_BATCH = 1000
-MAX_METADATA = 8 * 1024
 
 
 class MetricIn(Struct, forbid_unknown_fields=True, gc=False):
@@ -50,7 +49,7 @@ class MetricIn(Struct, forbid_unknown_fields=True, gc=False):
     metadata: (
         Annotated[
             dict[str, Any],
-            Meta(description="Anything else about the sample, up to 8 KiB as JSON"),
+            Meta(description="Anything else about the sample, up to 8 KiB as JSON and 100 levels"),
         ]
         | None
     ) = None

@@ -1,19 +1,21 @@
 """From validated items to rows ready for COPY: time limits, series, ids."""
 
+import asyncio
 import hashlib
 import re
+import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
 
-import msgspec
+from msgspec import Struct
 
 from retention.plan import in_words
-from service.errors import Detail, invalid
+from service.errors import ApiError, Detail, invalid
 from service.ingest.ids import SampleIds
-from service.ingest.models import MAX_METADATA, MetricIn
+from service.ingest.models import MetricIn
 from service.ingest.series import SeriesCache, SeriesKey
+from service.metadata import metadata_json
 from service.scope import Scope
 from sql.rollups import Frequency
 
@@ -23,6 +25,13 @@ MAX_AHEAD = timedelta(minutes=5)
 Problems = list[tuple[str, str]]
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+# A row in COPY's binary format: the number of columns, then the length and value of ts, id,
+# series_id and value, then the length of the metadata, which follow (-1 for none).
+_pack_row = struct.Struct("!h iq iq ii id i").pack
+_JSONB_VERSION = b"\x01"
+_MICROSECOND = timedelta(microseconds=1)
+_POSTGRES_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +45,9 @@ class IdempotencyKey:
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """The samples of one request: COPY text by frequency, ids `first_id` and following."""
+    """The samples of one request: rows of COPY's binary format by frequency, ids `first_id`
+    and following.
+    """
 
     rows: Mapping[str, bytes]
     first_id: int
@@ -45,12 +56,12 @@ class Submission:
     idempotency: IdempotencyKey | None = None
 
 
-class _Row(NamedTuple):
+class _Row(Struct, gc=False):
     key: SeriesKey
     series_id: int | None
-    ts: str
+    ts: int
     value: float
-    metadata: str
+    metadata: bytes | None
 
 
 class Preparer:
@@ -62,6 +73,7 @@ class Preparer:
         self._series = series
         self._ids = ids
         self._accept = accept
+        self.turn = asyncio.Lock()
 
     async def prepare(
         self,
@@ -81,44 +93,60 @@ class Preparer:
         await self._series.resolve({row.key for row in rows if row.series_id is None})
         first_id = await self._ids.take(len(rows))
         return Submission(
-            self._copy_text(rows, first_id),
+            self._copy_rows(rows, first_id),
             first_id,
             len(rows),
-            frozenset((row.key.tenant, row.key.metric_name) for row in rows),
+            frozenset((scope.tenant, name) for name in {row.key.metric_name for row in rows}),
             idempotency,
         )
+
+    async def ready(self) -> None:
+        """Before `problems` is asked."""
+        await self._series.prepare()
+
+    def problems(self, scope: Scope, now: datetime, index: int, item: MetricIn) -> list[Detail]:
+        """What `prepare` would refuse one item for, once `ready` was awaited."""
+        try:
+            self._check([item], scope, now)
+        except ApiError as error:
+            return [Detail(index=index, field=d.field, message=d.message) for d in error.details]
+        return []
 
     def _check(self, items: Sequence[MetricIn], scope: Scope, now: datetime) -> list[_Row]:
         details: list[Detail] = []
         rows: list[_Row] = []
-        now_text = now.isoformat()
+        problems: Problems = []
+        now_ts = _postgres_time(now)
+        key_of, id_of = self._series.key_of, self._series.get
         for index, item in enumerate(items):
-            problems: Problems = []
-            ts = self._timestamp(item, now, problems) if item.timestamp is not None else now_text
-            metadata = _metadata(item.metadata, problems) if item.metadata is not None else r"\N"
-            key = self._series.key_of(item, scope.tenant, scope.service_name)
-            series_id = self._series.get(key)
+            ts = now_ts if item.timestamp is None else self._timestamp(item, now, problems)
+            metadata = None if item.metadata is None else _metadata(item.metadata, problems)
+            key = key_of(item, scope.tenant, scope.service_name)
+            series_id = id_of(key)
             if series_id is None:
                 _check_texts(key, problems)
-            details += [Detail(index=index, field=f, message=m) for f, m in problems]
+            if problems:
+                details += [Detail(index=index, field=f, message=m) for f, m in problems]
+                problems.clear()
             rows.append(_Row(key, series_id, ts, item.value, metadata))
         if details:
             raise invalid(details)
         return rows
 
-    def _timestamp(self, item: MetricIn, now: datetime, problems: Problems) -> str:
-        """The item's time as text for COPY; what is wrong with it goes to `problems`."""
+    def _timestamp(self, item: MetricIn, now: datetime, problems: Problems) -> int:
+        """The item's time for COPY; what is wrong with it goes to `problems`."""
         assert item.timestamp is not None
         try:
             ts = datetime.fromisoformat(item.timestamp)
-            if ts.tzinfo is None:
+            # Behind a Z, fromisoformat does not see what follows a NUL.
+            if ts.tzinfo is None or "\0" in item.timestamp:
                 raise ValueError
-            text = ts.astimezone(UTC).isoformat()
+            ts = ts.astimezone(UTC)
             age = now - ts
         except (ValueError, OverflowError):
             message = "Use ISO 8601 with an offset, such as 2025-06-14T15:00:00Z"
             problems.append(("timestamp", message))
-            return ""
+            return 0
         oldest = self._accept[item.frequency]
         if age > oldest:
             problems.append(
@@ -130,15 +158,20 @@ class Preparer:
             )
         elif age < -MAX_AHEAD:
             problems.append(("timestamp", "More than 5 minutes in the future"))
-        return text
+        return _postgres_time(ts)
 
-    def _copy_text(self, rows: Sequence[_Row], first_id: int) -> dict[str, bytes]:
-        lines: dict[str, list[str]] = {}
-        for number, (key, known_id, ts, value, metadata) in enumerate(rows, start=first_id):
-            series_id = known_id if known_id is not None else self._series.get(key)
-            line = f"{ts}\t{number}\t{series_id}\t{value!r}\t{metadata}\n"
-            lines.setdefault(key.frequency, []).append(line)
-        return {frequency: "".join(texts).encode() for frequency, texts in lines.items()}
+    def _copy_rows(self, rows: Sequence[_Row], first_id: int) -> dict[str, bytes]:
+        parts: dict[str, list[bytes]] = {}
+        for number, row in enumerate(rows, start=first_id):
+            key, series_id, metadata = row.key, row.series_id, row.metadata
+            if series_id is None:
+                series_id = self._series.get(key)
+            length = -1 if metadata is None else len(metadata)
+            part = _pack_row(5, 8, row.ts, 8, number, 4, series_id, 8, row.value, length)
+            parts.setdefault(key.frequency, []).append(
+                part if metadata is None else part + metadata
+            )
+        return {frequency: b"".join(chunks) for frequency, chunks in parts.items()}
 
 
 def body_key(principal: str, key: str, path: str, body: bytes) -> IdempotencyKey:
@@ -146,28 +179,18 @@ def body_key(principal: str, key: str, path: str, body: bytes) -> IdempotencyKey
     return IdempotencyKey(principal, key, hashlib.sha256(path.encode() + b"\n" + body).digest())
 
 
-def _metadata(metadata: dict[str, object], problems: Problems) -> str:
-    """Metadata as JSON in COPY's text format."""
+def _postgres_time(ts: datetime) -> int:
+    """A timestamptz as PostgreSQL has it: microseconds since 2000."""
+    return (ts - _POSTGRES_EPOCH) // _MICROSECOND
+
+
+def _metadata(metadata: dict[str, object], problems: Problems) -> bytes:
+    """Metadata as jsonb for COPY."""
     try:
-        text = msgspec.json.encode(metadata)
-    except (OverflowError, ValueError, RecursionError) as error:
+        return _JSONB_VERSION + metadata_json(metadata)
+    except ValueError as error:
         problems.append(("metadata", str(error)))
-        return ""
-    if len(text) > MAX_METADATA:
-        problems.append(("metadata", f"At most {MAX_METADATA // 1024} KiB as JSON"))
-    if b"\\u0000" in text and _has_nul(metadata):
-        problems.append(("metadata", "The character NUL cannot be stored"))
-    return text.decode().replace("\\", "\\\\")
-
-
-def _has_nul(value: object) -> bool:
-    if isinstance(value, str):
-        return "\0" in value
-    if isinstance(value, dict):
-        return any(_has_nul(part) for pair in value.items() for part in pair)
-    if isinstance(value, list):
-        return any(map(_has_nul, value))
-    return False
+        return b""
 
 
 def _check_texts(key: SeriesKey, problems: Problems) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
+from functools import partial
 
 import structlog
 from starlette.requests import Request
@@ -10,7 +11,7 @@ from starlette.responses import Response
 from service.auth import principal_of
 from service.bodies import read_json_body
 from service.errors import ApiError, Detail, invalid
-from service.ingest.decode import decode_batch, decode_metric
+from service.ingest.decode import Check, decode_batch, decode_metric
 from service.ingest.models import BatchIn, BatchRecorded, MetricIn, Recorded
 from service.ingest.prepare import IdempotencyKey, body_key
 from service.ingest.writer import KeyReused, QueueFull, Receipt
@@ -18,6 +19,8 @@ from service.openapi import Endpoint, Header
 from service.resources import Resources, resources_of
 from service.responses import json_response
 from service.scope import Principal
+
+Decode = Callable[[bytes, Check], Sequence[MetricIn]]
 
 _log = structlog.get_logger()
 
@@ -31,7 +34,7 @@ _IDEMPOTENCY_KEY = Header(
 async def record_metric(request: Request) -> Response:
     """Record one sample; answered once it is on disk."""
     try:
-        receipt = await _record(request, decode_metric)
+        receipt = await _record(request, lambda body, _: decode_metric(body))
     except ApiError as error:
         raise _without_index(error) from error
     return _created(Recorded(metric_id=receipt.first_id), receipt)
@@ -47,13 +50,18 @@ async def record_batch(request: Request) -> Response:
     return _created(answer, receipt)
 
 
-async def _record(request: Request, decode: Callable[[bytes], Sequence[MetricIn]]) -> Receipt:
+async def _record(request: Request, decode: Decode) -> Receipt:
     resources = resources_of(request)
+    preparer = resources.preparer
     principal = principal_of(request)
     body = await read_json_body(request)
     key = _idempotency_key(request, principal, body)
+    check = partial(preparer.problems, principal.scope, datetime.now(UTC))
     try:
-        receipt = await _submit(resources, decode(body), principal, key)
+        await preparer.ready()
+        async with preparer.turn:
+            items = decode(body, check)
+        receipt = await _submit(resources, items, principal, key)
     except ApiError as error:
         # The first time it was accepted; meanwhile a sample may have become too old.
         if key is None or error.status != 422:

@@ -6,12 +6,15 @@ under load many share one.
 """
 
 import asyncio
+import sys
 from collections import deque
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 
 import structlog
 from psycopg import sql
+from psycopg.copy import AsyncLibpqWriter
 
 from service.ingest.prepare import IdempotencyKey, Submission
 from sql.database import Connection, Pool, connection, run
@@ -21,6 +24,13 @@ from sql.rollups import FREQUENCIES
 
 MAX_FLUSH_ROWS = 20_000
 MAX_WAITING_ROWS = 100_000
+
+# What COPY's binary format has around the rows.
+_COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+_COPY_END = b"\xff\xff"
+# Let libpq take a whole flush at once: it is small, and each wait in between would leave
+# PostgreSQL idle for a turn of a busy event loop.
+_NO_FLUSH = sys.maxsize
 
 _log = structlog.get_logger()
 _COPY = {
@@ -123,38 +133,50 @@ class Writer:
             taken.append(waiting)
             rows += waiting.submission.count
         self._queue.extendleft(reversed(later))
+        self._waiting_rows -= rows
         return taken
 
-    async def _flush(self, taken: Sequence[_Waiting]) -> None:
-        self._waiting_rows -= sum(waiting.submission.count for waiting in taken)
+    async def _flush(self, taken: list[_Waiting], *, go_on: bool = True) -> None:
+        """Write those and, on the same connection, what waits by then, until nothing does."""
         try:
-            await self._write(taken)
+            async with connection(self._pool) as conn:
+                while taken:
+                    await _write(conn, taken)
+                    taken = self._take() if go_on else []
         except DatabaseError as error:
             if len(taken) > 1 and _may_be_one_of_them(error):
                 _log.warning("flush_split", requests=len(taken), reason=str(error))
                 for waiting in taken:
-                    self._waiting_rows += waiting.submission.count
-                    await self._flush([waiting])
-                return
-            _fail(taken, error)
+                    await self._flush([waiting], go_on=False)
+            else:
+                _fail(taken, error)
         except Exception as error:
             _log.error("flush_failed", exc_info=error)
             _fail(taken, error)
 
-    async def _write(self, taken: Sequence[_Waiting]) -> None:
-        """One transaction for all; answers are given after its commit."""
-        answers: list[Receipt | KeyReused]
-        async with connection(self._pool) as conn, conn.transaction():
-            answers = await _claim(conn, [waiting.submission for waiting in taken])
-            new = [
-                waiting.submission
-                for waiting, answer in zip(taken, answers, strict=True)
-                if isinstance(answer, Receipt) and not answer.replayed
-            ]
-            await _copy(conn, new)
-        for waiting, answer in zip(taken, answers, strict=True):
-            if not waiting.answer.done():
-                _give(waiting.answer, answer)
+
+async def _write(conn: Connection, taken: Sequence[_Waiting]) -> None:
+    """One transaction for all; answers are given after its commit."""
+    submissions = [waiting.submission for waiting in taken]
+    async with nullcontext() if _is_one_statement(submissions) else conn.transaction():
+        answers = await _claim(conn, submissions)
+        new = [
+            submission
+            for submission, answer in zip(submissions, answers, strict=True)
+            if isinstance(answer, Receipt) and not answer.replayed
+        ]
+        await _copy(conn, new)
+    for waiting, answer in zip(taken, answers, strict=True):
+        if not waiting.answer.done():
+            _give(waiting.answer, answer)
+
+
+def _is_one_statement(submissions: Sequence[Submission]) -> bool:
+    """Whether a single COPY writes all: that is a transaction by itself, and BEGIN and COMMIT
+    would be two more round trips.
+    """
+    unkeyed = all(submission.idempotency is None for submission in submissions)
+    return unkeyed and len({f for submission in submissions for f in submission.rows}) == 1
 
 
 async def _claim(conn: Connection, submissions: Sequence[Submission]) -> list[Receipt | KeyReused]:
@@ -206,14 +228,16 @@ async def _first_answer(conn: Connection, key: IdempotencyKey) -> Receipt | None
 
 
 async def _copy(conn: Connection, submissions: Sequence[Submission]) -> None:
-    texts: dict[str, list[bytes]] = {}
+    rows: dict[str, list[bytes]] = {}
     for submission in submissions:
-        for frequency, text in submission.rows.items():
-            texts.setdefault(frequency, []).append(text)
+        for frequency, some in submission.rows.items():
+            rows.setdefault(frequency, []).append(some)
     for frequency in FREQUENCIES:
-        if frequency in texts:
-            async with conn.cursor() as cursor, cursor.copy(_COPY[frequency].body) as copy:
-                await copy.write(b"".join(texts[frequency]))
+        if frequency in rows:
+            async with conn.cursor() as cursor:
+                writer = AsyncLibpqWriter(cursor, flush_threshold=_NO_FLUSH)
+                async with cursor.copy(_COPY[frequency].body, writer=writer) as copy:
+                    await copy.write(b"".join([_COPY_HEADER, *rows[frequency], _COPY_END]))
 
 
 def _may_be_one_of_them(error: DatabaseError) -> bool:

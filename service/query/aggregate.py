@@ -2,8 +2,9 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from psycopg import sql
@@ -12,7 +13,7 @@ from psycopg.rows import DictRow
 from service.errors import ApiError, Detail, invalid
 from service.query.catalog import MetricEntry
 from service.query.fill import Cell, filled
-from service.query.params import AggregateParams, Aggregation
+from service.query.params import MAX_LIMIT, AggregateParams, Aggregation
 from service.query.selection import GROUPABLE, Series, by_frequency, select_series
 from service.query.single_flight import SingleFlight
 from service.responses import instant, utc_instant
@@ -76,14 +77,15 @@ class Aggregates:
         level: Period = "hour" if self._from_hours(question) else params.period
         usable = [one for one in series if level in LEVELS[one.frequency]]
         if series and not usable:
-            raise _too_fine(series, question)
+            raise _too_fine(series, question, level)
         groups = sorted({_group_of(one, params.group_by) for one in usable}, key=repr)
         if not params.group_by:
             groups = [()]
         rows = await self._rows(question, usable, groups, level) if usable else []
+        cells = _cells(question, rows, groups, now)
         body: dict[str, Any] = {
             "success": True,
-            "data": _data(question, rows, groups, now),
+            "data": [_row(question, cell, groups, now) for cell in cells[-params.limit :]],
             "aggregation": question.aggregation,
             "period": params.period,
             "metric_name": params.metric_name,
@@ -94,15 +96,17 @@ class Aggregates:
         omitted = {one.frequency for one in series} - {one.frequency for one in usable}
         if omitted:
             body["omitted_frequencies"] = sorted(omitted)
-        if len(rows) > params.limit:
+        if len(cells) > params.limit:
             body["truncated"] = True
         return body
 
     async def _rows(
         self, question: Question, series: Sequence[Series], groups: Sequence[Group], level: Period
     ) -> list[DictRow]:
-        """Bucket, group number and value, newest first."""
+        """Bucket, group number and value, newest first; one more than the limit."""
         params = question.params
+        # What is carried forward may be older than the rows that are shown.
+        limit = MAX_LIMIT if params.fill == "previous" else params.limit
         numbers = {group: number for number, group in enumerate(groups)}
         sources = [
             self._source(question, frequency, level) for frequency, _ in by_frequency(series)
@@ -116,7 +120,7 @@ class Aggregates:
             "groups": [numbers[_group_of(one, params.group_by)] for one in series],
             "since": question.since or "-infinity",
             "before": question.before or "infinity",
-            "limit": params.limit + 1,
+            "limit": limit + 1,
             "period": params.period,
             "zone": str(question.zone),
         }
@@ -134,12 +138,17 @@ class Aggregates:
         return question.params.period != "hour" and question.zone != self._business_zone
 
     async def _materialized_until(self, series: Sequence[Series], level: Period) -> str | None:
+        """From where on every sample counts at once: where the last of these rollups, or of
+        those below that their live part is computed from, is not materialised any more.
+        """
         watermarks = await self._watermarks.get((), "", self._read_watermarks)
         reached = [
-            watermarks.get(f"rollup_{frequency}_{level}") for frequency, _ in by_frequency(series)
+            watermarks.get(f"rollup_{frequency}_{below}")
+            for frequency, _ in by_frequency(series)
+            for below in LEVELS[frequency][: LEVELS[frequency].index(level) + 1]
         ]
         known = [watermark for watermark in reached if watermark is not None]
-        return utc_instant(min(known)) if known and len(known) == len(reached) else None
+        return utc_instant(max(known)) if known else None
 
     async def _read_watermarks(self) -> dict[str, datetime]:
         rows = await fetch_all(self._pool, "watermarks")
@@ -198,38 +207,54 @@ def _one_unit(series: Sequence[Series], question: Question) -> str | None:
     raise invalid([Detail(field="unit", message=message)])
 
 
-def _too_fine(series: Sequence[Series], question: Question) -> ApiError:
+def _too_fine(series: Sequence[Series], question: Question, level: Period) -> ApiError:
     frequencies = ", ".join(frequency for frequency, _ in by_frequency(series))
     name, period = question.params.metric_name, question.params.period
-    if question.params.tz and period != "hour":
+    if level != period:
         reason = f"{name} is submitted {frequencies}: other time zones need samples per hour"
         return invalid([Detail(field="tz", message=reason)])
     reason = f"{name} is submitted {frequencies}: there are no figures per {period}"
     return invalid([Detail(field="period", message=reason)])
 
 
-def _data(
+def _cells(
     question: Question, rows: Sequence[DictRow], groups: Sequence[Group], now: datetime
-) -> list[dict[str, Any]]:
-    """The answer's rows, oldest first."""
-    limit = question.params.limit
+) -> list[Cell]:
+    """The figures, filled if asked for, oldest first; of more than the limit, more than it."""
     cells = [
         Cell(row["bucket"].astimezone(question.zone), row["group_number"], row["value"])
-        for row in reversed(rows[:limit])
+        for row in reversed(rows)
     ]
-    if question.params.fill != "none":
-        cells = filled(cells, question, len(groups), now)[-limit:]
-    return [_row(question, cell, groups, now) for cell in cells]
+    return cells if question.params.fill == "none" else filled(cells, question, len(groups), now)
 
 
 def _row(question: Question, cell: Cell, groups: Sequence[Group], now: datetime) -> dict[str, Any]:
-    period, zone = question.params.period, question.zone
-    end = calendar.following(cell.start, period, zone)
+    period = _named_period(cell.start.astimezone(UTC), question.params.period, question.zone)
     return {
-        "period": calendar.label(cell.start, period, zone),
+        "period": period.label,
         **dict(zip(question.params.group_by, groups[cell.group], strict=True)),
         "value": cell.value,
-        "start": instant(cell.start),
-        "end": instant(end),
-        "complete": end <= now,
+        "start": period.start_text,
+        "end": period.end_text,
+        "complete": period.end <= now,
     }
+
+
+class _NamedPeriod(NamedTuple):
+    label: str
+    start_text: str
+    end_text: str
+    end: datetime
+
+
+@lru_cache(maxsize=MAX_LIMIT)
+def _named_period(start: datetime, period: Period, zone: ZoneInfo) -> _NamedPeriod:
+    """How the period that starts then is called: kept, as the same few thousand hours and days
+    are asked for again and again. `start` is in UTC: in a zone, the hour that is repeated in
+    autumn would equal the one before.
+    """
+    local = start.astimezone(zone)
+    end = calendar.following(local, period, zone)
+    return _NamedPeriod(
+        calendar.label(local, period, zone), instant(local), instant(end), end.astimezone(UTC)
+    )

@@ -1,7 +1,7 @@
 """Filling periods without samples; pure."""
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import NamedTuple, Protocol
 from zoneinfo import ZoneInfo
 
@@ -30,36 +30,47 @@ class _Question(Protocol):
 
 
 def filled(cells: Sequence[Cell], question: _Question, groups: int, now: datetime) -> list[Cell]:
-    """Every period of the range for every group, oldest first.
+    """Every period of the range for every group, oldest first; of more than the limit, the
+    newest ones, and up to a period more.
 
     Without a start date from the first period that has samples; without an end date up to
     the period that `now` is in. Periods that lie ahead are never made up.
     """
-    fill = question.params.fill
-    values = {(cell.start, cell.group): cell.value for cell in cells}
+    if not groups:
+        return []
+    fill, zone = question.params.fill, question.zone
+    starts = list(_periods(cells, question, now))[-(question.params.limit // groups + 1) :]
+    # Keyed by the UTC clock: to Python both halves of a repeated hour are equal in its zone.
+    values = {(cell.start.astimezone(UTC), cell.group): cell.value for cell in cells}
     last: list[float | None] = [None] * groups
+    for (start, group), value in values.items():
+        if starts and start < starts[0]:
+            last[group] = value
     result = []
-    for start in _periods(cells, question, now):
+    for start in starts:
         for group in range(groups):
             value = values.get((start, group))
             if value is None:
                 value = {"zero": 0, "previous": last[group]}.get(fill)
             last[group] = value
-            result.append(Cell(start, group, value))
+            result.append(Cell(start.astimezone(zone), group, value))
     return result
 
 
 def _periods(cells: Sequence[Cell], question: _Question, now: datetime) -> Iterator[datetime]:
+    """The starts in UTC."""
     period, zone = question.params.period, question.zone
-    start = question.since or (cells[0].start if cells else None)
-    if start is None:
+    first = question.since or (cells[0].start if cells else None)
+    if first is None:
         return
-    end = max([cell.start for cell in cells[-1:]] + [calendar.floor(now, period, zone)])
+    start, before = first.astimezone(UTC), question.before
+    newest = [cells[-1].start] if cells else []
+    end = max(each.astimezone(UTC) for each in (*newest, calendar.floor(now, period, zone)))
     count = 0
-    while start <= end and (question.before is None or start < question.before):
+    while start <= end and (before is None or start < before):
         count += 1
         if count > MAX_LIMIT:
             message = f"Filling is possible for up to {MAX_LIMIT} periods; narrow the range"
             raise invalid([Detail(field="fill", message=message)])
         yield start
-        start = calendar.following(start, period, zone)
+        start = calendar.following(start, period, zone).astimezone(UTC)

@@ -38,7 +38,8 @@ def _moment(value: object) -> date:
             moment = datetime.fromisoformat(text)
     except ValueError as error:
         raise ValueError(_MOMENT_HELP) from error
-    if isinstance(moment, datetime) and moment.tzinfo is None:
+    # Behind a Z, fromisoformat does not see what follows a NUL.
+    if isinstance(moment, datetime) and (moment.tzinfo is None or "\0" in text):
         raise ValueError(_MOMENT_HELP)
     if not 1900 <= moment.year <= 2999:
         raise ValueError("Use a year from 1900 to 2999")

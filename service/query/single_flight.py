@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Generic, NamedTuple, TypeVar
 
@@ -31,8 +32,9 @@ class SingleFlight(Generic[Answer]):
     def __init__(self, *, max_age: float, clock: Callable[[], float] = time.monotonic) -> None:
         self._max_age = max_age
         self._clock = clock
-        self._entries: dict[_Key, _Entry[Answer]] = {}
-        self._changed: dict[Hashable, float] = {}
+        # Both in the order of their times.
+        self._entries: OrderedDict[_Key, _Entry[Answer]] = OrderedDict()
+        self._changed: OrderedDict[Hashable, float] = OrderedDict()
 
     async def get(
         self, subject: Hashable, question: str, compute: Callable[[], Awaitable[Answer]]
@@ -42,15 +44,18 @@ class SingleFlight(Generic[Answer]):
         key = _Key(subject, question)
         entry = self._entries.get(key)
         if entry is None or not self._is_fresh(entry, subject, now):
-            self._prune(now)
+            self._drop_old(now)
             task = asyncio.ensure_future(compute())
             entry = self._entries[key] = _Entry(now, task)
+            self._entries.move_to_end(key)
             task.add_done_callback(lambda done: self._drop_failure(key, done))
         return await asyncio.shield(entry.task)
 
     def forget(self, subject: Hashable) -> None:
         """What began before now is no answer any more."""
-        self._changed[subject] = self._clock()
+        now = self._changed[subject] = self._clock()
+        self._changed.move_to_end(subject)
+        self._drop_old(now)
 
     def _is_fresh(self, entry: _Entry[Answer], subject: Hashable, now: float) -> bool:
         changed = self._changed.get(subject)
@@ -62,10 +67,13 @@ class SingleFlight(Generic[Answer]):
         if entry and entry.task is task and (task.cancelled() or task.exception()):
             del self._entries[key]
 
-    def _prune(self, now: float) -> None:
-        """Now and then, so that what nobody asks again does not stay."""
-        if len(self._entries) < MAX_ENTRIES and len(self._changed) < MAX_ENTRIES:
-            return
+    def _drop_old(self, now: float) -> None:
+        """At once, as an answer can take a megabyte; and the oldest of very many."""
         oldest = now - self._max_age
-        self._entries = {k: e for k, e in self._entries.items() if e.started > oldest}
-        self._changed = {s: at for s, at in self._changed.items() if at > oldest}
+        while self._entries and (
+            len(self._entries) >= MAX_ENTRIES
+            or next(iter(self._entries.values())).started <= oldest
+        ):
+            self._entries.popitem(last=False)
+        while self._changed and next(iter(self._changed.values())) <= oldest:
+            self._changed.popitem(last=False)

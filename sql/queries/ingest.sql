@@ -92,4 +92,4 @@ SET LOCAL lock_timeout = '2s';
 
 -- name: copy_samples
 -- The one way samples enter.
-COPY {relation} (ts, id, series_id, value, metadata) FROM STDIN;
+COPY {relation} (ts, id, series_id, value, metadata) FROM STDIN (FORMAT binary);

@@ -16,6 +16,10 @@ SELECT
 FROM pg_extension
 WHERE extname = 'timescaledb';
 
+-- name: local_time
+-- Fails where this server does not know the zone.
+SELECT now() AT TIME ZONE %(timezone)s AS local_time;
+
 -- name: installation_exists
 -- Whether the migrator has been here.
 SELECT to_regclass('fature.installation') IS NOT NULL AS found;

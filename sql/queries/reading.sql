@@ -175,8 +175,11 @@ max(r.max_value);
 sum(r.sample_count)::bigint;
 
 -- name: value_last
--- The last value of each series, added up over the series.
-sum(r.last_value)::numeric::double precision;
+-- The last value of each series, added up over the series; of one series as it is.
+CASE
+    WHEN count(*) = 1 THEN min(r.last_value)
+    ELSE sum(r.last_value)::numeric::double precision
+END;
 
 -- name: watermarks
 -- Up to where each rollup is materialised; none on the plain engine.

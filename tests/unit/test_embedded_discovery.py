@@ -175,13 +175,13 @@ def test_data_that_exist_decide_the_major_version(fake: Fake, wheel: Path) -> No
     assert find("plain", data=16).major == 16
 
 
-@pytest.mark.parametrize("engine", ["auto", "plain", "timescale"])
+@pytest.mark.parametrize("wanted", ["auto", "plain", "timescale"])
 def test_data_of_a_version_that_is_not_here_are_refused(
-    fake: Fake, wheel: Path, engine: discovery.Engine
+    fake: Fake, wheel: Path, wanted: discovery.Engine
 ) -> None:
     fake("17", 17, "2.29.2")
     with pytest.raises(EmbeddedPostgresError, match="Install PostgreSQL 15"):
-        find(engine, data=15)
+        find(wanted, data=15)
 
 
 def test_data_of_another_version_than_postgres_home_are_refused(fake: Fake) -> None:

@@ -1,0 +1,1 @@
+"""Benchmarks of the product, as ratios of figures measured in one run."""

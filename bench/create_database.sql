@@ -1,0 +1,2 @@
+-- For one part of the benchmark.
+CREATE DATABASE {};

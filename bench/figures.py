@@ -1,0 +1,62 @@
+"""What was measured."""
+
+from dataclasses import dataclass, field
+
+from bench.machine import Machine
+from bench.stats import Latency
+
+
+@dataclass(frozen=True, slots=True)
+class Ingest:
+    """Samples in requests of `size` over so many connections; `ratio` to \\copy, `cpu` of the
+    service in microseconds for each sample.
+    """
+
+    size: int
+    connections: int
+    per_second: float
+    ratio: float
+    latency: Latency
+    cpu: float
+
+
+@dataclass(frozen=True, slots=True)
+class Paced:
+    """Single inserts at a steady rate."""
+
+    rate: float
+    per_second: float
+    latency: Latency
+
+
+@dataclass(frozen=True, slots=True)
+class Reads:
+    """Aggregate questions over 90 days with so many samples in the database."""
+
+    samples: int
+    period: str
+    connections: int
+    per_second: float
+    latency: Latency
+
+
+@dataclass(frozen=True, slots=True)
+class Storage:
+    """Bytes a sample takes as a row and in columns, indexes included."""
+
+    as_row: float
+    in_columns: float
+
+
+@dataclass(slots=True)
+class Figures:
+    """All of one run; rates of \\copy in rows a second, memory in bytes."""
+
+    machine: Machine
+    copy_rates: list[float] = field(default_factory=list)
+    ingest: list[Ingest] = field(default_factory=list)
+    paced: Paced | None = None
+    reads: list[Reads] = field(default_factory=list)
+    cached: Reads | None = None
+    storage: Storage | None = None
+    peak_memory: int = 0

@@ -1,0 +1,98 @@
+"""What the product promises to reach, judged on the figures of a run."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from bench.figures import Figures, Ingest, Reads
+
+MIB = 1024 * 1024
+# A batch waits for those of the other connections, so its latency is judged at few of them.
+_BATCH_CONNECTIONS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Floor:
+    """A promise in words, what was measured, and whether that keeps it."""
+
+    promise: str
+    measured: str
+    met: bool
+
+
+def floors(figures: Figures) -> list[Floor]:
+    """Every promise."""
+    return [*_of_ingest(figures), *_of_reads(figures), _of_memory(figures)]
+
+
+def _of_ingest(figures: Figures) -> Iterator[Floor]:
+    batches = _fastest(figures, 1000)
+    yield Floor(
+        "1000 in a request: at least 0.5 of \\copy",
+        f"{batches.ratio:.2f}",
+        batches.ratio >= 0.5,
+    )
+    yield Floor(
+        "1000 in a request: at least 100,000 samples/s",
+        f"{batches.per_second:,.0f}/s",
+        batches.per_second >= 100_000,
+    )
+    few = max(
+        (one for one in _of_size(figures, 1000) if one.connections <= _BATCH_CONNECTIONS),
+        key=lambda one: one.connections,
+    )
+    yield Floor(
+        f"1000 in a request, {few.connections} connections: p99 below 200 ms",
+        f"{few.latency.p99:.0f} ms",
+        few.latency.p99 < 200,
+    )
+    singles = _fastest(figures, 1)
+    yield Floor(
+        "single inserts: at least 3,000/s",
+        f"{singles.per_second:,.0f}/s",
+        singles.per_second >= 3000,
+    )
+    assert figures.paced is not None
+    yield Floor(
+        f"single inserts at {figures.paced.rate:.0f}/s: p99 below 50 ms",
+        f"{figures.paced.latency.p99:.1f} ms",
+        figures.paced.latency.p99 < 50,
+    )
+
+
+def _of_reads(figures: Figures) -> Iterator[Floor]:
+    days = [one for one in figures.reads if one.period == "day" and one.connections == 1]
+    few, many = days[0], days[-1]
+    yield Floor(
+        f"90 days by day, {many.samples:,} samples: p50 below 5 ms",
+        f"{many.latency.p50:.1f} ms",
+        many.latency.p50 < 5,
+    )
+    yield Floor(
+        f"90 days by day, {many.samples:,} samples: p99 below 100 ms",
+        f"{many.latency.p99:.1f} ms",
+        many.latency.p99 < 100,
+    )
+    times = growth(few, many)
+    yield Floor(
+        f"90 days by day: {many.samples:,} samples at most 1.5 times {few.samples:,}",
+        f"{times:.2f} times",
+        times <= 1.5,
+    )
+
+
+def _of_memory(figures: Figures) -> Floor:
+    peak = figures.peak_memory / MIB
+    return Floor("memory of the service below 300 MiB", f"{peak:.0f} MiB", peak < 300)
+
+
+def growth(few: Reads, many: Reads) -> float:
+    """How many times as long the median answer takes with more samples."""
+    return many.latency.p50 / few.latency.p50
+
+
+def _of_size(figures: Figures, size: int) -> list[Ingest]:
+    return [one for one in figures.ingest if one.size == size]
+
+
+def _fastest(figures: Figures, size: int) -> Ingest:
+    return max(_of_size(figures, size), key=lambda one: one.per_second)

@@ -1,0 +1,73 @@
+"""How fast aggregates are answered over HTTP."""
+
+from datetime import timedelta
+
+from bench.dataset import DAYS, METRICS, Dataset
+from bench.figures import Figures, Reads
+from bench.ingest import Drive, Tell
+from bench.requests import get
+from bench.scale import Scale
+from bench.stack import Service
+from bench.stats import latency
+from bench.traffic import Outcome, Plan
+
+PERIODS = ("hour", "day", "week", "month")
+CONNECTIONS = (1, 16)
+# Different questions, so that none is answered from the cache of equal ones; more than are
+# asked in the second that it keeps an answer.
+_QUESTIONS = 5000
+
+
+def measure_reads(
+    figures: Figures, service: Service, dataset: Dataset, scale: Scale, drive: Drive, tell: Tell
+) -> None:
+    """Every period over 90 days, with one connection and with many."""
+    for period in PERIODS:
+        requests = questions(dataset, period)
+        for connections in CONNECTIONS:
+            plan = Plan(service.port, requests, connections, scale.query_seconds, warm_up=0.5)
+            found = _reads(dataset, period, plan, drive(plan))
+            figures.reads.append(found)
+            tell(
+                f"{dataset.samples:,} samples, {period}, {connections} connections: "
+                f"p50 {found.latency.p50:.1f} ms"
+            )
+
+
+def measure_cached(
+    figures: Figures, service: Service, dataset: Dataset, scale: Scale, drive: Drive
+) -> None:
+    """The same question again and again: most answers are those of the second before."""
+    requests = questions(dataset, "day")[:1]
+    plan = Plan(service.port, requests, CONNECTIONS[-1], scale.query_seconds, warm_up=0.5)
+    figures.cached = _reads(dataset, "day", plan, drive(plan))
+
+
+def questions(dataset: Dataset, period: str) -> list[bytes]:
+    """Requests for the sums of one metric after the other, no two of them equal: the start
+    moves on by a second, which changes the question but not the periods it covers.
+    """
+    since = dataset.before - DAYS
+    return [
+        get(
+            "/api/metrics/aggregate",
+            {
+                "metric_name": f"figure_{number % METRICS + 1}",
+                "period": period,
+                "start_date": (since + timedelta(seconds=number)).isoformat(),
+                "end_date": dataset.before.isoformat(),
+            },
+        )
+        for number in range(_QUESTIONS)
+    ]
+
+
+def _reads(dataset: Dataset, period: str, plan: Plan, outcome: Outcome) -> Reads:
+    outcome.check()
+    return Reads(
+        samples=dataset.samples,
+        period=period,
+        connections=plan.connections,
+        per_second=outcome.per_second,
+        latency=latency(outcome.durations),
+    )

@@ -1,0 +1,147 @@
+"""The figures as tables: for the terminal, and as docs/benchmarks.md."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.figures import Figures, Reads
+from bench.floors import MIB, floors, growth
+from bench.machine import Machine
+from bench.stats import Latency
+
+DOCUMENT = Path(__file__).parent.parent / "docs" / "benchmarks.md"
+_TEMPLATE = Path(__file__).parent / "benchmarks.md"
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows of texts under a title."""
+
+    title: str
+    header: Sequence[str]
+    rows: Sequence[Sequence[str]]
+
+
+def text(figures: Figures) -> str:
+    """For the terminal."""
+    return "\n\n".join([_machine(figures.machine), *map(_aligned, _tables(figures))])
+
+
+def document(figures: Figures) -> str:
+    """All of docs/benchmarks.md."""
+    tables = {table.title: _markdown(table) for table in _tables(figures)}
+    filled = _TEMPLATE.read_text(encoding="utf-8")
+    for title, rows in tables.items():
+        filled = filled.replace(f"{{{title}}}", rows)
+    return filled.replace("{Machine}", _machine(figures.machine)).replace(
+        "{Date}", figures.machine.day.isoformat()
+    )
+
+
+def _tables(figures: Figures) -> Iterator[Table]:
+    yield _ingest(figures)
+    yield _reads(figures)
+    yield _others(figures)
+    yield Table(
+        "Floors",
+        ("floor", "measured", ""),
+        [
+            (each.promise, each.measured, "met" if each.met else "NOT MET")
+            for each in floors(figures)
+        ],
+    )
+
+
+def _ingest(figures: Figures) -> Table:
+    reference = sum(figures.copy_rates) / len(figures.copy_rates)
+    return Table(
+        "Ingest",
+        ("in a request", "connections", "samples/s", "of \\copy", *_MS, "CPU µs/sample"),
+        [
+            ("psql \\copy", "1", f"{reference:,.0f}", "1.00", "", "", "", ""),
+            *(
+                (
+                    str(one.size),
+                    str(one.connections),
+                    f"{one.per_second:,.0f}",
+                    f"{one.ratio:.2f}",
+                    *_milliseconds(one.latency),
+                    f"{one.cpu:.1f}",
+                )
+                for one in figures.ingest
+            ),
+        ],
+    )
+
+
+def _reads(figures: Figures) -> Table:
+    return Table(
+        "Aggregates",
+        ("90 days by", "samples", "connections", *_MS, "answers/s", "p50 to the fewest"),
+        [
+            (
+                one.period,
+                f"{one.samples:,}",
+                str(one.connections),
+                *_milliseconds(one.latency),
+                f"{one.per_second:,.0f}",
+                f"{growth(_fewest(figures, one), one):.2f}",
+            )
+            for one in sorted(figures.reads, key=_by_question)
+        ],
+    )
+
+
+def _others(figures: Figures) -> Table:
+    rows = [("memory of the service, most", f"{figures.peak_memory / MIB:.0f} MiB")]
+    if paced := figures.paced:
+        latency = " / ".join(_milliseconds(paced.latency))
+        rows.append((f"single inserts at {paced.rate:.0f}/s: p50 / p95 / p99", f"{latency} ms"))
+    if cached := figures.cached:
+        name = f"the same question again, {cached.connections} connections: p50 / p95 / p99"
+        rows.append((name, f"{' / '.join(_milliseconds(cached.latency))} ms"))
+        rows.append(("the same question again: answers/s", f"{cached.per_second:,.0f}"))
+    if storage := figures.storage:
+        rows.append(("bytes of a sample as a row", f"{storage.as_row:.0f}"))
+        rows.append(("bytes of a sample in columnstore", f"{storage.in_columns:.1f}"))
+        times = storage.as_row / storage.in_columns
+        rows.append(("columnstore is smaller by", f"{times:.1f} times"))
+    return Table("Other figures", ("", ""), rows)
+
+
+_MS = ("p50 ms", "p95 ms", "p99 ms")
+
+
+def _milliseconds(latency: Latency) -> tuple[str, str, str]:
+    return f"{latency.p50:.1f}", f"{latency.p95:.1f}", f"{latency.p99:.1f}"
+
+
+def _fewest(figures: Figures, one: Reads) -> Reads:
+    return min(
+        (r for r in figures.reads if (r.period, r.connections) == (one.period, one.connections)),
+        key=lambda r: r.samples,
+    )
+
+
+def _by_question(one: Reads) -> tuple[int, int, int]:
+    return ("hour", "day", "week", "month").index(one.period), one.connections, one.samples
+
+
+def _machine(machine: Machine) -> str:
+    engine = f"TimescaleDB {machine.timescaledb}" if machine.timescaledb else "no TimescaleDB"
+    return (
+        f"{machine.cores} cores ({machine.cpu}), PostgreSQL {machine.postgresql}, {engine}, "
+        f"Python {machine.python}, {machine.day:%Y-%m-%d}"
+    )
+
+
+def _aligned(table: Table) -> str:
+    rows = [table.header, *table.rows]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
+    return "\n".join([table.title, "=" * len(table.title), *filter(None, lines)])
+
+
+def _markdown(table: Table) -> str:
+    rows = [table.header, ["---"] * len(table.header), *table.rows]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)

@@ -1,0 +1,33 @@
+"""How much is measured."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Scale:
+    """Sizes, connections and seconds of each measurement; together they bound the run."""
+
+    connections: tuple[int, ...]
+    ingest_seconds: float
+    paced_seconds: float
+    copy_rows: int
+    samples: tuple[int, ...]
+    query_seconds: float
+
+
+WHOLE = Scale(
+    connections=(1, 4, 16, 64),
+    ingest_seconds=5,
+    paced_seconds=15,
+    copy_rows=300_000,
+    samples=(1_000_000, 10_000_000, 50_000_000),
+    query_seconds=4,
+)
+QUICK = Scale(
+    connections=(1, 16),
+    ingest_seconds=1,
+    paced_seconds=2,
+    copy_rows=50_000,
+    samples=(50_000, 200_000),
+    query_seconds=0.5,
+)

@@ -1,0 +1,3 @@
+-- Every series there is.
+SELECT series_id
+FROM fature.series;

@@ -1,0 +1,120 @@
+"""What is measured: the service as `make run` starts it, on a PostgreSQL of its own."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+
+from bench.requests import ADMIN_KEY
+from bench.statements import statement
+
+ROOT = Path(__file__).parent.parent
+_READY_SECONDS = 60
+_STOP_SECONDS = 60
+_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+class BenchmarkError(Exception):
+    """Something the benchmark needs does not work; the message says what."""
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """A running service: its process and the port it serves on."""
+
+    pid: int
+    port: int
+
+    def cpu_seconds(self) -> float:
+        """CPU time its process has used so far."""
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / _TICKS
+
+    def peak_memory(self) -> int:
+        """The most bytes of memory its process has had at once."""
+        for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
+            name, _, value = line.partition(":")
+            if name == "VmHWM":
+                return int(value.split()[0]) * 1024
+        raise BenchmarkError("the kernel does not tell the peak memory of a process")
+
+
+@contextmanager
+def running_service(folder: Path, database_url: str) -> Iterator[Service]:
+    """`python -m service run` on a free port of the loopback, ready; stopped at the end."""
+    port = _free_port()
+    environment = {k: v for k, v in os.environ.items() if not k.startswith("FATURE_")}
+    environment |= {
+        "FATURE_DATABASE_URL": database_url,
+        "FATURE_DATA_DIR": str(folder),
+        "FATURE_PORT": str(port),
+        "FATURE_ADMIN_KEY": ADMIN_KEY,
+    }
+    log = folder / f"service-{port}.log"
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "service", "run"],
+            cwd=ROOT,
+            env=environment,
+            stdout=output,
+            stderr=output,
+        )
+    try:
+        _wait_until_ready(process, port, log)
+        yield Service(process.pid, port)
+    finally:
+        _stop(process)
+
+
+@contextmanager
+def new_database(server_url: str, name: str) -> Iterator[str]:
+    """The URL of an empty database, dropped at the end."""
+    _execute(server_url, sql.SQL(statement("create_database")).format(sql.Identifier(name)))
+    try:
+        yield f"{server_url.rpartition('/')[0]}/{name}"
+    finally:
+        _execute(server_url, sql.SQL(statement("drop_database")).format(sql.Identifier(name)))
+
+
+def _execute(url: str, command: sql.Composed) -> None:
+    with psycopg.connect(url, autocommit=True) as conn:
+        conn.execute(command)
+
+
+def _wait_until_ready(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+    deadline = time.monotonic() + _READY_SECONDS
+    while time.monotonic() < deadline and process.poll() is None:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/ready", timeout=5):
+                return
+        except (urllib.error.URLError, OSError):
+            time.sleep(0.1)
+    raise BenchmarkError(f"the service did not become ready:\n{log.read_text()[-2000:]}")
+
+
+def _stop(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+    try:
+        process.wait(_STOP_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,2 @@
+-- As in production.
+SELECT _timescaledb_functions.start_background_workers();

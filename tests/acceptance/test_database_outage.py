@@ -1,0 +1,183 @@
+"""The service while its database is away: it says so, and recovers by itself."""
+
+import os
+import signal
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import psycopg
+import pytest
+
+from sql.engine import Engine
+from tests.acceptance.talk import refused
+from tests.conftest import Service, free_port, running_service, wait_until_ready
+from tests.instances import fails_clearly
+from tests.killable import KillableServer, killable_server
+from tests.load import assert_acknowledged_are_stored_once, loaded
+
+SAMPLE = {
+    "metric_name": "orders_shipped",
+    "metric_type": "revenue",
+    "value": 149.9,
+    "unit": "BRL",
+    "frequency": "hourly",
+}
+REPORT = {"service_name": "payment-service", "status": "healthy"}
+NAMED = {"metric_name": "orders_shipped"}
+
+WRITES: dict[str, dict[str, Any]] = {
+    "POST /api/metrics": {"json": SAMPLE},
+    "POST /api/metrics/batch": {"json": {"metrics": [SAMPLE, SAMPLE]}},
+    "POST /api/services/health": {"json": REPORT},
+    "PATCH /api/metrics/catalog/orders_shipped": {"json": {"description": "Sent off"}},
+}
+READS: dict[str, dict[str, Any]] = {
+    "GET /api/metrics/query": {"params": NAMED},
+    "GET /api/metrics/aggregate": {"params": NAMED},
+    "GET /api/metrics/catalog": {},
+    "GET /api/services/health": {},
+    "GET /api/services/payment-service/health": {},
+}
+PROBES: dict[str, dict[str, Any]] = {"GET /api/health": {}, "GET /api/ready": {}}
+REQUESTS = WRITES | READS | PROBES
+
+Answers = dict[str, httpx2.Response]
+
+
+def ask_everything(client: httpx2.Client) -> Answers:
+    """Every request at once, as each may wait for the database."""
+
+    def ask(request: str) -> httpx2.Response:
+        method, path = request.split()
+        return client.request(method, path, **REQUESTS[request])
+
+    with ThreadPoolExecutor(len(REQUESTS)) as pool:
+        return dict(zip(REQUESTS, pool.map(ask, REQUESTS), strict=True))
+
+
+def statuses(answers: Answers) -> dict[str, int]:
+    return {request: answer.status_code for request, answer in answers.items()}
+
+
+@pytest.fixture(scope="module")
+def server(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[KillableServer]:
+    """A PostgreSQL that these tests may stop."""
+    with killable_server(tmp_path_factory.mktemp(f"killable-{engine}"), engine) as running:
+        yield running
+
+
+@dataclass
+class Outage:
+    """What one service answered before, during and after an outage of its database."""
+
+    before: Answers
+    during: Answers
+    first_read_after: httpx2.Response
+    after: Answers
+    process_is_the_same: bool
+
+
+@pytest.fixture(scope="module")
+def lasting(server: KillableServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
+    """A service that outlives what happens to its database."""
+    folder = tmp_path_factory.mktemp("lasting")
+    with running_service(folder, server.databases.new_database()) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def outage(server: KillableServer, lasting: Service) -> Outage:
+    client = lasting.client
+    client.post("/api/metrics", json=SAMPLE).raise_for_status()
+    client.post("/api/services/health", json=REPORT).raise_for_status()
+    before = ask_everything(client)
+    server.stop()
+    during = ask_everything(client)
+    server.start()
+    first_read = client.get("/api/metrics/query", params=NAMED)
+    wait_until_ready(lasting)
+    after = ask_everything(client)
+    return Outage(before, during, first_read, after, lasting.process.poll() is None)
+
+
+def test_without_an_outage_every_request_succeeds(outage: Outage) -> None:
+    assert set(statuses(outage.before).values()) <= {200, 201}
+
+
+def test_during_an_outage_the_service_is_alive_but_not_ready(outage: Outage) -> None:
+    assert outage.during["GET /api/health"].status_code == 200
+    assert outage.during["GET /api/health"].json()["status"] == "healthy"
+    error = refused(outage.during["GET /api/ready"], 503)
+    assert error["message"] == "The database is away"
+
+
+@pytest.mark.parametrize("request_", [*WRITES, *READS])
+def test_during_an_outage_each_request_is_told_when_to_try_again(
+    outage: Outage, request_: str
+) -> None:
+    answer = outage.during[request_]
+    refused(answer, 503)
+    assert int(answer.headers["Retry-After"]) > 0
+
+
+def test_after_an_outage_the_first_read_is_answered(outage: Outage) -> None:
+    assert outage.first_read_after.status_code == 200
+    assert outage.first_read_after.json()["data"][-1]["value"] == 149.9
+
+
+def test_after_an_outage_everything_works_without_a_restart(outage: Outage) -> None:
+    assert statuses(outage.after) == statuses(outage.before)
+    assert outage.process_is_the_same
+
+
+def test_after_a_crash_of_one_of_its_sessions_the_service_goes_on(lasting: Service) -> None:
+    kill_a_session(lasting.database_url)
+    wait_until_ready(lasting)
+    assert lasting.client.post("/api/metrics", json=SAMPLE).status_code == 201
+    assert lasting.client.get("/api/metrics/query", params=NAMED).status_code == 200
+    assert lasting.process.poll() is None
+
+
+def kill_a_session(database_url: str) -> None:
+    """PostgreSQL then ends all of them and recovers as after a crash."""
+    others = """
+        SELECT pid FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid()
+    """
+    with closing(psycopg.connect(database_url, autocommit=True)) as conn:
+        row = conn.execute(others).fetchone()
+        assert row is not None
+        os.kill(row[0], signal.SIGKILL)
+        with pytest.raises(psycopg.OperationalError):
+            conn.execute("SELECT pg_sleep(60)")
+
+
+def test_sigterm_during_an_outage_stops_cleanly(
+    server: KillableServer, metric: str, tmp_path: Path
+) -> None:
+    database = server.databases.new_database()
+    with running_service(tmp_path, database) as service, loaded(service.url, metric) as load:
+        server.stop()
+        try:
+            load.until_refused(0)
+            assert service.stop(signal.SIGTERM) == 0
+            submissions = load.finish()
+        finally:
+            server.start()
+    assert_acknowledged_are_stored_once(database, metric, submissions)
+
+
+def test_a_start_without_a_database_fails_with_the_reason(tmp_path: Path) -> None:
+    nowhere = free_port()
+    fails_clearly(
+        "connection failed",
+        f"port {nowhere}",
+        FATURE_DATABASE_URL=f"postgresql://owner:pass-word@127.0.0.1:{nowhere}/fature",
+        FATURE_DATA_DIR=str(tmp_path),
+        FATURE_PORT=str(free_port()),
+    )

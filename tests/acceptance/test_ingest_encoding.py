@@ -1,0 +1,310 @@
+"""How a body may arrive: media types, gzip, sizes; and bodies that are no JSON."""
+
+import gzip
+import json
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from tests.acceptance.talk import BATCH, JSON, ONE, accepted, post, refused, sample, stored
+from tests.conftest import Service
+
+MIB = 1024 * 1024
+LIMIT = 4 * MIB
+HEALTH = "/api/services/health"
+CATALOG = "/api/metrics/catalog/revenue_hourly"
+
+# Every method and path that reads a body.
+WITH_BODY = [("POST", ONE), ("POST", BATCH), ("POST", HEALTH), ("PATCH", CATALOG)]
+
+
+def encoded(metric: str) -> bytes:
+    return json.dumps(sample(metric)).encode()
+
+
+def padded(metric: str, size: int) -> bytes:
+    """A sample with spaces behind it, `size` bytes in all."""
+    return encoded(metric).ljust(size)
+
+
+def in_chunks(body: bytes) -> Iterator[bytes]:
+    """Sent so, a request does not say how long it is."""
+    for start in range(0, len(body), 65_536):
+        yield body[start : start + 65_536]
+
+
+# Media types
+
+
+@pytest.mark.parametrize(
+    "media_type",
+    [
+        "application/json",
+        "application/json; charset=utf-8",
+        "application/json;charset=UTF-8",
+        "Application/JSON",
+        "application/json ; x=y",
+        None,
+    ],
+)
+def test_json_may_be_called_so_in_several_ways_or_not_at_all(
+    api: httpx2.Client, metric: str, media_type: str | None
+) -> None:
+    headers = {"Content-Type": media_type} if media_type else {}
+    accepted(api.post(ONE, content=encoded(metric), headers=headers))
+    assert len(stored(api, metric)) == 1
+
+
+@pytest.mark.parametrize(
+    "media_type",
+    [
+        "text/plain",
+        "text/json",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+        "application/xml",
+        "application/jsonlines",
+        "application/problem+json",
+        "*/*",
+        "json",
+    ],
+)
+@pytest.mark.parametrize(("method", "path"), WITH_BODY)
+def test_another_media_type_is_refused(
+    api: httpx2.Client, metric: str, method: str, path: str, media_type: str
+) -> None:
+    answer = api.request(
+        method, path, content=encoded(metric), headers={"Content-Type": media_type}
+    )
+    assert media_type.partition(";")[0] in refused(answer, 415)["message"]
+    assert stored(api, metric) == []
+
+
+@pytest.mark.parametrize(
+    "encoding", ["br", "deflate", "zstd", "gzip, gzip", "gzip, identity", "compress", "chunked"]
+)
+@pytest.mark.parametrize(("method", "path"), WITH_BODY)
+def test_an_encoding_other_than_gzip_is_refused(
+    api: httpx2.Client, metric: str, method: str, path: str, encoding: str
+) -> None:
+    headers = {**JSON, "Content-Encoding": encoding}
+    answer = api.request(method, path, content=encoded(metric), headers=headers)
+    assert encoding in refused(answer, 415)["message"]
+    assert stored(api, metric) == []
+
+
+# gzip
+
+
+@pytest.mark.parametrize("name", ["gzip", "GZIP"])
+@pytest.mark.parametrize("level", [0, 1, 9])
+def test_a_gzipped_body_is_unpacked(api: httpx2.Client, metric: str, level: int, name: str) -> None:
+    packed = gzip.compress(encoded(metric), compresslevel=level)
+    accepted(post(api, ONE, packed, Content_Encoding=name))
+    assert len(stored(api, metric)) == 1
+
+
+def test_a_gzipped_batch_of_1000_is_recorded(api: httpx2.Client, metric: str) -> None:
+    metadata = {"note": "x" * 1000}
+    items = [sample(metric, value=n, metadata=metadata) for n in range(1000)]
+    packed = gzip.compress(json.dumps({"metrics": items}).encode())
+    assert accepted(post(api, BATCH, packed, Content_Encoding="gzip"))["count"] == 1000
+    assert [back["value"] for back in stored(api, metric)] == list(range(1000))
+
+
+def test_identity_is_an_encoding(api: httpx2.Client, metric: str) -> None:
+    accepted(post(api, ONE, encoded(metric), Content_Encoding="identity"))
+    assert len(stored(api, metric)) == 1
+
+
+@pytest.mark.parametrize(("method", "path"), WITH_BODY)
+@pytest.mark.parametrize("left", [0, 1, 9, 10, 11, 40, -8, -4, -1])
+def test_a_truncated_gzip_body_is_malformed(
+    api: httpx2.Client, metric: str, left: int, method: str, path: str
+) -> None:
+    packed = gzip.compress(encoded(metric))[:left]
+    headers = {**JSON, "Content-Encoding": "gzip"}
+    error = refused(api.request(method, path, content=packed, headers=headers), 400)
+    assert "gzip" in error["message"]
+    assert stored(api, metric) == []
+
+
+def test_what_is_no_gzip_is_malformed(api: httpx2.Client, metric: str) -> None:
+    packed = gzip.compress(encoded(metric))
+    flipped = packed[:-5] + bytes([packed[-5] ^ 1]) + packed[-4:]
+    bodies = {
+        "plain JSON": encoded(metric),
+        "zlib": zlib.compress(encoded(metric)),
+        "a wrong checksum": flipped,
+        "something behind it": packed + b"x",
+        "two members": packed + packed,
+        "noise": b"\x1f\x8b" + bytes(range(256)),
+    }
+    for name, body in bodies.items():
+        error = refused(post(api, ONE, body, Content_Encoding="gzip"), 400)
+        assert "gzip" in error["message"], name
+    assert stored(api, metric) == []
+
+
+def test_gzipped_nonsense_is_malformed_json(api: httpx2.Client) -> None:
+    for nonsense in (b"", b"x", b"\xff", gzip.compress(b"{}")):
+        packed = gzip.compress(nonsense)
+        error = refused(post(api, ONE, packed, Content_Encoding="gzip"), 400)
+        assert "JSON" in error["message"]
+
+
+def test_gzip_that_is_not_announced_is_malformed_json(api: httpx2.Client, metric: str) -> None:
+    error = refused(post(api, ONE, gzip.compress(encoded(metric))), 400)
+    assert "JSON" in error["message"]
+
+
+# Sizes
+
+
+def test_a_body_of_4_mib_is_accepted(api: httpx2.Client, metric: str) -> None:
+    accepted(post(api, ONE, padded(metric, LIMIT)))
+    accepted(api.post(ONE, content=in_chunks(padded(metric, LIMIT)), headers=JSON))
+    packed = gzip.compress(padded(metric, LIMIT))
+    accepted(post(api, ONE, packed, Content_Encoding="gzip"))
+    assert len(stored(api, metric)) == 3
+
+
+@pytest.mark.parametrize("more", [1, 16 * MIB])
+@pytest.mark.parametrize(("method", "path"), WITH_BODY)
+def test_a_larger_body_is_refused(
+    api: httpx2.Client, metric: str, method: str, path: str, more: int
+) -> None:
+    body = padded(metric, LIMIT + more)
+    for content in (body, in_chunks(body)):
+        error = refused(api.request(method, path, content=content, headers=JSON), 413)
+        assert error["message"] == "The body is larger than 4 MiB"
+    assert stored(api, metric) == []
+
+
+@pytest.mark.parametrize(("method", "path"), WITH_BODY)
+def test_a_body_that_is_larger_once_unpacked_is_refused(
+    api: httpx2.Client, metric: str, method: str, path: str
+) -> None:
+    packed = gzip.compress(padded(metric, LIMIT + 1))
+    headers = {**JSON, "Content-Encoding": "gzip"}
+    error = refused(api.request(method, path, content=packed, headers=headers), 413)
+    assert error["message"] == "The body is larger than 4 MiB once unpacked"
+    assert stored(api, metric) == []
+
+
+def test_a_gzip_bomb_is_refused_before_it_goes_off(api: httpx2.Client, service: Service) -> None:
+    packer = zlib.compressobj(wbits=31)
+    bomb = b"".join([*(packer.compress(bytes(MIB)) for _ in range(256)), packer.flush()])
+    assert len(bomb) < MIB
+    before = peak_memory(service)
+    refused(post(api, BATCH, bomb, Content_Encoding="gzip"), 413)
+    assert peak_memory(service) - before < 64 * MIB
+
+
+def test_after_a_refusal_the_connection_serves_on(api: httpx2.Client, metric: str) -> None:
+    with httpx2.Client(
+        base_url=api.base_url,
+        headers=api.headers,
+        limits=httpx2.Limits(max_connections=1),
+    ) as one:
+        refused(post(one, ONE, padded(metric, 2 * LIMIT)), 413)
+        refused(post(one, ONE, b"\x1f\x8b", Content_Encoding="gzip"), 400)
+        accepted(post(one, ONE, encoded(metric)))
+
+
+def peak_memory(service: Service) -> int:
+    """The most memory the service has had so far, in bytes."""
+    status = Path(f"/proc/{service.process.pid}/status").read_text()
+    (line,) = [line for line in status.splitlines() if line.startswith("VmHWM:")]
+    return int(line.split()[1]) * 1024
+
+
+# Bodies that are no JSON
+
+SAMPLE = b'{"metric_name":"m","metric_type":"revenue","value":1,"frequency":"hourly"'
+NO_JSON = {
+    "nothing": b"",
+    "spaces": b" \n\t ",
+    "NUL": b"\x00",
+    "a word": b"hello",
+    "a form": b"metric_name=m&value=1",
+    "XML": b"<metric/>",
+    "Python": b"{'metric_name': 'm'}",
+    "an end too early": SAMPLE,
+    "an end within a text": b'{"metric_name":"m',
+    "two objects": SAMPLE + b"}" + SAMPLE + b"}",
+    "something behind it": SAMPLE + b"} x",
+    "NUL behind it": SAMPLE + b"}\x00",
+    "a comma too many": SAMPLE + b",}",
+    "a comment": SAMPLE + b"} // done",
+    "a byte-order mark": b"\xef\xbb\xbf" + SAMPLE + b"}",
+    "UTF-16": (SAMPLE + b"}").decode().encode("utf-16"),
+    "Latin-1": SAMPLE + ',"region":"São Paulo"}'.encode("latin-1"),
+    "Latin-1 in a key": SAMPLE + ',"metadata":{"não":1}}'.encode("latin-1"),
+    "an overlong slash": SAMPLE + b',"region":"\xc0\xaf"}',
+    "a surrogate in UTF-8": SAMPLE + b',"region":"\xed\xa0\x80"}',
+    "beyond Unicode": SAMPLE + b',"region":"\xf4\x90\x80\x80"}',
+    "half a character": SAMPLE + b',"region":"\xf0\x9f\x98"}',
+    "a lone high surrogate": SAMPLE + b',"region":"\\ud83d"}',
+    "a lone low surrogate": SAMPLE + b',"region":"\\ude00"}',
+    "surrogates in the wrong order": SAMPLE + b',"region":"\\ude00\\ud83d"}',
+    "a lone surrogate in metadata": SAMPLE + b',"metadata":{"a":["\\ud800x"]}}',
+    "a lone surrogate as a key": SAMPLE + b',"metadata":{"\\udfff":1}}',
+    "a raw newline in a text": SAMPLE + b',"region":"a\nb"}',
+    "a raw NUL in a text": SAMPLE + b',"region":"a\x00b"}',
+    "an unknown escape": SAMPLE + b',"region":"\\x41"}',
+    "NaN in metadata": SAMPLE + b',"metadata":{"a":NaN}}',
+    "Infinity in metadata": SAMPLE + b',"metadata":{"a":[-Infinity]}}',
+    "lists without end": b"[" * 100_000,
+    "objects without end": b'{"a":' * 100_000,
+    "deep in metadata": SAMPLE + b',"metadata":' + b'{"a":' * 5000 + b"1" + b"}" * 5001,
+}
+
+
+@pytest.mark.parametrize("name", NO_JSON)
+def test_a_body_that_is_no_json_is_malformed(api: httpx2.Client, name: str) -> None:
+    before = len(stored(api, "m"))
+    for path, body in ((ONE, NO_JSON[name]), (BATCH, b'{"metrics":[%b]}' % NO_JSON[name])):
+        if name in ("nothing", "spaces") and path == BATCH:
+            continue
+        error = refused(post(api, path, body), 400)
+        assert error["message"].startswith("The body is not valid JSON: ")
+        assert error["details"] == []
+    assert len(stored(api, "m")) == before
+
+
+@pytest.mark.parametrize("name", NO_JSON)
+@pytest.mark.parametrize("path", [ONE, BATCH])
+def test_it_is_malformed_even_where_a_field_before_was_wrong(
+    api: httpx2.Client, path: str, name: str
+) -> None:
+    """An error in a field ends the fast way through a body; the rest must be looked at still."""
+    for start in (b'{"colour":1,"metrics":[{"value":"x"}],"value":"x","rest":', b'[1,"x",'):
+        refused(post(api, path, start + NO_JSON[name]), 400)
+
+
+@pytest.mark.parametrize(("method", "path"), [("POST", HEALTH), ("PATCH", CATALOG)])
+@pytest.mark.parametrize("name", NO_JSON)
+def test_elsewhere_a_body_that_is_no_json_is_malformed_too(
+    api: httpx2.Client, method: str, path: str, name: str
+) -> None:
+    answer = api.request(method, path, content=NO_JSON[name], headers=JSON)
+    assert refused(answer, 400)["message"].startswith("The body is not valid JSON: ")
+
+
+def test_a_lone_surrogate_or_bad_byte_says_what_it_is(api: httpx2.Client) -> None:
+    error = refused(post(api, ONE, NO_JSON["Latin-1"]), 400)
+    assert error["message"] == "The body is not valid JSON: it is not UTF-8"
+    error = refused(post(api, ONE, NO_JSON["a lone low surrogate"]), 400)
+    assert "surrogate" in error["message"]
+    error = refused(post(api, ONE, NO_JSON["deep in metadata"]), 400)
+    assert error["message"] == "The body is not valid JSON: it is nested too deeply"
+
+
+def test_any_whitespace_and_order_of_json_is_fine(api: httpx2.Client, metric: str) -> None:
+    pretty = json.dumps(dict(reversed(sample(metric).items())), indent="\t").encode()
+    accepted(post(api, ONE, b" \r\n\t" + pretty + b"\n\n"))
+    assert len(stored(api, metric)) == 1

@@ -1,0 +1,380 @@
+"""Health reports of services: what is taken, the latest of each, history and availability."""
+
+import json
+import secrets
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any, cast
+
+import httpx2
+import psycopg
+import pytest
+
+from tests.acceptance.talk import accepted, places, post, refused
+from tests.conftest import Service
+
+REPORT = "/api/services/health"
+EMOJI = "\N{GRINNING FACE}"
+RATIOS = ["error_rate", "cpu_usage", "memory_usage"]
+AMOUNTS = ["response_time_ms", "uptime_seconds"]
+TEXTS = ["service_name", "version"]
+NOTHING = dict.fromkeys([*AMOUNTS, *RATIOS, "version", "metadata"])
+
+# A status, and how many seconds before a moment it was told.
+Told = tuple[str, float]
+
+
+@pytest.fixture
+def name() -> str:
+    """The name of a service nobody else uses."""
+    return f"service-{secrets.token_hex(6)}"
+
+
+def history(api: httpx2.Client, name: str, **params: str | int) -> dict[str, Any]:
+    answer = api.get(f"/api/services/{name}/health", params=params)
+    assert answer.status_code == 200, answer.text
+    return cast("dict[str, Any]", answer.json())
+
+
+def latest(api: httpx2.Client, name: str) -> dict[str, Any]:
+    answer = api.get(REPORT)
+    assert answer.status_code == 200
+    body = answer.json()
+    assert (body["success"], body["count"]) == (True, len(body["data"]))
+    (mine,) = [row for row in body["data"] if row["service_name"] == name]
+    return cast("dict[str, Any]", mine)
+
+
+def told(service: Service, name: str, at: datetime, reports: Sequence[Told]) -> None:
+    """Reports as they would be had they arrived at those seconds before `at`."""
+    with psycopg.connect(service.database_url) as conn:
+        for status, seconds in reports:
+            conn.execute(
+                "INSERT INTO fature.service_health (ts, service_name, status) VALUES (%s, %s, %s)",
+                [at - timedelta(seconds=seconds), name, status],
+            )
+
+
+def whole_second() -> datetime:
+    return datetime.now(UTC).replace(microsecond=0)
+
+
+# What is taken
+
+
+@pytest.mark.parametrize("status", ["healthy", "degraded", "unhealthy"])
+def test_the_smallest_report_is_a_name_and_a_status(
+    api: httpx2.Client, name: str, status: str
+) -> None:
+    before = datetime.now(UTC)
+    answer = accepted(api.post(REPORT, json={"service_name": name, "status": status}))
+    assert answer["message"] == "Health recorded"
+    timestamp = answer["data"].pop("timestamp")
+    assert before <= datetime.fromisoformat(timestamp) <= datetime.now(UTC)
+    assert answer["data"] == {**NOTHING, "service_name": name, "status": status}
+    assert history(api, name)["data"] == [{**answer["data"], "timestamp": timestamp}]
+
+
+def test_every_field_comes_back_as_it_was_sent(api: httpx2.Client, name: str) -> None:
+    report = {
+        "service_name": name,
+        "status": "degraded",
+        "response_time_ms": 12.5,
+        "error_rate": 0.30000000000000004,
+        "cpu_usage": 0.5,
+        "memory_usage": 1.0,
+        "version": "1.4.2-rc.1+build 7",
+        "uptime_seconds": 1e9,
+        "metadata": {"region": "SP", "pods": [1, {"ready": True}], EMOJI: "\\u0000 \t"},
+    }
+    data = accepted(api.post(REPORT, json=report))["data"]
+    assert {**report, "timestamp": data["timestamp"]} == data
+    assert history(api, name)["data"] == [data]
+    found = latest(api, name)
+    assert {field: found[field] for field in data} == data
+
+
+@pytest.mark.parametrize("field", list(NOTHING))
+def test_null_is_as_if_absent(api: httpx2.Client, name: str, field: str) -> None:
+    accepted(api.post(REPORT, json={"service_name": name, "status": "healthy", field: None}))
+    assert history(api, name)["data"][0][field] is None
+
+
+@pytest.mark.parametrize("value", [0, 0.0, 5e-324, 1, 1.0, 0.9999999999999999])
+@pytest.mark.parametrize("field", RATIOS)
+def test_a_ratio_is_from_0_to_1(api: httpx2.Client, name: str, field: str, value: float) -> None:
+    accepted(api.post(REPORT, json={"service_name": name, "status": "healthy", field: value}))
+    assert history(api, name)["data"][0][field] == value
+
+
+@pytest.mark.parametrize("value", [-0.01, 1.0000001, 50, -1, 1e308, "0.5", True, [], {}, "NaN"])
+@pytest.mark.parametrize("field", RATIOS)
+def test_what_is_no_ratio_is_refused(
+    api: httpx2.Client, name: str, field: str, value: object
+) -> None:
+    report = {"service_name": name, "status": "healthy", field: value}
+    assert places(refused(api.post(REPORT, json=report), 422)) == [(None, field)]
+    assert history(api, name)["data"] == []
+
+
+@pytest.mark.parametrize("value", [0, 0.001, 1.7976931348623157e308])
+@pytest.mark.parametrize("field", AMOUNTS)
+def test_an_amount_is_not_negative(api: httpx2.Client, name: str, field: str, value: float) -> None:
+    accepted(api.post(REPORT, json={"service_name": name, "status": "healthy", field: value}))
+    assert history(api, name)["data"][0][field] == value
+
+
+@pytest.mark.parametrize("value", [-0.001, -1, "12", True, [], {}, "Infinity"])
+@pytest.mark.parametrize("field", AMOUNTS)
+def test_what_is_no_amount_is_refused(
+    api: httpx2.Client, name: str, field: str, value: object
+) -> None:
+    report = {"service_name": name, "status": "healthy", field: value}
+    assert places(refused(api.post(REPORT, json=report), 422)) == [(None, field)]
+    assert history(api, name)["data"] == []
+
+
+@pytest.mark.parametrize("status", ["", "Healthy", "up", "healthy\n", None, True, 1, [], {}])
+def test_an_unknown_status_is_refused(api: httpx2.Client, name: str, status: object) -> None:
+    answer = api.post(REPORT, json={"service_name": name, "status": status})
+    assert places(refused(answer, 422)) == [(None, "status")]
+
+
+@pytest.mark.parametrize("text", ["", "x" * 201, EMOJI * 201, "a\x00b", "a\n", "\t", "\x85", 5, []])
+@pytest.mark.parametrize("field", TEXTS)
+def test_what_is_no_short_text_is_refused(
+    api: httpx2.Client, name: str, field: str, text: object
+) -> None:
+    report = {"service_name": name, "status": "healthy", field: text}
+    assert places(refused(api.post(REPORT, json=report), 422)) == [(None, field)]
+    assert history(api, name)["data"] == []
+
+
+@pytest.mark.parametrize("text", ["'; DROP TABLE fature.service_health; --", "a\\b", "%s", EMOJI])
+def test_awkward_text_comes_back_as_text(api: httpx2.Client, name: str, text: str) -> None:
+    unusual = (text + name).ljust(200, EMOJI)
+    report = {"service_name": unusual, "status": "healthy", "version": unusual}
+    accepted(api.post(REPORT, json=report))
+    found = latest(api, unusual)
+    assert (found["service_name"], found["version"]) == (unusual, unusual)
+
+
+def test_everything_wrong_is_named_at_once(api: httpx2.Client) -> None:
+    report = {"status": "up", "cpu_usage": 2, "metadata": [], "colour": "red"}
+    error = refused(api.post(REPORT, json=report), 422)
+    assert sorted(str(field) for _, field in places(error)) == [
+        "colour",
+        "cpu_usage",
+        "metadata",
+        "service_name",
+        "status",
+    ]
+
+
+@pytest.mark.parametrize("body", ["null", "[]", '"x"', "5", "{}", '[{"service_name": "x"}]'])
+def test_what_is_no_report_is_refused(api: httpx2.Client, body: str) -> None:
+    refused(post(api, REPORT, body.encode()), 422)
+
+
+@pytest.mark.parametrize(
+    ("metadata", "message"),
+    [
+        ({"a": "x" * 8185}, "At most 8 KiB as JSON"),
+        ({"a": EMOJI * 2047}, "At most 8 KiB as JSON"),
+        ({"a": ["\x00"]}, "The character NUL cannot be stored"),
+        ({"a\x00": 1}, "The character NUL cannot be stored"),
+        (json.loads('{"a":' * 101 + "1" + "}" * 101), "Nested more than 100 levels deep"),
+    ],
+    ids=["8193 bytes", "emoji", "NUL", "NUL in a key", "deep"],
+)
+def test_metadata_that_cannot_be_stored_is_refused(
+    api: httpx2.Client, name: str, metadata: object, message: str
+) -> None:
+    report = {"service_name": name, "status": "healthy", "metadata": metadata}
+    error = refused(api.post(REPORT, json=report), 422)
+    assert error["details"] == [{"field": "metadata", "message": message}]
+    assert history(api, name)["data"] == []
+
+
+@pytest.mark.parametrize("levels", [*range(930, 1000, 5), 5000])
+def test_metadata_nested_too_deep_harms_nobody(api: httpx2.Client, name: str, levels: int) -> None:
+    raw = b'{"a":' * levels + b"1" + b"}" * levels
+    body = b'{"service_name":"%b","status":"healthy","metadata":%b}' % (name.encode(), raw)
+    answer = post(api, REPORT, body)
+    refused(answer, 422 if answer.status_code == 422 else 400)
+    assert api.get(REPORT).status_code == 200
+
+
+def test_metadata_of_8_kib_is_taken(api: httpx2.Client, name: str) -> None:
+    metadata = {"a": "x" * 8184}
+    report = {"service_name": name, "status": "healthy", "metadata": metadata}
+    accepted(api.post(REPORT, json=report))
+    assert history(api, name)["data"][0]["metadata"] == metadata
+
+
+# The latest
+
+
+def test_the_latest_is_the_newest_report_of_each_service(
+    api: httpx2.Client, service: Service, name: str
+) -> None:
+    other = f"{name}-other"
+    told(service, name, whole_second(), [("unhealthy", 90), ("healthy", 30), ("degraded", 60)])
+    accepted(api.post(REPORT, json={"service_name": other, "status": "unhealthy"}))
+    assert latest(api, name)["status"] == "healthy"
+    assert latest(api, other)["status"] == "unhealthy"
+    accepted(api.post(REPORT, json={"service_name": name, "status": "degraded"}))
+    assert latest(api, name)["status"] == "degraded"
+
+
+@pytest.mark.parametrize(("seconds", "stale"), [(0, False), (240, False), (301, True), (9e4, True)])
+def test_a_service_silent_for_five_minutes_is_stale(
+    api: httpx2.Client, service: Service, name: str, seconds: float, stale: bool
+) -> None:
+    told(service, name, datetime.now(UTC), [("healthy", seconds)])
+    found = latest(api, name)
+    assert found["stale"] is stale
+    assert found["age_seconds"] >= seconds
+
+
+# History
+
+
+def test_history_is_newest_first_and_of_that_service_only(
+    api: httpx2.Client, service: Service, name: str
+) -> None:
+    now = whole_second()
+    told(service, name, now, [("healthy", 10), ("degraded", 30), ("unhealthy", 20)])
+    told(service, f"{name}x", now, [("unhealthy", 15)])
+    body = history(api, name)
+    assert [row["status"] for row in body["data"]] == ["healthy", "unhealthy", "degraded"]
+    assert {row["service_name"] for row in body["data"]} == {name}
+    assert (body["success"], body["count"], body["next_cursor"]) == (True, 3, None)
+
+
+def test_history_is_of_the_last_24_hours_unless_a_range_is_given(
+    api: httpx2.Client, service: Service, name: str
+) -> None:
+    now = whole_second()
+    day = 86_400
+    told(service, name, now, [("healthy", 60), ("degraded", day - 60), ("unhealthy", day + 60)])
+    assert [row["status"] for row in history(api, name)["data"]] == ["healthy", "degraded"]
+    start = (now - timedelta(days=2)).isoformat()
+    assert len(history(api, name, start_date=start)["data"]) == 3
+
+
+def test_both_ends_of_a_range_are_included(api: httpx2.Client, service: Service, name: str) -> None:
+    now = whole_second()
+    told(
+        service, name, now, [("healthy", 40), ("degraded", 30), ("unhealthy", 20), ("healthy", 10)]
+    )
+    body = history(
+        api,
+        name,
+        start_date=(now - timedelta(seconds=30)).isoformat(),
+        end_date=(now - timedelta(seconds=20)).isoformat(),
+    )
+    assert [row["status"] for row in body["data"]] == ["unhealthy", "degraded"]
+
+
+def test_a_bare_date_is_the_whole_day(api: httpx2.Client, service: Service, name: str) -> None:
+    midnight = whole_second().replace(hour=0, minute=0, second=0) - timedelta(days=1)
+    reports = [("healthy", 1), ("degraded", 0), ("unhealthy", -86_399), ("healthy", -86_400)]
+    told(service, name, midnight, reports)
+    day = midnight.date().isoformat()
+    body = history(api, name, start_date=day, end_date=day)
+    assert [row["status"] for row in body["data"]] == ["unhealthy", "degraded"]
+
+
+def test_pages_make_up_the_whole_history(api: httpx2.Client, service: Service, name: str) -> None:
+    told(service, name, whole_second(), [("healthy", seconds) for seconds in range(1, 24)])
+    whole = history(api, name)["data"]
+    assert len(whole) == 23
+    found: list[dict[str, Any]] = []
+    page = history(api, name, limit=5)
+    while True:
+        found += page["data"]
+        assert page["count"] == len(page["data"]) <= 5
+        if page["next_cursor"] is None:
+            break
+        page = history(api, name, limit=5, cursor=page["next_cursor"])
+    assert found == whole
+
+
+def test_a_service_that_never_reported_has_no_history(api: httpx2.Client, name: str) -> None:
+    body = history(api, name)
+    assert (body["data"], body["count"], body["next_cursor"]) == ([], 0, None)
+    assert body["availability"] == {
+        "ratio": None,
+        "healthy_seconds": 0.0,
+        "degraded_seconds": 0.0,
+        "unhealthy_seconds": 0.0,
+        "unknown_seconds": 86_400.0,
+    }
+
+
+# Availability: within an hour that has passed
+
+
+@pytest.mark.parametrize(
+    ("reports", "healthy", "degraded", "unhealthy", "ratio"),
+    [
+        # One report holds for five minutes.
+        ([("healthy", 3600)], 300, 0, 0, 1.0),
+        ([("unhealthy", 3600)], 0, 0, 300, 0.0),
+        # A report holds until the next one.
+        ([("healthy", 3600), ("unhealthy", 3500), ("degraded", 3400)], 100, 300, 100, 0.8),
+        # What lies between is unknown if the next one comes late.
+        ([("healthy", 3600), ("unhealthy", 1800)], 300, 0, 300, 0.5),
+        # Regular reports leave nothing unknown.
+        ([("healthy", 60 * n) for n in range(1, 61)], 3600, 0, 0, 1.0),
+        # One that came before the range counts from its start, while it still holds.
+        ([("degraded", 3700)], 0, 200, 0, 1.0),
+        ([("degraded", 3901)], 0, 0, 0, None),
+        ([("degraded", 3700), ("unhealthy", 3600)], 0, 0, 300, 0.0),
+        # One near the end counts up to the end only, one after it not at all.
+        ([("unhealthy", 60), ("healthy", -30)], 0, 0, 60, 0.0),
+    ],
+)
+def test_availability_is_the_share_of_known_time_that_was_not_unhealthy(
+    api: httpx2.Client,
+    service: Service,
+    name: str,
+    reports: list[Told],
+    healthy: float,
+    degraded: float,
+    unhealthy: float,
+    ratio: float | None,
+) -> None:
+    end = whole_second() - timedelta(days=1)
+    told(service, name, end, reports)
+    # An end is included: the hour ends a microsecond after it.
+    body = history(
+        api,
+        name,
+        start_date=(end - timedelta(hours=1)).isoformat(),
+        end_date=(end - timedelta(microseconds=1)).isoformat(),
+    )
+    assert body["availability"] == {
+        "ratio": ratio,
+        "healthy_seconds": healthy,
+        "degraded_seconds": degraded,
+        "unhealthy_seconds": unhealthy,
+        "unknown_seconds": 3600 - healthy - degraded - unhealthy,
+    }
+
+
+def test_availability_covers_the_range_whatever_the_page(
+    api: httpx2.Client, service: Service, name: str
+) -> None:
+    end = whole_second() - timedelta(hours=1)
+    told(service, name, end, [("unhealthy", 1200), ("healthy", 900), ("healthy", 600)])
+    params: dict[str, str | int] = {
+        "start_date": (end - timedelta(hours=1)).isoformat(),
+        "end_date": end.isoformat(),
+        "limit": 1,
+    }
+    page = history(api, name, **params)
+    following = history(api, name, **params, cursor=page["next_cursor"])
+    assert page["availability"] == following["availability"]
+    assert page["availability"]["ratio"] == round(600 / 900, 6)

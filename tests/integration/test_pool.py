@@ -1,0 +1,55 @@
+"""The connection pool while its database is away."""
+
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+
+import pytest
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+from sql.database import create_pool, fetch_all
+from sql.engine import Engine
+from sql.errors import DatabaseUnavailable
+from tests.conftest import DatabaseServer, free_port
+
+
+@asynccontextmanager
+async def relay(port: int, to_port: int) -> AsyncIterator[None]:
+    """Passes connections to `port` on until they are closed; before and after, it is away."""
+    under_way: list[asyncio.Task[None]] = []
+
+    async def copy(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        with suppress(ConnectionError):
+            while data := await reader.read(65536):
+                writer.write(data)
+                await writer.drain()
+            writer.close()
+            await writer.wait_closed()
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        from_database, to_database = await asyncio.open_connection("127.0.0.1", to_port)
+        under_way.append(asyncio.create_task(copy(reader, to_database)))
+        under_way.append(asyncio.create_task(copy(from_database, writer)))
+
+    async with await asyncio.start_server(serve, "127.0.0.1", port):
+        yield
+    await asyncio.gather(*under_way)
+
+
+def test_after_a_long_outage_the_first_caller_is_served(
+    servers: Callable[[Engine], DatabaseServer],
+) -> None:
+    url = servers("plain").new_database()
+    away = free_port()
+
+    async def scenario() -> None:
+        pool = create_pool(make_conninfo(url, port=away), size=2, timeout=1.5)
+        await pool.open()
+        for _ in range(3):
+            with pytest.raises(DatabaseUnavailable):
+                await fetch_all(pool, "installation")
+        async with relay(away, int(str(conninfo_to_dict(url)["port"]))):
+            assert len(await fetch_all(pool, "installation")) == 1
+            await pool.close()
+
+    asyncio.run(scenario())

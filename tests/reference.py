@@ -1,0 +1,154 @@
+"""Figures computed in plain Python from samples: what every other way has to agree with.
+
+Nothing here is the service's own code. A period is what its definition says: all instants
+whose local date lies in it; its start is found by walking back to the first of them.
+"""
+
+import math
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+from functools import cache
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+HOUR = timedelta(hours=1)
+FINEST = {"real_time": "minute", "hourly": "hour", "daily": "day", "monthly": "month"}
+PERIODS = ("minute", "hour", "day", "week", "month")
+
+Group = tuple[str | None, ...]
+
+
+class Labels(NamedTuple):
+    """What makes a series, but for its metric."""
+
+    frequency: str
+    unit: str | None = None
+    service_name: str | None = None
+    affiliate_id: str | None = None
+    region: str | None = None
+    payment_method: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Sample:
+    """A stored sample."""
+
+    ts: datetime
+    id: int
+    labels: Labels
+    value: float
+
+
+@dataclass(slots=True)
+class Figures:
+    """The samples of a period and group, and what they come to."""
+
+    samples: list[Sample] = field(default_factory=list)
+
+    @property
+    def values(self) -> list[float]:
+        return [sample.value for sample in self.samples]
+
+    def of(self, aggregation: str) -> float:
+        """The figure of that aggregation."""
+        values = self.values
+        if aggregation in ("sum", "avg"):
+            return math.fsum(values) / (len(values) if aggregation == "avg" else 1)
+        if aggregation == "last":
+            return math.fsum(series[-1].value for series in self._by_series())
+        if aggregation == "first":
+            return math.fsum(series[0].value for series in self._by_series())
+        if aggregation == "count":
+            return len(values)
+        return min(values) if aggregation == "min" else max(values)
+
+    @property
+    def magnitude(self) -> float:
+        """How large the addends are: an inexact sum cannot be nearer than this allows."""
+        return math.fsum(map(abs, self.values))
+
+    @property
+    def cents(self) -> Decimal:
+        """The exact sum of values that are whole cents."""
+        return sum((Decimal(repr(value)) for value in self.values), Decimal(0))
+
+    @property
+    def is_one_series(self) -> bool:
+        return len({sample.labels for sample in self.samples}) == 1
+
+    def _by_series(self) -> Iterator[list[Sample]]:
+        for labels in {sample.labels for sample in self.samples}:
+            mine = [sample for sample in self.samples if sample.labels == labels]
+            yield sorted(mine, key=lambda sample: (sample.ts, sample.id))
+
+
+def agrees(found: float | None, figures: Figures, aggregation: str) -> bool:
+    """Whether `found` is that figure: exactly where nothing is added up, otherwise within
+    1e-9 of it, or of what doubles allow where large values cancel out.
+    """
+    expected = figures.of(aggregation)
+    if found is None:
+        return False
+    exact = aggregation in ("count", "min", "max") or (
+        aggregation in ("first", "last") and figures.is_one_series
+    )
+    if exact:
+        return found == expected
+    rounding = 1e-13 * figures.magnitude
+    return math.isclose(found, expected, rel_tol=1e-9, abs_tol=rounding)
+
+
+def per_period(
+    samples: Iterable[Sample], period: str, zone: ZoneInfo, group_by: Sequence[str] = ()
+) -> dict[tuple[datetime, Group], Figures]:
+    """Figures by start (in UTC) and group. Samples that are not submitted at least once per
+    period, and without hours where the zone asks for them, are the caller's to leave out.
+    """
+    found: dict[tuple[datetime, Group], Figures] = {}
+    for sample in samples:
+        group = tuple(getattr(sample.labels, name) for name in group_by)
+        key = (start_of(sample.ts, period, zone), group)
+        found.setdefault(key, Figures()).samples.append(sample)
+    return found
+
+
+def is_fine_enough(frequency: str, period: str) -> bool:
+    """Whether a frequency has figures per that period."""
+    return PERIODS.index(FINEST[frequency]) <= PERIODS.index(period)
+
+
+def start_of(ts: datetime, period: str, zone: ZoneInfo) -> datetime:
+    """When the period that `ts` is in began, in UTC."""
+    instant = ts.astimezone(UTC)
+    if period == "minute":
+        return instant.replace(second=0, microsecond=0)
+    hour = instant.replace(minute=0, second=0, microsecond=0)
+    return hour if period == "hour" else _first_hour(hour, period, zone)
+
+
+def start_after(start: datetime, period: str, zone: ZoneInfo) -> datetime:
+    """When the next period begins."""
+    hour = start + HOUR
+    while period != "hour" and _period_of(hour, period, zone) == _period_of(start, period, zone):
+        hour += HOUR
+    return hour
+
+
+@cache
+def _first_hour(hour: datetime, period: str, zone: ZoneInfo) -> datetime:
+    before = hour - HOUR
+    if _period_of(before, period, zone) != _period_of(hour, period, zone):
+        return hour
+    while _period_of(before - HOUR, period, zone) == _period_of(hour, period, zone):
+        before -= HOUR
+    return before
+
+
+@cache
+def _period_of(hour: datetime, period: str, zone: ZoneInfo) -> tuple[int, ...]:
+    day: date = hour.astimezone(zone).date()
+    if period == "month":
+        return (day.year, day.month)
+    return tuple(day.isocalendar()[:2]) if period == "week" else (day.year, day.month, day.day)

@@ -1,0 +1,90 @@
+"""Settings: from the environment or from files, and refused with their name."""
+
+import os
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from service.settings import SettingsError, environment_with_password, load_settings
+
+
+@pytest.fixture(autouse=True)
+def _nothing_set(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in list(os.environ):
+        if name.startswith(("FATURE_", "RETENTION_DAYS")):
+            monkeypatch.delenv(name)
+
+
+def test_defaults_are_those_of_the_documentation() -> None:
+    settings = load_settings()
+    assert settings.database_url is None
+    assert settings.data_dir == Path(".data")
+    assert settings.engine == "auto"
+    assert (settings.host, settings.port, settings.workers) == ("127.0.0.1", 5000, 1)
+    assert settings.timezone == "UTC"
+    assert settings.keep["real_time"] == timedelta(days=7)
+    assert settings.url == "http://127.0.0.1:5000"
+
+
+def test_a_setting_may_be_given_as_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("a-key-from-a-secret-file\n")
+    (tmp_path / "days").write_text("real_time=3\n")
+    monkeypatch.setenv("FATURE_ADMIN_KEY_FILE", str(tmp_path / "key"))
+    monkeypatch.setenv("RETENTION_DAYS_FILE", str(tmp_path / "days"))
+    settings = load_settings()
+    assert settings.admin_key == "a-key-from-a-secret-file"
+    assert settings.keep["real_time"] == timedelta(days=3)
+
+
+def test_the_setting_itself_wins_over_its_file(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "port").write_text("6001")
+    monkeypatch.setenv("FATURE_PORT_FILE", str(tmp_path / "port"))
+    monkeypatch.setenv("FATURE_PORT", "6002")
+    assert load_settings().port == 6002
+
+
+def test_a_file_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("FATURE_ADMIN_KEY_FILE", str(tmp_path / "nothing"))
+    with pytest.raises(SettingsError, match=r"FATURE_ADMIN_KEY_FILE.*No such file"):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "complaint"),
+    [
+        ("FATURE_PORT", "http", "FATURE_PORT: .*integer"),
+        ("FATURE_PORT", "70000", "FATURE_PORT: .*65535"),
+        ("FATURE_ENGINE", "oracle", "FATURE_ENGINE: .*timescale"),
+        ("FATURE_TIMEZONE", "Mars/Olympus", "FATURE_TIMEZONE: .*not a time zone"),
+        ("FATURE_TIMEZONE", "Asia/Kolkata", "FATURE_TIMEZONE: .*whole number of hours"),
+        ("FATURE_TIMEZONE", "America/Havana", "FATURE_TIMEZONE: .*midnight comes twice"),
+        ("FATURE_ADMIN_KEY", "short", "FATURE_ADMIN_KEY: .*16"),
+        ("FATURE_WORKERS", "0", "FATURE_WORKERS: .*1"),
+        ("RETENTION_DAYS", "hourly:3", "RETENTION_DAYS: 'hourly:3' is not NAME=DAYS"),
+        ("RETENTION_DAYS", "monthly=30", "RETENTION_DAYS: monthly samples .* 75 days"),
+    ],
+)
+def test_a_wrong_value_is_refused_by_name(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str, complaint: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match=complaint):
+        load_settings()
+
+
+def test_every_wrong_value_is_named_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FATURE_PORT", "x")
+    monkeypatch.setenv("FATURE_ENGINE", "x")
+    with pytest.raises(SettingsError, match=r"(?s)FATURE_ENGINE.*FATURE_PORT"):
+        load_settings()
+
+
+def test_a_password_goes_by_the_environment_not_by_the_arguments() -> None:
+    conninfo, environment = environment_with_password("postgresql://ana:s%20ecret@db:5433/fature")
+    assert "ecret" not in conninfo
+    assert environment["PGPASSWORD"] == "s ecret"
+    assert "host=db" in conninfo
+    assert "user=ana" in conninfo
