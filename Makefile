@@ -7,8 +7,8 @@ PY := $(VENV)/bin/python
 SERVICE := $(PY) -m service
 
 .DEFAULT_GOAL := help
-.PHONY: help run test migrate migrate-status rollback retention retention-apply alerts rules-export rules-apply demo replay \
-        psql bench lint lock clean
+.PHONY: help run test migrate migrate-status rollback retention retention-apply alerts \
+        rules-export rules-apply demo replay psql bench lint lock clean
 
 help: ## Show this table
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-18s %s\n", $$1, $$2}' Makefile

@@ -44,6 +44,8 @@ def subject(message: Message) -> str:
         message.transition, message.transition
     )
     compared = f"{value(message)} ({message.condition} {threshold(message)})"
+    if _closed_without_figure(message):
+        compared = message.reason
     return _one_line(f"[{tag}] {message.rule_name}{_group(message)}: {compared}")
 
 
@@ -52,12 +54,19 @@ def headline(message: Message) -> str:
     if message.transition == "test":
         return _TEST
     situation = _situation(message)
+    if _closed_without_figure(message):
+        situation = f"{message.reason}."
     sentence = {
         "repeated": f"Still open since {since(message)}. {situation}",
         "acknowledged": f"Acknowledged by {message.actor or 'someone'}. {situation}",
         "resolved": f"Resolved after {duration(message.at - message.opened_at)}. {situation}",
     }.get(message.transition, situation)
     return _one_line(sentence)
+
+
+def _closed_without_figure(message: Message) -> bool:
+    """Resolved by a person, by an edit of the rule or by silence, not by a figure."""
+    return message.transition == "resolved" and message.value is None
 
 
 def facts(message: Message) -> list[tuple[str, str]]:

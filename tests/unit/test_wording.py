@@ -124,3 +124,10 @@ def test_a_text_message_is_short_and_keeps_its_link() -> None:
     text = sms_text(replace(OPENED, rule_name="x" * 500))
     assert len(text) <= 400
     assert text.endswith(" https://metrics.example.com/alerts/17")
+
+
+def test_a_resolve_by_a_person_says_so_instead_of_a_figure() -> None:
+    message = replace(RESOLVED, value=None, reason="Resolved by ana", actor="ana")
+    assert "Resolved by ana" in subject(message)
+    assert headline(message).endswith("Resolved by ana.")
+    assert "no data" not in subject(message) + headline(message)
