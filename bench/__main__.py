@@ -16,9 +16,9 @@ import structlog
 from bench.figures import Figures
 from bench.report import DOCUMENT, document, text
 from bench.run import measure
-from bench.scale import QUICK, WHOLE, Scale
+from bench.scale import QUICK, WHOLE, Kit, Scale
 from bench.stack import BenchmarkError
-from bench.traffic import LoadError
+from bench.traffic import LoadError, Outcome, Plan, drive
 from service.settings import Settings, SettingsError, load_settings
 from sql.embedded import EmbeddedPostgresError, embedded_postgres
 from sql.errors import DatabaseError
@@ -62,7 +62,11 @@ def _run(settings: Settings, scale: Scale) -> Figures:
         ProcessPoolExecutor(1, mp_context=get_context("spawn")) as loader,
     ):
         tell(server.installation.describe())
-        figures = measure(server, Path(name), scale, loader, tell)
+
+        def driven(plan: Plan) -> Outcome:
+            return loader.submit(drive, plan).result()
+
+        figures = measure(Kit(scale, driven, tell), server, Path(name))
         tell("done")
     return figures
 

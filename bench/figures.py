@@ -25,7 +25,6 @@ class Paced:
     """Single inserts at a steady rate."""
 
     rate: float
-    per_second: float
     latency: Latency
 
 

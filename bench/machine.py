@@ -13,17 +13,20 @@ from bench.statements import statement
 
 @dataclass(frozen=True, slots=True)
 class Machine:
-    """Hardware and versions; `timescaledb` is None on the plain engine."""
+    """Hardware and versions; `timescaledb` is None on the plain engine. `load` is how many
+    processes wanted a core in the minute before: others than those of the benchmark.
+    """
 
     cores: int
     cpu: str
     postgresql: str
     timescaledb: str | None
     python: str
+    load: float
     day: date
 
 
-def this_machine(database_url: str) -> Machine:
+def this_machine(database_url: str, load: float) -> Machine:
     """The machine and the versions of a database that is migrated."""
     with psycopg.connect(database_url) as conn:
         row = conn.execute(statement("versions")).fetchone()
@@ -34,6 +37,7 @@ def this_machine(database_url: str) -> Machine:
         postgresql=row[0].partition(" ")[0],
         timescaledb=row[1],
         python=platform.python_version(),
+        load=load,
         day=datetime.now(UTC).date(),
     )
 

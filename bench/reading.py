@@ -4,9 +4,8 @@ from datetime import timedelta
 
 from bench.dataset import DAYS, METRICS, Dataset
 from bench.figures import Figures, Reads
-from bench.ingest import Drive, Tell
 from bench.requests import get
-from bench.scale import Scale
+from bench.scale import Kit
 from bench.stack import Service
 from bench.stats import latency
 from bench.traffic import Outcome, Plan
@@ -18,29 +17,25 @@ CONNECTIONS = (1, 16)
 _QUESTIONS = 5000
 
 
-def measure_reads(
-    figures: Figures, service: Service, dataset: Dataset, scale: Scale, drive: Drive, tell: Tell
-) -> None:
+def measure_reads(figures: Figures, kit: Kit, service: Service, dataset: Dataset) -> None:
     """Every period over 90 days, with one connection and with many."""
     for period in PERIODS:
         requests = questions(dataset, period)
         for connections in CONNECTIONS:
-            plan = Plan(service.port, requests, connections, scale.query_seconds, warm_up=0.5)
-            found = _reads(dataset, period, plan, drive(plan))
+            plan = Plan(service.port, requests, connections, kit.scale.query_seconds, warm_up=0.5)
+            found = _reads(dataset, period, plan, kit.drive(plan))
             figures.reads.append(found)
-            tell(
+            kit.tell(
                 f"{dataset.samples:,} samples, {period}, {connections} connections: "
                 f"p50 {found.latency.p50:.1f} ms"
             )
 
 
-def measure_cached(
-    figures: Figures, service: Service, dataset: Dataset, scale: Scale, drive: Drive
-) -> None:
+def measure_cached(figures: Figures, kit: Kit, service: Service, dataset: Dataset) -> None:
     """The same question again and again: most answers are those of the second before."""
     requests = questions(dataset, "day")[:1]
-    plan = Plan(service.port, requests, CONNECTIONS[-1], scale.query_seconds, warm_up=0.5)
-    figures.cached = _reads(dataset, "day", plan, drive(plan))
+    plan = Plan(service.port, requests, CONNECTIONS[-1], kit.scale.query_seconds, warm_up=0.5)
+    figures.cached = _reads(dataset, "day", plan, kit.drive(plan))
 
 
 def questions(dataset: Dataset, period: str) -> list[bytes]:

@@ -33,9 +33,8 @@ def document(figures: Figures) -> str:
     filled = _TEMPLATE.read_text(encoding="utf-8")
     for title, rows in tables.items():
         filled = filled.replace(f"{{{title}}}", rows)
-    return filled.replace("{Machine}", _machine(figures.machine)).replace(
-        "{Date}", figures.machine.day.isoformat()
-    )
+    filled = filled.replace("{Machine}", _machine(figures.machine))
+    return filled.replace("{Date}", figures.machine.day.isoformat())
 
 
 def _tables(figures: Figures) -> Iterator[Table]:
@@ -131,7 +130,7 @@ def _machine(machine: Machine) -> str:
     engine = f"TimescaleDB {machine.timescaledb}" if machine.timescaledb else "no TimescaleDB"
     return (
         f"{machine.cores} cores ({machine.cpu}), PostgreSQL {machine.postgresql}, {engine}, "
-        f"Python {machine.python}, {machine.day:%Y-%m-%d}"
+        f"Python {machine.python}; load average before the run {machine.load:.1f}"
     )
 
 

@@ -1,6 +1,9 @@
-"""How much is measured."""
+"""How much is measured, and what every measurement works with."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
+
+from bench.traffic import Outcome, Plan
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,3 +34,12 @@ QUICK = Scale(
     samples=(50_000, 200_000),
     query_seconds=0.5,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class Kit:
+    """`drive` sends load from another process; `tell` says how far the run is."""
+
+    scale: Scale
+    drive: Callable[[Plan], Outcome]
+    tell: Callable[[str], None]

@@ -14,13 +14,13 @@ from service.errors import ApiError, Detail, invalid
 from service.query.catalog import MetricEntry
 from service.query.fill import Cell, filled
 from service.query.params import MAX_LIMIT, AggregateParams, Aggregation
-from service.query.selection import GROUPABLE, Series, by_frequency, select_series
+from service.query.selection import GROUPABLE, Series, by_frequency, select_series_on
 from service.query.single_flight import SingleFlight
 from service.responses import instant, utc_instant
 from service.scope import Scope
 from sql import calendar
 from sql.calendar import Period
-from sql.database import Pool, fetch_all
+from sql.database import Connection, Pool, connection, fetch_all, run
 from sql.queries import Query, query, union_all
 from sql.rollups import LEVELS, Frequency
 
@@ -72,20 +72,22 @@ class Aggregates:
 
     async def _compute(self, question: Question, now: datetime) -> dict[str, Any]:
         params = question.params
-        series = await select_series(self._pool, question.scope, params, question.dimensions)
-        unit = _one_unit(series, question)
         level: Period = "hour" if self._from_hours(question) else params.period
-        usable = [one for one in series if level in LEVELS[one.frequency]]
-        if series and not usable:
-            raise _too_fine(series, question, level)
-        groups = sorted({_group_of(one, params.group_by) for one in usable}, key=repr)
-        if not params.group_by:
-            groups = [()]
-        rows = await self._rows(question, usable, groups, level) if usable else []
+        async with connection(self._pool) as conn:
+            series = await select_series_on(conn, question.scope, params, question.dimensions)
+            unit = _one_unit(series, question)
+            usable = [one for one in series if level in LEVELS[one.frequency]]
+            if series and not usable:
+                raise _too_fine(series, question, level)
+            groups = sorted({_group_of(one, params.group_by) for one in usable}, key=repr)
+            if not params.group_by:
+                groups = [()]
+            rows = await self._rows(conn, question, usable, groups, level) if usable else []
         cells = _cells(question, rows, groups, now)
+        labels = [dict(zip(params.group_by, group, strict=True)) for group in groups]
         body: dict[str, Any] = {
             "success": True,
-            "data": [_row(question, cell, groups, now) for cell in cells[-params.limit :]],
+            "data": [_row(question, cell, labels, now) for cell in cells[-params.limit :]],
             "aggregation": question.aggregation,
             "period": params.period,
             "metric_name": params.metric_name,
@@ -101,7 +103,12 @@ class Aggregates:
         return body
 
     async def _rows(
-        self, question: Question, series: Sequence[Series], groups: Sequence[Group], level: Period
+        self,
+        conn: Connection,
+        question: Question,
+        series: Sequence[Series],
+        groups: Sequence[Group],
+        level: Period,
     ) -> list[DictRow]:
         """Bucket, group number and value, newest first; one more than the limit."""
         params = question.params
@@ -124,7 +131,7 @@ class Aggregates:
             "period": params.period,
             "zone": str(question.zone),
         }
-        return await fetch_all(self._pool, statement, values)
+        return await run(conn, statement, values)
 
     def _source(self, question: Question, frequency: Frequency, level: Period) -> Query:
         rollup = sql.Identifier("fature", f"rollup_{frequency}_{level}")
@@ -228,11 +235,13 @@ def _cells(
     return cells if question.params.fill == "none" else filled(cells, question, len(groups), now)
 
 
-def _row(question: Question, cell: Cell, groups: Sequence[Group], now: datetime) -> dict[str, Any]:
+def _row(
+    question: Question, cell: Cell, labels: Sequence[Mapping[str, str | None]], now: datetime
+) -> dict[str, Any]:
     period = _named_period(cell.start.astimezone(UTC), question.params.period, question.zone)
     return {
         "period": period.label,
-        **dict(zip(question.params.group_by, groups[cell.group], strict=True)),
+        **labels[cell.group],
         "value": cell.value,
         "start": period.start_text,
         "end": period.end_text,

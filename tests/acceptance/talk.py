@@ -8,6 +8,30 @@ ONE = "/api/metrics"
 BATCH = "/api/metrics/batch"
 JSON = {"Content-Type": "application/json"}
 
+EMOJI = "\N{GRINNING FACE}"
+SQL = "'; DROP TABLE fature.series; --"
+
+AWKWARD_TEXTS = [
+    SQL,
+    '" OR 1=1 --',
+    "$1 %s %(tenant)s {relation}",
+    "\\N",
+    "\\.",
+    "back\\slash \\t \\n \\x41 \\101",
+    "quote ' double \" tick `",
+    "{a,b} [1] (c)",
+    "<script>alert(1)</script>",
+    "a\u2028b\u2029c",
+    "e\u0301 is not \u00e9",
+    "\u202egnirts",
+    "çãõ ßø ЖД 日本語",
+    f"{EMOJI}\N{ZERO WIDTH JOINER}\U0010ffff",
+    " leading and trailing ",
+    "null",
+    "NaN",
+    "true",
+]
+
 CODES = {
     400: "malformed_request",
     401: "unauthorized",
@@ -89,3 +113,10 @@ def refused(response: httpx2.Response, status: int) -> dict[str, Any]:
 def places(error: dict[str, Any]) -> list[tuple[int | None, str | None]]:
     """Index and field of everything an error names."""
     return [(detail.get("index"), detail.get("field")) for detail in error["details"]]
+
+
+def refused_items(
+    api: httpx2.Client, items: list[dict[str, Any]]
+) -> list[tuple[int | None, str | None]]:
+    """Index and field of everything that is wrong with a batch."""
+    return places(refused(api.post(BATCH, json={"metrics": items}), 422))

@@ -18,7 +18,9 @@ HEALTH = "/api/services/health"
 CATALOG = "/api/metrics/catalog/revenue_hourly"
 
 # Every method and path that reads a body.
-WITH_BODY = [("POST", ONE), ("POST", BATCH), ("POST", HEALTH), ("PATCH", CATALOG)]
+every_body = pytest.mark.parametrize(
+    ("method", "path"), [("POST", ONE), ("POST", BATCH), ("POST", HEALTH), ("PATCH", CATALOG)]
+)
 
 
 def encoded(metric: str) -> bytes:
@@ -58,49 +60,46 @@ def test_json_may_be_called_so_in_several_ways_or_not_at_all(
     assert len(stored(api, metric)) == 1
 
 
-@pytest.mark.parametrize(
-    "media_type",
-    [
-        "text/plain",
-        "text/json",
-        "application/x-www-form-urlencoded",
-        "multipart/form-data; boundary=x",
-        "application/xml",
-        "application/jsonlines",
-        "application/problem+json",
-        "*/*",
-        "json",
-    ],
-)
-@pytest.mark.parametrize(("method", "path"), WITH_BODY)
+MEDIA_TYPES = [
+    "text/plain",
+    "text/json",
+    "application/x-www-form-urlencoded",
+    "multipart/form-data; boundary=x",
+    "application/xml",
+    "application/jsonlines",
+    "application/problem+json",
+    "*/*",
+    "json",
+]
+ENCODINGS = ["br", "deflate", "zstd", "gzip, gzip", "gzip, identity", "compress", "chunked"]
+
+
+@every_body
 def test_another_media_type_is_refused(
-    api: httpx2.Client, metric: str, method: str, path: str, media_type: str
+    api: httpx2.Client, metric: str, method: str, path: str
 ) -> None:
-    answer = api.request(
-        method, path, content=encoded(metric), headers={"Content-Type": media_type}
-    )
-    assert media_type.partition(";")[0] in refused(answer, 415)["message"]
+    for media_type in MEDIA_TYPES:
+        headers = {"Content-Type": media_type}
+        answer = api.request(method, path, content=encoded(metric), headers=headers)
+        assert media_type.partition(";")[0] in refused(answer, 415)["message"]
     assert stored(api, metric) == []
 
 
-@pytest.mark.parametrize(
-    "encoding", ["br", "deflate", "zstd", "gzip, gzip", "gzip, identity", "compress", "chunked"]
-)
-@pytest.mark.parametrize(("method", "path"), WITH_BODY)
+@every_body
 def test_an_encoding_other_than_gzip_is_refused(
-    api: httpx2.Client, metric: str, method: str, path: str, encoding: str
+    api: httpx2.Client, metric: str, method: str, path: str
 ) -> None:
-    headers = {**JSON, "Content-Encoding": encoding}
-    answer = api.request(method, path, content=encoded(metric), headers=headers)
-    assert encoding in refused(answer, 415)["message"]
+    for encoding in ENCODINGS:
+        headers = {**JSON, "Content-Encoding": encoding}
+        answer = api.request(method, path, content=encoded(metric), headers=headers)
+        assert encoding in refused(answer, 415)["message"]
     assert stored(api, metric) == []
 
 
 # gzip
 
 
-@pytest.mark.parametrize("name", ["gzip", "GZIP"])
-@pytest.mark.parametrize("level", [0, 1, 9])
+@pytest.mark.parametrize(("name", "level"), [("gzip", 9), ("gzip", 1), ("GZIP", 0)])
 def test_a_gzipped_body_is_unpacked(api: httpx2.Client, metric: str, level: int, name: str) -> None:
     packed = gzip.compress(encoded(metric), compresslevel=level)
     accepted(post(api, ONE, packed, Content_Encoding=name))
@@ -120,15 +119,15 @@ def test_identity_is_an_encoding(api: httpx2.Client, metric: str) -> None:
     assert len(stored(api, metric)) == 1
 
 
-@pytest.mark.parametrize(("method", "path"), WITH_BODY)
-@pytest.mark.parametrize("left", [0, 1, 9, 10, 11, 40, -8, -4, -1])
+@every_body
 def test_a_truncated_gzip_body_is_malformed(
-    api: httpx2.Client, metric: str, left: int, method: str, path: str
+    api: httpx2.Client, metric: str, method: str, path: str
 ) -> None:
-    packed = gzip.compress(encoded(metric))[:left]
+    packed = gzip.compress(encoded(metric))
     headers = {**JSON, "Content-Encoding": "gzip"}
-    error = refused(api.request(method, path, content=packed, headers=headers), 400)
-    assert "gzip" in error["message"]
+    for length in (0, 1, 9, 10, 11, 40, *range(len(packed) - 9, len(packed))):
+        answer = api.request(method, path, content=packed[:length], headers=headers)
+        assert "gzip" in refused(answer, 400)["message"]
     assert stored(api, metric) == []
 
 
@@ -172,19 +171,17 @@ def test_a_body_of_4_mib_is_accepted(api: httpx2.Client, metric: str) -> None:
     assert len(stored(api, metric)) == 3
 
 
-@pytest.mark.parametrize("more", [1, 16 * MIB])
-@pytest.mark.parametrize(("method", "path"), WITH_BODY)
-def test_a_larger_body_is_refused(
-    api: httpx2.Client, metric: str, method: str, path: str, more: int
-) -> None:
-    body = padded(metric, LIMIT + more)
-    for content in (body, in_chunks(body)):
-        error = refused(api.request(method, path, content=content, headers=JSON), 413)
-        assert error["message"] == "The body is larger than 4 MiB"
+@every_body
+def test_a_larger_body_is_refused(api: httpx2.Client, metric: str, method: str, path: str) -> None:
+    for size in (LIMIT + 1, 4 * LIMIT):
+        body = padded(metric, size)
+        for content in (body, in_chunks(body)):
+            error = refused(api.request(method, path, content=content, headers=JSON), 413)
+            assert error["message"] == "The body is larger than 4 MiB"
     assert stored(api, metric) == []
 
 
-@pytest.mark.parametrize(("method", "path"), WITH_BODY)
+@every_body
 def test_a_body_that_is_larger_once_unpacked_is_refused(
     api: httpx2.Client, metric: str, method: str, path: str
 ) -> None:
@@ -277,22 +274,18 @@ def test_a_body_that_is_no_json_is_malformed(api: httpx2.Client, name: str) -> N
 
 
 @pytest.mark.parametrize("name", NO_JSON)
-@pytest.mark.parametrize("path", [ONE, BATCH])
-def test_it_is_malformed_even_where_a_field_before_was_wrong(
-    api: httpx2.Client, path: str, name: str
-) -> None:
+def test_it_is_malformed_even_where_a_field_before_was_wrong(api: httpx2.Client, name: str) -> None:
     """An error in a field ends the fast way through a body; the rest must be looked at still."""
     for start in (b'{"colour":1,"metrics":[{"value":"x"}],"value":"x","rest":', b'[1,"x",'):
-        refused(post(api, path, start + NO_JSON[name]), 400)
+        for path in (ONE, BATCH):
+            refused(post(api, path, start + NO_JSON[name]), 400)
 
 
-@pytest.mark.parametrize(("method", "path"), [("POST", HEALTH), ("PATCH", CATALOG)])
 @pytest.mark.parametrize("name", NO_JSON)
-def test_elsewhere_a_body_that_is_no_json_is_malformed_too(
-    api: httpx2.Client, method: str, path: str, name: str
-) -> None:
-    answer = api.request(method, path, content=NO_JSON[name], headers=JSON)
-    assert refused(answer, 400)["message"].startswith("The body is not valid JSON: ")
+def test_elsewhere_a_body_that_is_no_json_is_malformed_too(api: httpx2.Client, name: str) -> None:
+    for method, path in (("POST", HEALTH), ("PATCH", CATALOG)):
+        answer = api.request(method, path, content=NO_JSON[name], headers=JSON)
+        assert refused(answer, 400)["message"].startswith("The body is not valid JSON: ")
 
 
 def test_a_lone_surrogate_or_bad_byte_says_what_it_is(api: httpx2.Client) -> None:
