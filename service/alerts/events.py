@@ -130,7 +130,7 @@ def _position(cursor: str) -> tuple[datetime, int]:
     return at, event_id
 
 
-_ONE = "/api/alerts/events/{id}"
+_ONE = "/api/alerts/events/{id:int}"
 
 ENDPOINTS = [
     Endpoint(

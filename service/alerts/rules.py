@@ -160,7 +160,7 @@ def _test_result(result: Backtest) -> dict[str, Any]:
     }
 
 
-_ONE = "/api/alerts/rules/{id}"
+_ONE = "/api/alerts/rules/{id:int}"
 
 ENDPOINTS = [
     Endpoint("GET", "/api/alerts/rules", list_alert_rules, "alerts", response=RuleList),

@@ -60,7 +60,7 @@ ENDPOINTS = [
     ),
     Endpoint(
         "DELETE",
-        "/api/alerts/silences/{id}",
+        "/api/alerts/silences/{id:int}",
         delete_alert_silence,
         "alerts",
         response=Deleted,

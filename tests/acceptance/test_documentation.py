@@ -91,7 +91,7 @@ def test_every_listed_method_exists_and_no_other_does(
     api: httpx2.Client, document: dict[str, Any]
 ) -> None:
     for path, methods in document["paths"].items():
-        concrete = re.sub(r"{\w+}", "nothing", path)
+        concrete = re.sub(r"{\w+}", "nothing", path.replace("{id}", "2147483647"))
         for method in METHODS:
             answer = api.request(method, concrete)
             assert (answer.status_code != 405) == (method.lower() in methods), (method, path)
@@ -117,7 +117,7 @@ def test_every_described_query_parameter_is_taken(
     """An unknown one would be refused as unknown, whatever its value."""
     for method, path, operation in operations(document):
         names = [p["name"] for p in operation["parameters"] if p["in"] == "query"]
-        concrete = re.sub(r"{\w+}", "nothing", path)
+        concrete = re.sub(r"{\w+}", "nothing", path.replace("{id}", "2147483647"))
         answer = api.request(method, concrete, params=dict.fromkeys(names, "\x01"))
         assert "Unknown name" not in answer.text, path
 

@@ -27,7 +27,7 @@ def stranger(service: Service) -> Iterator[httpx2.Client]:
 
 
 def concrete(endpoint: Endpoint) -> str:
-    return re.sub(r"{[\w:]+}", "nothing", endpoint.path)
+    return re.sub(r"{\w+}", "nothing", re.sub(r"{\w+:int}", "2147483647", endpoint.path))
 
 
 def _id(endpoint: Endpoint) -> str:
