@@ -70,16 +70,20 @@ def storage(url: str) -> Storage | None:
 def _insert(conn: psycopg.Connection, dataset: Dataset) -> None:
     conn.execute(statement("insert_series"))
     series = [row[0] for row in conn.execute(statement("series_ids"))]
-    edges = [dataset.since + part * DAYS / _PARTS for part in range(_PARTS + 1)]
     step = DAYS * len(series) / dataset.samples
 
-    def insert(part: int) -> None:
-        values = {"series": series, "since": edges[part], "before": edges[part + 1], "step": step}
+    def insert(since: datetime, before: datetime) -> None:
+        first = round((since - dataset.since) / step)
+        values = {"series": series, "since": since, "before": before, "step": step, "first": first}
         with _session(dataset.url) as loader:
             loader.execute(statement("insert_samples"), values)
 
+    edges = [dataset.since + part * DAYS / _PARTS for part in range(_PARTS + 1)]
+    # Whoever makes a chunk keeps the others from making theirs up to its commit.
+    for since in edges[:-1]:
+        insert(since, since + step)
     with ThreadPoolExecutor(len(os.sched_getaffinity(0))) as loaders:
-        list(loaders.map(insert, range(_PARTS)))
+        list(loaders.map(insert, (since + step for since in edges[:-1]), edges[1:]))
 
 
 def _run_jobs(conn: psycopg.Connection, which: str) -> None:

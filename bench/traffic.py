@@ -57,7 +57,7 @@ class Outcome:
     @property
     def per_second(self) -> float:
         """Requests that were answered with success."""
-        return len(self.durations) / self.seconds
+        return len(self.durations) / self.seconds if self.durations else 0.0
 
     def check(self) -> None:
         """Figures of failures say nothing.

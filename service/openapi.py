@@ -127,8 +127,8 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
 
 def _parameters(endpoint: Endpoint) -> Iterator[dict[str, Any]]:
     for name, convertor in re.findall(r"{(\w+):?(\w*)", endpoint.path):
-        schema = {"type": "integer" if convertor == "int" else "string"}
-        yield {"name": name, "in": "path", "required": True, "schema": schema}
+        kind = "integer" if convertor == "int" else "string"
+        yield {"name": name, "in": "path", "required": True, "schema": {"type": kind}}
     for header in endpoint.headers:
         yield {
             "name": header.name,

@@ -27,6 +27,7 @@ from sql.engine import Engine
 from sql.errors import DatabaseError
 
 POOL_SIZE = 10
+WRITER_SECONDS = 15
 
 _log = structlog.get_logger()
 
@@ -79,10 +80,12 @@ async def running_resources(settings: Settings, engine: Engine) -> AsyncIterator
             yield resources
         finally:
             resources.writer.close()
-            await writer
-            for task in background:
+            # By now every request was answered or given up: a database that hangs must not
+            # keep this process.
+            await asyncio.wait([writer], timeout=WRITER_SECONDS)
+            for task in (writer, *background):
                 task.cancel()
-            await asyncio.gather(*background, return_exceptions=True)
+            await asyncio.gather(writer, *background, return_exceptions=True)
 
 
 def _wire(settings: Settings, engine: Engine, pool: Pool, read_pool: Pool) -> Resources:

@@ -13,6 +13,8 @@ from sql.embedded import embedded_postgres
 from sql.engine import Engine
 from tests.conftest import DatabaseServer, free_port
 
+WAITING_FOR_STANDBY = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+
 
 class KillableServer:
     """Runs from the start. The URLs of its databases stay good over restarts."""
@@ -51,6 +53,21 @@ class KillableServer:
     def stop(self) -> None:
         """Stop it as an operator does."""
         self._uses.close()
+
+    def hold_confirmations(self) -> None:
+        """From now on each commit is on disk but not confirmed: it waits for a standby that
+        does not exist. Returns once one waits.
+        """
+        with psycopg.connect(self.databases.url, autocommit=True) as conn:
+            conn.execute("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+            conn.execute("SELECT pg_reload_conf()")
+            until(lambda: bool(conn.execute(WAITING_FOR_STANDBY).fetchone()))
+
+    def release_confirmations(self) -> None:
+        """Commits are confirmed as usual; so are those that wait."""
+        with psycopg.connect(self.databases.url, autocommit=True) as conn:
+            conn.execute("ALTER SYSTEM RESET synchronous_standby_names")
+            conn.execute("SELECT pg_reload_conf()")
 
     def kill(self) -> None:
         """End every process of it at once, so that nothing more is written."""

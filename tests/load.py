@@ -52,11 +52,13 @@ class Load:
     """Submits one metric from several threads until `finish`.
 
     With `retrying`, each request is repeated under its own Idempotency-Key until it is
-    acknowledged; else it is sent once. An answer other than 201 and 503 is a failure.
+    acknowledged; else it is sent once. An answer other than 201 and 503 is a failure. It
+    counts the 503s, the answers that were replayed and the connections that broke.
     """
 
     def __init__(self, url: str, metric: str, *, retrying: bool) -> None:
         self.refusals = 0
+        self.replays = 0
         self.broken_connections = 0
         self._url = url
         self._metric = metric
@@ -143,6 +145,7 @@ class Load:
             self.refusals += 1
             return False
         assert response.status_code == 201, response.text
+        self.replays += "Idempotent-Replayed" in response.headers
         answer = response.json()
         submission.ids = answer.get("metric_ids") or [answer["metric_id"]]
         return True

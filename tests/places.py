@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -11,7 +11,7 @@ import httpx2
 import psycopg
 from hypothesis import HealthCheck, Phase, settings
 
-from tests.asking import Question, check_answer, check_raw_sql, check_view
+from tests.asking import AGGREGATIONS, Question, check_answer, check_raw_sql, check_view
 from tests.conftest import DatabaseServer, running_service
 from tests.reference import PERIODS, Sample
 
@@ -50,9 +50,11 @@ class Place:
     def check_answers(
         self, metric: str, questions: Sequence[Question], samples: Sequence[Sample], **more: str
     ) -> None:
-        """The API's answers to the questions."""
+        """The API's answers to the questions, in every aggregation."""
         for question in questions:
-            check_answer(self.client, metric, question, samples, self.zone, **more)
+            for aggregation in AGGREGATIONS:
+                asked = replace(question, aggregation=aggregation)
+                check_answer(self.client, metric, asked, samples, self.zone, **more)
 
 
 @contextmanager

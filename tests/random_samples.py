@@ -23,15 +23,25 @@ MAX_AGE = {
     "monthly": timedelta(days=1700),
 }
 
-labels = st.builds(
-    Labels,
-    frequency=st.sampled_from(FREQUENCIES),
-    unit=st.sampled_from(("BRL", "BRL", "BRL", "USD", None)),
-    service_name=st.sampled_from((None, "checkout", "payment-service")),
-    affiliate_id=st.sampled_from((None, "a-1")),
-    region=st.sampled_from((None, "SP", "RJ")),
-    payment_method=st.sampled_from((None, "pix", "boleto")),
-)
+
+@st.composite
+def some_series(draw: st.DrawFn) -> list[Labels]:
+    """A few series, more often than not of one unit and one or two frequencies."""
+    units = draw(st.sampled_from((("BRL",), ("BRL",), ("BRL",), ("BRL", "USD", None))))
+    frequencies = draw(
+        st.one_of(st.just(FREQUENCIES), st.lists(st.sampled_from(FREQUENCIES), min_size=1))
+    )
+    labels = st.builds(
+        Labels,
+        frequency=st.sampled_from(frequencies),
+        unit=st.sampled_from(units),
+        service_name=st.sampled_from((None, "checkout", "payment-service")),
+        affiliate_id=st.sampled_from((None, "a-1")),
+        region=st.sampled_from((None, "SP", "RJ")),
+        payment_method=st.sampled_from((None, "pix", "boleto")),
+    )
+    return draw(st.lists(labels, min_size=2, max_size=6))
+
 
 cents = st.one_of(
     st.integers(-(10**9), 10**9).map(lambda amount: amount / 100),
@@ -44,13 +54,13 @@ anything = st.one_of(
     ),
 )
 
-aggregations = st.sampled_from(("sum", "avg", "min", "max", "count", "last"))
 groups = st.lists(
     st.sampled_from(("service_name", "affiliate_id", "region", "unit", "payment_method")),
     max_size=3,
     unique=True,
 ).map(tuple)
-filters = st.fixed_dictionaries(
+NO_FILTER: dict[str, str] = {}
+some_filters = st.fixed_dictionaries(
     {},
     optional={
         "unit": st.sampled_from(("BRL", "USD")),
@@ -60,6 +70,7 @@ filters = st.fixed_dictionaries(
         "payment_method": st.just("pix"),
     },
 )
+filters = st.one_of(st.just(NO_FILTER), some_filters)
 
 
 @dataclass(frozen=True)
@@ -113,13 +124,13 @@ class Draft:
 
 
 @st.composite
-def drafts(draw: st.DrawFn, *, min_size: int = 1, max_size: int = 40) -> list[Draft]:
+def drafts(draw: st.DrawFn) -> list[Draft]:
     """Samples of a few series at a few instants, so that many share one or the other."""
-    series = draw(st.lists(labels, min_size=1, max_size=6))
-    instants = draw(st.lists(moments, min_size=1, max_size=20))
+    series = draw(some_series())
+    instants = draw(st.lists(moments, min_size=1, max_size=12))
     values = draw(st.sampled_from((cents, cents, anything)))
     one = st.builds(Draft, st.sampled_from(instants), st.sampled_from(series), values)
-    return draw(st.lists(one, min_size=min_size, max_size=max_size))
+    return draw(st.lists(one, min_size=10, max_size=50))
 
 
 def post(client: httpx2.Client, metric: str, made: Sequence[Draft]) -> list[Sample]:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 HOUR = timedelta(hours=1)
+CENT = Decimal("0.01")
 FINEST = {"real_time": "minute", "hourly": "hour", "daily": "day", "monthly": "month"}
 PERIODS = ("minute", "hour", "day", "week", "month")
 
@@ -70,9 +71,12 @@ class Figures:
         return math.fsum(map(abs, self.values))
 
     @property
-    def cents(self) -> Decimal:
-        """The exact sum of values that are whole cents."""
-        return sum((Decimal(repr(value)) for value in self.values), Decimal(0))
+    def money(self) -> Decimal | None:
+        """The exact sum, where every value is an amount of whole cents."""
+        amounts = [Decimal(repr(value)) for value in self.values]
+        if any(abs(amount) > 10**9 or amount.quantize(CENT) != amount for amount in amounts):
+            return None
+        return sum(amounts, Decimal(0))
 
     @property
     def is_one_series(self) -> bool:
@@ -85,8 +89,8 @@ class Figures:
 
 
 def agrees(found: float | None, figures: Figures, aggregation: str) -> bool:
-    """Whether `found` is that figure: exactly where nothing is added up, otherwise within
-    1e-9 of it, or of what doubles allow where large values cancel out.
+    """Whether `found` is that figure: exactly where nothing is added up, to the cent
+    where cents are, otherwise within 1e-9 or what doubles allow where large values cancel out.
     """
     expected = figures.of(aggregation)
     if found is None:
@@ -96,6 +100,8 @@ def agrees(found: float | None, figures: Figures, aggregation: str) -> bool:
     )
     if exact:
         return found == expected
+    if aggregation == "sum" and figures.money is not None:
+        return Decimal(repr(found)).quantize(CENT) == figures.money
     rounding = 1e-13 * figures.magnitude
     return math.isclose(found, expected, rel_tol=1e-9, abs_tol=rounding)
 

@@ -1,7 +1,5 @@
 """``GET /api/metrics/aggregate``: periods, ranges, time zones, gaps and limits."""
 
-import csv
-import io
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
@@ -277,34 +275,3 @@ def test_filling_without_end_is_refused(api: httpx2.Client, metric: str) -> None
     asked = {"period": "hour", "fill": "zero", "start_date": "2000-01-01"}
     error = refused(ask(api, metric, **asked), 422)
     assert places(error) == [(None, "fill")]
-
-
-@pytest.mark.parametrize("fill", ["none", "null"])
-def test_csv_says_the_same_as_json(
-    local: httpx2.Client, zone: ZoneInfo, metric: str, fill: str
-) -> None:
-    submit(
-        local,
-        metric,
-        at(noon(4, zone), 0.1 + 0.2, region='a "quoted", name'),
-        at(noon(2, zone), -1e-7, service_name="checkout"),
-        at(noon(2, zone), 12345.67),
-    )
-    asked = {"group_by": ["region", "service_name"], "fill": fill, "aggregation": "max"}
-    rows = aggregate(local, metric, **asked)["data"]
-    response = local.get(
-        "/api/metrics/aggregate",
-        params={"metric_name": metric, **asked},
-        headers={"Accept": "text/csv"},
-    )
-    assert response.headers["Content-Type"].startswith("text/csv")
-    columns = ["period", "region", "service_name", "value", "start", "end", "complete"]
-    header, *lines = csv.reader(io.StringIO(response.text))
-    assert header == columns
-    assert len(lines) == len(rows)
-    for line, row in zip(lines, rows, strict=True):
-        found: dict[str, Any] = dict(zip(columns, line, strict=True))
-        found["value"] = float(found["value"]) if found["value"] else None
-        found["complete"] = {"true": True, "false": False}[found["complete"]]
-        found |= {name: found[name] or None for name in ("region", "service_name")}
-        assert found == row

@@ -1,5 +1,7 @@
 """``GET /api/metrics/aggregate``: which samples count, how they are added up and grouped."""
 
+import csv
+import io
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -259,3 +261,32 @@ def test_what_is_too_coarse_is_left_out_and_named(api: httpx2.Client, metric: st
         ("month", None): (15.0, None),
         ("month", "Asia/Tokyo"): (3.0, ["daily", "monthly"]),
     }
+
+
+@pytest.mark.parametrize("fill", ["none", "null"])
+def test_csv_says_the_same_as_json(api: httpx2.Client, metric: str, fill: str) -> None:
+    submit(
+        api,
+        metric,
+        at(noon(4), 0.1 + 0.2, region='a "quoted", name'),
+        at(noon(2), -1e-7, service_name="checkout"),
+        at(noon(2), 12345.67),
+    )
+    asked = {"group_by": ["region", "service_name"], "fill": fill, "aggregation": "max"}
+    rows = aggregate(api, metric, **asked)["data"]
+    response = api.get(
+        "/api/metrics/aggregate",
+        params={"metric_name": metric, **asked},
+        headers={"Accept": "text/csv"},
+    )
+    assert response.headers["Content-Type"].startswith("text/csv")
+    columns = ["period", "region", "service_name", "value", "start", "end", "complete"]
+    header, *lines = csv.reader(io.StringIO(response.text))
+    assert header == columns
+    assert len(lines) == len(rows)
+    for line, row in zip(lines, rows, strict=True):
+        found: dict[str, Any] = dict(zip(columns, line, strict=True))
+        found["value"] = float(found["value"]) if found["value"] else None
+        found["complete"] = {"true": True, "false": False}[found["complete"]]
+        found |= {name: found[name] or None for name in ("region", "service_name")}
+        assert found == row

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 
 import httpx2
 import psycopg
@@ -17,7 +17,7 @@ from sql.engine import Engine
 from tests.acceptance.talk import refused
 from tests.conftest import Service, free_port, running_service, wait_until_ready
 from tests.instances import fails_clearly
-from tests.killable import KillableServer, killable_server
+from tests.killable import KillableServer, killable_server, until
 from tests.load import assert_acknowledged_are_stored_once, loaded
 
 SAMPLE = {
@@ -135,26 +135,50 @@ def test_after_an_outage_everything_works_without_a_restart(outage: Outage) -> N
     assert outage.process_is_the_same
 
 
-def test_after_a_crash_of_one_of_its_sessions_the_service_goes_on(lasting: Service) -> None:
-    kill_a_session(lasting.database_url)
-    wait_until_ready(lasting)
-    assert lasting.client.post("/api/metrics", json=SAMPLE).status_code == 201
+def test_after_a_crash_of_the_database_the_first_read_is_answered(lasting: Service) -> None:
+    """However many connections of the service are dead, and whichever it picks first."""
+    have_many_connections(lasting)
+    crash_and_recover(lasting.database_url)
     assert lasting.client.get("/api/metrics/query", params=NAMED).status_code == 200
+    assert lasting.client.post("/api/metrics", json=SAMPLE).status_code == 201
     assert lasting.process.poll() is None
 
 
-def kill_a_session(database_url: str) -> None:
-    """PostgreSQL then ends all of them and recovers as after a crash."""
-    others = """
-        SELECT pid FROM pg_stat_activity
-        WHERE datname = current_database() AND pid <> pg_backend_pid()
-    """
+def have_many_connections(service: Service) -> None:
+    """Ask so much at once that the service opens more of them."""
+    sessions = "SELECT count(*) >= 8 FROM pg_stat_activity WHERE datname = current_database()"
+
+    def read(_: int) -> int:
+        return service.client.get("/api/metrics/catalog").status_code
+
+    with (
+        ThreadPoolExecutor(20) as pool,
+        psycopg.connect(service.database_url, autocommit=True) as conn,
+    ):
+        until(lambda: set(pool.map(read, range(40))) == {200} and has(conn, sessions))
+
+
+def has(conn: psycopg.Connection, statement: LiteralString) -> bool:
+    return conn.execute(statement).fetchone() == (True,)
+
+
+def crash_and_recover(database_url: str) -> None:
+    """Kill one session: PostgreSQL then ends all of them, and recovers by itself."""
     with closing(psycopg.connect(database_url, autocommit=True)) as conn:
-        row = conn.execute(others).fetchone()
-        assert row is not None
-        os.kill(row[0], signal.SIGKILL)
+        others = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend'"
+        pids = [pid for (pid,) in conn.execute(others) if pid != conn.info.backend_pid]
+        os.kill(pids[0], signal.SIGKILL)
         with pytest.raises(psycopg.OperationalError):
             conn.execute("SELECT pg_sleep(60)")
+    until(lambda: accepts_connections(database_url))
+
+
+def accepts_connections(database_url: str) -> bool:
+    try:
+        psycopg.connect(database_url).close()
+    except psycopg.OperationalError:
+        return False
+    return True
 
 
 def test_sigterm_during_an_outage_stops_cleanly(

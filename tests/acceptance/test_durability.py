@@ -12,8 +12,8 @@ import psycopg
 import pytest
 
 from sql.engine import Engine
-from tests.conftest import DatabaseServer, Service, running_service, wait_until_ready
-from tests.killable import killable_server, until
+from tests.conftest import Service, running_service, wait_until_ready
+from tests.killable import KillableServer, killable_server, until
 from tests.load import (
     Load,
     Submission,
@@ -39,24 +39,39 @@ class Aftermath:
     submitted_again_and_again: list[Submission]
 
 
+def do_nothing() -> None:
+    """Kill at any moment."""
+
+
 def aftermath(service: Service, plain: Load, retrying: Load) -> Aftermath:
     """Once everything was answered."""
     return Aftermath(service, plain, retrying, plain.finish(), retrying.finish())
 
 
 @pytest.fixture(scope="module")
+def server(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[KillableServer]:
+    """A PostgreSQL that these tests may kill."""
+    with killable_server(tmp_path_factory.mktemp(f"killable-{engine}"), engine) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
 def killed_service(
-    database_of: DatabaseServer, tmp_path_factory: pytest.TempPathFactory
+    server: KillableServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Aftermath]:
-    """After two `kill -9` of the service, each time started again on its port and database."""
+    """After two `kill -9` of the service, each time started again on its port and database;
+    once at any moment, once between a commit and its answer.
+    """
     folder = tmp_path_factory.mktemp("killed-service")
     with ExitStack() as stack:
-        service = stack.enter_context(running_service(folder, database_of.new_database()))
+        service = stack.enter_context(running_service(folder, server.databases.new_database()))
         port = int(service.url.rpartition(":")[2])
         plain = stack.enter_context(loaded(service.url, "submitted_once"))
         retrying = stack.enter_context(loaded(service.url, "retried", retrying=True))
-        for _ in range(2):
+        for before in (do_nothing, server.hold_confirmations):
+            before()
             assert service.stop(signal.SIGKILL) == -signal.SIGKILL
+            server.release_confirmations()
             again = running_service(folder, service.database_url, port=port)
             service = stack.enter_context(again)
             plain.go_on(ENOUGH)
@@ -66,22 +81,23 @@ def killed_service(
 
 @pytest.fixture(scope="module")
 def killed_postgresql(
-    engine: Engine, tmp_path_factory: pytest.TempPathFactory
+    server: KillableServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Aftermath]:
-    """After a `kill -9` of PostgreSQL, which stayed away until a client was told so."""
-    data_dir = tmp_path_factory.mktemp(f"killable-{engine}")
+    """After a `kill -9` of PostgreSQL between a commit and its confirmation; it stayed away
+    until a client was told so.
+    """
+    folder = tmp_path_factory.mktemp("killed-postgresql")
     with ExitStack() as stack:
-        server = stack.enter_context(killable_server(data_dir, engine))
-        database = server.databases.new_database()
-        folder = tmp_path_factory.mktemp("killed-postgresql")
-        service = stack.enter_context(running_service(folder, database))
+        service = stack.enter_context(running_service(folder, server.databases.new_database()))
         plain = stack.enter_context(loaded(service.url, "submitted_once"))
         retrying = stack.enter_context(loaded(service.url, "retried", retrying=True))
+        server.hold_confirmations()
         refusals = plain.refusals
         server.kill()
         plain.until_refused(refusals)
         assert service.client.get("/api/health").status_code == 200
         server.start()
+        server.release_confirmations()
         wait_until_ready(service)
         plain.go_on(ENOUGH)
         retrying.go_on(ENOUGH)
@@ -98,6 +114,7 @@ def test_retried_samples_count_once_through_kills_of_the_service(
     killed_service: Aftermath,
 ) -> None:
     assert killed_service.retrying.broken_connections > 0
+    assert killed_service.retrying.replays > 0
     submitted = killed_service.submitted_again_and_again
     assert_everything_counts_once(killed_service.service, "retried", submitted)
 
@@ -111,6 +128,7 @@ def test_retried_samples_count_once_through_a_kill_of_postgresql(
     killed_postgresql: Aftermath,
 ) -> None:
     assert killed_postgresql.retrying.refusals > 0
+    assert killed_postgresql.retrying.replays > 0
     submitted = killed_postgresql.submitted_again_and_again
     assert_everything_counts_once(killed_postgresql.service, "retried", submitted)
 

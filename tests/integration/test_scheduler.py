@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -13,67 +14,87 @@ from sql.migrator import migrate
 from sql.rollups import FREQUENCIES, LEVELS, Frequency, Level
 from sql.timezones import check_whole_hours
 from tests.conftest import Service, database_server, running_service
-from tests.integration.rollups import Conn, number, session, timescale_only, watermarks
+from tests.integration.rollups import (
+    Conn,
+    new_series,
+    number,
+    session,
+    store,
+    timescale_only,
+    watermarks,
+)
 
 pytestmark = timescale_only
 
 KEEP = parse_keep("")
 WITHIN_SECONDS = 300
 
-# As late as is accepted, and samples of before the first refresh, from there up to now.
+# As late as is accepted, nearly.
 LATE = {frequency: age - timedelta(minutes=10) for frequency, age in accept_ages(KEEP).items()}
-SHARES = (1.0, 0.9, 0.5, 0.1, 0.0)
+EARLY_SHARES = (1.0, 0.9, 0.5, 0.1, 0.0)
 
 Counts = dict[tuple[Frequency, Level], int]
 
 
+@dataclass(frozen=True)
+class Awake:
+    """A service on a server whose scheduler is awake, and a look at its database."""
+
+    service: Service
+    conn: Conn
+
+
 @pytest.fixture(scope="module")
-def awake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
-    """A service on a server whose scheduler is awake, with policies that are due at once."""
+def awake(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Awake]:
+    """Samples, then policies that are due at once, then the service."""
     folder = tmp_path_factory.mktemp("scheduler")
     with database_server(folder / "server", "timescale", background_workers=16) as server:
         # Not from a template: the scheduler would be connected to it.
         url = server.new_database(migrated=False)
         migrate(url, engine="timescale", timezone="UTC")
-        a_while_ago = datetime.now(UTC) - timedelta(minutes=3)
-        reconcile(url, "timescale", KEEP, check_whole_hours("UTC"), a_while_ago)
-        with running_service(folder / "service", url) as running:
-            yield running
+        with session(url) as conn:
+            for frequency in FREQUENCIES:
+                store_early_samples(conn, frequency)
+            a_while_ago = datetime.now(UTC) - timedelta(minutes=3)
+            reconcile(url, "timescale", KEEP, check_whole_hours("UTC"), a_while_ago)
+            with running_service(folder / "service", url) as running:
+                yield Awake(running, conn)
 
 
-def test_late_samples_count_at_every_level_within_five_minutes(awake: Service) -> None:
-    post(awake, [(frequency, age * share) for frequency, age in LATE.items() for share in SHARES])
-    with session(awake.database_url) as conn:
-        wait_until_all_was_refreshed(conn)
-        before = counts(conn)
-        assert set(before.values()) == {len(SHARES)}
-        post(awake, list(LATE.items()))
-        deadline = time.monotonic() + WITHIN_SECONDS
-        expected = {level: count + 1 for level, count in before.items()}
-        while (found := counts(conn)) != expected and time.monotonic() < deadline:
-            time.sleep(0.5)
-        assert found == expected
+def test_late_samples_count_at_every_level_within_five_minutes(awake: Awake) -> None:
+    wait_until_all_was_refreshed(awake.conn)
+    before = counts(awake.conn)
+    assert set(before.values()) == {len(EARLY_SHARES)}
+    post_late_samples(awake.service)
+    deadline = time.monotonic() + WITHIN_SECONDS
+    expected = {level: count + 1 for level, count in before.items()}
+    while (found := counts(awake.conn)) != expected and time.monotonic() < deadline:
+        time.sleep(0.5)
+    assert found == expected
 
 
-def post(service: Service, samples: list[tuple[Frequency, timedelta]]) -> None:
-    """Samples of the given ages, one metric for each frequency."""
+def store_early_samples(conn: Conn, frequency: Frequency) -> None:
+    """From the age of the late one up to now."""
+    series = new_series(conn, frequency)
+    now = datetime.now(UTC)
+    shares = enumerate(EARLY_SHARES)
+    store(conn, frequency, [(now - LATE[frequency] * share, n, series, 1.0) for n, share in shares])
+
+
+def post_late_samples(service: Service) -> None:
     now = datetime.now(UTC)
     items = [
         {
-            "metric_name": metric_of(frequency),
+            "metric_name": f"late_{frequency}",
             "metric_type": "revenue",
             "value": 1,
             "frequency": frequency,
             "timestamp": (now - age).isoformat(),
         }
-        for frequency, age in samples
+        for frequency, age in LATE.items()
     ]
     answer = service.client.post("/api/metrics/batch", json={"metrics": items})
     assert answer.status_code == 201, answer.text
-
-
-def metric_of(frequency: Frequency) -> str:
-    return f"scheduled_{frequency}"
 
 
 def counts(conn: Conn) -> Counts:
@@ -82,25 +103,24 @@ def counts(conn: Conn) -> Counts:
     for frequency in FREQUENCIES:
         for level in LEVELS[frequency]:
             statement = sql.SQL(
-                "SELECT coalesce(sum(sample_count), 0)::bigint FROM {} WHERE metric_name = %(name)s"
+                "SELECT coalesce(sum(sample_count), 0)::bigint FROM {} "
+                "WHERE frequency = %(frequency)s"
             ).format(sql.Identifier("analytics", f"metric_{level}"))
-            found[frequency, level] = number(conn, statement, {"name": metric_of(frequency)})
+            found[frequency, level] = number(conn, statement, {"frequency": frequency})
     return found
 
 
 def wait_until_all_was_refreshed(conn: Conn) -> None:
-    """Until every refresh ran, and what is posted now at the age of `LATE` is late."""
-    waiting = """
+    """Until every refresh succeeded, so that what is posted now is late."""
+    succeeded = """
     SELECT count(*)
     FROM timescaledb_information.jobs
     INNER JOIN timescaledb_information.job_stats USING (job_id)
-    WHERE proc_name = 'policy_refresh_continuous_aggregate' AND total_successes = 0
+    WHERE proc_name = 'policy_refresh_continuous_aggregate' AND total_successes > 0
     """
-    ran = waiting.replace("= 0", "> 0")
     deadline = time.monotonic() + WITHIN_SECONDS
-    everything = sum(map(len, LEVELS.values()))
-    while number(conn, ran) < everything:
-        assert time.monotonic() < deadline, f"{number(conn, waiting)} refreshes did not succeed"
+    while (done := number(conn, succeeded)) < sum(map(len, LEVELS.values())):
+        assert time.monotonic() < deadline, f"only {done} refreshes succeeded"
         time.sleep(0.5)
     marks = watermarks(conn)
     for frequency, age in LATE.items():
