@@ -234,14 +234,6 @@ def test_late_samples_on_bucket_starts_are_not_lost_where_batches_of_buckets_wou
         assert all_differences(conn, "hourly") == {}
 
 
-# A bucket of a named time zone, or of months, has a width of its own. Where what was written
-# late ends exactly on the start of such a bucket, TimescaleDB does not refresh that bucket.
-ends_on_a_bucket_start = pytest.mark.xfail(
-    strict=True, reason="the last bucket of a late batch that ends on its start is not refreshed"
-)
-
-
-@ends_on_a_bucket_start
 @pytest.mark.parametrize("frequency", ["daily", "monthly"])
 def test_late_samples_of_several_days_at_midnight_or_months_on_the_first_all_count(
     url: str, frequency: Frequency
@@ -260,7 +252,6 @@ def test_late_samples_of_several_days_at_midnight_or_months_on_the_first_all_cou
         assert all_differences(conn, frequency) == {}
 
 
-@ends_on_a_bucket_start
 @pytest.mark.parametrize(
     ("frequency", "length", "step"),
     [
