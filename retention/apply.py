@@ -1,6 +1,6 @@
 """Bring the database in line with the declared policies."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -11,10 +11,20 @@ from psycopg import Connection, sql
 from psycopg.rows import DictRow, dict_row
 
 from retention.plan import ActualPolicy, Plan, first_run, kind_of, plan
-from retention.policies import Columnstore, Expiry, Policy, Refresh, Retention, declared
+from retention.policies import (
+    Columnstore,
+    Expiry,
+    Policy,
+    Refresh,
+    Retention,
+    accept_ages,
+    complete,
+    declared,
+)
 from sql.engine import Engine
 from sql.errors import translated_errors
 from sql.queries import query
+from sql.rollups import FREQUENCIES, Frequency
 
 IDEMPOTENCY_KEEP = timedelta(hours=24)
 _BATCH = 20_000
@@ -32,7 +42,9 @@ def reconcile(
         return Plan([], [])
     with translated_errors(), psycopg.connect(url, row_factory=dict_row) as conn:
         conn.execute(query("lock_policies").body)
-        changes = plan(declared(keep), actual_policies(conn))
+        actual = actual_policies(conn)
+        _record_dropped(conn, keep, actual, now)
+        changes = plan(declared(keep, complete_keep(conn, keep, now)), actual)
         for found in changes.remove:
             conn.execute(query("remove_policy").body, {"job_id": found.job_id})
         for position, policy in enumerate(changes.add):
@@ -40,6 +52,42 @@ def reconcile(
     if changes:
         _log.info("policies_reconciled", removed=len(changes.remove), added=len(changes.add))
     return changes
+
+
+def complete_keep(
+    conn: Connection[DictRow], keep: Mapping[str, timedelta], now: datetime
+) -> dict[str, timedelta]:
+    """`keep`, but no further back than all samples are still there."""
+    rows = conn.execute(query("samples_dropped").body)
+    return complete(keep, {row["frequency"]: row["before"] for row in rows}, now)
+
+
+def accept_windows(
+    url: str, keep: Mapping[str, timedelta], now: datetime
+) -> dict[Frequency, timedelta]:
+    """The greatest age of a sample that this database accepts, by frequency."""
+    with translated_errors(), psycopg.connect(url, row_factory=dict_row) as conn:
+        return accept_ages(complete_keep(conn, keep, now))
+
+
+def _record_dropped(
+    conn: Connection[DictRow],
+    keep: Mapping[str, timedelta],
+    actual: Sequence[ActualPolicy],
+    now: datetime,
+) -> None:
+    """Remember what a shorter retention than the declared one may have dropped by now."""
+    kept = {
+        found.policy.relation: found.policy.keep
+        for found in actual
+        if isinstance(found.policy, Retention)
+    }
+    for frequency in FREQUENCIES:
+        before = kept.get(f"sample_{frequency}")
+        if before is not None and before < keep[frequency]:
+            conn.execute(
+                query("record_dropped").body, {"frequency": frequency, "before": now - before}
+            )
 
 
 def actual_policies(conn: Connection[DictRow]) -> list[ActualPolicy]:

@@ -14,7 +14,7 @@ already been dropped.
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from sql.rollups import FREQUENCIES, LEVELS, Frequency, Level
 
@@ -179,10 +179,26 @@ def accept_ages(keep: Mapping[str, timedelta]) -> dict[Frequency, timedelta]:
     }
 
 
-def declared(keep: Mapping[str, timedelta]) -> list[Policy]:
-    """Every policy, in the order of the hierarchy."""
+def complete(
+    keep: Mapping[str, timedelta], dropped: Mapping[str, datetime], now: datetime
+) -> dict[str, timedelta]:
+    """`keep`, but no further back than all samples are still there.
+
+    Where samples were kept shorter once, those from before the instant in `dropped` may be
+    gone: a rollup computed again from what is left of them would lose its figures.
+    """
+    ages = {name: timedelta(days=(now - before).days) for name, before in dropped.items()}
+    return {name: min(age, ages.get(name, age)) for name, age in keep.items()}
+
+
+def declared(
+    keep: Mapping[str, timedelta], complete: Mapping[str, timedelta] | None = None
+) -> list[Policy]:
+    """Every policy, in the order of the hierarchy. Refreshes reach back as far as samples
+    are `complete`, by default as far as they are kept.
+    """
     expiry = Expiry("alert_event", keep["alert_events"])
-    return [*_sample_policies(keep), *_rollup_policies(keep), expiry]
+    return [*_sample_policies(keep), *_rollup_policies(keep, complete or keep), expiry]
 
 
 def _sample_policies(keep: Mapping[str, timedelta]) -> Iterator[Policy]:
@@ -193,14 +209,16 @@ def _sample_policies(keep: Mapping[str, timedelta]) -> Iterator[Policy]:
         yield Columnstore(relation, after)
 
 
-def _rollup_policies(keep: Mapping[str, timedelta]) -> Iterator[Policy]:
+def _rollup_policies(
+    keep: Mapping[str, timedelta], complete: Mapping[str, timedelta]
+) -> Iterator[Policy]:
     for frequency, levels in LEVELS.items():
         for level in levels:
             relation = f"rollup_{frequency}_{level}"
             yield Refresh(
                 relation,
-                refresh_start(frequency, level, keep[frequency]),
-                refresh_end(frequency, level, keep[frequency]),
+                refresh_start(frequency, level, complete[frequency]),
+                refresh_end(frequency, level, complete[frequency]),
             )
             if level in keep:
                 yield Retention(relation, keep[level])

@@ -8,7 +8,7 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import DictRow, dict_row
 
-from retention.apply import actual_policies
+from retention.apply import actual_policies, complete_keep
 from retention.plan import ActualPolicy, describe, kind_of
 from retention.policies import Expiry, Policy, declared
 from sql.engine import Engine
@@ -38,7 +38,7 @@ class Line:
 _DELETES = ("retention", "expiry")
 
 
-def report(url: str, engine: Engine, keep: Mapping[str, timedelta]) -> list[Line]:
+def report(url: str, engine: Engine, keep: Mapping[str, timedelta], now: datetime) -> list[Line]:
     """A line for each declared policy, and for each found that is not declared."""
     with translated_errors(), psycopg.connect(url, row_factory=dict_row, autocommit=True) as conn:
         if engine == "plain":
@@ -48,7 +48,8 @@ def report(url: str, engine: Engine, keep: Mapping[str, timedelta]) -> list[Line
         runs = {
             row["job_id"]: row["next_start"] for row in conn.execute(query("actual_policies").body)
         }
-        return list(_lines(declared(keep), actual_policies(conn), sizes, runs))
+        wanted = declared(keep, complete_keep(conn, keep, now))
+        return list(_lines(wanted, actual_policies(conn), sizes, runs))
 
 
 def _lines(

@@ -11,9 +11,8 @@ from types import FrameType
 
 import click
 
-from retention.apply import delete_expired, reconcile
+from retention.apply import accept_windows, delete_expired, reconcile
 from retention.plan import describe, in_words
-from retention.policies import accept_ages
 from retention.report import Line, report
 from service.clients.commands import Target, demo, replay
 from service.logging import configure_logging
@@ -131,10 +130,12 @@ def rollback(settings: Settings) -> None:
 @click.pass_obj
 def retention(settings: Settings) -> None:
     """Show declared against actual policies, chunks, sizes and next runs."""
+    now = datetime.now(UTC)
     with database(settings) as url:
         capability = _capability(settings, url)
-        lines = report(url, capability.engine, settings.keep)
-    for age_of, age in accept_ages(settings.keep).items():
+        lines = report(url, capability.engine, settings.keep, now)
+        ages = accept_windows(url, settings.keep, now)
+    for age_of, age in ages.items():
         click.echo(f"{age_of} samples are accepted up to {in_words(age)} back")
     click.echo(_table(lines))
     if capability.engine == "plain":

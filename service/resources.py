@@ -1,19 +1,18 @@
 """What handlers work with: made once at start-up and carried in the lifespan state."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import structlog
 from starlette.requests import Request
 
 from alerts.announce import Voice
 from alerts.loop import run_alerts
-from retention.apply import delete_expired
+from retention.apply import accept_windows, delete_expired, reconcile
 from retention.plan import next_night
-from retention.policies import accept_ages
 from service.ingest.ids import SampleIds
 from service.ingest.prepare import Preparer
 from service.ingest.series import SeriesCache
@@ -25,6 +24,7 @@ from service.settings import Settings
 from sql.database import Pool, create_pool
 from sql.engine import Engine
 from sql.errors import DatabaseError
+from sql.rollups import Frequency
 
 POOL_SIZE = 10
 WRITER_SECONDS = 15
@@ -39,6 +39,7 @@ class Resources:
     settings: Settings
     engine: Engine
     started_at: datetime
+    accept: Mapping[Frequency, timedelta]
     pool: Pool
     read_pool: Pool
     series: SeriesCache
@@ -67,7 +68,8 @@ async def running_resources(settings: Settings, engine: Engine) -> AsyncIterator
         create_pool(settings.database_read_url or url, size=POOL_SIZE) as read_pool,
         delivering(pool, settings),
     ):
-        resources = _wire(settings, engine, pool, read_pool)
+        accept = await asyncio.to_thread(accept_windows, url, settings.keep, datetime.now(UTC))
+        resources = _wire(settings, engine, pool, read_pool, accept)
         writer = asyncio.create_task(resources.writer.run())
         background = [
             asyncio.create_task(_repeat(5.0, resources.series.reload_promoted)),
@@ -88,16 +90,23 @@ async def running_resources(settings: Settings, engine: Engine) -> AsyncIterator
             await asyncio.gather(writer, *background, return_exceptions=True)
 
 
-def _wire(settings: Settings, engine: Engine, pool: Pool, read_pool: Pool) -> Resources:
+def _wire(
+    settings: Settings,
+    engine: Engine,
+    pool: Pool,
+    read_pool: Pool,
+    accept: Mapping[Frequency, timedelta],
+) -> Resources:
     series = SeriesCache(pool)
     return Resources(
         settings=settings,
         engine=engine,
         started_at=datetime.now(UTC),
+        accept=accept,
         pool=pool,
         read_pool=read_pool,
         series=series,
-        preparer=Preparer(series, SampleIds(pool), accept_ages(settings.keep)),
+        preparer=Preparer(series, SampleIds(pool), accept),
         writer=Writer(pool),
         catalog=Catalog(pool, read_pool),
         aggregates=Aggregates(read_pool, settings.zone),
@@ -127,14 +136,17 @@ async def _repeat(interval: float, step: Callable[[], Awaitable[None]]) -> None:
 
 
 async def _every_night(settings: Settings, engine: Engine) -> None:
-    """Delete at 02:00, business time, what no policy of the database drops."""
-    assert settings.database_url is not None
+    """At 02:00, business time: renew the policies, whose windows may grow from day to day,
+    and delete what none of them drops.
+    """
+    url, keep, zone = settings.database_url, settings.keep, settings.zone
+    assert url is not None
     while True:
         now = datetime.now(UTC)
-        await asyncio.sleep((next_night(now, settings.zone) - now).total_seconds())
+        await asyncio.sleep((next_night(now, zone) - now).total_seconds())
+        now = datetime.now(UTC)
         try:
-            await asyncio.to_thread(
-                delete_expired, settings.database_url, engine, settings.keep, datetime.now(UTC)
-            )
+            await asyncio.to_thread(reconcile, url, engine, keep, zone, now)
+            await asyncio.to_thread(delete_expired, url, engine, keep, now)
         except DatabaseError as error:
-            _log.error("expired_not_deleted", reason=str(error))
+            _log.error("retention_failed", reason=str(error))

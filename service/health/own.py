@@ -6,7 +6,6 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
-from retention.policies import accept_ages
 from service import __version__
 from service.errors import error_response
 from service.openapi import Endpoint
@@ -46,14 +45,16 @@ async def health(request: Request) -> Response:
     """Whether the process works; answers also while the database is away."""
     resources = resources_of(request)
     uptime = datetime.now(UTC) - resources.started_at
-    ages = accept_ages(resources.settings.keep)
     answer = Health(
         status="healthy",
         version=__version__,
         engine=resources.engine,
         timezone=resources.settings.timezone,
         uptime_seconds=round(uptime.total_seconds(), 3),
-        accepts={f: AcceptWindow(max_age_seconds=age.total_seconds()) for f, age in ages.items()},
+        accepts={
+            f: AcceptWindow(max_age_seconds=age.total_seconds())
+            for f, age in resources.accept.items()
+        },
     )
     return json_response(answer.model_dump())
 

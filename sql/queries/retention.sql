@@ -28,6 +28,20 @@ WHERE j.proc_name IN (
 AND coalesce(c.view_schema, j.hypertable_schema, j.proc_schema) = 'fature'
 ORDER BY relation, kind;
 
+-- name: samples_dropped
+-- Before which instant samples may be gone although they are kept longer now.
+SELECT
+    frequency,
+    before
+FROM fature.samples_dropped;
+
+-- name: record_dropped
+-- What was dropped once stays dropped.
+INSERT INTO fature.samples_dropped (frequency, before)
+VALUES (%(frequency)s, %(before)s)
+ON CONFLICT (frequency) DO UPDATE
+SET before = greatest(samples_dropped.before, excluded.before);
+
 -- name: lock_policies
 -- Two reconcilers at once would each remove and add the same policies.
 SELECT pg_advisory_xact_lock(hashtextextended('fature.policies', 0));

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -97,6 +98,7 @@ def outage(server: KillableServer, lasting: Service) -> Outage:
     client.post("/api/services/health", json=REPORT).raise_for_status()
     before = ask_everything(client)
     server.stop()
+    time.sleep(1)  # as long as an aggregate may be answered from memory
     during = ask_everything(client)
     server.start()
     first_read = client.get("/api/metrics/query", params=NAMED)

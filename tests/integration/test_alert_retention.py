@@ -55,7 +55,7 @@ def test_the_job_is_declared_once_and_follows_the_setting(database: str, engine:
     shorter = parse_keep("alert_events=30")
     changes = reconcile(database, engine, shorter, ZoneInfo("UTC"), NOW)
     assert len(changes.add) == (1 if engine == "timescale" else 0)
-    lines = {line.relation: line for line in report(database, engine, shorter)}
+    lines = {line.relation: line for line in report(database, engine, shorter, datetime.now(UTC))}
     assert lines["alert_event"].declared == lines["alert_event"].actual == "keep 30 d"
     assert all(line.in_line for line in lines.values())
 

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from psycopg import sql
 
-from retention.apply import reconcile
+from retention.apply import accept_windows, reconcile
 from retention.policies import accept_ages, parse_keep
 from sql.engine import Engine
 from sql.rollups import FREQUENCIES, LEVELS, Frequency, Level
@@ -173,9 +173,6 @@ def test_history_outlives_a_retention_that_is_shortened(url: str) -> None:
         assert all_buckets(conn, "hourly", series) == with_one_more(conn, before, late, 5.0)
 
 
-@pytest.mark.xfail(
-    strict=True, reason="a longer retention lets refreshes reach back to dropped samples"
-)
 def test_history_outlives_a_retention_that_is_lengthened_again(url: str) -> None:
     now = datetime.now(UTC)
     with session(url) as conn:
@@ -186,8 +183,10 @@ def test_history_outlives_a_retention_that_is_lengthened_again(url: str) -> None
         reconcile(url, "timescale", parse_keep("hourly=20"), UTC_ZONE, now)
         run_policy(conn, "policy_retention", "sample_hourly")
         reconcile(url, "timescale", KEEP, UTC_ZONE, now)
+        late = now - accept_windows(url, KEEP, now)["hourly"] + timedelta(seconds=30)
+        store(conn, "hourly", [(late, 100, series, 5.0)])
         run_refresh_jobs(url)
-        assert all_buckets(conn, "hourly", series) == before
+        assert all_buckets(conn, "hourly", series) == with_one_more(conn, before, late, 5.0)
 
 
 def test_coarser_rollups_outlive_the_retention_of_finer_ones(url: str) -> None:
