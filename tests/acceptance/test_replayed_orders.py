@@ -7,6 +7,7 @@ import csv
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -153,6 +154,7 @@ def orders(request: pytest.FixtureRequest, replayed: Replayed, engine: str) -> R
     """The orders before any refresh, and after every refresh job ran."""
     if request.param == "materialised":
         run_refresh_jobs(replayed.service.database_url)
+        time.sleep(1)  # as long as the service may remember how far rollups reach
     body = replayed.service.client.get(
         "/api/metrics/aggregate", params={"metric_name": "revenue_hourly", "limit": "9999"}
     ).json()
