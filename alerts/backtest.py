@@ -32,10 +32,19 @@ from alerts.observe import (
     read_rollup,
 )
 from alerts.rules import Rule
-from alerts.selection import Group, Plan, Source, StoredRule, plan_of, series_of_row
+from alerts.selection import Group, Plan, RuleProblem, Source, StoredRule, plan_of, series_of_row
 from sql.database import Pool, connection, run
 from sql.rollups import LEVELS, Level
 
+_LENGTH: Mapping[Level, timedelta] = {
+    "minute": timedelta(minutes=1),
+    "hour": timedelta(hours=1),
+    "day": timedelta(days=1),
+    "week": timedelta(days=7),
+    "month": timedelta(days=30),
+}
+# Looking at one group at one instant takes about 10 µs.
+MAX_LOOKS = 500_000
 _ORDER: tuple[Level, ...] = ("minute", "hour", "day", "week", "month")
 # The level below, from which a period that is not over can be judged.
 _BELOW: Mapping[Level, Level] = {"hour": "minute", "day": "hour", "week": "day", "month": "day"}
@@ -93,7 +102,7 @@ async def backtest(
     """When the rule would have opened and resolved in the last `days`.
 
     Raises:
-        RuleProblem: it cannot be evaluated.
+        RuleProblem: it cannot be evaluated, or not in a few seconds.
     """
     since = now - timedelta(days=days)
     plan, history = await _read(pool, tenant, rule, since, now, zone)
@@ -110,6 +119,7 @@ async def _read(
         series = [series_of_row(row) for row in await run(conn, "alert_series", metric)]
         entry = entry_of_row(catalogue[0]) if catalogue else None
         plan = plan_of(StoredRule(0, tenant, 0, rule), entry, series)
+        _check_looks(plan, now - since)
         history.first_seen = {one.series_id: one.created_at for one in series}
         frequencies = {one.series_id: one.frequency for one in series}
         await read_first_samples(conn, frequencies, history.first_seen)
@@ -120,6 +130,20 @@ async def _read(
         figures = await read_figures(conn, [plan], history.first_seen, now, zone)
         history.latest = [(group, observe(plan, group, figures)) for group in plan.groups]
     return plan, history
+
+
+def _check_looks(plan: Plan, duration: timedelta) -> None:
+    looks = duration // _LENGTH[_finest(plan)] * len(plan.groups)
+    if looks > MAX_LOOKS:
+        raise RuleProblem(
+            f"{duration.days} days of {len(plan.groups)} groups per {_finest(plan)} are "
+            f"{looks:,} steps; a test takes at most {MAX_LOOKS:,}: use fewer days or groups"
+        )
+
+
+def _finest(plan: Plan) -> Level:
+    levels = [source.level for source in _sources(plan)] or [_level_of(plan.watch.window)]
+    return min(levels, key=_ORDER.index)
 
 
 def _sources(plan: Plan) -> dict[Source, list[int]]:
@@ -153,9 +177,7 @@ def _remember(history: _History, rows: Sequence[Mapping[str, Any]], level: Level
 
 
 def _replay(plan: Plan, history: _History, since: datetime, until: datetime) -> Backtest:
-    levels = [source.level for source in _sources(plan)] or [_level_of(plan.watch.window)]
-    finest = min(levels, key=_ORDER.index)
-    steps = list(_steps(finest, since, until, history.zone))
+    steps = list(_steps(_finest(plan), since, until, history.zone))
     episodes: list[Episode] = []
     for group in plan.groups:
         episodes += _episodes(plan, group, history, steps)

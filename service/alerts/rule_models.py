@@ -4,7 +4,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from alerts.rules import (
     CatalogueEntry,
@@ -22,6 +24,24 @@ class RuleTest(Rule):
 
     rule_name: Text = "test"
     days: Annotated[int, Field(strict=True, ge=1, le=730)] = 30
+
+
+class RuleChange(Rule):
+    """The fields of a rule to change; null means the default. Values are checked as part of
+    the whole rule that they make.
+    """
+
+    @classmethod
+    def __get_pydantic_json_schema__(
+        cls, core_schema: CoreSchema, handler: GetJsonSchemaHandler
+    ) -> JsonSchemaValue:
+        shape = handler.resolve_ref_schema(handler(core_schema))
+        required = shape.pop("required")
+        for name, field in shape["properties"].items():
+            field.pop("default", None)
+            if name not in required:
+                shape["properties"][name] = {"anyOf": [field, {"type": "null"}]}
+        return shape
 
 
 class RuleOut(Rule):

@@ -22,7 +22,14 @@ from service.alerts.access import (
     refusals,
 )
 from service.alerts.models import Deleted
-from service.alerts.rule_models import RuleAnswer, RuleList, RuleTest, RuleTestAnswer, rule_out
+from service.alerts.rule_models import (
+    RuleAnswer,
+    RuleChange,
+    RuleList,
+    RuleTest,
+    RuleTestAnswer,
+    rule_out,
+)
 from service.bodies import decode_json, read_json_body, read_model
 from service.errors import ApiError, details_of, invalid
 from service.openapi import Endpoint
@@ -183,6 +190,6 @@ ENDPOINTS = [
     ),
     Endpoint("GET", _ONE, get_alert_rule, "alerts", response=RuleAnswer),
     Endpoint("PUT", _ONE, replace_alert_rule, "alerts", body=Rule, response=RuleAnswer),
-    Endpoint("PATCH", _ONE, patch_alert_rule, "alerts", response=RuleAnswer),
+    Endpoint("PATCH", _ONE, patch_alert_rule, "alerts", body=RuleChange, response=RuleAnswer),
     Endpoint("DELETE", _ONE, delete_alert_rule, "alerts", response=Deleted),
 ]

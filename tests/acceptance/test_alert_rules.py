@@ -282,6 +282,17 @@ def test_a_rule_is_tested_before_it_is_saved(alerting: httpx2.Client, metric: st
     assert rule["rule_name"] not in alerting.get("/api/alerts/rules").text
 
 
+def test_a_test_that_would_take_too_long_is_refused(alerting: httpx2.Client, metric: str) -> None:
+    for region in range(20):
+        post(alerting, metric, 1, region=f"region-{region}")
+    rule = rule_of(metric, group_by=["region"], days=30)
+    answer = alerting.post("/api/alerts/rules/test", json=rule)
+    assert answer.status_code == 422
+    assert "30 days of 20 groups per minute are 864,000 steps" in answer.json()["error"]["message"]
+    fewer = alerting.post("/api/alerts/rules/test", json=rule | {"days": 1})
+    assert fewer.status_code == 200
+
+
 def test_several_units_are_an_error_on_that_rule(alerting: httpx2.Client, metric: str) -> None:
     rule = make(alerting, metric)
     post(alerting, metric, 900, unit="ms")
