@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -66,7 +66,8 @@ async def running_resources(settings: Settings, engine: Engine) -> AsyncIterator
     async with (
         create_pool(url, size=POOL_SIZE) as pool,
         create_pool(settings.database_read_url or url, size=POOL_SIZE) as read_pool,
-        delivering(pool, settings),
+        # Not here where loops of their own judge: they may have settings that this has not.
+        delivering(pool, settings) if settings.alert_interval else nullcontext(),
     ):
         accept = await asyncio.to_thread(accept_windows, url, settings.keep, datetime.now(UTC))
         resources = _wire(settings, engine, pool, read_pool, accept)
