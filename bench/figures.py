@@ -40,6 +40,16 @@ class Reads:
 
 
 @dataclass(frozen=True, slots=True)
+class Ticks:
+    """Seconds that judging so many active rules takes: the first time, and after that."""
+
+    rules: int
+    metrics: int
+    first: float
+    steady: float
+
+
+@dataclass(frozen=True, slots=True)
 class Storage:
     """Bytes a sample takes as a row and in columns, indexes included."""
 
@@ -58,4 +68,5 @@ class Figures:
     reads: list[Reads] = field(default_factory=list)
     cached: Reads | None = None
     storage: Storage | None = None
+    ticks: list[Ticks] = field(default_factory=list)
     peak_memory: int = 0

@@ -21,7 +21,12 @@ class Floor:
 
 def floors(figures: Figures) -> list[Floor]:
     """Every promise."""
-    return [*_of_ingest(figures), *_of_reads(figures), _of_memory(figures)]
+    return [
+        *_of_ingest(figures),
+        *_of_reads(figures),
+        *_of_alerts(figures),
+        _of_memory(figures),
+    ]
 
 
 def _of_ingest(figures: Figures) -> Iterator[Floor]:
@@ -77,6 +82,21 @@ def _of_reads(figures: Figures) -> Iterator[Floor]:
         f"90 days by day: {many.samples:,} samples at most 1.5 times {few.samples:,}",
         f"{times:.2f} times",
         times <= 1.5,
+    )
+
+
+def _of_alerts(figures: Figures) -> Iterator[Floor]:
+    few, many = figures.ticks
+    yield Floor(
+        f"{many.rules:,} alert rules over {many.metrics:,} metrics: a tick below 2 s",
+        f"{max(many.first, many.steady):.2f} s",
+        max(many.first, many.steady) < 2,
+    )
+    times = (many.steady / many.rules) / (few.steady / few.rules)
+    yield Floor(
+        f"a rule costs no more with {many.rules:,} than with {few.rules:,}",
+        f"{times:.2f} times",
+        times <= 1,
     )
 
 

@@ -100,6 +100,9 @@ def _others(figures: Figures) -> Table:
         name = f"the same question again, {cached.connections} connections: p50 / p95 / p99"
         rows.append((name, f"{' / '.join(_milliseconds(cached.latency))} ms"))
         rows.append(("the same question again: answers/s", f"{cached.per_second:,.0f}"))
+    for ticks in figures.ticks:
+        name = f"judging {ticks.rules:,} alert rules: the first time / after that"
+        rows.append((name, f"{ticks.first:.2f} / {ticks.steady:.2f} s"))
     if storage := figures.storage:
         rows.append(("bytes of a sample as a row", f"{storage.as_row:.0f}"))
         rows.append(("bytes of a sample in columnstore", f"{storage.in_columns:.1f}"))

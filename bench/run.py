@@ -4,6 +4,7 @@ import os
 import shutil
 from pathlib import Path
 
+from bench.alerts import measure_ticks
 from bench.copying import Copying
 from bench.dataset import load, migrated, storage
 from bench.figures import Figures
@@ -25,6 +26,9 @@ def measure(kit: Kit, server: EmbeddedServer, folder: Path) -> Figures:
     figures = _writes(kit, server, folder)
     for samples in kit.scale.samples:
         _reads(figures, kit, server, folder, samples)
+    with new_database(server.url, "benchmark_alerts") as url:
+        migrated(url)
+        measure_ticks(figures, kit, url)
     return figures
 
 

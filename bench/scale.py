@@ -16,6 +16,7 @@ class Scale:
     copy_rows: int
     samples: tuple[int, ...]
     query_seconds: float
+    alert_metrics: int
 
 
 WHOLE = Scale(
@@ -25,6 +26,7 @@ WHOLE = Scale(
     copy_rows=300_000,
     samples=(1_000_000, 10_000_000, 50_000_000),
     query_seconds=4,
+    alert_metrics=1000,
 )
 QUICK = Scale(
     connections=(1, 16),
@@ -33,6 +35,7 @@ QUICK = Scale(
     copy_rows=50_000,
     samples=(50_000, 200_000),
     query_seconds=0.5,
+    alert_metrics=50,
 )
 
 

@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from bench.figures import Figures, Ingest, Paced, Reads, Storage
+from bench.figures import Figures, Ingest, Paced, Reads, Storage, Ticks
 from bench.floors import MIB, floors
 from bench.machine import Machine
 from bench.report import document, text
@@ -36,6 +36,7 @@ def figures() -> Figures:
         ],
         cached=Reads(50_000_000, "day", 16, 4000.0, FAST),
         storage=Storage(140.0, 14.0),
+        ticks=[Ticks(1000, 1000, 0.2, 0.1), Ticks(10_000, 1000, 1.5, 0.9)],
         peak_memory=100 * MIB,
     )
 
@@ -124,3 +125,12 @@ def test_the_plain_engine_has_no_columnstore_to_report() -> None:
     page = document(measured)
     assert "no TimescaleDB" in page
     assert "smaller by" not in page
+
+
+def test_alert_rules_are_judged_by_the_slowest_tick_and_the_cost_of_each() -> None:
+    measured = figures()
+    measured.ticks = [Ticks(1000, 1000, 0.2, 0.1), Ticks(10_000, 1000, 2.1, 1.1)]
+    assert missed(measured) == [
+        "10,000 alert rules over 1,000 metrics: a tick below 2 s",
+        "a rule costs no more with 10,000 than with 1,000",
+    ]

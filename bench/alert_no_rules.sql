@@ -1,0 +1,2 @@
+-- The default rules, too, are in the way.
+DELETE FROM fature.alert_rule
