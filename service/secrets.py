@@ -3,6 +3,7 @@
 import os
 import secrets
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 
 def stored_secret(data_dir: Path, name: str) -> tuple[str, bool]:
@@ -15,9 +16,10 @@ def stored_secret(data_dir: Path, name: str) -> tuple[str, bool]:
     if path.exists():
         return path.read_text(encoding="utf-8").strip(), False
     data_dir.mkdir(parents=True, exist_ok=True)
-    draft = data_dir / f".{name}.{os.getpid()}"
-    draft.touch(mode=0o600)
-    draft.write_text(secrets.token_urlsafe(32) + "\n", encoding="utf-8")
+    # Made with mode 0600.
+    with NamedTemporaryFile("w", dir=data_dir, prefix=f".{name}.", delete=False) as file:
+        file.write(secrets.token_urlsafe(32) + "\n")
+    draft = Path(file.name)
     try:
         os.link(draft, path)
         made = True

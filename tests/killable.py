@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
+from typing import cast
 
 import psycopg
 
@@ -13,7 +14,12 @@ from sql.embedded import embedded_postgres
 from sql.engine import Engine
 from tests.conftest import DatabaseServer, free_port
 
-WAITING_FOR_STANDBY = "SELECT pid FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+WAITING_COMMITS = """
+SELECT bool_or(l.relation = 'fature.idempotency'::regclass)
+FROM pg_stat_activity AS a
+INNER JOIN pg_locks AS l ON a.pid = l.pid AND l.relation IS NOT NULL
+WHERE a.wait_event = 'SyncRep'
+"""
 
 
 class KillableServer:
@@ -54,14 +60,24 @@ class KillableServer:
         """Stop it as an operator does."""
         self._uses.close()
 
-    def hold_confirmations(self) -> None:
+    def hold_confirmations(self, url: str) -> None:
         """From now on each commit is on disk but not confirmed: it waits for a standby that
-        does not exist. Returns once one waits.
+        does not exist. Returns once one that belongs to an Idempotency-Key waits.
         """
-        with psycopg.connect(self.databases.url, autocommit=True) as conn:
-            conn.execute("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
-            conn.execute("SELECT pg_reload_conf()")
-            until(lambda: bool(conn.execute(WAITING_FOR_STANDBY).fetchone()))
+        with psycopg.connect(url, autocommit=True) as conn:
+
+            def a_key_waits() -> bool | None:
+                (found,) = conn.execute(WAITING_COMMITS).fetchone() or (None,)
+                return cast("bool | None", found)
+
+            while True:
+                conn.execute("ALTER SYSTEM SET synchronous_standby_names = 'nobody'")
+                conn.execute("SELECT pg_reload_conf()")
+                until(lambda: a_key_waits() is not None)
+                if a_key_waits():
+                    return
+                self.release_confirmations()
+                until(lambda: a_key_waits() is None)
 
     def release_confirmations(self) -> None:
         """Commits are confirmed as usual; so are those that wait."""

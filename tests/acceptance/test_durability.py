@@ -39,7 +39,7 @@ class Aftermath:
     submitted_again_and_again: list[Submission]
 
 
-def do_nothing() -> None:
+def do_nothing(_: str) -> None:
     """Kill at any moment."""
 
 
@@ -69,7 +69,7 @@ def killed_service(
         plain = stack.enter_context(loaded(service.url, "submitted_once"))
         retrying = stack.enter_context(loaded(service.url, "retried", retrying=True))
         for before in (do_nothing, server.hold_confirmations):
-            before()
+            before(service.database_url)
             assert service.stop(signal.SIGKILL) == -signal.SIGKILL
             server.release_confirmations()
             again = running_service(folder, service.database_url, port=port)
@@ -91,7 +91,7 @@ def killed_postgresql(
         service = stack.enter_context(running_service(folder, server.databases.new_database()))
         plain = stack.enter_context(loaded(service.url, "submitted_once"))
         retrying = stack.enter_context(loaded(service.url, "retried", retrying=True))
-        server.hold_confirmations()
+        server.hold_confirmations(service.database_url)
         refusals = plain.refusals
         server.kill()
         plain.until_refused(refusals)

@@ -97,17 +97,14 @@ def read_jobs(url: str) -> list[Job]:
     return [Job(*row) for row in rows]
 
 
-@pytest.fixture(scope="module")
-def shared_url(servers: Callable[[Engine], DatabaseServer]) -> str:
-    return servers("timescale").new_database()
-
-
 @pytest.fixture(scope="module", params=SETTINGS)
-def catalogue(shared_url: str, request: pytest.FixtureRequest) -> Catalogue:
-    """The database reconciled with one setting after the other."""
-    keep = parse_keep(request.param)
-    reconcile(shared_url, "timescale", keep, check_whole_hours("UTC"), datetime.now(UTC))
-    jobs = read_jobs(shared_url)
+def catalogue(
+    servers: Callable[[Engine], DatabaseServer], request: pytest.FixtureRequest
+) -> Catalogue:
+    """What a database is reconciled to by a setting."""
+    url, keep = servers("timescale").new_database(), parse_keep(request.param)
+    reconcile(url, "timescale", keep, check_whole_hours("UTC"), datetime.now(UTC))
+    jobs = read_jobs(url)
     refreshes = [j for j in jobs if j.procedure == "policy_refresh_continuous_aggregate"]
     drops = [j for j in jobs if j.procedure == "policy_retention"]
     assert len({j.relation for j in refreshes}) == len(refreshes)
@@ -132,8 +129,10 @@ def higher_levels() -> Iterator[tuple[Frequency, Level, Level]]:
             yield frequency, level, BELOW[level]
 
 
-def test_every_rollup_is_computed_live_beyond_what_is_materialised(shared_url: str) -> None:
-    with session(shared_url) as conn:
+def test_every_rollup_is_computed_live_beyond_what_is_materialised(
+    servers: Callable[[Engine], DatabaseServer],
+) -> None:
+    with session(servers("timescale").new_database()) as conn:
         rows = conn.execute(
             """
             SELECT view_name::text, materialized_only
