@@ -13,6 +13,7 @@ import pytest
 from retention.apply import reconcile
 from retention.policies import accept_ages, parse_keep
 from sql.engine import Engine
+from sql.migrator import migrate
 from sql.rollups import FREQUENCIES, LEVELS, Frequency, Level
 from sql.timezones import check_whole_hours
 from tests.conftest import DatabaseServer
@@ -101,8 +102,9 @@ def read_jobs(url: str) -> list[Job]:
 def catalogue(
     servers: Callable[[Engine], DatabaseServer], request: pytest.FixtureRequest
 ) -> Catalogue:
-    """What a database is reconciled to by a setting."""
-    url, keep = servers("timescale").new_database(), parse_keep(request.param)
+    """What a new database gets from a setting."""
+    url, keep = servers("timescale").new_database(migrated=False), parse_keep(request.param)
+    migrate(url, engine="timescale", timezone="UTC")
     reconcile(url, "timescale", keep, check_whole_hours("UTC"), datetime.now(UTC))
     jobs = read_jobs(url)
     refreshes = [j for j in jobs if j.procedure == "policy_refresh_continuous_aggregate"]
