@@ -51,16 +51,17 @@ _MARGIN: dict[Frequency, float] = {
     "monthly": 1 / 60,
 }
 # How much of the newest data stays computed live: for frequencies of low volume much,
-# so that a late sample is visible at once.
+# so that a late sample is visible at once; else little, so that a question costs the same
+# whatever the number of samples.
 _LIVE: dict[Frequency, timedelta] = {
     "real_time": timedelta(minutes=1),
-    "hourly": timedelta(days=3),
+    "hourly": timedelta(hours=1),
     "daily": timedelta(days=35),
     "monthly": timedelta(days=396),
 }
 _LIVE_ABOVE: dict[Frequency, timedelta] = {
     "real_time": timedelta(hours=1),
-    "hourly": timedelta(days=4),
+    "hourly": timedelta(hours=1),
     "daily": timedelta(days=36),
     "monthly": timedelta(days=396),
 }

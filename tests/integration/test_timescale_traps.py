@@ -118,7 +118,7 @@ def test_the_oldest_sample_that_is_accepted_counts_at_every_level_after_one_roun
     ("frequency", "age"),
     [
         ("real_time", timedelta(seconds=20)),
-        ("hourly", timedelta(days=2)),
+        ("hourly", timedelta(minutes=30)),
         ("daily", timedelta(days=20)),
         ("monthly", timedelta(days=300)),
     ],
