@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 import structlog
+from prometheus_client import Counter
 
 from alerts.channels.base import Channel, Delivery, TransportError
 from alerts.messages import Message
@@ -22,6 +23,11 @@ CHANNELS = ("email", "slack", "webhook", "sms")
 AT_ONCE = 16
 POLL_SECONDS = 1.0
 GRACE_SECONDS = 10.0
+ATTEMPTS = Counter(
+    "fature_delivery_attempts_total",
+    "Attempts to tell somebody, and what came of them.",
+    ["channel", "outcome"],
+)
 
 _NEEDS = {
     "email": "FATURE_SMTP_HOST",
@@ -177,6 +183,7 @@ def _log_failure(task: asyncio.Task[None]) -> None:
 
 
 def _log_attempt(claimed: Claimed, verdict: Verdict) -> None:
+    ATTEMPTS.labels(claimed.channel, verdict.outcome).inc()
     log = _log.info if verdict.outcome == "sent" else _log.warning
     log(
         f"notification_{verdict.outcome}",

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 
 import msgspec
 import structlog
+from prometheus_client import Counter, Histogram
 
 from alerts.announce import Voice, group_key
 from alerts.decision import INACTIVE, State, next_state
@@ -24,6 +25,13 @@ from sql.errors import DatabaseError, translated_errors
 # Rules judged before others in this process get a turn.
 _TURN = 200
 _ALIVE = 300.0
+
+TICK_SECONDS = Histogram(
+    "fature_alert_tick_seconds",
+    "Time in which all rules were judged.",
+    buckets=(0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+)
+INTERRUPTIONS = Counter("fature_alert_loop_interruptions_total", "Ticks that could not be ended.")
 
 _log = structlog.get_logger()
 
@@ -64,8 +72,10 @@ async def run_alerts(
             async with dedicated_connection(url) as conn:
                 await _session(conn, zone, voice, interval, clock)
         except DatabaseError as error:
+            INTERRUPTIONS.inc()
             _log.warning("alert_loop_interrupted", reason=str(error))
         except Exception as error:
+            INTERRUPTIONS.inc()
             _log.error("alert_loop_failed", exc_info=error)
         await asyncio.sleep(min(interval, 5.0))
 
@@ -121,7 +131,7 @@ async def tick(
     errors |= broken
     errors |= await commit(conn, decided, voice, now)
     await _record(conn, memory, errors, now)
-    _log.debug("alert_tick", rules=len(plans), seconds=round(time.perf_counter() - started, 3))
+    TICK_SECONDS.observe(time.perf_counter() - started)
     return Outcome(len(plans), len(decided), errors)
 
 

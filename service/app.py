@@ -23,6 +23,8 @@ from service.resources import Resources, running_resources
 from service.secrets import admin_key
 from service.server import end_with_supervisor
 from service.settings import Settings, load_settings
+from service.telemetry import routes as telemetry
+from service.telemetry.requests import RequestMetrics
 from sql.engine import Engine
 from sql.migrator import recorded_engine
 
@@ -33,6 +35,7 @@ ENDPOINTS = [
     *reports.ENDPOINTS,
     *alerts.ENDPOINTS,
     *channel_trial.ENDPOINTS,
+    *telemetry.ENDPOINTS,
 ]
 
 
@@ -70,4 +73,4 @@ def build_app(settings: Settings, engine: Engine) -> ASGIApp:
     )
     # A slash too many is a mistake to be told of, not a redirect.
     app.router.redirect_slashes = False
-    return RequestId(app)
+    return RequestMetrics(RequestId(app))

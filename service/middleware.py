@@ -6,11 +6,14 @@ import re
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+# https://www.w3.org/TR/trace-context/: version, trace id (not all zeros), parent id, flags.
+_TRACE = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?")
 _SAFE_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
 
 
 class RequestId:
-    """Takes the caller's ``X-Request-ID`` or makes one; in every response and log line.
+    """Takes the caller's ``X-Request-ID``, else the trace id of its ``traceparent``, else
+    makes one; in every response and log line.
 
     The outermost app, so that even the answer to an unexpected failure carries it.
     """
@@ -40,7 +43,10 @@ def _new_id() -> str:
 
 
 def _given_id(scope: Scope) -> str | None:
+    trace_id = None
     for name, value in scope["headers"]:
         if name == b"x-request-id" and _SAFE_ID.fullmatch(value):
             return str(value, "ascii")
-    return None
+        if name == b"traceparent" and (trace := _TRACE.fullmatch(value)):
+            trace_id = str(trace[1], "ascii")
+    return trace_id

@@ -55,6 +55,7 @@ class Endpoint:
     status: int = 200
     headers: Sequence[Header] = ()
     csv: bool = False
+    text: bool = False
     open: bool = False
 
 
@@ -98,6 +99,7 @@ def _route(path: str, members: Sequence[Endpoint]) -> Route:
 
     async def dispatch(request: Request) -> Response:
         endpoint = by_method[request.method]
+        request.scope["route"] = path
         if endpoint.params is None and request.scope["query_string"]:
             read_params(request, NoParams)
         return await endpoint.handler(request)
@@ -165,6 +167,8 @@ def _responses(endpoint: Endpoint) -> dict[str, Any]:
         content["application/json"] = {"schema": schema}
     if endpoint.csv:
         content["text/csv"] = {"schema": {"type": "string"}}
+    if endpoint.text:
+        content["text/plain"] = {"schema": {"type": "string"}}
     success = {"description": "Success", **({"content": content} if content else {})}
     error = {"application/json": {"schema": {"$ref": _REF.format(name="ErrorResponse")}}}
     return {str(endpoint.status): success} | {

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import structlog
 from starlette.requests import Request
@@ -21,6 +22,7 @@ from service.notifications import delivering
 from service.query.aggregate import Aggregates
 from service.query.catalog import Catalog
 from service.settings import Settings
+from service.telemetry.pools import note_pools
 from sql.database import Pool, create_pool
 from sql.engine import Engine
 from sql.errors import DatabaseError
@@ -49,6 +51,11 @@ class Resources:
     aggregates: Aggregates
     voice: Voice
 
+    @property
+    def pools(self) -> dict[str, Pool]:
+        """The pools by what they are for."""
+        return {"write": self.pool, "read": self.read_pool}
+
 
 def resources_of(request: Request) -> Resources:
     """The resources of the app that answers this request."""
@@ -74,6 +81,7 @@ async def running_resources(settings: Settings, engine: Engine) -> AsyncIterator
         writer = asyncio.create_task(resources.writer.run())
         background = [
             asyncio.create_task(_repeat(5.0, resources.series.reload_promoted)),
+            asyncio.create_task(_repeat(5.0, partial(_note_pools, resources))),
             asyncio.create_task(_every_night(settings, engine)),
         ]
         if settings.alert_interval:
@@ -124,6 +132,10 @@ async def alerts_alone(settings: Settings, url: str, interval: float) -> None:
     """Judge alert rules and deliver what follows, without serving, until cancelled."""
     async with create_pool(url, size=POOL_SIZE) as pool, delivering(pool, settings):
         await run_alerts(url, settings.zone, voice_of(settings), interval)
+
+
+async def _note_pools(resources: Resources) -> None:
+    note_pools(resources.pools)
 
 
 async def _repeat(interval: float, step: Callable[[], Awaitable[None]]) -> None:

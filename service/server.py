@@ -6,11 +6,16 @@ import os
 import signal
 import socket
 import threading
+from contextlib import ExitStack
+from tempfile import TemporaryDirectory
 
 import click
 import uvicorn
 
 from service.settings import Settings, SettingsError, hand_down
+
+# Where prometheus_client keeps the figures of several workers; whoever is asked adds them up.
+TELEMETRY_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
 
 
 def serve(settings: Settings, database_url: str) -> None:
@@ -18,6 +23,14 @@ def serve(settings: Settings, database_url: str) -> None:
     # Workers are processes of their own and read the environment again.
     hand_down(database_url)
     click.echo(f"Serving:   {settings.url}")
+    with ExitStack() as stack:
+        if settings.workers > 1:
+            folder = stack.enter_context(TemporaryDirectory(prefix="fature-metrics-"))
+            os.environ[TELEMETRY_FOLDER] = folder
+        _run(settings)
+
+
+def _run(settings: Settings) -> None:
     try:
         uvicorn.run(
             "service.app:create_app",

@@ -8,6 +8,7 @@ from typing import Any
 
 import psycopg
 import structlog
+from prometheus_client import Histogram
 from psycopg import AsyncConnection
 from psycopg.rows import DictRow, dict_row
 from psycopg_pool import AsyncConnectionPool
@@ -19,6 +20,12 @@ Connection = AsyncConnection[DictRow]
 Pool = AsyncConnectionPool[Connection]
 
 SLOW_SECONDS = 0.25
+QUERY_SECONDS = Histogram(
+    "fature_query_seconds",
+    "Time of a statement, by its name.",
+    ["query"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
+)
 
 _log = structlog.get_logger()
 
@@ -116,11 +123,12 @@ async def run(
     started = time.perf_counter()
     cursor = await conn.execute(statement.body, params)
     rows = await cursor.fetchall() if cursor.description else []
-    log_if_slow(statement.name, time.perf_counter() - started)
+    note_duration(statement.name, time.perf_counter() - started)
     return rows
 
 
-def log_if_slow(name: str, seconds: float) -> None:
-    """Log a statement that took longer than `SLOW_SECONDS`, by its name."""
+def note_duration(name: str, seconds: float) -> None:
+    """Time a statement by its name; log one that took longer than `SLOW_SECONDS`."""
+    QUERY_SECONDS.labels(name).observe(seconds)
     if seconds > SLOW_SECONDS:
         _log.warning("SLOW_QUERY", query=name, duration_ms=round(seconds * 1000, 1))

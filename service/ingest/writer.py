@@ -7,17 +7,19 @@ under load many share one.
 
 import asyncio
 import sys
+import time
 from collections import deque
 from collections.abc import Sequence
 from contextlib import nullcontext
 from dataclasses import dataclass
 
 import structlog
+from prometheus_client import Counter, Gauge, Histogram
 from psycopg import sql
 from psycopg.copy import AsyncLibpqWriter
 
 from service.ingest.prepare import IdempotencyKey, Submission
-from sql.database import Connection, Pool, connection, run
+from sql.database import Connection, Pool, connection, note_duration, run
 from sql.errors import DatabaseError, DatabaseTimeout, DatabaseUnavailable
 from sql.queries import query
 from sql.rollups import FREQUENCIES
@@ -31,6 +33,23 @@ _COPY_END = b"\xff\xff"
 # Let libpq take a whole flush at once: it is small, and each wait in between would leave
 # PostgreSQL idle for a turn of a busy event loop.
 _NO_FLUSH = sys.maxsize
+
+WAITING = Gauge(
+    "fature_ingest_waiting_samples",
+    "Samples that wait for the next flush.",
+    multiprocess_mode="livesum",
+)
+STORED = Counter("fature_ingest_samples_total", "Samples stored.", ["frequency"])
+FLUSH_SAMPLES = Histogram(
+    "fature_ingest_flush_samples",
+    "Samples written in one transaction.",
+    buckets=(1, 3, 10, 30, 100, 300, 1000, 3000, 10_000, 30_000),
+)
+FLUSH_SECONDS = Histogram(
+    "fature_ingest_flush_seconds",
+    "Time of one transaction.",
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
+)
 
 _log = structlog.get_logger()
 _COPY = {
@@ -89,6 +108,7 @@ class Writer:
         waiting = _Waiting(submission, asyncio.get_running_loop().create_future())
         self._queue.append(waiting)
         self._waiting_rows += submission.count
+        WAITING.inc(submission.count)
         self._wake.set()
         return await waiting.answer
 
@@ -134,6 +154,7 @@ class Writer:
             rows += waiting.submission.count
         self._queue.extendleft(reversed(later))
         self._waiting_rows -= rows
+        WAITING.dec(rows)
         return taken
 
     async def _flush(self, taken: list[_Waiting], *, go_on: bool = True) -> None:
@@ -157,6 +178,7 @@ class Writer:
 
 async def _write(conn: Connection, taken: Sequence[_Waiting]) -> None:
     """One transaction for all; answers are given after its commit."""
+    started = time.perf_counter()
     submissions = [waiting.submission for waiting in taken]
     async with nullcontext() if _is_one_statement(submissions) else conn.transaction():
         answers = await _claim(conn, submissions)
@@ -165,7 +187,11 @@ async def _write(conn: Connection, taken: Sequence[_Waiting]) -> None:
             for submission, answer in zip(submissions, answers, strict=True)
             if isinstance(answer, Receipt) and not answer.replayed
         ]
-        await _copy(conn, new)
+        stored = await _copy(conn, new)
+    FLUSH_SECONDS.observe(time.perf_counter() - started)
+    FLUSH_SAMPLES.observe(sum(stored.values()))
+    for frequency, count in stored.items():
+        STORED.labels(frequency).inc(count)
     for waiting, answer in zip(taken, answers, strict=True):
         if not waiting.answer.done():
             _give(waiting.answer, answer)
@@ -227,17 +253,23 @@ async def _first_answer(conn: Connection, key: IdempotencyKey) -> Receipt | None
     return Receipt(rows[0]["first_id"], rows[0]["sample_count"], replayed=True)
 
 
-async def _copy(conn: Connection, submissions: Sequence[Submission]) -> None:
+async def _copy(conn: Connection, submissions: Sequence[Submission]) -> dict[str, int]:
+    """How many samples of each frequency."""
+    stored: dict[str, int] = {}
     rows: dict[str, list[bytes]] = {}
     for submission in submissions:
         for frequency, some in submission.rows.items():
             rows.setdefault(frequency, []).append(some)
     for frequency in FREQUENCIES:
         if frequency in rows:
+            started = time.perf_counter()
             async with conn.cursor() as cursor:
                 writer = AsyncLibpqWriter(cursor, flush_threshold=_NO_FLUSH)
                 async with cursor.copy(_COPY[frequency].body, writer=writer) as copy:
                     await copy.write(b"".join([_COPY_HEADER, *rows[frequency], _COPY_END]))
+                stored[frequency] = cursor.rowcount
+            note_duration(_COPY[frequency].name, time.perf_counter() - started)
+    return stored
 
 
 def _may_be_one_of_them(error: DatabaseError) -> bool:

@@ -6,9 +6,14 @@ from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
 from typing import Generic, NamedTuple, TypeVar
 
+from prometheus_client import Counter
+
 Answer = TypeVar("Answer")
 
 MAX_ENTRIES = 1000
+QUESTIONS = Counter(
+    "fature_cached_questions_total", "Questions, and whether an earlier answer did.", ["outcome"]
+)
 
 
 class _Entry(Generic[Answer]):
@@ -49,6 +54,9 @@ class SingleFlight(Generic[Answer]):
             entry = self._entries[key] = _Entry(now, task)
             self._entries.move_to_end(key)
             task.add_done_callback(lambda done: self._drop_failure(key, done))
+            QUESTIONS.labels("computed").inc()
+        else:
+            QUESTIONS.labels("shared").inc()
         return await asyncio.shield(entry.task)
 
     def forget(self, subject: Hashable) -> None:
