@@ -1,10 +1,11 @@
 -- The views that analysts and Grafana see. CREATE OR REPLACE only adds columns at the
--- end; any other change is a migration.
+-- end; any other change is a migration. Each shows the tenants of fature.reader alone, behind
+-- a security barrier: no predicate of the reader's is tried on rows of others.
 
 CREATE SCHEMA IF NOT EXISTS analytics;
 COMMENT ON SCHEMA analytics IS 'Business metrics, for analysts and Grafana.';
 
-CREATE OR REPLACE VIEW analytics.metrics AS
+CREATE OR REPLACE VIEW analytics.metrics WITH (security_barrier) AS
 SELECT
     x.id,
     x.ts,
@@ -29,7 +30,10 @@ FROM (
     UNION ALL
     SELECT id, ts, series_id, value, metadata FROM fature.sample_monthly
 ) AS x
-INNER JOIN fature.series AS s ON x.series_id = s.series_id;
+INNER JOIN fature.series AS s ON x.series_id = s.series_id
+WHERE
+    (SELECT sees_every_tenant FROM fature.reader)
+    OR s.tenant = ANY((SELECT tenants FROM fature.reader)::text[]);
 COMMENT ON VIEW analytics.metrics IS
 'Every sample as submitted, as long as its retention keeps it.';
 COMMENT ON COLUMN analytics.metrics.id IS 'Id the submission was answered with (metric_id).';
@@ -47,7 +51,7 @@ COMMENT ON COLUMN analytics.metrics.region IS 'Region, such as the state.';
 COMMENT ON COLUMN analytics.metrics.dimensions IS 'Promoted metadata, as text: dimensions ->> ''payment_method''.';
 COMMENT ON COLUMN analytics.metrics.series_id IS 'Key of the series: everything above together.';
 
-CREATE OR REPLACE VIEW analytics.metric_minute AS
+CREATE OR REPLACE VIEW analytics.metric_minute WITH (security_barrier) AS
 SELECT
     r.bucket,
     s.tenant,
@@ -72,7 +76,10 @@ FROM (
         bucket, series_id, sum_value, sample_count, min_value, max_value, first_value, last_value
     FROM fature.rollup_real_time_minute
 ) AS r
-INNER JOIN fature.series AS s ON r.series_id = s.series_id;
+INNER JOIN fature.series AS s ON r.series_id = s.series_id
+WHERE
+    (SELECT sees_every_tenant FROM fature.reader)
+    OR s.tenant = ANY((SELECT tenants FROM fature.reader)::text[]);
 COMMENT ON VIEW analytics.metric_minute IS
 'Per minute and series, from samples submitted at least as often as every minute.';
 COMMENT ON COLUMN analytics.metric_minute.bucket IS 'Start of the minute.';
@@ -94,7 +101,7 @@ COMMENT ON COLUMN analytics.metric_minute.max_value IS 'Largest value in the buc
 COMMENT ON COLUMN analytics.metric_minute.first_value IS 'Value of the earliest sample in the bucket.';
 COMMENT ON COLUMN analytics.metric_minute.last_value IS 'Value of the latest sample in the bucket.';
 
-CREATE OR REPLACE VIEW analytics.metric_hour AS
+CREATE OR REPLACE VIEW analytics.metric_hour WITH (security_barrier) AS
 SELECT
     r.bucket,
     s.tenant,
@@ -123,7 +130,10 @@ FROM (
         bucket, series_id, sum_value, sample_count, min_value, max_value, first_value, last_value
     FROM fature.rollup_hourly_hour
 ) AS r
-INNER JOIN fature.series AS s ON r.series_id = s.series_id;
+INNER JOIN fature.series AS s ON r.series_id = s.series_id
+WHERE
+    (SELECT sees_every_tenant FROM fature.reader)
+    OR s.tenant = ANY((SELECT tenants FROM fature.reader)::text[]);
 COMMENT ON VIEW analytics.metric_hour IS
 'Per hour and series, from samples submitted at least as often as every hour.';
 COMMENT ON COLUMN analytics.metric_hour.bucket IS 'Start of the hour.';
@@ -145,7 +155,7 @@ COMMENT ON COLUMN analytics.metric_hour.max_value IS 'Largest value in the bucke
 COMMENT ON COLUMN analytics.metric_hour.first_value IS 'Value of the earliest sample in the bucket.';
 COMMENT ON COLUMN analytics.metric_hour.last_value IS 'Value of the latest sample in the bucket.';
 
-CREATE OR REPLACE VIEW analytics.metric_day AS
+CREATE OR REPLACE VIEW analytics.metric_day WITH (security_barrier) AS
 SELECT
     r.bucket,
     s.tenant,
@@ -178,7 +188,10 @@ FROM (
         bucket, series_id, sum_value, sample_count, min_value, max_value, first_value, last_value
     FROM fature.rollup_daily_day
 ) AS r
-INNER JOIN fature.series AS s ON r.series_id = s.series_id;
+INNER JOIN fature.series AS s ON r.series_id = s.series_id
+WHERE
+    (SELECT sees_every_tenant FROM fature.reader)
+    OR s.tenant = ANY((SELECT tenants FROM fature.reader)::text[]);
 COMMENT ON VIEW analytics.metric_day IS
 'Per day and series, from samples submitted at least as often as every day; edges in the business time zone.';
 COMMENT ON COLUMN analytics.metric_day.bucket IS 'Start of the day.';
@@ -200,7 +213,7 @@ COMMENT ON COLUMN analytics.metric_day.max_value IS 'Largest value in the bucket
 COMMENT ON COLUMN analytics.metric_day.first_value IS 'Value of the earliest sample in the bucket.';
 COMMENT ON COLUMN analytics.metric_day.last_value IS 'Value of the latest sample in the bucket.';
 
-CREATE OR REPLACE VIEW analytics.metric_week AS
+CREATE OR REPLACE VIEW analytics.metric_week WITH (security_barrier) AS
 SELECT
     r.bucket,
     s.tenant,
@@ -233,7 +246,10 @@ FROM (
         bucket, series_id, sum_value, sample_count, min_value, max_value, first_value, last_value
     FROM fature.rollup_daily_week
 ) AS r
-INNER JOIN fature.series AS s ON r.series_id = s.series_id;
+INNER JOIN fature.series AS s ON r.series_id = s.series_id
+WHERE
+    (SELECT sees_every_tenant FROM fature.reader)
+    OR s.tenant = ANY((SELECT tenants FROM fature.reader)::text[]);
 COMMENT ON VIEW analytics.metric_week IS
 'Per week and series, from samples submitted at least as often as every week; edges in the business time zone.';
 COMMENT ON COLUMN analytics.metric_week.bucket IS 'Start of the week, Monday.';
@@ -255,7 +271,7 @@ COMMENT ON COLUMN analytics.metric_week.max_value IS 'Largest value in the bucke
 COMMENT ON COLUMN analytics.metric_week.first_value IS 'Value of the earliest sample in the bucket.';
 COMMENT ON COLUMN analytics.metric_week.last_value IS 'Value of the latest sample in the bucket.';
 
-CREATE OR REPLACE VIEW analytics.metric_month AS
+CREATE OR REPLACE VIEW analytics.metric_month WITH (security_barrier) AS
 SELECT
     r.bucket,
     s.tenant,
@@ -292,7 +308,10 @@ FROM (
         bucket, series_id, sum_value, sample_count, min_value, max_value, first_value, last_value
     FROM fature.rollup_monthly_month
 ) AS r
-INNER JOIN fature.series AS s ON r.series_id = s.series_id;
+INNER JOIN fature.series AS s ON r.series_id = s.series_id
+WHERE
+    (SELECT sees_every_tenant FROM fature.reader)
+    OR s.tenant = ANY((SELECT tenants FROM fature.reader)::text[]);
 COMMENT ON VIEW analytics.metric_month IS
 'Per month and series, from samples submitted at least as often as every month; edges in the business time zone.';
 COMMENT ON COLUMN analytics.metric_month.bucket IS 'Start of the month.';
@@ -314,7 +333,7 @@ COMMENT ON COLUMN analytics.metric_month.max_value IS 'Largest value in the buck
 COMMENT ON COLUMN analytics.metric_month.first_value IS 'Value of the earliest sample in the bucket.';
 COMMENT ON COLUMN analytics.metric_month.last_value IS 'Value of the latest sample in the bucket.';
 
-CREATE OR REPLACE VIEW analytics.catalog AS
+CREATE OR REPLACE VIEW analytics.catalog WITH (security_barrier) AS
 SELECT
     tenant,
     metric_name,
@@ -325,7 +344,10 @@ SELECT
     frequency,
     description,
     dimensions
-FROM fature.metric;
+FROM fature.metric
+WHERE
+    (SELECT sees_every_tenant FROM fature.reader)
+    OR tenant = ANY((SELECT tenants FROM fature.reader)::text[]);
 COMMENT ON VIEW analytics.catalog IS 'What each metric means and how it is added up.';
 COMMENT ON COLUMN analytics.catalog.tenant IS 'Tenant that owns the metric.';
 COMMENT ON COLUMN analytics.catalog.metric_name IS 'Name of the metric.';
@@ -339,7 +361,7 @@ COMMENT ON COLUMN analytics.catalog.description IS 'What it measures.';
 COMMENT ON COLUMN analytics.catalog.dimensions IS
 'Metadata keys promoted to series.dimensions: filters and groups of every rollup.';
 
-CREATE OR REPLACE VIEW analytics.service_health AS
+CREATE OR REPLACE VIEW analytics.service_health WITH (security_barrier) AS
 SELECT
     ts,
     tenant,
@@ -352,7 +374,10 @@ SELECT
     version,
     uptime_seconds,
     metadata
-FROM fature.service_health;
+FROM fature.service_health
+WHERE
+    (SELECT sees_every_tenant FROM fature.reader)
+    OR tenant = ANY((SELECT tenants FROM fature.reader)::text[]);
 COMMENT ON VIEW analytics.service_health IS 'Health reports of the services, 30 days.';
 COMMENT ON COLUMN analytics.service_health.ts IS 'When the report arrived.';
 COMMENT ON COLUMN analytics.service_health.tenant IS 'Tenant of the service.';
