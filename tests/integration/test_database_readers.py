@@ -134,7 +134,7 @@ def test_chunks_and_materialisations_cannot_be_read(people: Readers, engine: Eng
             relkind IN ('r', 'p', 'v', 'm', 'S')
             AND (
                 relnamespace = 'fature'::regnamespace
-                OR relname ~ '^(_hyper|_materialized|compress|_compressed|_partial|_direct)'
+                OR relname ~ '^(_hyper|_materialized|compress_hyper|_compressed_|_partial|_direct)'
             )
     """
     with psycopg.connect(people.url) as conn:
