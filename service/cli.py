@@ -34,6 +34,7 @@ from sql.errors import DatabaseError
 from sql.migrator import migrate as apply_migrations
 from sql.migrator import rollback as undo_migration
 from sql.migrator import status as migration_status
+from sql.private_files import ExposedFile
 from sql.roles import administers
 
 
@@ -50,7 +51,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _stop)
     try:
         commands(prog_name="python -m service", standalone_mode=False)
-    except (SettingsError, DatabaseError, EmbeddedPostgresError) as error:
+    except (SettingsError, DatabaseError, EmbeddedPostgresError, ExposedFile) as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(1)
     except click.ClickException as error:

@@ -139,6 +139,7 @@ def test_two_instances_run_at_once_each_with_its_own_data_and_key(
 ) -> None:
     key_file = tmp_path / "key"
     key_file.write_text("a key that was given\n")
+    key_file.chmod(0o600)
     one_dir, other_dir = data_folders(), data_folders()
     with ExitStack() as stack:
         one = stack.enter_context(instance(one_dir, engine))
