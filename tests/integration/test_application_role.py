@@ -17,6 +17,7 @@ from psycopg.errors import InsufficientPrivilege
 
 from retention.apply import delete_expired, reconcile
 from retention.policies import parse_keep
+from sql.analysts import let_in
 from sql.engine import Engine
 from sql.migrator import FOLDER, MigrationError, migrate
 from sql.roles import administers, serving_url
@@ -145,6 +146,15 @@ def test_owners_serve_as_the_application_and_others_as_themselves(
         assert count == (True,)
     assert not administers(app_url)
     assert serving_url(app_url) == app_url
+
+
+def test_an_owner_who_cannot_switch_serves_as_itself(database_of: DatabaseServer) -> None:
+    # As behind a PgBouncer that takes no options, it is better than not to serve.
+    database_of.new_database()
+    owner = log_in_role(database_of.url, "")
+    url = database_owned_by(database_of, owner)
+    assert administers(url)
+    assert serving_url(url) == url
 
 
 def test_options_of_the_url_stay(owner_url: str) -> None:
@@ -293,3 +303,11 @@ def test_an_owner_who_may_make_roles_needs_nobody(tmp_path: Path, engine: Engine
         migrate(url, engine=engine, timezone="UTC")
         with psycopg.connect(serving_url(url)) as conn:
             assert conn.execute("SELECT current_user").fetchone() == ("fature_app",)
+        for name, tenant, count in (("ana", None, 28), ("tess", "acme", 0), ("ana", "acme", 0)):
+            made = let_in(url, name, tenant)
+            with psycopg.connect(url, user=name, password=made.password) as conn:
+                row = conn.execute("SELECT count(*) FROM analytics.catalog").fetchone()
+                assert row == (count,)
+        let_in(url, "fature_grafana")
+        with psycopg.connect(url, autocommit=True) as conn:
+            conn.execute("DROP ROLE tess")
