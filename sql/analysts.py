@@ -62,14 +62,21 @@ def let_in(url: str, name: str, tenant: str | None = None) -> Analyst:
 
 
 def _known(conn: Connection[DictRow], name: str) -> bool:
-    """Make the role if need be; whether it is limited to tenants."""
-    role = conn.execute(query("role_to_become_analyst").body, {"role": name}).fetchone()
+    """Make the role if need be; whether it is limited to tenants, which one of the same name
+    that was dropped may have left behind.
+    """
+    role = _role(conn, name)
     if role is None:
         _run(conn, "create_analyst", name)
-        return False
-    if role["may_more"] or not role["is_reader"]:
+        role = _role(conn, name)
+        assert role is not None
+    elif role["may_more"] or not role["is_reader"]:
         raise AnalystRefused(f"{name} is a role with other duties: choose another name")
     return bool(role["is_limited"])
+
+
+def _role(conn: Connection[DictRow], name: str) -> DictRow | None:
+    return conn.execute(query("role_to_become_analyst").body, {"role": name}).fetchone()
 
 
 def _join(conn: Connection[DictRow], name: str, limited: bool) -> None:

@@ -84,6 +84,16 @@ def test_a_limit_stays_until_another_is_asked_for(database: str, name: str) -> N
         assert made.is_limited == (len(seen) == 1)
 
 
+def test_a_limit_outlives_the_role(database: str, name: str) -> None:
+    catalogue(database, "acme")
+    let_in(database, name, "acme")
+    with psycopg.connect(database, autocommit=True) as conn:
+        conn.execute(f"DROP ROLE {name}".encode())
+    made = let_in(database, name)
+    assert made.is_limited
+    assert tenants(database, name, made.password) == ["acme"]
+
+
 def test_a_tenant_that_has_nothing_is_told(database: str, name: str, tmp_path: Path) -> None:
     ended = command(
         "analyst",
