@@ -14,6 +14,7 @@ import click
 from retention.apply import accept_windows, delete_expired, reconcile
 from retention.plan import describe, in_words
 from retention.report import Line, report
+from service.analyst import analyst_command
 from service.clients.commands import Target, demo, replay
 from service.logging import configure_logging
 from service.resources import alerts_alone
@@ -33,6 +34,8 @@ from sql.errors import DatabaseError
 from sql.migrator import migrate as apply_migrations
 from sql.migrator import rollback as undo_migration
 from sql.migrator import status as migration_status
+from sql.private_files import ExposedFile
+from sql.roles import administers
 
 
 @click.group()
@@ -48,7 +51,7 @@ def main() -> None:
     signal.signal(signal.SIGTERM, _stop)
     try:
         commands(prog_name="python -m service", standalone_mode=False)
-    except (SettingsError, DatabaseError, EmbeddedPostgresError) as error:
+    except (SettingsError, DatabaseError, EmbeddedPostgresError, ExposedFile) as error:
         click.echo(f"error: {error}", err=True)
         sys.exit(1)
     except click.ClickException as error:
@@ -64,7 +67,7 @@ def run(settings: Settings) -> None:
     """Set everything up and serve until Ctrl-C or SIGTERM."""
     check_address(settings)
     with database(settings) as url:
-        capability = _bring_up_to_date(settings, url)
+        capability = _up_to_date(settings, url)
         key, is_new = admin_key(settings.admin_key, settings.data_dir)
         click.echo(f"Engine:    {capability.engine} ({capability.reason})")
         if capability.engine == "plain":
@@ -208,8 +211,21 @@ def database(settings: Settings) -> Iterator[str]:
         yield server.url
 
 
-for _command in rules_commands(database):
+for _command in (*rules_commands(database), analyst_command(database)):
     commands.add_command(_command)
+
+
+def _up_to_date(settings: Settings, url: str) -> Capability:
+    """Brought up to date where the log-in role is the owner's; else it must be already."""
+    if administers(url):
+        return _bring_up_to_date(settings, url)
+    status = migration_status(url, engine=settings.engine)
+    if status is None or status.pending:
+        raise DatabaseError(
+            "migrations are pending, and the role of FATURE_DATABASE_URL does not own the "
+            "schema: run `make migrate` with the owner's"
+        )
+    return status.capability
 
 
 def _bring_up_to_date(settings: Settings, url: str) -> Capability:

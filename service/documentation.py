@@ -15,7 +15,10 @@ from service.query.params import NoParams, read_params
 from service.responses import json_response
 
 TEMPLATES = Path(__file__).parent / "templates"
-_CSP = "default-src 'none'; style-src 'self' 'unsafe-inline'; base-uri 'none'; form-action 'none'"
+_CSP = (
+    "default-src 'none'; style-src 'self' 'unsafe-inline'; base-uri 'none'; form-action 'none'; "
+    "frame-ancestors 'none'"
+)
 
 
 def documentation_routes(endpoints: Sequence[Endpoint]) -> list[Route]:

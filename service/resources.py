@@ -26,6 +26,7 @@ from service.telemetry.pools import note_pools
 from sql.database import Pool, create_pool
 from sql.engine import Engine
 from sql.errors import DatabaseError
+from sql.roles import administers, serving_url
 from sql.rollups import Frequency
 
 POOL_SIZE = 10
@@ -68,11 +69,14 @@ async def running_resources(settings: Settings, engine: Engine) -> AsyncIterator
     """The resources with their pools open and their tasks running; at the end the writer
     commits what waits before the pools close.
     """
-    url = settings.database_url
-    assert url is not None
+    assert settings.database_url is not None
+    url = await asyncio.to_thread(serving_url, settings.database_url)
+    read_url = url
+    if settings.database_read_url:
+        read_url = await asyncio.to_thread(serving_url, settings.database_read_url)
     async with (
         create_pool(url, size=POOL_SIZE) as pool,
-        create_pool(settings.database_read_url or url, size=POOL_SIZE) as read_pool,
+        create_pool(read_url, size=POOL_SIZE) as read_pool,
         # Not here where loops of their own judge: they may have settings that this has not.
         delivering(pool, settings) if settings.alert_interval else nullcontext(),
     ):
@@ -130,6 +134,7 @@ def voice_of(settings: Settings) -> Voice:
 
 async def alerts_alone(settings: Settings, url: str, interval: float) -> None:
     """Judge alert rules and deliver what follows, without serving, until cancelled."""
+    url = await asyncio.to_thread(serving_url, url)
     async with create_pool(url, size=POOL_SIZE) as pool, delivering(pool, settings):
         await run_alerts(url, settings.zone, voice_of(settings), interval)
 
@@ -150,7 +155,8 @@ async def _repeat(interval: float, step: Callable[[], Awaitable[None]]) -> None:
 
 async def _every_night(settings: Settings, engine: Engine) -> None:
     """At 02:00, business time: renew the policies, whose windows may grow from day to day,
-    and delete what none of them drops.
+    and delete what none of them drops. Policies are the owner's: one who serves with another
+    role leaves them to `make retention-apply`.
     """
     url, keep, zone = settings.database_url, settings.keep, settings.zone
     assert url is not None
@@ -159,7 +165,8 @@ async def _every_night(settings: Settings, engine: Engine) -> None:
         await asyncio.sleep((next_night(now, zone) - now).total_seconds())
         now = datetime.now(UTC)
         try:
-            await asyncio.to_thread(reconcile, url, engine, keep, zone, now)
+            if await asyncio.to_thread(administers, url):
+                await asyncio.to_thread(reconcile, url, engine, keep, zone, now)
             await asyncio.to_thread(delete_expired, url, engine, keep, now)
         except DatabaseError as error:
             _log.error("retention_failed", reason=str(error))

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import (
@@ -23,7 +24,9 @@ from pydantic_settings import SettingsError as UnreadableSetting
 from alerts.channels.email import Tls
 from alerts.recipients import kind_of
 from retention.policies import parse_keep
+from service.secrets import weakness
 from sql.engine import EngineSetting
+from sql.private_files import ExposedFile, require_private
 from sql.timezones import check_whole_hours
 
 DEFAULT_ALERT_INTERVAL = 15.0
@@ -43,25 +46,33 @@ class _FromFiles(EnvSettingsSource):
         if not path:
             return None, key, is_complex
         try:
+            # What is left out of the settings' repr is a secret.
+            if not field.repr:
+                require_private(Path(path))
             return Path(path).read_text(encoding="utf-8").strip(), key, is_complex
-        except OSError as error:
+        except (OSError, ExposedFile) as error:
             raise SettingsError(f"{variable}: {error}") from error
 
 
 class Settings(BaseSettings):
-    """Settings with their defaults; docs/settings.md says more of each."""
+    """Settings with their defaults; docs/settings.md says more of each. Secrets, URLs with
+    passwords among them, have `repr=False`.
+    """
 
-    model_config = SettingsConfigDict(env_prefix="FATURE_", env_ignore_empty=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="FATURE_", env_ignore_empty=True, extra="ignore", hide_input_in_errors=True
+    )
 
-    database_url: str | None = None
-    database_read_url: str | None = None
+    database_url: str | None = Field(default=None, repr=False)
+    database_read_url: str | None = Field(default=None, repr=False)
     data_dir: Path = Path(".data")
     engine: EngineSetting = "auto"
     postgres_home: Path | None = None
     host: str = "127.0.0.1"
     port: int = Field(default=5000, ge=1, le=65535)
     workers: int = Field(default=1, ge=1, le=64)
-    admin_key: str | None = Field(default=None, min_length=16)
+    admin_key: str | None = Field(default=None, min_length=16, repr=False)
+    secret: str | None = Field(default=None, repr=False)
     timezone: str = "UTC"
     alert_interval: float = Field(
         default=DEFAULT_ALERT_INTERVAL, ge=0, le=3600, allow_inf_nan=False
@@ -89,6 +100,28 @@ class Settings(BaseSettings):
     @classmethod
     def _whole_hours(cls, value: str) -> str:
         check_whole_hours(value)
+        return value
+
+    @field_validator("database_url", "database_read_url")
+    @classmethod
+    def _libpq_url(cls, value: str | None) -> str | None:
+        """libpq's own complaints would show parts of the password."""
+        try:
+            host = str(conninfo_to_dict(value or "").get("host") or "")
+        except ProgrammingError:
+            raise ValueError("This is no libpq URL") from None
+        if "@" in host:
+            raise ValueError("An @ in a user name or password is written %40")
+        return value
+
+    @field_validator("secret")
+    @classmethod
+    def _strong(cls, value: str | None) -> str | None:
+        if value is not None and (why := weakness(value)):
+            raise ValueError(
+                f"This secret is {why}: make one with `openssl rand -base64 32`, or leave it "
+                "unset to have one made"
+            )
         return value
 
     @field_validator("public_url", "slack_webhook_url", "webhook_url", "sms_url")

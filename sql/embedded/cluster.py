@@ -13,6 +13,7 @@ from sql.embedded.account import Account
 from sql.embedded.errors import EmbeddedPostgresError
 from sql.embedded.installation import Installation
 from sql.embedded.tuning import machine_memory, rendered, tuned_settings
+from sql.private_files import ExposedFile, require_private
 
 OWNER = "fature_owner"
 DATABASE = "fature"
@@ -143,7 +144,10 @@ def _password_file(home: Path) -> Path:
 def _password(home: Path) -> str:
     path = _password_file(home)
     try:
+        require_private(path)
         return path.read_text().strip()
+    except ExposedFile as error:
+        raise EmbeddedPostgresError(str(error)) from error
     except FileNotFoundError as error:
         raise EmbeddedPostgresError(
             f"{path} is missing, the password of the data in {pgdata_of(home)}: restore it from a "

@@ -64,6 +64,7 @@ WHERE version = %(version)s;
 -- Views stand on the tables a rollback takes away; the next migrate brings them back.
 DROP SCHEMA IF EXISTS analytics CASCADE;
 DROP VIEW IF EXISTS fature.rollup_watermark;
+DROP VIEW IF EXISTS fature.reader;
 
 -- name: lock_migrations
 -- Held by the session while it migrates; a second migrator waits here.

@@ -1,14 +1,20 @@
 -- The views that analysts and Grafana see. CREATE OR REPLACE only adds columns at the
--- end; any other change is a migration.
+-- end; any other change is a migration. Each shows the tenants of fature.reader alone, behind
+-- a security barrier: no predicate of the reader's is tried on rows of others.
+--
+-- What is harmless to try, such as value > 5, PostgreSQL does try on all rows, and EXPLAIN
+-- ANALYZE tells how many there were. Hence the CASE, which is always true: it needs both sides
+-- of the join, so that figures are compared once only the reader's own rows are left. Where
+-- there is no join, OFFSET does the same.
 
 CREATE SCHEMA IF NOT EXISTS analytics;
 COMMENT ON SCHEMA analytics IS 'Business metrics, for analysts and Grafana.';
 
-CREATE OR REPLACE VIEW analytics.metrics AS
+CREATE OR REPLACE VIEW analytics.metrics WITH (security_barrier) AS
 SELECT
     x.id,
     x.ts,
-    x.value,
+    CASE WHEN x.series_id = s.series_id THEN x.value END AS value,
     s.tenant,
     s.metric_name,
     s.metric_type,
@@ -19,7 +25,7 @@ SELECT
     s.region,
     s.dimensions,
     s.series_id,
-    x.metadata
+    CASE WHEN x.series_id = s.series_id THEN x.metadata END AS metadata
 FROM (
     SELECT id, ts, series_id, value, metadata FROM fature.sample_real_time
     UNION ALL
@@ -29,7 +35,10 @@ FROM (
     UNION ALL
     SELECT id, ts, series_id, value, metadata FROM fature.sample_monthly
 ) AS x
-INNER JOIN fature.series AS s ON x.series_id = s.series_id;
+INNER JOIN fature.series AS s ON x.series_id = s.series_id
+WHERE
+    (SELECT sees_every_tenant FROM fature.reader)
+    OR s.tenant = ANY((SELECT tenants FROM fature.reader)::text[]);
 COMMENT ON VIEW analytics.metrics IS
 'Every sample as submitted, as long as its retention keeps it.';
 COMMENT ON COLUMN analytics.metrics.id IS 'Id the submission was answered with (metric_id).';
@@ -47,7 +56,7 @@ COMMENT ON COLUMN analytics.metrics.region IS 'Region, such as the state.';
 COMMENT ON COLUMN analytics.metrics.dimensions IS 'Promoted metadata, as text: dimensions ->> ''payment_method''.';
 COMMENT ON COLUMN analytics.metrics.series_id IS 'Key of the series: everything above together.';
 
-CREATE OR REPLACE VIEW analytics.metric_minute AS
+CREATE OR REPLACE VIEW analytics.metric_minute WITH (security_barrier) AS
 SELECT
     r.bucket,
     s.tenant,
@@ -60,19 +69,22 @@ SELECT
     s.region,
     s.dimensions,
     s.series_id,
-    r.sum_value,
+    CASE WHEN r.series_id = s.series_id THEN r.sum_value END AS sum_value,
     r.sample_count,
-    r.sum_value / r.sample_count AS avg_value,
-    r.min_value,
-    r.max_value,
-    r.first_value,
-    r.last_value
+    CASE WHEN r.series_id = s.series_id THEN r.sum_value / r.sample_count END AS avg_value,
+    CASE WHEN r.series_id = s.series_id THEN r.min_value END AS min_value,
+    CASE WHEN r.series_id = s.series_id THEN r.max_value END AS max_value,
+    CASE WHEN r.series_id = s.series_id THEN r.first_value END AS first_value,
+    CASE WHEN r.series_id = s.series_id THEN r.last_value END AS last_value
 FROM (
     SELECT
         bucket, series_id, sum_value, sample_count, min_value, max_value, first_value, last_value
     FROM fature.rollup_real_time_minute
 ) AS r
-INNER JOIN fature.series AS s ON r.series_id = s.series_id;
+INNER JOIN fature.series AS s ON r.series_id = s.series_id
+WHERE
+    (SELECT sees_every_tenant FROM fature.reader)
+    OR s.tenant = ANY((SELECT tenants FROM fature.reader)::text[]);
 COMMENT ON VIEW analytics.metric_minute IS
 'Per minute and series, from samples submitted at least as often as every minute.';
 COMMENT ON COLUMN analytics.metric_minute.bucket IS 'Start of the minute.';
@@ -94,7 +106,7 @@ COMMENT ON COLUMN analytics.metric_minute.max_value IS 'Largest value in the buc
 COMMENT ON COLUMN analytics.metric_minute.first_value IS 'Value of the earliest sample in the bucket.';
 COMMENT ON COLUMN analytics.metric_minute.last_value IS 'Value of the latest sample in the bucket.';
 
-CREATE OR REPLACE VIEW analytics.metric_hour AS
+CREATE OR REPLACE VIEW analytics.metric_hour WITH (security_barrier) AS
 SELECT
     r.bucket,
     s.tenant,
@@ -107,13 +119,13 @@ SELECT
     s.region,
     s.dimensions,
     s.series_id,
-    r.sum_value,
+    CASE WHEN r.series_id = s.series_id THEN r.sum_value END AS sum_value,
     r.sample_count,
-    r.sum_value / r.sample_count AS avg_value,
-    r.min_value,
-    r.max_value,
-    r.first_value,
-    r.last_value
+    CASE WHEN r.series_id = s.series_id THEN r.sum_value / r.sample_count END AS avg_value,
+    CASE WHEN r.series_id = s.series_id THEN r.min_value END AS min_value,
+    CASE WHEN r.series_id = s.series_id THEN r.max_value END AS max_value,
+    CASE WHEN r.series_id = s.series_id THEN r.first_value END AS first_value,
+    CASE WHEN r.series_id = s.series_id THEN r.last_value END AS last_value
 FROM (
     SELECT
         bucket, series_id, sum_value, sample_count, min_value, max_value, first_value, last_value
@@ -123,7 +135,10 @@ FROM (
         bucket, series_id, sum_value, sample_count, min_value, max_value, first_value, last_value
     FROM fature.rollup_hourly_hour
 ) AS r
-INNER JOIN fature.series AS s ON r.series_id = s.series_id;
+INNER JOIN fature.series AS s ON r.series_id = s.series_id
+WHERE
+    (SELECT sees_every_tenant FROM fature.reader)
+    OR s.tenant = ANY((SELECT tenants FROM fature.reader)::text[]);
 COMMENT ON VIEW analytics.metric_hour IS
 'Per hour and series, from samples submitted at least as often as every hour.';
 COMMENT ON COLUMN analytics.metric_hour.bucket IS 'Start of the hour.';
@@ -145,7 +160,7 @@ COMMENT ON COLUMN analytics.metric_hour.max_value IS 'Largest value in the bucke
 COMMENT ON COLUMN analytics.metric_hour.first_value IS 'Value of the earliest sample in the bucket.';
 COMMENT ON COLUMN analytics.metric_hour.last_value IS 'Value of the latest sample in the bucket.';
 
-CREATE OR REPLACE VIEW analytics.metric_day AS
+CREATE OR REPLACE VIEW analytics.metric_day WITH (security_barrier) AS
 SELECT
     r.bucket,
     s.tenant,
@@ -158,13 +173,13 @@ SELECT
     s.region,
     s.dimensions,
     s.series_id,
-    r.sum_value,
+    CASE WHEN r.series_id = s.series_id THEN r.sum_value END AS sum_value,
     r.sample_count,
-    r.sum_value / r.sample_count AS avg_value,
-    r.min_value,
-    r.max_value,
-    r.first_value,
-    r.last_value
+    CASE WHEN r.series_id = s.series_id THEN r.sum_value / r.sample_count END AS avg_value,
+    CASE WHEN r.series_id = s.series_id THEN r.min_value END AS min_value,
+    CASE WHEN r.series_id = s.series_id THEN r.max_value END AS max_value,
+    CASE WHEN r.series_id = s.series_id THEN r.first_value END AS first_value,
+    CASE WHEN r.series_id = s.series_id THEN r.last_value END AS last_value
 FROM (
     SELECT
         bucket, series_id, sum_value, sample_count, min_value, max_value, first_value, last_value
@@ -178,7 +193,10 @@ FROM (
         bucket, series_id, sum_value, sample_count, min_value, max_value, first_value, last_value
     FROM fature.rollup_daily_day
 ) AS r
-INNER JOIN fature.series AS s ON r.series_id = s.series_id;
+INNER JOIN fature.series AS s ON r.series_id = s.series_id
+WHERE
+    (SELECT sees_every_tenant FROM fature.reader)
+    OR s.tenant = ANY((SELECT tenants FROM fature.reader)::text[]);
 COMMENT ON VIEW analytics.metric_day IS
 'Per day and series, from samples submitted at least as often as every day; edges in the business time zone.';
 COMMENT ON COLUMN analytics.metric_day.bucket IS 'Start of the day.';
@@ -200,7 +218,7 @@ COMMENT ON COLUMN analytics.metric_day.max_value IS 'Largest value in the bucket
 COMMENT ON COLUMN analytics.metric_day.first_value IS 'Value of the earliest sample in the bucket.';
 COMMENT ON COLUMN analytics.metric_day.last_value IS 'Value of the latest sample in the bucket.';
 
-CREATE OR REPLACE VIEW analytics.metric_week AS
+CREATE OR REPLACE VIEW analytics.metric_week WITH (security_barrier) AS
 SELECT
     r.bucket,
     s.tenant,
@@ -213,13 +231,13 @@ SELECT
     s.region,
     s.dimensions,
     s.series_id,
-    r.sum_value,
+    CASE WHEN r.series_id = s.series_id THEN r.sum_value END AS sum_value,
     r.sample_count,
-    r.sum_value / r.sample_count AS avg_value,
-    r.min_value,
-    r.max_value,
-    r.first_value,
-    r.last_value
+    CASE WHEN r.series_id = s.series_id THEN r.sum_value / r.sample_count END AS avg_value,
+    CASE WHEN r.series_id = s.series_id THEN r.min_value END AS min_value,
+    CASE WHEN r.series_id = s.series_id THEN r.max_value END AS max_value,
+    CASE WHEN r.series_id = s.series_id THEN r.first_value END AS first_value,
+    CASE WHEN r.series_id = s.series_id THEN r.last_value END AS last_value
 FROM (
     SELECT
         bucket, series_id, sum_value, sample_count, min_value, max_value, first_value, last_value
@@ -233,7 +251,10 @@ FROM (
         bucket, series_id, sum_value, sample_count, min_value, max_value, first_value, last_value
     FROM fature.rollup_daily_week
 ) AS r
-INNER JOIN fature.series AS s ON r.series_id = s.series_id;
+INNER JOIN fature.series AS s ON r.series_id = s.series_id
+WHERE
+    (SELECT sees_every_tenant FROM fature.reader)
+    OR s.tenant = ANY((SELECT tenants FROM fature.reader)::text[]);
 COMMENT ON VIEW analytics.metric_week IS
 'Per week and series, from samples submitted at least as often as every week; edges in the business time zone.';
 COMMENT ON COLUMN analytics.metric_week.bucket IS 'Start of the week, Monday.';
@@ -255,7 +276,7 @@ COMMENT ON COLUMN analytics.metric_week.max_value IS 'Largest value in the bucke
 COMMENT ON COLUMN analytics.metric_week.first_value IS 'Value of the earliest sample in the bucket.';
 COMMENT ON COLUMN analytics.metric_week.last_value IS 'Value of the latest sample in the bucket.';
 
-CREATE OR REPLACE VIEW analytics.metric_month AS
+CREATE OR REPLACE VIEW analytics.metric_month WITH (security_barrier) AS
 SELECT
     r.bucket,
     s.tenant,
@@ -268,13 +289,13 @@ SELECT
     s.region,
     s.dimensions,
     s.series_id,
-    r.sum_value,
+    CASE WHEN r.series_id = s.series_id THEN r.sum_value END AS sum_value,
     r.sample_count,
-    r.sum_value / r.sample_count AS avg_value,
-    r.min_value,
-    r.max_value,
-    r.first_value,
-    r.last_value
+    CASE WHEN r.series_id = s.series_id THEN r.sum_value / r.sample_count END AS avg_value,
+    CASE WHEN r.series_id = s.series_id THEN r.min_value END AS min_value,
+    CASE WHEN r.series_id = s.series_id THEN r.max_value END AS max_value,
+    CASE WHEN r.series_id = s.series_id THEN r.first_value END AS first_value,
+    CASE WHEN r.series_id = s.series_id THEN r.last_value END AS last_value
 FROM (
     SELECT
         bucket, series_id, sum_value, sample_count, min_value, max_value, first_value, last_value
@@ -292,7 +313,10 @@ FROM (
         bucket, series_id, sum_value, sample_count, min_value, max_value, first_value, last_value
     FROM fature.rollup_monthly_month
 ) AS r
-INNER JOIN fature.series AS s ON r.series_id = s.series_id;
+INNER JOIN fature.series AS s ON r.series_id = s.series_id
+WHERE
+    (SELECT sees_every_tenant FROM fature.reader)
+    OR s.tenant = ANY((SELECT tenants FROM fature.reader)::text[]);
 COMMENT ON VIEW analytics.metric_month IS
 'Per month and series, from samples submitted at least as often as every month; edges in the business time zone.';
 COMMENT ON COLUMN analytics.metric_month.bucket IS 'Start of the month.';
@@ -314,7 +338,7 @@ COMMENT ON COLUMN analytics.metric_month.max_value IS 'Largest value in the buck
 COMMENT ON COLUMN analytics.metric_month.first_value IS 'Value of the earliest sample in the bucket.';
 COMMENT ON COLUMN analytics.metric_month.last_value IS 'Value of the latest sample in the bucket.';
 
-CREATE OR REPLACE VIEW analytics.catalog AS
+CREATE OR REPLACE VIEW analytics.catalog WITH (security_barrier) AS
 SELECT
     tenant,
     metric_name,
@@ -325,7 +349,11 @@ SELECT
     frequency,
     description,
     dimensions
-FROM fature.metric;
+FROM fature.metric
+WHERE
+    (SELECT sees_every_tenant FROM fature.reader)
+    OR tenant = ANY((SELECT tenants FROM fature.reader)::text[])
+OFFSET 0; -- noqa: AM09
 COMMENT ON VIEW analytics.catalog IS 'What each metric means and how it is added up.';
 COMMENT ON COLUMN analytics.catalog.tenant IS 'Tenant that owns the metric.';
 COMMENT ON COLUMN analytics.catalog.metric_name IS 'Name of the metric.';
@@ -339,20 +367,21 @@ COMMENT ON COLUMN analytics.catalog.description IS 'What it measures.';
 COMMENT ON COLUMN analytics.catalog.dimensions IS
 'Metadata keys promoted to series.dimensions: filters and groups of every rollup.';
 
-CREATE OR REPLACE VIEW analytics.service_health AS
+CREATE OR REPLACE VIEW analytics.service_health WITH (security_barrier) AS
 SELECT
-    ts,
-    tenant,
-    service_name,
-    status,
-    response_time_ms,
-    error_rate,
-    cpu_usage,
-    memory_usage,
-    version,
-    uptime_seconds,
-    metadata
-FROM fature.service_health;
+    h.ts,
+    h.tenant,
+    h.service_name,
+    CASE WHEN r.sees_every_tenant IS NOT NULL THEN h.status END AS status,
+    CASE WHEN r.sees_every_tenant IS NOT NULL THEN h.response_time_ms END AS response_time_ms,
+    CASE WHEN r.sees_every_tenant IS NOT NULL THEN h.error_rate END AS error_rate,
+    CASE WHEN r.sees_every_tenant IS NOT NULL THEN h.cpu_usage END AS cpu_usage,
+    CASE WHEN r.sees_every_tenant IS NOT NULL THEN h.memory_usage END AS memory_usage,
+    CASE WHEN r.sees_every_tenant IS NOT NULL THEN h.version END AS version,
+    CASE WHEN r.sees_every_tenant IS NOT NULL THEN h.uptime_seconds END AS uptime_seconds,
+    CASE WHEN r.sees_every_tenant IS NOT NULL THEN h.metadata END AS metadata
+FROM fature.service_health AS h
+INNER JOIN fature.reader AS r ON r.sees_every_tenant OR h.tenant = ANY(r.tenants);
 COMMENT ON VIEW analytics.service_health IS 'Health reports of the services, 30 days.';
 COMMENT ON COLUMN analytics.service_health.ts IS 'When the report arrived.';
 COMMENT ON COLUMN analytics.service_health.tenant IS 'Tenant of the service.';

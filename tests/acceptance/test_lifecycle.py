@@ -139,6 +139,7 @@ def test_two_instances_run_at_once_each_with_its_own_data_and_key(
 ) -> None:
     key_file = tmp_path / "key"
     key_file.write_text("a key that was given\n")
+    key_file.chmod(0o600)
     one_dir, other_dir = data_folders(), data_folders()
     with ExitStack() as stack:
         one = stack.enter_context(instance(one_dir, engine))
@@ -173,6 +174,7 @@ def test_a_taken_port_is_told_before_anything_is_started(tmp_path: Path) -> None
         ("FATURE_TIMEZONE", "Asia/Kolkata", ["FATURE_TIMEZONE", "Asia/Kolkata", "whole"]),
         ("RETENTION_DAYS", "hourly=ninety", ["RETENTION_DAYS", "hourly", "ninety"]),
         ("FATURE_ADMIN_KEY_FILE", "/nowhere/key", ["FATURE_ADMIN_KEY_FILE", "/nowhere/key"]),
+        ("FATURE_SECRET", "short", ["FATURE_SECRET", "shorter than 32 bytes", "openssl rand"]),
     ],
 )
 def test_a_wrong_setting_is_refused_with_its_name(
@@ -182,6 +184,17 @@ def test_a_wrong_setting_is_refused_with_its_name(
     settings = {"FATURE_PORT": str(free_port()), "FATURE_DATA_DIR": str(data_dir)}
     fails_clearly(*words, **settings | {setting: value})
     assert not data_dir.exists()
+
+
+def test_a_stored_key_that_others_can_read_is_refused(database: str, tmp_path: Path) -> None:
+    (tmp_path / "admin_key").write_text("a key that was given\n")
+    (tmp_path / "admin_key").chmod(0o644)
+    fails_clearly(
+        f"chmod 600 {tmp_path / 'admin_key'}",
+        FATURE_DATABASE_URL=database,
+        FATURE_DATA_DIR=str(tmp_path),
+        FATURE_PORT=str(free_port()),
+    )
 
 
 def test_another_engine_than_the_recorded_one_is_refused(

@@ -309,10 +309,10 @@ def test_a_repeatable_file_runs_again_with_those_after_it_only_when_it_changed(
     repeatable = [m for m in migrations_for(engine, folder) if m.repeatable]
     for position, migration in enumerate(repeatable):
         with migration.up.open("a") as file:
-            file.write(f"COMMENT ON SCHEMA analytics IS 'Changed by {migration.version}.';\n")
+            file.write(f"COMMENT ON SCHEMA public IS 'Changed by {migration.version}.';\n")
         assert up(database, folder) == [m.version for m in repeatable[position:]]
         assert up(database, folder) == []
-        (comment,) = select(database, "SELECT obj_description('analytics'::regnamespace)")
+        (comment,) = select(database, "SELECT obj_description('public'::regnamespace)")
         assert comment == (f"Changed by {migration.version}.",)
 
 

@@ -1,12 +1,13 @@
 """Settings: from the environment or from files, and refused with their name."""
 
 import os
+import traceback
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
-from service.settings import SettingsError, environment_with_password, load_settings
+from service.settings import Settings, SettingsError, environment_with_password, load_settings
 
 
 @pytest.fixture(autouse=True)
@@ -29,6 +30,7 @@ def test_defaults_are_those_of_the_documentation() -> None:
 
 def test_a_setting_may_be_given_as_a_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "key").write_text("a-key-from-a-secret-file\n")
+    (tmp_path / "key").chmod(0o600)
     (tmp_path / "days").write_text("real_time=3\n")
     monkeypatch.setenv("FATURE_ADMIN_KEY_FILE", str(tmp_path / "key"))
     monkeypatch.setenv("RETENTION_DAYS_FILE", str(tmp_path / "days"))
@@ -88,3 +90,60 @@ def test_a_password_goes_by_the_environment_not_by_the_arguments() -> None:
     assert environment["PGPASSWORD"] == "s ecret"
     assert "host=db" in conninfo
     assert "user=ana" in conninfo
+
+
+SECRETS = {
+    "DATABASE_URL": "postgresql://ana:hush@db/fature",
+    "DATABASE_READ_URL": "postgresql://ana:hush@replica/fature",
+    "ADMIN_KEY": "hush-0123456789abcdef",
+    "SECRET": "hush-k3Jx9QmT2vWbLz7RfYp0NsHcUaEdGi5o",
+    "SMTP_PASSWORD": "hush",
+    "SLACK_WEBHOOK_URL": "https://hooks.example.com/hush",
+    "WEBHOOK_URL": "https://hush@hooks.example.com/",
+    "WEBHOOK_SECRET": "hush",
+    "SMS_TOKEN": "hush",
+}
+
+
+def test_the_secrets_are_these() -> None:
+    marked = {name.upper() for name, field in Settings.model_fields.items() if not field.repr}
+    assert marked == set(SECRETS)
+
+
+@pytest.mark.parametrize("name", SECRETS)
+def test_a_secret_comes_from_a_private_file_and_is_never_shown(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    path = tmp_path / "secret"
+    path.write_text(SECRETS[name] + "\n")
+    path.chmod(0o600)
+    monkeypatch.setenv(f"FATURE_{name}_FILE", str(path))
+    settings = load_settings()
+    assert getattr(settings, name.lower()) == SECRETS[name]
+    assert "hush" not in repr(settings)
+    path.chmod(0o644)
+    with pytest.raises(SettingsError, match=rf"FATURE_{name}_FILE: .*chmod 600 {path}"):
+        load_settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("FATURE_SECRET", "hush"),
+        ("FATURE_ADMIN_KEY", "hush"),
+        ("FATURE_SLACK_WEBHOOK_URL", "hush"),
+        ("FATURE_DATABASE_URL", "hush"),
+        ("FATURE_DATABASE_URL", "postgres//ana:hush@db/fature"),
+        ("FATURE_DATABASE_URL", "postgresql://ana:hu@hush@db/fature"),
+        ("FATURE_DATABASE_URL", "postgresql://ana:hush@db/fature?hush=hush"),
+        ("FATURE_DATABASE_READ_URL", "host=db password='hush"),
+    ],
+)
+def test_a_refused_secret_is_not_shown(
+    monkeypatch: pytest.MonkeyPatch, name: str, value: str
+) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(SettingsError, match=name) as refused:
+        load_settings()
+    told = "".join(traceback.format_exception(refused.value))
+    assert "hush" not in told.replace(__file__, "")

@@ -1,0 +1,2 @@
+-- The roles stay: they belong to the whole cluster.
+DROP TABLE fature.analyst_tenant;

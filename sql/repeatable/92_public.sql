@@ -1,0 +1,53 @@
+-- Whoever has no role of ours has nothing. What the migrating role does not own it cannot
+-- revoke; PostgreSQL then warns and goes on.
+
+REVOKE ALL ON SCHEMA fature, analytics FROM public;
+REVOKE ALL ON ALL TABLES IN SCHEMA fature, analytics FROM public;
+REVOKE ALL ON ALL ROUTINES IN SCHEMA fature FROM public;
+
+DO $$
+DECLARE
+    routine regprocedure;
+BEGIN
+    -- Without TEMPORARY there is no place where a reader could make a function.
+    IF pg_has_role(
+        (SELECT datdba FROM pg_catalog.pg_database WHERE datname = current_database()), 'USAGE'
+    ) THEN
+        EXECUTE format('REVOKE CONNECT, TEMPORARY ON DATABASE %I FROM public', current_database());
+        EXECUTE format(
+            'GRANT CONNECT ON DATABASE %I '
+            'TO fature_app, fature_analyst, fature_grafana, fature_tenant_analyst',
+            current_database()
+        );
+    END IF;
+    IF pg_has_role(
+        (SELECT nspowner FROM pg_catalog.pg_namespace WHERE nspname = 'public'), 'USAGE'
+    ) THEN
+        REVOKE CREATE ON SCHEMA public FROM public;
+    END IF;
+
+    -- PostgreSQL lets everybody store large objects and take advisory locks, such as that of
+    -- the alert loop, and TimescaleDB lets everybody add jobs.
+    FOR routine IN
+        SELECT p.oid
+        FROM pg_catalog.pg_proc AS p
+        LEFT JOIN pg_catalog.pg_depend AS d
+            ON p.oid = d.objid AND d.classid = 'pg_proc'::regclass AND d.deptype = 'e'
+        LEFT JOIN pg_catalog.pg_extension AS e ON d.refobjid = e.oid
+        WHERE
+            (
+                (
+                    p.pronamespace = 'pg_catalog'::regnamespace
+                    AND p.proname ~ '^(lo_(creat|create|from_bytea|put|unlink|truncate.*)|lowrite|pg_.*advisory.*)$'
+                )
+                OR (e.extname = 'timescaledb' AND p.proname = 'add_job')
+            )
+            AND pg_has_role(p.proowner, 'USAGE')
+    LOOP
+        EXECUTE format('REVOKE EXECUTE ON ROUTINE %s FROM public', routine);
+        IF routine::text LIKE '%advisory%' THEN
+            EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO fature_app', routine);
+        END IF;
+    END LOOP;
+END
+$$;
