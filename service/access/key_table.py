@@ -20,12 +20,13 @@ USED_EVERY_SECONDS = 60.0
 class _Known(NamedTuple):
     key_id: int
     digest: bytes
+    is_usable: bool
     expires_at: datetime | None
     principal: Principal
 
 
 class KeyTable:
-    """Every usable key, read anew every `RELOAD_SECONDS` by whoever runs this table.
+    """Every key, read anew every `RELOAD_SECONDS` by whoever runs this table.
 
     While the database is away the keys known so far stay good.
     """
@@ -55,19 +56,20 @@ class KeyTable:
         if known is None or not hmac.compare_digest(self._hasher.digest(key), known.digest):
             return None
         now = datetime.now(UTC)
-        if known.expires_at is not None and known.expires_at <= now:
+        if not known.is_usable or (known.expires_at is not None and known.expires_at <= now):
             return None
         self._used[known.key_id] = now
         return known.principal
 
     async def reload(self) -> None:
-        """Read every usable key."""
+        """Read every key."""
         self._read_at = time.monotonic()
-        rows = await fetch_all(self._pool, "usable_keys")
+        rows = await fetch_all(self._pool, "all_keys")
         self._known = {
             row["prefix"]: _Known(
                 row["key_id"],
                 row["digest"],
+                row["is_usable"],
                 row["expires_at"],
                 Principal(
                     f"key:{row['key_id']}",

@@ -1,5 +1,5 @@
--- name: usable_keys
--- Every key that is not revoked and whose tenant is active.
+-- name: all_keys
+-- Every key; those that are refused are known, too, so that nobody looks for them elsewhere.
 SELECT
     k.key_id,
     k.tenant,
@@ -8,13 +8,10 @@ SELECT
     k.scopes,
     k.prefix,
     k.digest,
-    k.expires_at
+    k.expires_at,
+    k.revoked_at IS NULL AND t.is_active AS is_usable
 FROM fature.api_key AS k
-INNER JOIN fature.tenant AS t ON k.tenant = t.tenant
-WHERE
-    k.revoked_at IS NULL
-    AND t.is_active
-    AND (k.expires_at IS NULL OR k.expires_at > now());
+INNER JOIN fature.tenant AS t ON k.tenant = t.tenant;
 
 -- name: set_keys_used
 -- In one order, so that two processes never wait for each other in a circle.
