@@ -9,6 +9,7 @@ from typing import NamedTuple
 from service.access.credentials import KeyHasher, prefix_of
 from service.scope import Principal, Scope
 from sql.database import Pool, fetch_all
+from sql.errors import DatabaseUnavailable
 
 # A key revoked on another replica is refused after this long.
 RELOAD_SECONDS = 2.0
@@ -35,7 +36,7 @@ class KeyTable:
         self._pool = pool
         self._hasher = hasher
         self._known: dict[str, _Known] = {}
-        self._read_at = -MIN_RELOAD_SECONDS
+        self._read_at = self._good_at = -MIN_RELOAD_SECONDS
         self._reading = asyncio.Lock()
         self._used: dict[int, datetime] = {}
         self._noted: dict[int, datetime] = {}
@@ -62,24 +63,9 @@ class KeyTable:
         return known.principal
 
     async def reload(self) -> None:
-        """Read every key."""
-        self._read_at = time.monotonic()
-        rows = await fetch_all(self._pool, "all_keys")
-        self._known = {
-            row["prefix"]: _Known(
-                row["key_id"],
-                row["digest"],
-                row["is_usable"],
-                row["expires_at"],
-                Principal(
-                    f"key:{row['key_id']}",
-                    row["role"],
-                    Scope(row["tenant"], row["service_name"]),
-                    None if row["scopes"] is None else frozenset(row["scopes"]),
-                ),
-            )
-            for row in rows
-        }
+        """Read every key as it is now."""
+        async with self._reading:
+            await self._read()
 
     async def note_use(self) -> None:
         """Write when keys were last used, for each at most once in `USED_EVERY_SECONDS`."""
@@ -104,5 +90,28 @@ class KeyTable:
         asked_at = time.monotonic()
         async with self._reading:
             if self._read_at < asked_at:
-                await asyncio.sleep(max(0.0, self._read_at + MIN_RELOAD_SECONDS - asked_at))
-                await self.reload()
+                await asyncio.sleep(self._read_at + MIN_RELOAD_SECONDS - time.monotonic())
+                await self._read()
+            if self._good_at < asked_at:
+                raise DatabaseUnavailable("The keys could not be read")
+
+    async def _read(self) -> None:
+        """One at a time: an older reading must not come last."""
+        started_at = self._read_at = time.monotonic()
+        rows = await fetch_all(self._pool, "all_keys")
+        self._known = {
+            row["prefix"]: _Known(
+                row["key_id"],
+                row["digest"],
+                row["is_usable"],
+                row["expires_at"],
+                Principal(
+                    f"key:{row['key_id']}",
+                    row["role"],
+                    Scope(row["tenant"], row["service_name"]),
+                    None if row["scopes"] is None else frozenset(row["scopes"]),
+                ),
+            )
+            for row in rows
+        }
+        self._good_at = started_at
