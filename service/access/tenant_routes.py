@@ -34,6 +34,7 @@ async def create_tenant(request: Request) -> Response:
     except tenants.TenantTaken as error:
         message = f"There is a tenant {error} already"
         raise ApiError(409, message, [Detail(field="tenant", message=message)]) from error
+    await resources_of(request).series.reload_promoted()
     return json_response({"success": True, "data": tenant_out(row)}, 201)
 
 

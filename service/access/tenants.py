@@ -35,7 +35,8 @@ async def list_tenants(pool: Pool) -> list[DictRow]:
 async def create_tenant(
     pool: Pool, principal: Principal, values: Mapping[str, Any], address: str | None
 ) -> DictRow:
-    """The new tenant's row. `values` are tenant and description.
+    """The new tenant's row. `values` are tenant and description. Its catalogue has the metrics
+    of the platform.
 
     Raises:
         TenantTaken: it is there.
@@ -44,6 +45,7 @@ async def create_tenant(
         rows = await run(conn, "insert_tenant", values)
         if not rows:
             raise TenantTaken(values["tenant"])
+        await run(conn, "copy_platform_metrics", values)
         target = _target(values["tenant"])
         await record(conn, principal, "tenant.create", target, after=rows[0], address=address)
         return rows[0]

@@ -1,3 +1,4 @@
+ALTER TABLE fature.metric DROP COLUMN is_platform;
 ALTER TABLE fature.alert_event DROP COLUMN service_name;
 DROP TABLE fature.audit_log;
 DROP FUNCTION fature.refuse_change;

@@ -73,3 +73,15 @@ UPDATE fature.alert_event AS e
 SET service_name = r.service_name
 FROM fature.alert_rule AS r
 WHERE e.rule_id = r.rule_id;
+
+-- The metrics of the platform, with which every tenant starts: those that one statement
+-- installed before there were others.
+ALTER TABLE fature.metric ADD COLUMN is_platform boolean NOT NULL DEFAULT FALSE;
+UPDATE fature.metric
+SET is_platform = TRUE
+WHERE
+    tenant = 'default'
+    AND created_at = (
+        SELECT min(m.created_at)
+        FROM fature.metric AS m
+    );

@@ -84,6 +84,26 @@ VALUES (%(tenant)s, %(description)s)
 ON CONFLICT DO NOTHING
 RETURNING *;
 
+-- name: copy_platform_metrics
+-- Into the catalogue of a new tenant, as the tenant default has them by now.
+INSERT INTO fature.metric (
+    tenant, metric_name, metric_type, unit, kind, default_aggregation, frequency,
+    description, dimensions
+)
+SELECT
+    %(tenant)s,
+    metric_name,
+    metric_type,
+    unit,
+    kind,
+    default_aggregation,
+    frequency,
+    description,
+    dimensions
+FROM fature.metric
+WHERE tenant = 'default' AND is_platform
+ON CONFLICT DO NOTHING;
+
 -- name: tenant_for_update
 -- One tenant, while it is changed.
 SELECT *
@@ -130,7 +150,7 @@ DELETE FROM fature.api_key
 WHERE tenant = %(tenant)s;
 
 -- name: delete_tenant_metrics
--- Catalogue entries that never had a series.
+-- Catalogue entries without series.
 DELETE FROM fature.metric
 WHERE tenant = %(tenant)s;
 

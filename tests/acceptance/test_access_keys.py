@@ -161,6 +161,14 @@ def test_only_the_default_tenants_admins_reach_beyond_their_tenant(admin: httpx2
         refused(admin.delete(f"/api/tenants/{tenant}"), 409)
 
 
+def test_a_new_tenant_starts_with_the_platforms_metrics(admin: httpx2.Client) -> None:
+    assert admin.post(ONE, json=sample("not_the_platforms")).status_code == 201
+    with new_tenant(admin, f"t{secrets.token_hex(4)}") as theirs:
+        listed = {one["metric_name"]: one for one in ok(theirs.get(CATALOG))}
+    assert len(listed) == 28
+    assert listed["commission_rate"]["kind"] == "ratio"
+
+
 def test_a_caller_over_its_limit_is_told_when_to_come_back(
     replicas: tuple[Service, Service], admin: httpx2.Client
 ) -> None:

@@ -142,8 +142,8 @@ def world(database_of: DatabaseServer, tmp_path_factory: pytest.TempPathFactory)
         }
         for client in clients.values():
             stack.enter_context(client)
-        ok_metric = clients["bound"].post("/api/metrics", json=ONE_SAMPLE)
-        assert ok_metric.status_code == 201, ok_metric.text
+        first = clients["bound"].post("/api/metrics", json=sample("only_here"))
+        assert first.status_code == 201, first.text
         time.sleep(0.5)
         yield World(service, clients)
 
@@ -169,7 +169,7 @@ BODIES: dict[tuple[str, ...], Callable[[], Any]] = {
 
 def ask(world: World, who: str, route: tuple[str, ...]) -> httpx2.Response:
     method, path = route
-    concrete = path.replace("{metric_name}", "revenue_hourly").replace("{service_name}", "payments")
+    concrete = path.replace("{metric_name}", "only_here").replace("{service_name}", "payments")
     if "{id:int}" in path:
         kind = path.split("/{id")[0].rpartition("/")[2].removesuffix("s")
         concrete = concrete.replace("{id:int}", str(getattr(world, kind)()))
