@@ -8,7 +8,7 @@ SERVICE := $(PY) -m service
 
 .DEFAULT_GOAL := help
 .PHONY: help run test migrate migrate-status rollback retention retention-apply alerts \
-        rules-export rules-apply analyst demo replay psql bench lint lock clean
+        rules-export rules-apply analyst key demo replay psql bench lint lock clean
 
 help: ## Show this table
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-18s %s\n", $$1, $$2}' Makefile
@@ -47,6 +47,12 @@ rules-apply: $(VENV)/run.stamp ## Make the alert rules those of FILE=rules.yaml 
 analyst: $(VENV)/run.stamp ## A log-in to the database that reads: NAME=ana [TENANT=acme]
 	@test -n "$(NAME)" || { echo "usage: make analyst NAME=ana [TENANT=acme]"; exit 2; }
 	@exec $(SERVICE) analyst "$(NAME)" $(if $(TENANT),--tenant "$(TENANT)")
+
+key: $(VENV)/run.stamp ## Issue an API key: NAME=… ROLE=… [SERVICE=…] [TENANT=…] [DAYS=…]
+	@test -n "$(NAME)" -a -n "$(ROLE)" \
+	    || { echo "usage: make key NAME=… ROLE=… [SERVICE=…] [TENANT=…] [DAYS=…]"; exit 2; }
+	@exec $(SERVICE) key "$(NAME)" --role "$(ROLE)" $(if $(SERVICE),--service "$(SERVICE)") \
+	    $(if $(TENANT),--tenant "$(TENANT)") $(if $(DAYS),--days "$(DAYS)")
 
 demo: $(VENV)/run.stamp ## Load 90 days of demo data into the running service
 	@exec $(SERVICE) client demo

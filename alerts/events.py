@@ -10,6 +10,7 @@ from alerts.announce import Step, announce
 from alerts.decision import State, resolved_by_hand
 from alerts.registry import Author, Reach
 from alerts.rules import Rule, readable
+from sql import audit
 from sql.database import Connection, Pool, connection, fetch_all, run
 
 Status = Literal["open", "acknowledged", "resolved"]
@@ -69,6 +70,7 @@ async def acknowledge(
             await _remember(conn, event, msgspec.structs.replace(state, acknowledged=True))
         reason = f"Acknowledged by {author.actor}"
         await _announce(conn, event, "acknowledged", reason, comment, author)
+        await _record(conn, "event.acknowledge", before, event, author)
         return event
 
 
@@ -90,6 +92,7 @@ async def resolve(
         event = await _act(conn, "resolve_alert_event", event_id, comment, author)
         reason = f"Resolved by {author.actor}"
         await _announce(conn, event, "resolved", reason, comment, author)
+        await _record(conn, "event.resolve", before, event, author)
         return event
 
 
@@ -147,6 +150,22 @@ async def _announce(
         comment=comment,
     )
     await announce(conn, [step], author.voice, author.now)
+
+
+async def _record(
+    conn: Connection, action: str, before: DictRow, after: DictRow, author: Author
+) -> None:
+    told = ("rule_name", "status", "comment")
+    await audit.record(
+        conn,
+        after["tenant"],
+        author.actor,
+        action,
+        f"event:{after['event_id']}",
+        before={name: before[name] for name in told},
+        after={name: after[name] for name in told},
+        address=author.address,
+    )
 
 
 async def _rule_of(conn: Connection, event: DictRow) -> Rule:

@@ -1,16 +1,20 @@
 """Making, editing and removing rules. Each call is one transaction."""
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 import psycopg
 from psycopg.rows import DictRow
 
 from alerts.announce import Voice
 from alerts.memory import entry_of_row
+from alerts.recipients import kind_of
 from alerts.rules import CatalogueEntry, Problem, Rule, as_stored, problems, readable
 from alerts.store import close_events
+from sql import audit
 from sql.database import Connection, Pool, connection, fetch_all, run
 
 
@@ -34,11 +38,12 @@ class Reach(NamedTuple):
 
 
 class Author(NamedTuple):
-    """Who edits, when, and how what follows from it is told."""
+    """Who edits, when and from where, and how what follows from it is told."""
 
     actor: str
     now: datetime
     voice: Voice
+    address: str | None = None
 
 
 async def list_rules(pool: Pool, reach: Reach) -> list[DictRow]:
@@ -72,7 +77,7 @@ async def check_rule(pool: Pool, tenant: str, rule: Rule) -> CatalogueEntry | No
     return entry
 
 
-async def create_rule(pool: Pool, tenant: str, rule: Rule) -> DictRow:
+async def create_rule(pool: Pool, tenant: str, rule: Rule, author: Author) -> DictRow:
     """The new rule's row.
 
     Raises:
@@ -80,9 +85,11 @@ async def create_rule(pool: Pool, tenant: str, rule: Rule) -> DictRow:
         NameTaken: another rule has its name.
     """
     await check_rule(pool, tenant, rule)
-    rows = await fetch_all(pool, "insert_alert_rule", as_stored(rule) | {"tenant": tenant})
-    if not rows:
-        raise NameTaken(rule.rule_name)
+    async with connection(pool) as conn, conn.transaction():
+        rows = await run(conn, "insert_alert_rule", as_stored(rule) | {"tenant": tenant})
+        if not rows:
+            raise NameTaken(rule.rule_name)
+        await _record(conn, author, "rule.create", after=rows[0])
     return rows[0]
 
 
@@ -107,7 +114,9 @@ async def replace_rule(
         edited = not before["is_active"] or rule.is_active
         reason = "The rule was edited" if edited else "The rule was deactivated"
         await _close(conn, before, reason, author)
-        return await _update(conn, values | {"rule_id": rule_id})
+        after = await _update(conn, values | {"rule_id": rule_id})
+        await _record(conn, author, "rule.update", before=before, after=after)
+        return after
 
 
 async def remove_rule(pool: Pool, reach: Reach, rule_id: int, author: Author) -> DictRow | None:
@@ -117,7 +126,48 @@ async def remove_rule(pool: Pool, reach: Reach, rule_id: int, author: Author) ->
         if before is not None:
             await _close(conn, before, "The rule was deleted", author)
             await run(conn, "delete_alert_rule", {"rule_id": rule_id})
+            await _record(conn, author, "rule.delete", before=before)
         return before
+
+
+async def _record(
+    conn: Connection,
+    author: Author,
+    action: str,
+    *,
+    before: DictRow | None = None,
+    after: DictRow | None = None,
+) -> None:
+    row = after or before
+    assert row is not None
+    await audit.record(
+        conn,
+        row["tenant"],
+        author.actor,
+        action,
+        f"rule:{row['rule_id']}",
+        before=before and _told(before),
+        after=after and _told(after),
+        address=author.address,
+    )
+
+
+def _told(row: DictRow) -> dict[str, Any]:
+    """What somebody decided about the rule. The path of a URL is a secret at Slack and others:
+    only its fingerprint is told.
+    """
+    recipients = [_without_path(text) for text in row["notification_recipients"]]
+    return {name: row[name] for name in as_stored(readable(row))} | {
+        "notification_recipients": recipients
+    }
+
+
+def _without_path(recipient: str) -> str:
+    if kind_of(recipient) != "http(s) URL":
+        return recipient
+    parts = urlsplit(recipient)
+    fingerprint = hashlib.sha256(recipient.encode()).hexdigest()[:12]
+    return f"{parts.scheme}://{parts.hostname}/… ({fingerprint})"
 
 
 async def _locked(conn: Connection, reach: Reach, rule_id: int) -> DictRow | None:

@@ -108,7 +108,7 @@ async def apply(pool: Pool, reach: Reach, steps: Sequence[Step], author: Author)
         if step.action == "delete" and step.rule_id is not None:
             await remove_rule(pool, reach, step.rule_id, author)
         elif step.action == "create" and step.rule:
-            await create_rule(pool, reach.tenant, step.rule)
+            await create_rule(pool, reach.tenant, step.rule, author)
         elif step.action == "change" and step.rule and step.rule_id is not None:
             await replace_rule(pool, reach, step.rule_id, step.rule, author)
 

@@ -173,6 +173,7 @@ def _event_row(one: Decided, transition: Transition, now: datetime) -> dict[str,
     return {name: rule[name] for name in copied} | {
         "tenant": stored.tenant,
         "rule_id": stored.rule_id,
+        "service_name": stored.rule.service_name,
         "value": reading.value,
         "peak_value": one.state.peak,
         "unit": reading.unit,

@@ -10,7 +10,7 @@ import structlog
 from psycopg import Connection, sql
 from psycopg.rows import DictRow, dict_row
 
-from retention.plan import ActualPolicy, Plan, first_run, kind_of, plan
+from retention.plan import ActualPolicy, Plan, describe, first_run, kind_of, plan
 from retention.policies import (
     Columnstore,
     Expiry,
@@ -21,6 +21,7 @@ from retention.policies import (
     complete,
     declared,
 )
+from sql import audit
 from sql.engine import Engine
 from sql.errors import translated_errors
 from sql.queries import query
@@ -32,9 +33,15 @@ _log = structlog.get_logger()
 
 
 def reconcile(
-    url: str, engine: Engine, keep: Mapping[str, timedelta], timezone: ZoneInfo, now: datetime
+    url: str,
+    engine: Engine,
+    keep: Mapping[str, timedelta],
+    timezone: ZoneInfo,
+    now: datetime,
+    actor: str = "service",
 ) -> Plan:
-    """Make the database's policies the declared ones; returns what was changed.
+    """Make the database's policies the declared ones; returns what was changed. Where that
+    is how long anything is kept, the audit log has it with `actor`.
 
     The plain engine has no policies: there `delete_expired` does what they would.
     """
@@ -49,9 +56,28 @@ def reconcile(
             conn.execute(query("remove_policy").body, {"job_id": found.job_id})
         for position, policy in enumerate(changes.add):
             _add(conn, policy, first_run(policy, position, now, timezone), timezone)
+        _record_retention(conn, changes, actor)
     if changes:
         _log.info("policies_reconciled", removed=len(changes.remove), added=len(changes.add))
     return changes
+
+
+def _record_retention(conn: Connection[DictRow], changes: Plan, actor: str) -> None:
+    removed = [found.policy for found in changes.remove if found.policy]
+    before, after = _kept(removed), _kept(changes.add)
+    if before != after:
+        entry = audit.entry(
+            "default", actor, "retention.apply", "retention", before=before, after=after
+        )
+        conn.execute(query("record_audit").body, entry)
+
+
+def _kept(policies: Sequence[Policy]) -> dict[str, str]:
+    return {
+        policy.relation: describe(policy)
+        for policy in policies
+        if isinstance(policy, Retention | Expiry)
+    }
 
 
 def complete_keep(

@@ -9,6 +9,8 @@ from starlette.middleware import Middleware
 from starlette.types import ASGIApp
 
 from service import channel_trial
+from service.access import routes as access
+from service.access.limits import RateLimits
 from service.alerts import routes as alerts
 from service.auth import Authentication, KeyRing
 from service.documentation import documentation_routes
@@ -36,7 +38,9 @@ ENDPOINTS = [
     *alerts.ENDPOINTS,
     *channel_trial.ENDPOINTS,
     *telemetry.ENDPOINTS,
+    *access.ENDPOINTS,
 ]
+OPEN_PATHS = frozenset(endpoint.path for endpoint in ENDPOINTS if endpoint.open)
 
 
 def create_app() -> ASGIApp:
@@ -67,7 +71,10 @@ def build_app(settings: Settings, engine: Engine) -> ASGIApp:
     key, _ = admin_key(settings.admin_key, settings.data_dir)
     app = Starlette(
         routes=[*routes_of(ENDPOINTS), *documentation_routes(ENDPOINTS)],
-        middleware=[Middleware(Authentication, keys=KeyRing(key))],
+        middleware=[
+            Middleware(Authentication, keys=KeyRing(key), open_paths=OPEN_PATHS),
+            Middleware(RateLimits, limit=settings.rate_limit),
+        ],
         exception_handlers=EXCEPTION_HANDLERS,
         lifespan=lifespan,
     )

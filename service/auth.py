@@ -2,6 +2,7 @@
 
 import hashlib
 import hmac
+from collections.abc import Collection
 
 from starlette.datastructures import Headers
 from starlette.requests import Request
@@ -9,13 +10,13 @@ from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as AsgiScope
 
 from service.errors import error_response
+from service.resources import Resources
 from service.scope import Principal, Scope
-
-OPEN_PATHS = frozenset({"/api/health", "/api/ready"})
+from sql.errors import DatabaseError
 
 
 class KeyRing:
-    """The keys that are known; so far the first admin key."""
+    """The first admin key, which needs no database."""
 
     def __init__(self, admin_key: str) -> None:
         self._admin_digest = _digest(admin_key)
@@ -29,19 +30,28 @@ class KeyRing:
 class Authentication:
     """Lets a request through with its principal in ``scope["principal"]``, or answers 401."""
 
-    def __init__(self, app: ASGIApp, keys: KeyRing) -> None:
+    def __init__(self, app: ASGIApp, keys: KeyRing, open_paths: Collection[str]) -> None:
         self.app = app
         self.keys = keys
+        self.open_paths = open_paths
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"] not in OPEN_PATHS:
+        if scope["type"] == "http" and scope["path"] not in self.open_paths:
             key = _presented_key(Headers(scope=scope))
-            principal = self.keys.principal(key) if key else None
+            try:
+                principal = await self._principal(scope, key) if key else None
+            except DatabaseError:
+                await _unchecked(scope)(scope, receive, send)
+                return
             if principal is None:
                 await _refusal(scope, wrong=bool(key))(scope, receive, send)
                 return
             scope["principal"] = principal
         await self.app(scope, receive, send)
+
+    async def _principal(self, scope: AsgiScope, key: str) -> Principal | None:
+        resources: Resources = scope["state"]["resources"]
+        return self.keys.principal(key) or await resources.keys.principal(key)
 
 
 def principal_of(request: Request) -> Principal:
@@ -65,6 +75,11 @@ def _refusal(scope: AsgiScope, *, wrong: bool) -> ASGIApp:
     )
     headers = {"WWW-Authenticate": "Bearer"}
     return error_response(Request(scope), 401, message, headers=headers)
+
+
+def _unchecked(scope: AsgiScope) -> ASGIApp:
+    message = "The database is away, and the API key is not known here yet; try again"
+    return error_response(Request(scope), 503, message, headers={"Retry-After": "1"})
 
 
 def _digest(key: str) -> bytes:

@@ -119,6 +119,7 @@ ENDPOINTS = [
         "/api/alerts/channels/test",
         try_channel,
         "alerts",
+        scope="alerts:write",
         body=ChannelTrial,
         response=TrialAnswer,
     ),

@@ -14,6 +14,7 @@ import click
 from retention.apply import accept_windows, delete_expired, reconcile
 from retention.plan import describe, in_words
 from retention.report import Line, report
+from service.access.commands import key_command, operator
 from service.analyst import analyst_command
 from service.clients.commands import Target, demo, replay
 from service.logging import configure_logging
@@ -154,7 +155,7 @@ def retention_apply(settings: Settings) -> None:
     now = datetime.now(UTC)
     with database(settings) as url:
         engine = _capability(settings, url).engine
-        changes = reconcile(url, engine, settings.keep, settings.zone, now)
+        changes = reconcile(url, engine, settings.keep, settings.zone, now, operator())
         deleted = delete_expired(url, engine, settings.keep, now)
     for found in changes.remove:
         was = describe(found.policy) if found.policy else "with open ends"
@@ -211,7 +212,7 @@ def database(settings: Settings) -> Iterator[str]:
         yield server.url
 
 
-for _command in (*rules_commands(database), analyst_command(database)):
+for _command in (*rules_commands(database), key_command(database), analyst_command(database)):
     commands.add_command(_command)
 
 

@@ -14,19 +14,23 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from service import __version__
-from service.errors import ErrorResponse
+from service.auth import principal_of
+from service.errors import ApiError, ErrorResponse
 from service.query.params import NoParams, read_params
+from service.scope import AccessScope
 
 Handler = Callable[[Request], Awaitable[Response]]
 _REF = "#/components/schemas/{name}"
 _ERRORS = {
     400: "Malformed request",
     401: "No key, or not a known one",
+    403: "Known, but not allowed",
     404: "Nothing there",
     409: "Idempotency-Key used before with another request",
     413: "Body over 4 MiB",
     415: "Not JSON, or an unknown encoding",
     422: "A field or parameter is wrong; details name each",
+    429: "Too many requests; Retry-After says when to try again",
     503: "The database is away or the queue is full; Retry-After says when to try again",
 }
 
@@ -42,13 +46,15 @@ class Header:
 @dataclass(frozen=True, slots=True)
 class Endpoint:
     """One method of one path. The handler's docstring is its description; `body` and
-    `response` are pydantic or msgspec models, `params` is a pydantic model.
+    `response` are pydantic or msgspec models, `params` is a pydantic model. `scope` is what a
+    caller needs (None: any known caller); `open` ones need no caller at all.
     """
 
     method: str
     path: str
     handler: Handler
     tag: str
+    scope: AccessScope | None = None
     params: type[BaseModel] | None = None
     body: type | None = None
     response: type | None = None
@@ -100,6 +106,8 @@ def _route(path: str, members: Sequence[Endpoint]) -> Route:
     async def dispatch(request: Request) -> Response:
         endpoint = by_method[request.method]
         request.scope["route"] = path
+        if endpoint.scope and not principal_of(request).may(endpoint.scope):
+            raise ApiError(403, f"This needs the scope {endpoint.scope}, which the caller lacks")
         if endpoint.params is None and request.scope["query_string"]:
             read_params(request, NoParams)
         return await endpoint.handler(request)
@@ -118,6 +126,8 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
     }
     if endpoint.open:
         operation["security"] = []
+    if endpoint.scope:
+        operation["description"] = f"Needs the scope {endpoint.scope}."
     if endpoint.body:
         schema = {"$ref": _REF.format(name=endpoint.body.__name__)}
         operation["requestBody"] = {

@@ -14,13 +14,16 @@ from alerts.announce import Voice
 from alerts.loop import run_alerts
 from retention.apply import accept_windows, delete_expired, reconcile
 from retention.plan import next_night
+from service.access.credentials import KeyHasher
+from service.access.key_table import RELOAD_SECONDS, KeyTable
 from service.ingest.ids import SampleIds
 from service.ingest.prepare import Preparer
-from service.ingest.series import SeriesCache
+from service.ingest.series import SeriesCache, SeriesLimits
 from service.ingest.writer import Writer
 from service.notifications import delivering
 from service.query.aggregate import Aggregates
 from service.query.catalog import Catalog
+from service.secrets import signing_secret
 from service.settings import Settings
 from service.telemetry.pools import note_pools
 from sql.database import Pool, create_pool
@@ -51,6 +54,8 @@ class Resources:
     catalog: Catalog
     aggregates: Aggregates
     voice: Voice
+    key_hasher: KeyHasher
+    keys: KeyTable
 
     @property
     def pools(self) -> dict[str, Pool]:
@@ -82,8 +87,10 @@ async def running_resources(settings: Settings, engine: Engine) -> AsyncIterator
     ):
         accept = await asyncio.to_thread(accept_windows, url, settings.keep, datetime.now(UTC))
         resources = _wire(settings, engine, pool, read_pool, accept)
+        await resources.keys.reload()
         writer = asyncio.create_task(resources.writer.run())
         background = [
+            asyncio.create_task(_repeat(RELOAD_SECONDS, resources.keys.keep_up)),
             asyncio.create_task(_repeat(5.0, resources.series.reload_promoted)),
             asyncio.create_task(_repeat(5.0, partial(_note_pools, resources))),
             asyncio.create_task(_every_night(settings, engine)),
@@ -110,7 +117,9 @@ def _wire(
     read_pool: Pool,
     accept: Mapping[Frequency, timedelta],
 ) -> Resources:
-    series = SeriesCache(pool)
+    most = SeriesLimits(settings.max_series_per_tenant, settings.max_series_per_service)
+    series = SeriesCache(pool, most)
+    hasher = KeyHasher(signing_secret(settings.secret, settings.data_dir))
     return Resources(
         settings=settings,
         engine=engine,
@@ -124,6 +133,8 @@ def _wire(
         catalog=Catalog(pool, read_pool),
         aggregates=Aggregates(read_pool, settings.zone),
         voice=voice_of(settings),
+        key_hasher=hasher,
+        keys=KeyTable(pool, hasher),
     )
 
 

@@ -1,7 +1,6 @@
 """``make rules-export`` and ``make rules-apply``."""
 
 import asyncio
-import getpass
 from collections.abc import Callable, Coroutine
 from contextlib import AbstractContextManager
 from datetime import UTC, datetime
@@ -11,6 +10,7 @@ import click
 
 from alerts import rules_file
 from alerts.registry import Author, NameTaken, Reach, RuleInvalid, list_rules
+from service.access.commands import operator
 from service.resources import voice_of
 from service.settings import Settings
 from sql.database import create_pool
@@ -71,13 +71,6 @@ async def _apply(
         if all(step.action == "keep" for step in steps):
             click.echo("Rules are as in the file.")
         elif not dry_run:
-            author = Author(f"rules-apply by {_user()}", datetime.now(UTC), voice_of(settings))
+            author = Author(operator(), datetime.now(UTC), voice_of(settings))
             await rules_file.apply(pool, reach, steps, author)
             click.echo("Applied.")
-
-
-def _user() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return "somebody"

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from limits import parse as parse_limit
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from pydantic import Field, ValidationError, field_validator
@@ -73,6 +74,9 @@ class Settings(BaseSettings):
     workers: int = Field(default=1, ge=1, le=64)
     admin_key: str | None = Field(default=None, min_length=16, repr=False)
     secret: str | None = Field(default=None, repr=False)
+    rate_limit: str = "600000/minute"
+    max_series_per_tenant: int = Field(default=100_000, ge=1)
+    max_series_per_service: int = Field(default=10_000, ge=1)
     timezone: str = "UTC"
     alert_interval: float = Field(
         default=DEFAULT_ALERT_INTERVAL, ge=0, le=3600, allow_inf_nan=False
@@ -122,6 +126,15 @@ class Settings(BaseSettings):
                 f"This secret is {why}: make one with `openssl rand -base64 32`, or leave it "
                 "unset to have one made"
             )
+        return value
+
+    @field_validator("rate_limit")
+    @classmethod
+    def _rate(cls, value: str) -> str:
+        try:
+            parse_limit(value)
+        except ValueError as error:
+            raise ValueError("Use a rate such as 600/minute or 50/second") from error
         return value
 
     @field_validator("public_url", "slack_webhook_url", "webhook_url", "sms_url")

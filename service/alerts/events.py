@@ -138,20 +138,37 @@ ENDPOINTS = [
         "/api/alerts/events",
         list_alert_events,
         "alerts",
+        scope="alerts:read",
         params=EventParams,
         response=EventPage,
     ),
-    Endpoint("GET", _ONE, get_alert_event, "alerts", response=EventDetailAnswer),
+    Endpoint(
+        "GET", _ONE, get_alert_event, "alerts", scope="alerts:read", response=EventDetailAnswer
+    ),
     Endpoint(
         "POST",
         f"{_ONE}/acknowledge",
         acknowledge_alert_event,
         "alerts",
+        scope="alerts:write",
         body=Remark,
         response=EventAnswer,
     ),
     Endpoint(
-        "POST", f"{_ONE}/resolve", resolve_alert_event, "alerts", body=Remark, response=EventAnswer
+        "POST",
+        f"{_ONE}/resolve",
+        resolve_alert_event,
+        "alerts",
+        scope="alerts:write",
+        body=Remark,
+        response=EventAnswer,
     ),
-    Endpoint("GET", f"{_ONE}/deliveries", list_alert_deliveries, "alerts", response=DeliveryList),
+    Endpoint(
+        "GET",
+        f"{_ONE}/deliveries",
+        list_alert_deliveries,
+        "alerts",
+        scope="alerts:read",
+        response=DeliveryList,
+    ),
 ]

@@ -57,23 +57,21 @@ async def get_alert_rule(request: Request) -> Response:
 
 async def create_alert_rule(request: Request) -> Response:
     """Watch a metric and tell people; what is left out follows the catalogue."""
-    author_of(request)
     rule = await read_model(request, Rule)
     check_service(request, rule)
+    pool, tenant = resources_of(request).pool, reach_of(request).tenant
     with refusals():
-        row = await registry.create_rule(resources_of(request).pool, reach_of(request).tenant, rule)
+        row = await registry.create_rule(pool, tenant, rule, author_of(request))
     return await _answer(request, row, 201)
 
 
 async def replace_alert_rule(request: Request) -> Response:
     """Replace a rule whole; its open events are resolved."""
-    author_of(request)
     return await _replace(request, await read_model(request, Rule))
 
 
 async def patch_alert_rule(request: Request) -> Response:
     """Change some fields of a rule; its open events are resolved. Null means the default."""
-    author_of(request)
     change = decode_json(await read_json_body(request))
     if not isinstance(change, dict):
         raise ApiError(422, "The body must be an object")
@@ -170,12 +168,20 @@ def _test_result(result: Backtest) -> dict[str, Any]:
 _ONE = "/api/alerts/rules/{id:int}"
 
 ENDPOINTS = [
-    Endpoint("GET", "/api/alerts/rules", list_alert_rules, "alerts", response=RuleList),
+    Endpoint(
+        "GET",
+        "/api/alerts/rules",
+        list_alert_rules,
+        "alerts",
+        scope="alerts:read",
+        response=RuleList,
+    ),
     Endpoint(
         "POST",
         "/api/alerts/rules",
         create_alert_rule,
         "alerts",
+        scope="alerts:write",
         body=Rule,
         response=RuleAnswer,
         status=201,
@@ -185,11 +191,28 @@ ENDPOINTS = [
         "/api/alerts/rules/test",
         try_alert_rule,
         "alerts",
+        scope="metrics:read",
         body=RuleTest,
         response=RuleTestAnswer,
     ),
-    Endpoint("GET", _ONE, get_alert_rule, "alerts", response=RuleAnswer),
-    Endpoint("PUT", _ONE, replace_alert_rule, "alerts", body=Rule, response=RuleAnswer),
-    Endpoint("PATCH", _ONE, patch_alert_rule, "alerts", body=RuleChange, response=RuleAnswer),
-    Endpoint("DELETE", _ONE, delete_alert_rule, "alerts", response=Deleted),
+    Endpoint("GET", _ONE, get_alert_rule, "alerts", scope="alerts:read", response=RuleAnswer),
+    Endpoint(
+        "PUT",
+        _ONE,
+        replace_alert_rule,
+        "alerts",
+        scope="alerts:write",
+        body=Rule,
+        response=RuleAnswer,
+    ),
+    Endpoint(
+        "PATCH",
+        _ONE,
+        patch_alert_rule,
+        "alerts",
+        scope="alerts:write",
+        body=RuleChange,
+        response=RuleAnswer,
+    ),
+    Endpoint("DELETE", _ONE, delete_alert_rule, "alerts", scope="alerts:write", response=Deleted),
 ]

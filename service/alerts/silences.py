@@ -34,26 +34,34 @@ async def create_alert_silence(request: Request) -> Response:
         message = f"There is no rule {silence.rule_id}"
         raise invalid([Detail(field="rule_id", message=message)])
     values = silence.model_dump() | {"starts_at": starts_at}
-    row = await silences.add_silence(pool, reach, values, author.actor)
+    row = await silences.add_silence(pool, reach, values, author)
     return json_response({"success": True, "data": silence_out(row)}, 201)
 
 
 async def delete_alert_silence(request: Request) -> Response:
     """End a silence now."""
-    author_of(request)
+    pool, author = resources_of(request).pool, author_of(request)
     number = number_of(request, "silence")
-    if not await silences.remove_silence(resources_of(request).pool, reach_of(request), number):
+    if not await silences.remove_silence(pool, reach_of(request), number, author):
         raise missing("silence", number)
     return json_response({"success": True, "data": {"id": number}})
 
 
 ENDPOINTS = [
-    Endpoint("GET", "/api/alerts/silences", list_alert_silences, "alerts", response=SilenceList),
+    Endpoint(
+        "GET",
+        "/api/alerts/silences",
+        list_alert_silences,
+        "alerts",
+        scope="alerts:read",
+        response=SilenceList,
+    ),
     Endpoint(
         "POST",
         "/api/alerts/silences",
         create_alert_silence,
         "alerts",
+        scope="alerts:write",
         body=SilenceIn,
         response=SilenceAnswer,
         status=201,
@@ -63,6 +71,7 @@ ENDPOINTS = [
         "/api/alerts/silences/{id:int}",
         delete_alert_silence,
         "alerts",
+        scope="alerts:write",
         response=Deleted,
     ),
 ]

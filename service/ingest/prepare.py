@@ -86,7 +86,8 @@ class Preparer:
 
         Raises:
             ApiError: 422 with every item that is too old, too new or not storable; details
-                carry the position as `index`.
+                carry the position as `index`. 422 for one series too many. 403 for an item
+                of another service than the scope's.
         """
         await self._series.prepare()
         rows = self._check(items, scope, now)
@@ -109,6 +110,8 @@ class Preparer:
         try:
             self._check([item], scope, now)
         except ApiError as error:
+            if error.status != 422:
+                raise
             return [Detail(index=index, field=d.field, message=d.message) for d in error.details]
         return []
 
@@ -118,7 +121,10 @@ class Preparer:
         problems: Problems = []
         now_ts = _postgres_time(now)
         key_of, id_of = self._series.key_of, self._series.get
+        own = scope.service_name
         for index, item in enumerate(items):
+            if own and item.service_name not in (None, "", own):
+                raise _not_own(own, index)
             ts = now_ts if item.timestamp is None else self._timestamp(item, now, problems)
             metadata = None if item.metadata is None else _metadata(item.metadata, problems)
             key = key_of(item, scope.tenant, scope.service_name)
@@ -177,6 +183,12 @@ class Preparer:
 def body_key(principal: str, key: str, path: str, body: bytes) -> IdempotencyKey:
     """The digest covers the path: the same body elsewhere is another request."""
     return IdempotencyKey(principal, key, hashlib.sha256(path.encode() + b"\n" + body).digest())
+
+
+def _not_own(service_name: str, index: int) -> ApiError:
+    message = f"This key posts for service_name {service_name} only"
+    details = [Detail(index=index, field="service_name", message=message)]
+    return ApiError(403, message, details)
 
 
 def _postgres_time(ts: datetime) -> int:

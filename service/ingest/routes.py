@@ -116,9 +116,10 @@ def _key_reused() -> ApiError:
 
 def _without_index(error: ApiError) -> ApiError:
     """A single sample has no position to name."""
-    if error.status != 422 or not error.details:
-        return error
-    return invalid([Detail(field=d.field, message=d.message) for d in error.details])
+    details = [Detail(field=d.field, message=d.message) for d in error.details]
+    if error.status == 422 and details:
+        return invalid(details)
+    return ApiError(error.status, error.message, details, error.headers)
 
 
 def _created(content: Recorded | BatchRecorded, receipt: Receipt) -> Response:
@@ -132,6 +133,7 @@ ENDPOINTS = [
         "/api/metrics",
         record_metric,
         "metrics",
+        scope="metrics:write",
         body=MetricIn,
         response=Recorded,
         status=201,
@@ -142,6 +144,7 @@ ENDPOINTS = [
         "/api/metrics/batch",
         record_batch,
         "metrics",
+        scope="metrics:write",
         body=BatchIn,
         response=BatchRecorded,
         status=201,

@@ -1,12 +1,15 @@
 """From a sample's labels to its series: a cache in the process, one upsert for the misses."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import msgspec
 from msgspec import Struct
 
+from service.errors import ApiError
 from service.ingest.models import MetricIn
-from sql.database import Pool, connection, run
+from sql.database import Connection, Pool, connection, run
 
 # About 100 MB when full; the oldest entries make room.
 CACHE_SIZE = 200_000
@@ -42,11 +45,19 @@ class SeriesKey(Struct, frozen=True, gc=False):
     dimensions: tuple[tuple[str, str], ...]
 
 
+class SeriesLimits(NamedTuple):
+    """How many series a tenant, and a service within it, may have for more to be made."""
+
+    per_tenant: int
+    per_service: int
+
+
 class SeriesCache:
     """Knows the ids of series, and which metadata keys are promoted to dimensions."""
 
-    def __init__(self, pool: Pool) -> None:
+    def __init__(self, pool: Pool, limits: SeriesLimits) -> None:
         self._pool = pool
+        self._limits = limits
         self._ids: dict[SeriesKey, int] = {}
         self._promoted: dict[tuple[str, str], tuple[str, ...]] | None = None
 
@@ -80,19 +91,39 @@ class SeriesCache:
             await self.reload_promoted()
 
     async def resolve(self, keys: Iterable[SeriesKey]) -> None:
-        """Look up or create what is not known yet; afterwards `get` has them all."""
+        """Look up or create what is not known yet; afterwards `get` has them all.
+
+        Raises:
+            ApiError: 422 where a tenant or service would have more series than it may.
+        """
         missing = sorted({key for key in keys if key not in self._ids}, key=_order)
         if not missing:
             return
-        params = _columns(missing)
         async with connection(self._pool) as conn:
-            await run(conn, "insert_metrics", params)
-            await run(conn, "insert_series", params)
-            rows = await run(conn, "series_ids", params)
-        for key, row in zip(missing, rows, strict=True):
-            self._ids[key] = row["series_id"]
+            await self._look_up(conn, missing)
+            if new := [key for key in missing if key not in self._ids]:
+                await self._guard(conn, new)
+                params = _columns(new)
+                await run(conn, "insert_metrics", params)
+                await run(conn, "insert_series", params)
+                await self._look_up(conn, new)
         while len(self._ids) > CACHE_SIZE:
             del self._ids[next(iter(self._ids))]
+
+    async def _look_up(self, conn: Connection, keys: Sequence[SeriesKey]) -> None:
+        for row in await run(conn, "series_ids", _columns(keys)):
+            self._ids[keys[row["place"] - 1]] = row["series_id"]
+
+    async def _guard(self, conn: Connection, new: Sequence[SeriesKey]) -> None:
+        """Requests at the same time may go past a limit together, by their own series."""
+        tenants = Counter(key.tenant for key in new)
+        services = Counter((key.tenant, key.service_name) for key in new if key.service_name)
+        for tenant, more in tenants.items():
+            params = {"tenant": tenant, "service_name": None, "most": self._limits.per_tenant}
+            await _check_room(conn, params, more, "FATURE_MAX_SERIES_PER_TENANT")
+        for (tenant, service), more in services.items():
+            params = {"tenant": tenant, "service_name": service, "most": self._limits.per_service}
+            await _check_room(conn, params, more, "FATURE_MAX_SERIES_PER_SERVICE")
 
     async def reload_promoted(self) -> None:
         """Read from the catalogue which metadata keys are dimensions, here or in another
@@ -116,6 +147,18 @@ def dimension_text(value: object) -> str | None:
     else:
         return None
     return text if 0 < len(text) <= 200 else None
+
+
+async def _check_room(conn: Connection, params: dict[str, Any], more: int, setting: str) -> None:
+    (row,) = await run(conn, "count_series", params)
+    if row["series"] + more > params["most"]:
+        service = params["service_name"]
+        who = f"service {service}" if service else f"tenant {params['tenant']}"
+        raise ApiError(
+            422,
+            f"{who} has {row['series']} series and may have {params['most']} ({setting}): "
+            f"{more} new would be too many; do labels or dimensions hold ids?",
+        )
 
 
 def _dimensions(

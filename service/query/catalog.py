@@ -1,15 +1,15 @@
 """The catalogue: what metrics there are and how each is added up."""
 
-from collections.abc import Sequence
 from typing import Annotated, Any, Literal
 
 from psycopg.rows import DictRow
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from service.access.audit import record
 from service.ingest.series import DEFAULT_AGGREGATION
 from service.query.params import AggregateParams, Aggregation
 from service.query.single_flight import SingleFlight
-from service.scope import Scope
+from service.scope import Principal, Scope
 from sql.database import Pool, connection, fetch_all, run
 
 Kind = Literal["flow", "stock", "ratio"]
@@ -95,24 +95,32 @@ class Catalog:
         return await fetch_all(self._read_pool, "catalog", _params(scope, None))
 
     async def patch(
-        self, scope: Scope, metric_name: str, change: CatalogPatch
-    ) -> tuple[DictRow | None, Sequence[str]]:
-        """Apply a change; the entry as it is then (None: no such metric in scope) and the
-        names of the changed fields.
-        """
+        self, principal: Principal, metric_name: str, change: CatalogPatch, address: str | None
+    ) -> DictRow | None:
+        """Apply a change; the entry as it is then (None: no such metric in scope)."""
+        scope = principal.scope
         changes = change.model_dump(exclude_unset=True, exclude_none=True)
         if "kind" in changes:
             changes.setdefault("default_aggregation", DEFAULT_AGGREGATION[changes["kind"]])
         fields: dict[str, Any] = dict.fromkeys(CatalogPatch.model_fields)
-        async with connection(self._pool) as conn:
-            await run(
-                conn,
-                "update_catalog_entry",
-                fields | changes | {"tenant": scope.tenant, "metric_name": metric_name},
-            )
+        one = {"tenant": scope.tenant, "metric_name": metric_name}
+        async with connection(self._pool) as conn, conn.transaction():
+            before = await run(conn, "catalog_entry_for_update", one)
+            after = await run(conn, "update_catalog_entry", fields | changes | one)
+            if before != after:
+                target = f"metric:{metric_name}"
+                await record(
+                    conn,
+                    principal,
+                    "catalog.update",
+                    target,
+                    before=before[0],
+                    after=after[0],
+                    address=address,
+                )
             rows = await run(conn, "catalog", _params(scope, metric_name))
         self._entries.forget((scope.tenant, metric_name))
-        return (rows[0] if rows else None), sorted(changes)
+        return rows[0] if rows else None
 
     async def _read(self, scope: Scope, metric_name: str) -> MetricEntry:
         params = {"tenant": scope.tenant, "metric_name": metric_name}

@@ -8,6 +8,7 @@ from pydantic import BaseModel
 from starlette.requests import Request
 from starlette.responses import Response
 
+from service.access.audit import address_of
 from service.auth import principal_of
 from service.bodies import read_model
 from service.errors import ApiError, Detail, invalid
@@ -119,11 +120,12 @@ async def patch_catalog(request: Request) -> Response:
     resources = resources_of(request)
     change = await read_model(request, CatalogPatch)
     name = request.path_params["metric_name"]
-    row, _ = await resources.catalog.patch(principal_of(request).scope, name, change)
+    principal = principal_of(request)
+    row = await resources.catalog.patch(principal, name, change, address_of(request))
     if row is None:
         raise ApiError(404, f"There is no metric {name}")
     await resources.series.reload_promoted()
-    resources.aggregates.forget([(principal_of(request).scope.tenant, name)])
+    resources.aggregates.forget([(principal.scope.tenant, name)])
     return json_response({"success": True, "data": _entry(row)})
 
 
@@ -138,6 +140,7 @@ ENDPOINTS = [
         "/api/metrics/query",
         query_samples,
         "metrics",
+        scope="metrics:read",
         params=QueryParams,
         response=SamplePage,
         csv=True,
@@ -147,16 +150,25 @@ ENDPOINTS = [
         "/api/metrics/aggregate",
         aggregate,
         "metrics",
+        scope="metrics:read",
         params=AggregateParams,
         response=AggregateAnswer,
         csv=True,
     ),
-    Endpoint("GET", "/api/metrics/catalog", list_catalog, "metrics", response=CatalogAnswer),
+    Endpoint(
+        "GET",
+        "/api/metrics/catalog",
+        list_catalog,
+        "metrics",
+        scope="metrics:read",
+        response=CatalogAnswer,
+    ),
     Endpoint(
         "PATCH",
         "/api/metrics/catalog/{metric_name}",
         patch_catalog,
         "metrics",
+        scope="catalog:write",
         body=CatalogPatch,
         response=CatalogEntryAnswer,
     ),

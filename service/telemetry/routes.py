@@ -10,8 +10,11 @@ from prometheus_client.multiprocess import MultiProcessCollector, mark_process_d
 from starlette.requests import Request
 from starlette.responses import Response
 
+from service.auth import principal_of
+from service.errors import ApiError
 from service.openapi import Endpoint
 from service.resources import resources_of
+from service.scope import Scope
 from service.server import TELEMETRY_FOLDER
 from service.telemetry.facts import FactsCollector, read_facts
 from service.telemetry.pools import note_pools
@@ -21,6 +24,8 @@ async def prometheus_metrics(request: Request) -> Response:
     """What the service does, in Prometheus' text format: of all its processes, and of the
     database.
     """
+    if principal_of(request).scope != Scope():
+        raise ApiError(403, "This tells of all tenants: it needs a key of the tenant default")
     resources = resources_of(request)
     note_pools(resources.pools)
     facts = await read_facts(resources.read_pool, datetime.now(UTC))
@@ -46,4 +51,6 @@ def _processes(folder: Path) -> set[int]:
     return {int(file.stem.rpartition("_")[2]) for file in folder.glob("gauge_live*_*.db")}
 
 
-ENDPOINTS = [Endpoint("GET", "/metrics", prometheus_metrics, "service", text=True)]
+ENDPOINTS = [
+    Endpoint("GET", "/metrics", prometheus_metrics, "service", scope="metrics:read", text=True),
+]

@@ -83,10 +83,9 @@ WHERE rule_id = %(rule_id)s;
 -- A page of events, newest first, one more than asked for.
 SELECT e.*
 FROM fature.alert_event AS e
-LEFT JOIN fature.alert_rule AS r ON e.rule_id = r.rule_id
 WHERE
     e.tenant = %(tenant)s
-    AND (%(only_service)s::text IS NULL OR r.service_name = %(only_service)s)
+    AND (%(only_service)s::text IS NULL OR e.service_name = %(only_service)s)
     AND (%(status)s::text IS NULL OR e.status = %(status)s)
     AND (%(severity)s::text IS NULL OR e.severity = %(severity)s)
     AND (%(rule_id)s::bigint IS NULL OR e.rule_id = %(rule_id)s)
@@ -101,22 +100,20 @@ LIMIT %(limit)s;
 -- One event.
 SELECT e.*
 FROM fature.alert_event AS e
-LEFT JOIN fature.alert_rule AS r ON e.rule_id = r.rule_id
 WHERE
     e.tenant = %(tenant)s
     AND e.event_id = %(event_id)s
-    AND (%(only_service)s::text IS NULL OR r.service_name = %(only_service)s);
+    AND (%(only_service)s::text IS NULL OR e.service_name = %(only_service)s);
 
 -- name: alert_event_for_update
 -- One event, while it is changed.
 SELECT e.*
 FROM fature.alert_event AS e
-LEFT JOIN fature.alert_rule AS r ON e.rule_id = r.rule_id
 WHERE
     e.tenant = %(tenant)s
     AND e.event_id = %(event_id)s
-    AND (%(only_service)s::text IS NULL OR r.service_name = %(only_service)s)
-FOR UPDATE OF e;
+    AND (%(only_service)s::text IS NULL OR e.service_name = %(only_service)s)
+FOR UPDATE;
 
 -- name: acknowledge_alert_event
 -- Somebody looks after it.
@@ -191,10 +188,12 @@ ORDER BY coalesce(d.attempted_at, n.created_at) DESC, d.delivery_id DESC, n.tran
 LIMIT 10000;
 
 -- name: list_alert_silences
--- The silences of a tenant, newest first.
+-- The silences of a tenant, newest first; a key of one service sees that service's.
 SELECT *
 FROM fature.alert_silence
-WHERE tenant = %(tenant)s
+WHERE
+    tenant = %(tenant)s
+    AND (%(only_service)s::text IS NULL OR service_name = %(only_service)s)
 ORDER BY silence_id DESC;
 
 -- name: insert_alert_silence
@@ -212,5 +211,8 @@ RETURNING *;
 -- name: delete_alert_silence
 -- It ends now.
 DELETE FROM fature.alert_silence
-WHERE tenant = %(tenant)s AND silence_id = %(silence_id)s
-RETURNING silence_id;
+WHERE
+    tenant = %(tenant)s
+    AND silence_id = %(silence_id)s
+    AND (%(only_service)s::text IS NULL OR service_name = %(only_service)s)
+RETURNING *;

@@ -106,6 +106,17 @@ GROUP BY m.tenant, m.metric_name
 HAVING %(only_service)s::text IS NULL OR count(s.series_id) > 0
 ORDER BY m.metric_name;
 
+-- name: catalog_entry_for_update
+-- What can be edited, while it is.
+SELECT
+    kind,
+    default_aggregation,
+    description,
+    dimensions
+FROM fature.metric
+WHERE tenant = %(tenant)s AND metric_name = %(metric_name)s
+FOR UPDATE;
+
 -- name: update_catalog_entry
 -- What is NULL stays.
 UPDATE fature.metric
@@ -115,4 +126,5 @@ SET
     description = coalesce(%(description)s, description),
     dimensions = coalesce(%(dimensions)s::text[], dimensions),
     updated_at = now()
-WHERE tenant = %(tenant)s AND metric_name = %(metric_name)s;
+WHERE tenant = %(tenant)s AND metric_name = %(metric_name)s
+RETURNING kind, default_aggregation, description, dimensions;

@@ -33,8 +33,10 @@ FROM unnest(
 ON CONFLICT (identity) DO NOTHING;
 
 -- name: series_ids
--- In the caller's order.
-SELECT s.series_id
+-- Of those that exist, with their places in the caller's order.
+SELECT
+    s.series_id,
+    k.place
 FROM unnest(
     %(tenant)s::text [], %(metric_name)s::text [], %(metric_type)s::text [],
     %(unit)s::text [], %(frequency)s::text [], %(service_name)s::text [],
@@ -50,6 +52,18 @@ INNER JOIN fature.series AS s
             k.service_name, k.affiliate_id, k.region, k.dimensions
         )
 ORDER BY k.place;
+
+-- name: count_series
+-- How many series a tenant has, or one of its services; not counted further than `most`.
+SELECT count(*) AS series
+FROM (
+    SELECT 1
+    FROM fature.series
+    WHERE
+        tenant = %(tenant)s
+        AND (%(service_name)s::text IS NULL OR service_name = %(service_name)s)
+    LIMIT %(most)s
+) AS s;
 
 -- name: promoted_dimensions
 -- Metadata keys that are part of the series of a metric.

@@ -13,7 +13,7 @@ from service.errors import ApiError
 from service.ingest.ids import SampleIds
 from service.ingest.models import MetricIn
 from service.ingest.prepare import Preparer, Submission
-from service.ingest.series import SeriesCache
+from service.ingest.series import SeriesCache, SeriesLimits
 from service.scope import Scope
 from sql.database import create_pool
 from sql.rollups import Frequency
@@ -135,7 +135,9 @@ def prepared(url: str, action: Callable[[Preparer], Awaitable[T]]) -> T:
 
     async def run() -> T:
         async with create_pool(url, size=1) as pool:
-            return await action(Preparer(SeriesCache(pool), SampleIds(pool), OLDEST))
+            return await action(
+                Preparer(SeriesCache(pool, SeriesLimits(100_000, 10_000)), SampleIds(pool), OLDEST)
+            )
 
     return asyncio.run(run())
 

@@ -156,7 +156,7 @@ def minutes(number: float) -> timedelta:
 async def test_a_value_past_the_threshold_opens_tells_once_and_resolves(
     database: str, pool: Pool
 ) -> None:
-    rule = await create_rule(pool, "default", rule_of("load"))
+    rule = await create_rule(pool, "default", rule_of("load"), author(NOON))
     add_samples(database, "load", [(NOON, 250)], kind="ratio", frequency="real_time")
     async with leader(database) as leading:
         for second in (10, 25, 40):
@@ -174,7 +174,7 @@ async def test_a_value_past_the_threshold_opens_tells_once_and_resolves(
 
 
 async def test_state_survives_a_restart(database: str, pool: Pool) -> None:
-    await create_rule(pool, "default", rule_of("load", **{"for": "2m"}))
+    await create_rule(pool, "default", rule_of("load", **{"for": "2m"}), author(NOON))
     add_samples(
         database,
         "load",
@@ -248,7 +248,7 @@ async def test_replayed_revenue_opens_and_resolves_at_exactly_the_hours(
     tested = await backtest(pool, "default", rule, days, until, UTC_ZONE)
     assert [(one.opened_at, one.resolved_at) for one in tested.episodes] == expected
 
-    await create_rule(pool, "default", rule)
+    await create_rule(pool, "default", rule, author(NOON))
     async with leader(database) as leading:
         now = since + timedelta(hours=1)
         while now <= until:
@@ -261,7 +261,9 @@ async def test_replayed_revenue_opens_and_resolves_at_exactly_the_hours(
 
 
 async def test_silence_of_a_flow_is_zero_once_it_has_existed(database: str, pool: Pool) -> None:
-    await create_rule(pool, "default", rule_of("sales", condition="<", threshold_value=10))
+    await create_rule(
+        pool, "default", rule_of("sales", condition="<", threshold_value=10), author(NOON)
+    )
     add_samples(database, "sales", [(NOON + minutes(20), 50)])
     async with leader(database) as leading:
         # The hour before the first sample ever is no hour without sales.
@@ -278,7 +280,7 @@ async def test_silence_of_a_flow_is_zero_once_it_has_existed(database: str, pool
 async def test_silence_of_a_stock_follows_the_rule(
     database: str, pool: Pool, policy: str, opens: int
 ) -> None:
-    await create_rule(pool, "default", rule_of("users", no_data=policy))
+    await create_rule(pool, "default", rule_of("users", no_data=policy), author(NOON))
     add_samples(database, "users", [(NOON, 50)], kind="stock", frequency="real_time")
     async with leader(database) as leading:
         await leading.tick(NOON + minutes(30))
@@ -286,7 +288,7 @@ async def test_silence_of_a_stock_follows_the_rule(
 
 
 async def test_a_sum_may_fire_before_its_hour_is_over(database: str, pool: Pool) -> None:
-    await create_rule(pool, "default", rule_of("paid"))
+    await create_rule(pool, "default", rule_of("paid"), author(NOON))
     add_samples(database, "paid", [(NOON - minutes(50), 10), (NOON + minutes(5), 70)])
     async with leader(database) as leading:
         await leading.tick(NOON + minutes(6))
@@ -305,7 +307,7 @@ async def test_a_sum_may_fire_before_its_hour_is_over(database: str, pool: Pool)
 async def test_what_was_resolved_by_hand_stays_quiet_until_it_cleared_once(
     database: str, pool: Pool
 ) -> None:
-    await create_rule(pool, "default", rule_of("load"))
+    await create_rule(pool, "default", rule_of("load"), author(NOON))
     shape = {"kind": "ratio", "frequency": "real_time"}
     add_samples(database, "load", [(NOON + minutes(n), 250) for n in range(4)], **shape)
     async with leader(database) as leading:
@@ -325,7 +327,7 @@ async def test_what_was_resolved_by_hand_stays_quiet_until_it_cleared_once(
 @pytest.mark.parametrize("how", ["edited", "deactivated", "deleted", "edited in the database"])
 async def test_a_rule_that_changes_resolves_its_events(database: str, pool: Pool, how: str) -> None:
     rule = rule_of("load")
-    row = await create_rule(pool, "default", rule)
+    row = await create_rule(pool, "default", rule, author(NOON))
     add_samples(database, "load", [(NOON, 250)], kind="ratio", frequency="real_time")
     later = author(NOON + minutes(1))
     async with leader(database) as leading:
@@ -355,10 +357,10 @@ async def test_a_rule_that_changes_resolves_its_events(database: str, pool: Pool
 
 
 async def test_broken_rules_are_reported_and_the_others_go_on(database: str, pool: Pool) -> None:
-    units = await create_rule(pool, "default", rule_of("mixed"))
-    overflow = await create_rule(pool, "default", rule_of("huge", aggregation="sum"))
-    unreadable = await create_rule(pool, "default", rule_of("load"))
-    sound = await create_rule(pool, "default", rule_of("load"))
+    units = await create_rule(pool, "default", rule_of("mixed"), author(NOON))
+    overflow = await create_rule(pool, "default", rule_of("huge", aggregation="sum"), author(NOON))
+    unreadable = await create_rule(pool, "default", rule_of("load"), author(NOON))
+    sound = await create_rule(pool, "default", rule_of("load"), author(NOON))
     shape = {"kind": "ratio", "frequency": "real_time"}
     for unit in ("ms", "s"):
         add_samples(database, "mixed", [(NOON, 250)], unit=unit, **shape)
@@ -390,10 +392,10 @@ async def test_broken_rules_are_reported_and_the_others_go_on(database: str, poo
 
 
 async def test_silenced_events_are_not_told(database: str, pool: Pool) -> None:
-    await create_rule(pool, "default", rule_of("load"))
+    await create_rule(pool, "default", rule_of("load"), author(NOON))
     silence = dict.fromkeys(("rule_id", "severity", "service_name"))
     period = {"starts_at": NOON - minutes(1), "ends_at": NOON + minutes(5), "comment": ""}
-    await add_silence(pool, REACH, {**silence, "metric_name": "load", **period}, "tester")
+    await add_silence(pool, REACH, {**silence, "metric_name": "load", **period}, author(NOON))
     shape = {"kind": "ratio", "frequency": "real_time"}
     add_samples(database, "load", [(NOON, 250)], **shape)
     async with leader(database) as leading:
@@ -405,7 +407,7 @@ async def test_silenced_events_are_not_told(database: str, pool: Pool) -> None:
 
 
 async def test_tenants_do_not_see_each_other(database: str, pool: Pool) -> None:
-    await create_rule(pool, "other", rule_of("load"))
+    await create_rule(pool, "other", rule_of("load"), author(NOON))
     add_samples(database, "load", [(NOON, 250)], kind="ratio", frequency="real_time")
     async with leader(database) as leading:
         await leading.tick(NOON)
@@ -417,7 +419,7 @@ async def test_loops_that_all_think_they_lead_give_no_event_twice(
     database: str, pool: Pool, loops: int
 ) -> None:
     for number in range(20):
-        await create_rule(pool, "default", rule_of("load", threshold_value=number))
+        await create_rule(pool, "default", rule_of("load", threshold_value=number), author(NOON))
     add_samples(database, "load", [(NOON, 250)], kind="ratio", frequency="real_time")
     contexts = [leader(database) for _ in range(loops)]
     leaders = [await context.__aenter__() for context in contexts]
@@ -456,7 +458,7 @@ async def test_one_loop_leads_and_another_takes_over_when_its_session_dies(
 async def test_a_killed_leader_is_replaced_and_nothing_is_lost_or_doubled(
     database: str, pool: Pool
 ) -> None:
-    await create_rule(pool, "default", rule_of("load"))
+    await create_rule(pool, "default", rule_of("load"), author(NOON))
     clock = lambda: NOON + minutes(1)  # noqa: E731
     loops = [
         asyncio.create_task(run_alerts(database, UTC_ZONE, VOICE, 0.1, clock)) for _ in range(3)

@@ -14,7 +14,7 @@ from retention.policies import accept_ages, parse_keep
 from service.ingest.ids import BLOCK, SampleIds
 from service.ingest.models import Frequency, MetricIn
 from service.ingest.prepare import IdempotencyKey, Preparer, Submission, body_key
-from service.ingest.series import SeriesCache
+from service.ingest.series import SeriesCache, SeriesLimits
 from service.ingest.writer import (
     MAX_FLUSH_ROWS,
     MAX_WAITING_ROWS,
@@ -76,7 +76,11 @@ def bench(url: str, action: Callable[[Bench], Awaitable[T]]) -> T:
 
     async def run() -> T:
         async with create_pool(url, size=2) as pool:
-            preparer = Preparer(SeriesCache(pool), SampleIds(pool), accept_ages(parse_keep("")))
+            preparer = Preparer(
+                SeriesCache(pool, SeriesLimits(100_000, 10_000)),
+                SampleIds(pool),
+                accept_ages(parse_keep("")),
+            )
             return await action(Bench(pool, Writer(pool), preparer))
 
     return asyncio.run(run())

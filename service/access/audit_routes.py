@@ -1,0 +1,60 @@
+"""``GET /api/audit``."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.access.audit import list_entries
+from service.access.models import AuditPage, AuditParams, audit_out
+from service.auth import principal_of
+from service.errors import Detail, invalid
+from service.openapi import Endpoint
+from service.query.params import read_params
+from service.resources import resources_of
+from service.responses import json_response
+
+
+async def list_audit(request: Request) -> Response:
+    """Who changed what, newest first."""
+    resources = resources_of(request)
+    params, _ = read_params(request, AuditParams)
+    zone = resources.settings.zone
+    params.check(zone)
+    filters = {
+        "actor": params.actor,
+        "action": params.action,
+        "target": params.target,
+        "since": params.since(zone) or "-infinity",
+        "before": params.before(zone) or "infinity",
+    }
+    tenant = principal_of(request).scope.tenant
+    rows = await list_entries(
+        resources.read_pool, tenant, filters, _position(params.cursor), params.limit
+    )
+    page = rows[: params.limit]
+    next_cursor = str(page[-1]["audit_id"]) if len(rows) > len(page) else None
+    data = [audit_out(row) for row in page]
+    return json_response(
+        {"success": True, "data": data, "count": len(data), "next_cursor": next_cursor}
+    )
+
+
+def _position(cursor: str | None) -> int | None:
+    """The id that the page before ended with."""
+    if cursor is None:
+        return None
+    if not (cursor.isascii() and cursor.isdecimal()) or not 0 < int(cursor[:20]) < 2**63:
+        raise invalid([Detail(field="cursor", message="Not a cursor from here")])
+    return int(cursor)
+
+
+ENDPOINTS = [
+    Endpoint(
+        "GET",
+        "/api/audit",
+        list_audit,
+        "access",
+        scope="keys:admin",
+        params=AuditParams,
+        response=AuditPage,
+    ),
+]

@@ -1,0 +1,108 @@
+"""The endpoints of API keys."""
+
+from psycopg.rows import DictRow
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.access import keys
+from service.access.audit import address_of
+from service.access.models import KeyAnswer, KeyIn, KeyList, NewKeyAnswer, key_out
+from service.access.tenants import DEFAULT_TENANT
+from service.alerts.access import missing, number_of
+from service.auth import principal_of
+from service.bodies import read_model
+from service.errors import ApiError, Detail, invalid
+from service.openapi import Endpoint
+from service.resources import resources_of
+from service.responses import json_response
+
+_NO_STORE = {"Cache-Control": "no-store"}
+
+
+async def list_keys(request: Request) -> Response:
+    """Every key of the tenant, newest first; the keys themselves are never shown again."""
+    tenant = principal_of(request).scope.tenant
+    data = [key_out(row) for row in await keys.list_keys(resources_of(request).pool, tenant)]
+    return json_response({"success": True, "data": data, "count": len(data), "next_cursor": None})
+
+
+async def issue_key(request: Request) -> Response:
+    """Issue a key. `key` is shown this once."""
+    resources, principal = resources_of(request), principal_of(request)
+    body = await read_model(request, KeyIn)
+    tenant = body.tenant or principal.scope.tenant
+    if tenant != principal.scope.tenant and principal.scope.tenant != DEFAULT_TENANT:
+        raise ApiError(403, "Only admins of the tenant default issue keys of another tenant")
+    values = body.model_dump() | {"tenant": tenant}
+    try:
+        row, key = await keys.issue_key(
+            resources.pool, resources.key_hasher, principal, values, address_of(request)
+        )
+    except keys.NoSuchTenant as error:
+        message = f"There is no tenant {error}"
+        raise invalid([Detail(field="tenant", message=message)]) from error
+    return await _shown_once(request, row, key, 201)
+
+
+async def revoke_key(request: Request) -> Response:
+    """Refuse a key from now on; on every replica within 5 seconds."""
+    resources, number = resources_of(request), number_of(request, "key")
+    row = await keys.revoke_key(resources.pool, principal_of(request), number, address_of(request))
+    if row is None:
+        raise missing("key", number)
+    await resources.keys.reload()
+    return json_response({"success": True, "data": key_out(row)})
+
+
+async def rotate_key(request: Request) -> Response:
+    """Give a key another secret, shown this once; the one before is refused from now on."""
+    resources, number = resources_of(request), number_of(request, "key")
+    try:
+        rotated = await keys.rotate_key(
+            resources.pool,
+            resources.key_hasher,
+            principal_of(request),
+            number,
+            address_of(request),
+        )
+    except keys.KeyEnded as error:
+        raise ApiError(409, "The key is revoked or expired; issue another") from error
+    if rotated is None:
+        raise missing("key", number)
+    return await _shown_once(request, *rotated, 200)
+
+
+async def _shown_once(request: Request, row: DictRow, key: str, status: int) -> Response:
+    await resources_of(request).keys.reload()
+    return json_response({"success": True, "data": key_out(row) | {"key": key}}, status, _NO_STORE)
+
+
+ENDPOINTS = [
+    Endpoint("GET", "/api/keys", list_keys, "access", scope="keys:admin", response=KeyList),
+    Endpoint(
+        "POST",
+        "/api/keys",
+        issue_key,
+        "access",
+        scope="keys:admin",
+        body=KeyIn,
+        response=NewKeyAnswer,
+        status=201,
+    ),
+    Endpoint(
+        "DELETE",
+        "/api/keys/{id:int}",
+        revoke_key,
+        "access",
+        scope="keys:admin",
+        response=KeyAnswer,
+    ),
+    Endpoint(
+        "POST",
+        "/api/keys/{id:int}/rotate",
+        rotate_key,
+        "access",
+        scope="keys:admin",
+        response=NewKeyAnswer,
+    ),
+]

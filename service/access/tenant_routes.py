@@ -1,0 +1,112 @@
+"""The endpoints of tenants, for admins of the tenant default."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.access import tenants
+from service.access.audit import address_of
+from service.access.models import TenantAnswer, TenantIn, TenantList, TenantPatch, tenant_out
+from service.alerts.access import missing
+from service.auth import principal_of
+from service.bodies import read_model
+from service.errors import ApiError, Detail
+from service.openapi import Endpoint
+from service.resources import resources_of
+from service.responses import json_response
+from service.scope import Principal
+
+
+async def list_tenants(request: Request) -> Response:
+    """Every tenant, newest first."""
+    _admin_of_default(request)
+    data = [tenant_out(row) for row in await tenants.list_tenants(resources_of(request).pool)]
+    return json_response({"success": True, "data": data, "count": len(data), "next_cursor": None})
+
+
+async def create_tenant(request: Request) -> Response:
+    """Make a tenant; its first key is issued with `tenant` by an admin of the default."""
+    principal = _admin_of_default(request)
+    body = await read_model(request, TenantIn)
+    try:
+        row = await tenants.create_tenant(
+            resources_of(request).pool, principal, body.model_dump(), address_of(request)
+        )
+    except tenants.TenantTaken as error:
+        message = f"There is a tenant {error} already"
+        raise ApiError(409, message, [Detail(field="tenant", message=message)]) from error
+    await resources_of(request).series.reload_promoted()
+    return json_response({"success": True, "data": tenant_out(row)}, 201)
+
+
+async def patch_tenant(request: Request) -> Response:
+    """Describe a tenant, or lock it out and let it in again with `is_active`."""
+    principal, name = _admin_of_default(request), _name_in_path(request)
+    resources = resources_of(request)
+    body = await read_model(request, TenantPatch)
+    try:
+        row = await tenants.change_tenant(
+            resources.pool, principal, name, body.model_dump(), address_of(request)
+        )
+    except tenants.TenantInUse as error:
+        raise ApiError(409, str(error)) from error
+    if row is None:
+        raise missing("tenant", name)
+    await resources.keys.reload()
+    return json_response({"success": True, "data": tenant_out(row)})
+
+
+async def delete_tenant(request: Request) -> Response:
+    """Remove a tenant that has no data, and its keys."""
+    principal, name = _admin_of_default(request), _name_in_path(request)
+    resources = resources_of(request)
+    try:
+        row = await tenants.remove_tenant(resources.pool, principal, name, address_of(request))
+    except tenants.TenantInUse as error:
+        raise ApiError(409, str(error)) from error
+    if row is None:
+        raise missing("tenant", name)
+    await resources.keys.reload()
+    return json_response({"success": True, "data": tenant_out(row)})
+
+
+def _admin_of_default(request: Request) -> Principal:
+    principal = principal_of(request)
+    if principal.scope.tenant != tenants.DEFAULT_TENANT:
+        raise ApiError(403, "Only admins of the tenant default manage tenants")
+    return principal
+
+
+def _name_in_path(request: Request) -> str:
+    name: str = request.path_params["tenant"]
+    if "\0" in name:
+        raise missing("tenant", name)
+    return name
+
+
+_ONE = "/api/tenants/{tenant}"
+
+ENDPOINTS = [
+    Endpoint(
+        "GET", "/api/tenants", list_tenants, "access", scope="keys:admin", response=TenantList
+    ),
+    Endpoint(
+        "POST",
+        "/api/tenants",
+        create_tenant,
+        "access",
+        scope="keys:admin",
+        body=TenantIn,
+        response=TenantAnswer,
+        status=201,
+    ),
+    Endpoint(
+        "PATCH",
+        _ONE,
+        patch_tenant,
+        "access",
+        scope="keys:admin",
+        body=TenantPatch,
+        response=TenantAnswer,
+    ),
+    Endpoint("DELETE", _ONE, delete_tenant, "access", scope="keys:admin", response=TenantAnswer),
+]

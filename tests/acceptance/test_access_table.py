@@ -1,0 +1,202 @@
+"""Every route and every kind of caller: what is answered."""
+
+import secrets
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import httpx2
+import psycopg
+import pytest
+
+from service.app import ENDPOINTS
+from tests.acceptance.access import caller, ends_in, issued, new_tenant, ok, with_new_key
+from tests.acceptance.talk import CODES, sample
+from tests.conftest import DatabaseServer, Service, running_service
+
+# The callers that are known: each role; `few`, an operator left with alerts:read; writer and
+# reader bound to the service payments; `other`, an admin of another tenant. Those that are
+# not (no key, a wrong, an expired, a revoked one) are answered 401, but where it says open.
+TABLE = """
+                                                admin operator writer reader few bound bound_reader other
+POST    /api/metrics                            201   403      201    403    403 201   403          201
+POST    /api/metrics/batch                      201   403      201    403    403 201   403          201
+GET     /api/metrics/query                      200   200      403    200    403 200   200          200
+GET     /api/metrics/aggregate                  200   200      403    200    403 200   200          200
+GET     /api/metrics/catalog                    200   200      403    200    403 200   200          200
+PATCH   /api/metrics/catalog/{metric_name}      200   200      403    403    403 403   403          404
+GET     /api/health                             open
+GET     /api/ready                              open
+POST    /api/services/health                    201   403      201    403    403 201   403          201
+GET     /api/services/health                    200   200      403    200    403 200   200          200
+GET     /api/services/{service_name}/health     200   200      403    200    403 200   200          200
+GET     /api/alerts/rules                       200   200      403    200    200 403   200          200
+POST    /api/alerts/rules                       201   201      403    403    403 403   403          201
+POST    /api/alerts/rules/test                  200   200      403    200    403 200   200          200
+GET     /api/alerts/rules/{id:int}              200   200      403    200    200 403   404          404
+PUT     /api/alerts/rules/{id:int}              200   200      403    403    403 403   403          404
+PATCH   /api/alerts/rules/{id:int}              200   200      403    403    403 403   403          404
+DELETE  /api/alerts/rules/{id:int}              200   200      403    403    403 403   403          404
+GET     /api/alerts/events                      200   200      403    200    200 403   200          200
+GET     /api/alerts/events/{id:int}             200   200      403    200    200 403   404          404
+POST    /api/alerts/events/{id:int}/acknowledge 200   200      403    403    403 403   403          404
+POST    /api/alerts/events/{id:int}/resolve     200   200      403    403    403 403   403          404
+GET     /api/alerts/events/{id:int}/deliveries  200   200      403    200    200 403   404          404
+GET     /api/alerts/silences                    200   200      403    200    200 403   200          200
+POST    /api/alerts/silences                    201   201      403    403    403 403   403          201
+DELETE  /api/alerts/silences/{id:int}           200   200      403    403    403 403   403          404
+POST    /api/alerts/channels/test               200   200      403    403    403 403   403          200
+GET     /api/keys                               200   403      403    403    403 403   403          200
+POST    /api/keys                               201   403      403    403    403 403   403          201
+DELETE  /api/keys/{id:int}                      200   403      403    403    403 403   403          404
+POST    /api/keys/{id:int}/rotate               200   403      403    403    403 403   403          404
+GET     /api/tenants                            200   403      403    403    403 403   403          403
+POST    /api/tenants                            201   403      403    403    403 403   403          403
+PATCH   /api/tenants/{tenant}                   200   403      403    403    403 403   403          403
+DELETE  /api/tenants/{tenant}                   200   403      403    403    403 403   403          403
+GET     /api/audit                              200   403      403    403    403 403   403          200
+GET     /api/openapi.json                       200   200      200    200    200 200   200          200
+GET     /docs                                   200   200      200    200    200 200   200          200
+"""  # noqa: E501
+CALLERS, *LINES = TABLE.strip().splitlines()
+KNOWN = CALLERS.split()
+ROUTES = {tuple(line.split()[:2]): line.split()[2:] for line in LINES}
+UNKNOWN = ("none", "wrong", "expired", "revoked")
+
+RULE = {
+    "metric_name": "orders_shipped",
+    "condition": ">",
+    "threshold_value": 5,
+    "severity": "low",
+    "window": "day",
+    "aggregation": "sum",
+}
+ONE_SAMPLE = sample("orders_shipped", service_name="payments")
+
+
+@dataclass
+class World:
+    """A running service, a client of each kind of caller, and things to do something to."""
+
+    service: Service
+    clients: dict[str, httpx2.Client]
+
+    def rule(self) -> int:
+        body = RULE | {"rule_name": secrets.token_hex(8)}
+        return int(ok(self.service.client.post("/api/alerts/rules", json=body))["id"])
+
+    def event(self) -> int:
+        rule = self.rule()
+        with psycopg.connect(self.service.database_url) as conn:
+            row = conn.execute(
+                """
+                INSERT INTO fature.alert_event (
+                    tenant, rule_id, rule_name, metric_name, condition, threshold_value,
+                    severity, aggregation, window_name, opened_at
+                )
+                VALUES ('default', %s, 'r', 'm', '>', 1, 'low', 'sum', 'day', now())
+                RETURNING event_id
+                """,
+                [rule],
+            ).fetchone()
+        assert row is not None
+        return int(row[0])
+
+    def silence(self) -> int:
+        body = {"metric_name": "nobodys", "ends_at": ends_in(60)}
+        return int(ok(self.service.client.post("/api/alerts/silences", json=body))["id"])
+
+    def key(self) -> int:
+        return int(issued(self.service.client, "reader")["id"])
+
+    def tenant(self) -> str:
+        name = f"t{secrets.token_hex(6)}"
+        ok(self.service.client.post("/api/tenants", json={"tenant": name}))
+        return name
+
+
+@pytest.fixture(scope="module")
+def world(database_of: DatabaseServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
+    folder = tmp_path_factory.mktemp("access-table")
+    url = database_of.new_database()
+    with running_service(folder, url, FATURE_ALERT_INTERVAL="0") as service, ExitStack() as stack:
+        admin = service.client
+        expiring = issued(admin, "admin", expires_at=ends_in(0.5))
+        revoked = issued(admin, "admin")
+        ok(admin.delete(f"/api/keys/{revoked['id']}"))
+        clients = {
+            "admin": with_new_key(admin, "admin"),
+            "operator": with_new_key(admin, "operator"),
+            "writer": with_new_key(admin, "writer"),
+            "reader": with_new_key(admin, "reader"),
+            "few": with_new_key(admin, "operator", scopes=["alerts:read"]),
+            "bound": with_new_key(admin, "writer", service_name="payments"),
+            "bound_reader": with_new_key(admin, "reader", service_name="payments"),
+            "other": new_tenant(admin, "elsewhere"),
+            "none": caller(service.url, None),
+            "wrong": caller(service.url, revoked["prefix"] + "_" + "x" * 43),
+            "expired": caller(service.url, expiring["key"]),
+            "revoked": caller(service.url, revoked["key"]),
+        }
+        for client in clients.values():
+            stack.enter_context(client)
+        first = clients["bound"].post("/api/metrics", json=sample("only_here"))
+        assert first.status_code == 201, first.text
+        time.sleep(0.5)
+        yield World(service, clients)
+
+
+BODIES: dict[tuple[str, ...], Callable[[], Any]] = {
+    ("POST", "/api/metrics"): lambda: ONE_SAMPLE,
+    ("POST", "/api/metrics/batch"): lambda: {"metrics": [ONE_SAMPLE]},
+    ("PATCH", "/api/metrics/catalog/{metric_name}"): lambda: {"description": "Shipped."},
+    ("POST", "/api/services/health"): lambda: {"service_name": "payments", "status": "healthy"},
+    ("POST", "/api/alerts/rules"): lambda: RULE | {"rule_name": secrets.token_hex(8)},
+    ("PUT", "/api/alerts/rules/{id:int}"): lambda: RULE | {"rule_name": secrets.token_hex(8)},
+    ("PATCH", "/api/alerts/rules/{id:int}"): lambda: {"threshold_value": 7},
+    ("POST", "/api/alerts/rules/test"): lambda: (
+        RULE | {"rule_name": "Trial", "service_name": "payments"}
+    ),
+    ("POST", "/api/alerts/silences"): lambda: {"ends_at": ends_in(60), "metric_name": "nobodys"},
+    ("POST", "/api/alerts/channels/test"): lambda: {"channel": "email"},
+    ("POST", "/api/keys"): lambda: {"name": "One more", "role": "reader"},
+    ("POST", "/api/tenants"): lambda: {"tenant": f"t{secrets.token_hex(6)}"},
+    ("PATCH", "/api/tenants/{tenant}"): lambda: {"description": "Theirs."},
+}
+
+
+def ask(world: World, who: str, route: tuple[str, ...]) -> httpx2.Response:
+    method, path = route
+    concrete = path.replace("{metric_name}", "only_here").replace("{service_name}", "payments")
+    if "{id:int}" in path:
+        kind = path.split("/{id")[0].rpartition("/")[2].removesuffix("s")
+        concrete = concrete.replace("{id:int}", str(getattr(world, kind)()))
+    if "{tenant}" in path:
+        concrete = concrete.replace("{tenant}", world.tenant())
+    params = {"metric_name": "orders_shipped"} if path.endswith("/aggregate") else None
+    make = BODIES.get(route)
+    body = make() if make else None
+    return world.clients[who].request(method, concrete, params=params, json=body)
+
+
+def test_no_route_is_missing_from_the_table_and_none_too_many() -> None:
+    documentation = {("GET", "/api/openapi.json"), ("GET", "/docs")}
+    assert set(ROUTES) == {(one.method, one.path) for one in ENDPOINTS} | documentation
+    assert all(len(row) == len(KNOWN) or row == ["open"] for row in ROUTES.values())
+
+
+@pytest.mark.parametrize("route", ROUTES, ids=" ".join)
+def test_each_caller_is_answered_as_the_table_says(world: World, route: tuple[str, ...]) -> None:
+    row = ROUTES[route]
+    expected = (
+        dict.fromkeys([*KNOWN, *UNKNOWN], "200")
+        if row == ["open"]
+        else {**dict(zip(KNOWN, row, strict=True)), **dict.fromkeys(UNKNOWN, "401")}
+    )
+    answers = {who: ask(world, who, route) for who in expected}
+    assert {who: str(answer.status_code) for who, answer in answers.items()} == expected
+    for answer in answers.values():
+        if answer.status_code >= 400:
+            assert answer.json()["error"]["code"] == CODES[answer.status_code]
