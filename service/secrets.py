@@ -31,3 +31,8 @@ def stored_secret(data_dir: Path, name: str) -> tuple[str, bool]:
 def admin_key(given: str | None, data_dir: Path) -> tuple[str, bool]:
     """The first admin key: the given one, else the stored one; and whether it is new."""
     return (given, False) if given else stored_secret(data_dir, "admin_key")
+
+
+def signing_secret(given: str | None, data_dir: Path) -> str:
+    """What signs tokens and hashes keys: the given secret, else the stored one."""
+    return given or stored_secret(data_dir, "secret")[0]

@@ -62,6 +62,7 @@ class Settings(BaseSettings):
     port: int = Field(default=5000, ge=1, le=65535)
     workers: int = Field(default=1, ge=1, le=64)
     admin_key: str | None = Field(default=None, min_length=16)
+    secret: str | None = Field(default=None, min_length=32, repr=False)
     timezone: str = "UTC"
     alert_interval: float = Field(
         default=DEFAULT_ALERT_INTERVAL, ge=0, le=3600, allow_inf_nan=False
