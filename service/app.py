@@ -9,6 +9,7 @@ from starlette.middleware import Middleware
 from starlette.types import ASGIApp
 
 from service import channel_trial
+from service.access import login_routes, user_routes
 from service.alerts import routes as alerts
 from service.auth import Authentication, KeyRing
 from service.documentation import documentation_routes
@@ -33,6 +34,8 @@ ENDPOINTS = [
     *reports.ENDPOINTS,
     *alerts.ENDPOINTS,
     *channel_trial.ENDPOINTS,
+    *login_routes.ENDPOINTS,
+    *user_routes.ENDPOINTS,
 ]
 
 

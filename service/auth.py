@@ -9,9 +9,19 @@ from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as AsgiScope
 
 from service.errors import error_response
+from service.resources import Resources
 from service.scope import Principal, Scope
 
-OPEN_PATHS = frozenset({"/api/health", "/api/ready"})
+OPEN_PATHS = frozenset(
+    {
+        "/api/health",
+        "/api/ready",
+        # These come with a password or a refresh token instead.
+        "/api/auth/login",
+        "/api/auth/refresh",
+        "/api/auth/logout",
+    }
+)
 
 
 class KeyRing:
@@ -37,6 +47,8 @@ class Authentication:
         if scope["type"] == "http" and scope["path"] not in OPEN_PATHS:
             key = _presented_key(Headers(scope=scope))
             principal = self.keys.principal(key) if key else None
+            if key and principal is None:
+                principal = _user(scope, key)
             if principal is None:
                 await _refusal(scope, wrong=bool(key))(scope, receive, send)
                 return
@@ -50,6 +62,12 @@ def principal_of(request: Request) -> Principal:
     return principal
 
 
+def _user(scope: AsgiScope, token: str) -> Principal | None:
+    """The user whose access token that is, if it is one."""
+    resources: Resources = scope["state"]["resources"]
+    return resources.sessions.principal(token)
+
+
 def _presented_key(headers: Headers) -> str | None:
     if key := headers.get("x-api-key"):
         return key.strip()
@@ -59,9 +77,9 @@ def _presented_key(headers: Headers) -> str | None:
 
 def _refusal(scope: AsgiScope, *, wrong: bool) -> ASGIApp:
     message = (
-        "The API key is not known"
+        "The API key or access token is not known or has expired"
         if wrong
-        else "An API key is needed: send X-API-Key: KEY or Authorization: Bearer KEY"
+        else "An API key is needed: send X-API-Key: KEY or Authorization: Bearer KEY-or-token"
     )
     headers = {"WWW-Authenticate": "Bearer"}
     return error_response(Request(scope), 401, message, headers=headers)

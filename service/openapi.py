@@ -22,11 +22,13 @@ _REF = "#/components/schemas/{name}"
 _ERRORS = {
     400: "Malformed request",
     401: "No key, or not a known one",
+    403: "Known, but not allowed",
     404: "Nothing there",
     409: "Idempotency-Key used before with another request",
     413: "Body over 4 MiB",
     415: "Not JSON, or an unknown encoding",
     422: "A field or parameter is wrong; details name each",
+    429: "Too many requests; Retry-After says when to try again",
     503: "The database is away or the queue is full; Retry-After says when to try again",
 }
 

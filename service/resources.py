@@ -13,6 +13,8 @@ from alerts.announce import Voice
 from alerts.loop import run_alerts
 from retention.apply import accept_windows, delete_expired, reconcile
 from retention.plan import next_night
+from service.access.sessions import Sessions
+from service.access.versions import RELOAD_SECONDS
 from service.ingest.ids import SampleIds
 from service.ingest.prepare import Preparer
 from service.ingest.series import SeriesCache
@@ -20,6 +22,7 @@ from service.ingest.writer import Writer
 from service.notifications import delivering
 from service.query.aggregate import Aggregates
 from service.query.catalog import Catalog
+from service.secrets import signing_secret
 from service.settings import Settings
 from sql.database import Pool, create_pool
 from sql.engine import Engine
@@ -48,6 +51,7 @@ class Resources:
     catalog: Catalog
     aggregates: Aggregates
     voice: Voice
+    sessions: Sessions
 
 
 def resources_of(request: Request) -> Resources:
@@ -71,7 +75,9 @@ async def running_resources(settings: Settings, engine: Engine) -> AsyncIterator
         accept = await asyncio.to_thread(accept_windows, url, settings.keep, datetime.now(UTC))
         resources = _wire(settings, engine, pool, read_pool, accept)
         writer = asyncio.create_task(resources.writer.run())
+        await resources.sessions.versions.reload()
         background = [
+            asyncio.create_task(_repeat(RELOAD_SECONDS, resources.sessions.versions.reload)),
             asyncio.create_task(_repeat(5.0, resources.series.reload_promoted)),
             asyncio.create_task(_every_night(settings, engine)),
         ]
@@ -111,6 +117,7 @@ def _wire(
         catalog=Catalog(pool, read_pool),
         aggregates=Aggregates(read_pool, settings.zone),
         voice=voice_of(settings),
+        sessions=Sessions(pool, signing_secret(settings.secret, settings.data_dir)),
     )
 
 

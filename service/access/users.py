@@ -1,0 +1,80 @@
+"""Making, editing and removing users of a tenant. Each call is one transaction."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import datetime
+from typing import Any
+
+import psycopg
+from psycopg.rows import DictRow
+
+from service.access.sessions import end_sessions, set_password
+from sql.database import Connection, Pool, connection, fetch_all, run
+
+# What an access token says of its user: a change ends those issued before.
+_IN_TOKENS = ("role", "service_name", "active")
+
+
+class EmailTaken(Exception):
+    """Another user, perhaps of another tenant, has that email."""
+
+
+async def list_users(pool: Pool, tenant: str) -> list[DictRow]:
+    """Every user of the tenant, newest first."""
+    return await fetch_all(pool, "list_users", {"tenant": tenant})
+
+
+async def create_user(pool: Pool, tenant: str, values: Mapping[str, Any]) -> DictRow:
+    """The new user's row; `values` are email, name, role, service_name and password_hash.
+
+    Raises:
+        EmailTaken: see there.
+    """
+    async with connection(pool) as conn:
+        with _email_taken(values):
+            (row,) = await run(conn, "insert_user", {**values, "tenant": tenant})
+    return row
+
+
+async def change_user(
+    pool: Pool, tenant: str, user_id: int, changes: Mapping[str, Any], now: datetime
+) -> DictRow | None:
+    """The user's row afterwards, None where the tenant has none; `changes` are columns.
+
+    Another role, service or password, and deactivation, end the access tokens issued
+    before; another password and deactivation end the log-ins, too.
+
+    Raises:
+        EmailTaken: see there.
+    """
+    async with connection(pool) as conn, conn.transaction():
+        found = await run(conn, "user_for_update", {"tenant": tenant, "user_id": user_id})
+        return await _apply(conn, found[0], changes, now) if found else None
+
+
+async def delete_user(pool: Pool, tenant: str, user_id: int) -> DictRow | None:
+    """The row that is gone, None where the tenant has none; log-ins go with it."""
+    rows = await fetch_all(pool, "delete_user", {"tenant": tenant, "user_id": user_id})
+    return rows[0] if rows else None
+
+
+async def _apply(
+    conn: Connection, before: DictRow, changes: Mapping[str, Any], now: datetime
+) -> DictRow:
+    values = {**before, **changes}
+    raised = any(values[name] != before[name] for name in _IN_TOKENS)
+    with _email_taken(values):
+        (row,) = await run(conn, "update_user", {**values, "raised": int(raised)})
+    if "password_hash" in changes:
+        row = await set_password(conn, row, changes["password_hash"], now)
+    if not row["active"]:
+        await end_sessions(conn, row["user_id"], now)
+    return row
+
+
+@contextmanager
+def _email_taken(values: Mapping[str, Any]) -> Iterator[None]:
+    try:
+        yield
+    except psycopg.errors.UniqueViolation as error:
+        raise EmailTaken(values["email"]) from error
