@@ -8,7 +8,7 @@ SERVICE := $(PY) -m service
 
 .DEFAULT_GOAL := help
 .PHONY: help run test migrate migrate-status rollback retention retention-apply alerts \
-        rules-export rules-apply demo replay psql bench lint lock clean
+        rules-export rules-apply user demo replay psql bench lint lock clean
 
 help: ## Show this table
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-18s %s\n", $$1, $$2}' Makefile
@@ -43,6 +43,12 @@ rules-export: $(VENV)/run.stamp ## Write the alert rules as YAML to standard out
 rules-apply: $(VENV)/run.stamp ## Make the alert rules those of FILE=rules.yaml [PRUNE=1]
 	@test -n "$(FILE)" || { echo "usage: make rules-apply FILE=rules.yaml [PRUNE=1]"; exit 2; }
 	@exec $(SERVICE) rules-apply "$(FILE)" $(if $(PRUNE),--prune)
+
+user: $(VENV)/run.stamp ## Let somebody log in: EMAIL=… ROLE=… [NAME=…] [SERVICE=…] [TENANT=…]
+	@test -n "$(EMAIL)" -a -n "$(ROLE)" \
+	    || { echo "usage: make user EMAIL=… ROLE=… [NAME=…] [SERVICE=…] [TENANT=…]"; exit 2; }
+	@exec $(SERVICE) user "$(EMAIL)" --role "$(ROLE)" $(if $(NAME),--name "$(NAME)") \
+	    $(if $(SERVICE),--service "$(SERVICE)") $(if $(TENANT),--tenant "$(TENANT)")
 
 demo: $(VENV)/run.stamp ## Load 90 days of demo data into the running service
 	@exec $(SERVICE) client demo

@@ -14,6 +14,7 @@ import click
 from retention.apply import accept_windows, delete_expired, reconcile
 from retention.plan import describe, in_words
 from retention.report import Line, report
+from service.access.user_command import user_command
 from service.clients.commands import Target, demo, replay
 from service.logging import configure_logging
 from service.resources import alerts_alone
@@ -210,6 +211,7 @@ def database(settings: Settings) -> Iterator[str]:
 
 for _command in rules_commands(database):
     commands.add_command(_command)
+commands.add_command(user_command(database))
 
 
 def _bring_up_to_date(settings: Settings, url: str) -> Capability:
