@@ -2,6 +2,8 @@
 
 import secrets
 import unicodedata
+from collections.abc import Callable
+from typing import TypeVar
 
 from anyio import CapacityLimiter, to_thread
 from argon2 import PasswordHasher
@@ -11,6 +13,8 @@ MIN_LENGTH = 12
 MAX_LENGTH = 256
 AT_ONCE = 2
 MAX_WAITING = 50
+
+Result = TypeVar("Result")
 
 
 class HashingBusy(Exception):
@@ -27,6 +31,7 @@ class Passwords:
     def __init__(self, hasher: PasswordHasher | None = None, *, at_once: int = AT_ONCE) -> None:
         self._hasher = hasher or PasswordHasher()
         self._limiter = CapacityLimiter(at_once)
+        self._under_way = 0
         self._nobodys = self._hasher.hash(generated_password())
 
     async def hash(self, password: str) -> str:
@@ -35,8 +40,7 @@ class Passwords:
         Raises:
             HashingBusy: too many wait.
         """
-        self._check_queue()
-        return await to_thread.run_sync(self._hasher.hash, _normal(password), limiter=self._limiter)
+        return await self._run(lambda: self._hasher.hash(_normal(password)))
 
     async def matches(self, password: str, stored: str | None) -> bool:
         """Whether that is the password; for a user who does not exist (None) it takes as
@@ -45,10 +49,16 @@ class Passwords:
         Raises:
             HashingBusy: too many wait.
         """
-        self._check_queue()
-        return await to_thread.run_sync(
-            self._verify, _normal(password), stored, limiter=self._limiter
-        )
+        return await self._run(lambda: self._verify(_normal(password), stored))
+
+    async def _run(self, work: Callable[[], Result]) -> Result:
+        if self._under_way >= self._limiter.total_tokens + MAX_WAITING:
+            raise HashingBusy
+        self._under_way += 1
+        try:
+            return await to_thread.run_sync(work, limiter=self._limiter)
+        finally:
+            self._under_way -= 1
 
     def _verify(self, password: str, stored: str | None) -> bool:
         try:
@@ -56,10 +66,6 @@ class Passwords:
         except VerifyMismatchError:
             return False
         return stored is not None
-
-    def _check_queue(self) -> None:
-        if self._limiter.statistics().tasks_waiting >= MAX_WAITING:
-            raise HashingBusy
 
 
 def generated_password() -> str:

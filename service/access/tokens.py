@@ -44,6 +44,9 @@ class Claims(msgspec.Struct, frozen=True):
     role: Role
     service: str | None = None
 
+    def __post_init__(self) -> None:
+        int(self.sub)
+
     @property
     def user_id(self) -> int:
         """The user's id."""

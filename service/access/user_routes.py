@@ -45,6 +45,7 @@ async def create_user(request: Request) -> Response:
     values = body.model_dump(exclude={"password"}) | await _hashed(request, password)
     with _refusals():
         row = await users.create_user(resources_of(request).pool, tenant, values)
+    resources_of(request).sessions.versions.note(row["user_id"], row["version"])
     shown = {} if body.password else {"password": password.get_secret_value()}
     headers = {"Cache-Control": "no-store"}
     return json_response({"success": True, "data": user_out(row) | shown}, 201, headers)

@@ -4,9 +4,9 @@ from service.access.tokens import Claims
 from sql.database import Pool, fetch_all
 
 RELOAD_SECONDS = 2.0
-# A token issued elsewhere to a user this process has not heard of yet was made from the
-# database within the time that a change may take to be seen anyway.
-UNHEARD_SECONDS = 5.0
+# So young may be the token of somebody who was made elsewhere since the last reading. It was
+# made from the database, within the 5 seconds that a change may take to be seen anyway.
+UNHEARD_SECONDS = 4.0
 
 
 class UserVersions:
