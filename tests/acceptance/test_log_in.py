@@ -3,6 +3,7 @@
 import json
 import secrets
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import httpx2
@@ -123,6 +124,15 @@ def test_a_reused_refresh_token_ends_its_family_and_no_other(
     refused(refresh(web, first["refresh_token"]), 401)
     refused(refresh(web, second["refresh_token"]), 401)
     assert refresh(web, elsewhere["refresh_token"]).is_success
+
+
+def test_of_two_uses_at_once_only_one_gives_tokens(service: Service, person: Person) -> None:
+    with browser(service.url) as web, browser(service.url) as copy, ThreadPoolExecutor() as threads:
+        token = log_in(web, person)["refresh_token"]
+        answers = list(threads.map(lambda client: refresh(client, token), [web, copy]))
+        assert sorted(answer.status_code for answer in answers) == [200, 401]
+        (pair,) = (answer.json() for answer in answers if answer.is_success)
+        refused(refresh(web, pair["refresh_token"]), 401)
 
 
 @pytest.mark.parametrize("token", ["nonsense", "\0", "x" * 200])
