@@ -74,8 +74,8 @@ async def running_resources(settings: Settings, engine: Engine) -> AsyncIterator
     ):
         accept = await asyncio.to_thread(accept_windows, url, settings.keep, datetime.now(UTC))
         resources = _wire(settings, engine, pool, read_pool, accept)
-        writer = asyncio.create_task(resources.writer.run())
         await resources.sessions.versions.reload()
+        writer = asyncio.create_task(resources.writer.run())
         background = [
             asyncio.create_task(_repeat(RELOAD_SECONDS, resources.sessions.versions.reload)),
             asyncio.create_task(_repeat(5.0, resources.series.reload_promoted)),

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, StrictBool
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Secret, StrictBool
 
 from alerts.recipients import kind_of
 from alerts.rules import Text
@@ -22,8 +22,8 @@ def _email(value: str) -> str:
 
 Email = Annotated[str, Field(max_length=254), AfterValidator(_email)]
 Name = Annotated[str, Field(max_length=200, pattern=r"^[^\x00]*$")]
-NewPassword = Annotated[SecretStr, Field(min_length=MIN_LENGTH, max_length=MAX_LENGTH)]
-GivenPassword = Annotated[SecretStr, Field(min_length=1, max_length=MAX_LENGTH)]
+NewPassword = Secret[Annotated[str, Field(min_length=MIN_LENGTH, max_length=MAX_LENGTH)]]
+GivenPassword = Secret[Annotated[str, Field(min_length=1, max_length=MAX_LENGTH)]]
 GivenToken = Annotated[str, Field(min_length=1, max_length=200)]
 
 

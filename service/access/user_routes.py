@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
-from pydantic import SecretStr
+from pydantic import Secret
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -41,7 +41,7 @@ async def create_user(request: Request) -> Response:
     """Let somebody log in."""
     tenant = _tenant_of_admin(request)
     body = await read_model(request, UserIn)
-    password = body.password or SecretStr(generated_password())
+    password = body.password or Secret(generated_password())
     values = body.model_dump(exclude={"password"}) | await _hashed(request, password)
     with _refusals():
         row = await users.create_user(resources_of(request).pool, tenant, values)
@@ -86,7 +86,7 @@ def _tenant_of_admin(request: Request) -> str:
     return principal.scope.tenant
 
 
-async def _hashed(request: Request, password: SecretStr | None) -> dict[str, Any]:
+async def _hashed(request: Request, password: Secret[str] | None) -> dict[str, Any]:
     if password is None:
         return {}
     with login_refusals():

@@ -240,7 +240,10 @@ def test_the_current_password_is_needed_for_a_new_one(web: httpx2.Client, person
 @pytest.mark.parametrize("new", ["eleven chars"[:11], "p" * 257])
 def test_a_password_has_12_to_256_characters(web: httpx2.Client, person: Person, new: str) -> None:
     answer = change(web, log_in(web, person)["access_token"], person.password, new)
-    assert places(refused(answer, 422)) == [(None, "new_password")]
+    error = refused(answer, 422)
+    assert places(error) == [(None, "new_password")]
+    assert "characters" in error["message"]
+    assert new not in answer.text
 
 
 def test_a_key_has_no_password(api: httpx2.Client) -> None:
