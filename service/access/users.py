@@ -30,10 +30,10 @@ async def create_user(pool: Pool, tenant: str, values: Mapping[str, Any]) -> Dic
     Raises:
         EmailTaken: see there.
     """
-    async with connection(pool) as conn:
+    async with connection(pool) as conn, conn.transaction():
         with _email_taken(values):
             (row,) = await run(conn, "insert_user", {**values, "tenant": tenant})
-    return row
+        return row
 
 
 async def change_user(
@@ -54,8 +54,9 @@ async def change_user(
 
 async def delete_user(pool: Pool, tenant: str, user_id: int) -> DictRow | None:
     """The row that is gone, None where the tenant has none; log-ins go with it."""
-    rows = await fetch_all(pool, "delete_user", {"tenant": tenant, "user_id": user_id})
-    return rows[0] if rows else None
+    async with connection(pool) as conn, conn.transaction():
+        rows = await run(conn, "delete_user", {"tenant": tenant, "user_id": user_id})
+        return rows[0] if rows else None
 
 
 async def _apply(
