@@ -8,7 +8,7 @@ SERVICE := $(PY) -m service
 
 .DEFAULT_GOAL := help
 .PHONY: help run test migrate migrate-status rollback retention retention-apply alerts \
-        rules-export rules-apply analyst key demo replay psql bench lint lock clean
+        rules-export rules-apply analyst key user demo replay psql bench lint lock clean
 
 help: ## Show this table
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-18s %s\n", $$1, $$2}' Makefile
@@ -53,6 +53,12 @@ key: $(VENV)/run.stamp ## Issue an API key: NAME=… ROLE=… [SERVICE=…] [TEN
 	    || { echo "usage: make key NAME=… ROLE=… [SERVICE=…] [TENANT=…] [DAYS=…]"; exit 2; }
 	@exec $(SERVICE) key "$(NAME)" --role "$(ROLE)" $(if $(SERVICE),--service "$(SERVICE)") \
 	    $(if $(TENANT),--tenant "$(TENANT)") $(if $(DAYS),--days "$(DAYS)")
+
+user: $(VENV)/run.stamp ## Let somebody log in: EMAIL=… ROLE=… [NAME=…] [SERVICE=…] [TENANT=…]
+	@test -n "$(EMAIL)" -a -n "$(ROLE)" \
+	    || { echo "usage: make user EMAIL=… ROLE=… [NAME=…] [SERVICE=…] [TENANT=…]"; exit 2; }
+	@exec $(SERVICE) user "$(EMAIL)" --role "$(ROLE)" $(if $(NAME),--name "$(NAME)") \
+	    $(if $(SERVICE),--service "$(SERVICE)") $(if $(TENANT),--tenant "$(TENANT)")
 
 demo: $(VENV)/run.stamp ## Load 90 days of demo data into the running service
 	@exec $(SERVICE) client demo

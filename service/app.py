@@ -9,6 +9,7 @@ from starlette.middleware import Middleware
 from starlette.types import ASGIApp
 
 from service import channel_trial
+from service.access import login_routes, user_routes
 from service.access import routes as access
 from service.access.limits import RateLimits
 from service.alerts import routes as alerts
@@ -39,6 +40,8 @@ ENDPOINTS = [
     *channel_trial.ENDPOINTS,
     *telemetry.ENDPOINTS,
     *access.ENDPOINTS,
+    *login_routes.ENDPOINTS,
+    *user_routes.ENDPOINTS,
 ]
 OPEN_PATHS = frozenset(endpoint.path for endpoint in ENDPOINTS if endpoint.open)
 

@@ -1,4 +1,4 @@
-"""Authentication: everything but liveness and readiness needs a key."""
+"""Authentication: everything but what is declared open needs a key or an access token."""
 
 import hashlib
 import hmac
@@ -51,7 +51,11 @@ class Authentication:
 
     async def _principal(self, scope: AsgiScope, key: str) -> Principal | None:
         resources: Resources = scope["state"]["resources"]
-        return self.keys.principal(key) or await resources.keys.principal(key)
+        return (
+            self.keys.principal(key)
+            or await resources.keys.principal(key)
+            or resources.sessions.principal(key)
+        )
 
 
 def principal_of(request: Request) -> Principal:
@@ -69,9 +73,9 @@ def _presented_key(headers: Headers) -> str | None:
 
 def _refusal(scope: AsgiScope, *, wrong: bool) -> ASGIApp:
     message = (
-        "The API key is not known"
+        "The API key or access token is not known or has expired"
         if wrong
-        else "An API key is needed: send X-API-Key: KEY or Authorization: Bearer KEY"
+        else "An API key is needed: send X-API-Key: KEY or Authorization: Bearer KEY-or-token"
     )
     headers = {"WWW-Authenticate": "Bearer"}
     return error_response(Request(scope), 401, message, headers=headers)

@@ -15,6 +15,7 @@ from retention.apply import accept_windows, delete_expired, reconcile
 from retention.plan import describe, in_words
 from retention.report import Line, report
 from service.access.commands import key_command, operator
+from service.access.user_command import user_command
 from service.analyst import analyst_command
 from service.clients.commands import Target, demo, replay
 from service.logging import configure_logging
@@ -212,7 +213,12 @@ def database(settings: Settings) -> Iterator[str]:
         yield server.url
 
 
-for _command in (*rules_commands(database), key_command(database), analyst_command(database)):
+for _command in (
+    *rules_commands(database),
+    analyst_command(database),
+    key_command(database),
+    user_command(database),
+):
     commands.add_command(_command)
 
 

@@ -16,6 +16,7 @@ from retention.apply import accept_windows, delete_expired, reconcile
 from retention.plan import next_night
 from service.access.credentials import KeyHasher
 from service.access.key_table import RELOAD_SECONDS, KeyTable
+from service.access.sessions import Sessions
 from service.ingest.ids import SampleIds
 from service.ingest.prepare import Preparer
 from service.ingest.series import SeriesCache, SeriesLimits
@@ -56,6 +57,7 @@ class Resources:
     voice: Voice
     key_hasher: KeyHasher
     keys: KeyTable
+    sessions: Sessions
 
     @property
     def pools(self) -> dict[str, Pool]:
@@ -88,9 +90,11 @@ async def running_resources(settings: Settings, engine: Engine) -> AsyncIterator
         accept = await asyncio.to_thread(accept_windows, url, settings.keep, datetime.now(UTC))
         resources = _wire(settings, engine, pool, read_pool, accept)
         await resources.keys.reload()
+        await resources.sessions.versions.reload()
         writer = asyncio.create_task(resources.writer.run())
         background = [
             asyncio.create_task(_repeat(RELOAD_SECONDS, resources.keys.keep_up)),
+            asyncio.create_task(_repeat(RELOAD_SECONDS, resources.sessions.versions.reload)),
             asyncio.create_task(_repeat(5.0, resources.series.reload_promoted)),
             asyncio.create_task(_repeat(5.0, partial(_note_pools, resources))),
             asyncio.create_task(_every_night(settings, engine)),
@@ -135,6 +139,7 @@ def _wire(
         voice=voice_of(settings),
         key_hasher=hasher,
         keys=KeyTable(pool, hasher),
+        sessions=Sessions(pool, signing_secret(settings.secret, settings.data_dir)),
     )
 
 

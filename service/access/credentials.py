@@ -32,8 +32,13 @@ class KeyHasher:
     """HMAC-SHA256 with a key derived from the service's secret for this purpose alone."""
 
     def __init__(self, secret: str) -> None:
-        self._key = hmac.digest(secret.encode(), b"fature api key", "sha256")
+        self._key = derived_key(secret, "api key")
 
     def digest(self, key: str) -> bytes:
         """What is kept of a key: 32 bytes. Random keys need no slower hash."""
         return hmac.digest(self._key, key.encode(), "sha256")
+
+
+def derived_key(secret: str, purpose: str) -> bytes:
+    """A key of 32 bytes for one purpose, so that none is used for two."""
+    return hmac.digest(secret.encode(), f"fature {purpose}".encode(), "sha256")

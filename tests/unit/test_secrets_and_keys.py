@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from service.auth import KeyRing
-from service.secrets import admin_key, stored_secret, weakness
+from service.secrets import admin_key, signing_secret, stored_secret, weakness
 from sql.private_files import ExposedFile, require_private
 
 
@@ -30,6 +30,13 @@ def test_processes_that_start_at_once_agree_on_a_secret(tmp_path: Path) -> None:
 def test_a_given_key_is_used_and_not_written_down(tmp_path: Path) -> None:
     assert admin_key("a-key-of-the-operator", tmp_path) == ("a-key-of-the-operator", False)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_signing_secret_is_the_given_one_or_made_once(tmp_path: Path) -> None:
+    assert signing_secret("s" * 32, tmp_path) == "s" * 32
+    made = signing_secret(None, tmp_path)
+    assert signing_secret(None, tmp_path) == made
+    assert stat.S_IMODE((tmp_path / "secret").stat().st_mode) == 0o600
 
 
 def test_only_the_whole_key_is_known() -> None:

@@ -59,6 +59,7 @@ def test_a_file_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch, tmp_
     [
         ("FATURE_PORT", "http", "FATURE_PORT: .*integer"),
         ("FATURE_PORT", "70000", "FATURE_PORT: .*65535"),
+        ("FATURE_SECRET", "too short", "FATURE_SECRET: .*32"),
         ("FATURE_ENGINE", "oracle", "FATURE_ENGINE: .*timescale"),
         ("FATURE_TIMEZONE", "Mars/Olympus", "FATURE_TIMEZONE: .*not a time zone"),
         ("FATURE_TIMEZONE", "Asia/Kolkata", "FATURE_TIMEZONE: .*whole number of hours"),

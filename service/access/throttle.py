@@ -1,0 +1,70 @@
+"""Against guessing passwords: moving windows of attempts, in the memory of each process.
+
+Every attempt counts, right or wrong, before its password is looked at, so that many at
+once gain nothing. Nobody can lock an account: what is limited is an address, an account
+from one address, and an account from all addresses it never logged in from.
+"""
+
+import math
+import time
+from ipaddress import IPv6Address, ip_address, ip_network
+
+from limits import RateLimitItem, parse
+from limits.aio.storage import MemoryStorage
+from limits.aio.strategies import MovingWindowRateLimiter
+
+BY_NETWORK = parse("100 per 15 minutes")
+BY_ACCOUNT_AND_NETWORK = parse("10 per 5 minutes")
+BY_ACCOUNT_FROM_ELSEWHERE = parse("30 per 15 minutes")
+
+
+class TooManyAttempts(Exception):
+    """Some limit is used up; `retry_after` seconds from now there is room again."""
+
+    def __init__(self, retry_after: int) -> None:
+        super().__init__(f"Too many attempts; try again in {retry_after} s")
+        self.retry_after = retry_after
+
+
+class Throttle:
+    """Counts attempts to log in."""
+
+    def __init__(self) -> None:
+        self._limiter = MovingWindowRateLimiter(MemoryStorage())
+
+    async def check_network(self, network: str) -> None:
+        """Count an attempt from there, whoever it is for.
+
+        Raises:
+            TooManyAttempts: it is one too many.
+        """
+        await self._hit(BY_NETWORK, "network", network)
+
+    async def check_account(self, account: str, network: str, *, is_familiar: bool) -> None:
+        """Count an attempt on an account; `is_familiar` where its user logged in from that
+        network before.
+
+        Raises:
+            TooManyAttempts: it is one too many.
+        """
+        await self._hit(BY_ACCOUNT_AND_NETWORK, "account", account, network)
+        if not is_familiar:
+            await self._hit(BY_ACCOUNT_FROM_ELSEWHERE, "elsewhere", account)
+
+    async def _hit(self, limit: RateLimitItem, *who: str) -> None:
+        if not await self._limiter.hit(limit, *who):
+            reset_time, _ = await self._limiter.get_window_stats(limit, *who)
+            raise TooManyAttempts(max(1, math.ceil(reset_time - time.time())))
+
+
+def network_of(address: str | None) -> str:
+    """What is counted as one client: an IPv4 address, or an IPv6 /64, which one customer
+    has whole.
+    """
+    try:
+        ip = ip_address(address or "")
+    except ValueError:
+        return "unknown"
+    if isinstance(ip, IPv6Address):
+        return str(ip.ipv4_mapped or ip_network((ip.packed, 64), strict=False))
+    return str(ip)

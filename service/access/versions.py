@@ -1,0 +1,39 @@
+"""Which version each user is at, so that an access token can end before it expires."""
+
+from service.access.tokens import Claims
+from sql.database import Pool, fetch_all
+
+RELOAD_SECONDS = 2.0
+# So young may be the token of somebody who was made elsewhere since the last reading. It was
+# made from the database, within the 5 seconds that a change may take to be seen anyway.
+UNHEARD_SECONDS = 4.0
+
+
+class UserVersions:
+    """Every user's version, read again every `RELOAD_SECONDS`. Whatever must end access
+    tokens (another role, a new password, deactivation) raises it; deletion removes it.
+    """
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._versions: dict[int, int] = {}
+
+    async def reload(self) -> None:
+        """Read them again."""
+        rows = await fetch_all(self._pool, "user_versions")
+        self._versions = {row["user_id"]: row["version"] for row in rows}
+
+    def note(self, user_id: int, version: int | None) -> None:
+        """A change made by this process, to be seen here at once; None: deleted."""
+        if version is None:
+            self._versions.pop(user_id, None)
+        else:
+            self._versions[user_id] = version
+
+    def holds(self, claims: Claims, now: float) -> bool:
+        """Whether a token still speaks for its user; `now` in Unix seconds."""
+        known = self._versions.get(claims.user_id)
+        if known is None:
+            return now - claims.iat < UNHEARD_SECONDS
+        # One that is newer than what is known here was made by a replica that knows more.
+        return claims.ver >= known

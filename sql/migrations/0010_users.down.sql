@@ -1,0 +1,2 @@
+DROP TABLE fature.refresh_token;
+DROP TABLE fature.api_user;

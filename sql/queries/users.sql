@@ -1,0 +1,40 @@
+-- name: list_users
+-- The users of a tenant, newest first.
+SELECT *
+FROM fature.api_user
+WHERE tenant = %(tenant)s
+ORDER BY user_id DESC;
+
+-- name: user_for_update
+-- One user, while it is edited.
+SELECT *
+FROM fature.api_user
+WHERE tenant = %(tenant)s AND user_id = %(user_id)s
+FOR UPDATE;
+
+-- name: insert_user
+-- A new user.
+INSERT INTO fature.api_user (tenant, email, name, role, service_name, password_hash)
+VALUES (
+    %(tenant)s, %(email)s, %(name)s, %(role)s, %(service_name)s, %(password_hash)s
+)
+RETURNING *;
+
+-- name: update_user
+-- A user as edited; `raised` where access tokens issued before no longer hold.
+UPDATE fature.api_user
+SET
+    email = %(email)s,
+    name = %(name)s,
+    role = %(role)s,
+    service_name = %(service_name)s,
+    active = %(active)s,
+    version = version + %(raised)s::integer
+WHERE user_id = %(user_id)s
+RETURNING *;
+
+-- name: delete_user
+-- A user and their log-ins.
+DELETE FROM fature.api_user
+WHERE tenant = %(tenant)s AND user_id = %(user_id)s
+RETURNING *;
