@@ -4,7 +4,7 @@
 PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
-SERVICE := $(PY) -m service
+COMMAND := $(PY) -m service
 
 .DEFAULT_GOAL := help
 .PHONY: help run test migrate migrate-status rollback retention retention-apply alerts \
@@ -14,35 +14,35 @@ help: ## Show this table
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-18s %s\n", $$1, $$2}' Makefile
 
 run: $(VENV)/run.stamp ## Set everything up and serve on FATURE_HOST:FATURE_PORT (127.0.0.1:5000)
-	@exec $(SERVICE) run
+	@exec $(COMMAND) run
 
 test: $(VENV)/dev.stamp ## Run every test on every engine that is available
 	@exec $(PY) -m pytest $(ARGS)
 
 migrate: $(VENV)/run.stamp ## Apply pending migrations and the declared policies
-	@exec $(SERVICE) migrate
+	@exec $(COMMAND) migrate
 
 migrate-status: $(VENV)/run.stamp ## Show the engine and every migration
-	@exec $(SERVICE) migrate-status
+	@exec $(COMMAND) migrate-status
 
 rollback: $(VENV)/run.stamp ## Undo the newest migration
-	@exec $(SERVICE) rollback
+	@exec $(COMMAND) rollback
 
 retention: $(VENV)/run.stamp ## Declared against actual policies, chunks, sizes, next runs
-	@exec $(SERVICE) retention
+	@exec $(COMMAND) retention
 
 retention-apply: $(VENV)/run.stamp ## Make the database's policies the declared ones
-	@exec $(SERVICE) retention-apply
+	@exec $(COMMAND) retention-apply
 
 alerts: $(VENV)/run.stamp ## Judge alert rules in a process of its own, without serving
-	@exec $(SERVICE) alerts
+	@exec $(COMMAND) alerts
 
 rules-export: $(VENV)/run.stamp ## Write the alert rules as YAML to standard output
-	@exec $(SERVICE) rules-export
+	@exec $(COMMAND) rules-export
 
 rules-apply: $(VENV)/run.stamp ## Make the alert rules those of FILE=rules.yaml [PRUNE=1]
 	@test -n "$(FILE)" || { echo "usage: make rules-apply FILE=rules.yaml [PRUNE=1]"; exit 2; }
-	@exec $(SERVICE) rules-apply "$(FILE)" $(if $(PRUNE),--prune)
+	@exec $(COMMAND) rules-apply "$(FILE)" $(if $(PRUNE),--prune)
 
 analyst: $(VENV)/run.stamp ## A log-in to the database that reads: NAME=ana [TENANT=acme]
 	@test -n "$(NAME)" || { echo "usage: make analyst NAME=ana [TENANT=acme]"; exit 2; }
@@ -51,7 +51,7 @@ analyst: $(VENV)/run.stamp ## A log-in to the database that reads: NAME=ana [TEN
 key: $(VENV)/run.stamp ## Issue an API key: NAME=… ROLE=… [SERVICE=…] [TENANT=…] [DAYS=…]
 	@test -n "$(NAME)" -a -n "$(ROLE)" \
 	    || { echo "usage: make key NAME=… ROLE=… [SERVICE=…] [TENANT=…] [DAYS=…]"; exit 2; }
-	@exec $(SERVICE) key "$(NAME)" --role "$(ROLE)" $(if $(SERVICE),--service "$(SERVICE)") \
+	@exec $(COMMAND) key "$(NAME)" --role "$(ROLE)" $(if $(SERVICE),--service "$(SERVICE)") \
 	    $(if $(TENANT),--tenant "$(TENANT)") $(if $(DAYS),--days "$(DAYS)")
 
 user: $(VENV)/run.stamp ## Let somebody log in: EMAIL=… ROLE=… [NAME=…] [SERVICE=…] [TENANT=…]
@@ -61,14 +61,14 @@ user: $(VENV)/run.stamp ## Let somebody log in: EMAIL=… ROLE=… [NAME=…] [S
 	    $(if $(SERVICE),--service "$(SERVICE)") $(if $(TENANT),--tenant "$(TENANT)")
 
 demo: $(VENV)/run.stamp ## Load 90 days of demo data into the running service
-	@exec $(SERVICE) client demo
+	@exec $(COMMAND) client demo
 
 replay: $(VENV)/run.stamp ## Replay orders as metrics: FILE=orders.csv [SHIFT=now]
 	@test -n "$(FILE)" || { echo "usage: make replay FILE=orders.csv [SHIFT=now]"; exit 2; }
-	@exec $(SERVICE) client replay "$(FILE)" $(if $(SHIFT),--shift "$(SHIFT)")
+	@exec $(COMMAND) client replay "$(FILE)" $(if $(SHIFT),--shift "$(SHIFT)")
 
 psql: $(VENV)/run.stamp ## Open a shell on the database
-	@exec $(SERVICE) psql $(ARGS)
+	@exec $(COMMAND) psql $(ARGS)
 
 bench: $(VENV)/dev.stamp ## Measure; ratios in one run (ARGS=--write renews docs/benchmarks.md)
 	@exec $(PY) -m bench $(ARGS)
