@@ -46,7 +46,7 @@ rules-apply: $(VENV)/run.stamp ## Make the alert rules those of FILE=rules.yaml 
 
 analyst: $(VENV)/run.stamp ## A log-in to the database that reads: NAME=ana [TENANT=acme]
 	@test -n "$(NAME)" || { echo "usage: make analyst NAME=ana [TENANT=acme]"; exit 2; }
-	@exec $(SERVICE) analyst "$(NAME)" $(if $(TENANT),--tenant "$(TENANT)")
+	@exec $(COMMAND) analyst "$(NAME)" $(if $(TENANT),--tenant "$(TENANT)")
 
 key: $(VENV)/run.stamp ## Issue an API key: NAME=… ROLE=… [SERVICE=…] [TENANT=…] [DAYS=…]
 	@test -n "$(NAME)" -a -n "$(ROLE)" \
@@ -57,7 +57,7 @@ key: $(VENV)/run.stamp ## Issue an API key: NAME=… ROLE=… [SERVICE=…] [TEN
 user: $(VENV)/run.stamp ## Let somebody log in: EMAIL=… ROLE=… [NAME=…] [SERVICE=…] [TENANT=…]
 	@test -n "$(EMAIL)" -a -n "$(ROLE)" \
 	    || { echo "usage: make user EMAIL=… ROLE=… [NAME=…] [SERVICE=…] [TENANT=…]"; exit 2; }
-	@exec $(SERVICE) user "$(EMAIL)" --role "$(ROLE)" $(if $(NAME),--name "$(NAME)") \
+	@exec $(COMMAND) user "$(EMAIL)" --role "$(ROLE)" $(if $(NAME),--name "$(NAME)") \
 	    $(if $(SERVICE),--service "$(SERVICE)") $(if $(TENANT),--tenant "$(TENANT)")
 
 demo: $(VENV)/run.stamp ## Load 90 days of demo data into the running service

@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import httpx2
 import psycopg
@@ -56,6 +56,15 @@ GET     /api/tenants                            200   403      403    403    403
 POST    /api/tenants                            201   403      403    403    403 403   403          403
 PATCH   /api/tenants/{tenant}                   200   403      403    403    403 403   403          403
 DELETE  /api/tenants/{tenant}                   200   403      403    403    403 403   403          403
+POST    /api/auth/login                         open
+POST    /api/auth/refresh                       open
+POST    /api/auth/logout                        open
+POST    /api/auth/password                      403   403      403    403    403 403   403          403
+GET     /api/users                              200   403      403    403    403 403   403          200
+POST    /api/users                              201   403      403    403    403 403   403          201
+PATCH   /api/users/{id:int}                     200   403      403    403    403 403   403          404
+DELETE  /api/users/{id:int}                     200   403      403    403    403 403   403          404
+GET     /metrics                                200   200      403    200    403 403   403          403
 GET     /api/audit                              200   403      403    403    403 403   403          200
 GET     /api/openapi.json                       200   200      200    200    200 200   200          200
 GET     /docs                                   200   200      200    200    200 200   200          200
@@ -111,6 +120,22 @@ class World:
     def key(self) -> int:
         return int(issued(self.service.client, "reader")["id"])
 
+    def user(self) -> int:
+        return int(self.new_user()["id"])
+
+    def new_user(self) -> dict[str, Any]:
+        body = {"email": f"{secrets.token_hex(6)}@example.com", "role": "reader"}
+        return cast("dict[str, Any]", ok(self.service.client.post("/api/users", json=body)))
+
+    def credentials(self) -> dict[str, str]:
+        user = self.new_user()
+        return {"email": user["email"], "password": user["password"]}
+
+    def refresh_token(self) -> dict[str, str]:
+        answer = self.service.client.post("/api/auth/login", json=self.credentials())
+        assert answer.status_code == 200, answer.text
+        return {"refresh_token": answer.json()["refresh_token"]}
+
     def tenant(self) -> str:
         name = f"t{secrets.token_hex(6)}"
         ok(self.service.client.post("/api/tenants", json={"tenant": name}))
@@ -148,22 +173,30 @@ def world(database_of: DatabaseServer, tmp_path_factory: pytest.TempPathFactory)
         yield World(service, clients)
 
 
-BODIES: dict[tuple[str, ...], Callable[[], Any]] = {
-    ("POST", "/api/metrics"): lambda: ONE_SAMPLE,
-    ("POST", "/api/metrics/batch"): lambda: {"metrics": [ONE_SAMPLE]},
-    ("PATCH", "/api/metrics/catalog/{metric_name}"): lambda: {"description": "Shipped."},
-    ("POST", "/api/services/health"): lambda: {"service_name": "payments", "status": "healthy"},
-    ("POST", "/api/alerts/rules"): lambda: RULE | {"rule_name": secrets.token_hex(8)},
-    ("PUT", "/api/alerts/rules/{id:int}"): lambda: RULE | {"rule_name": secrets.token_hex(8)},
-    ("PATCH", "/api/alerts/rules/{id:int}"): lambda: {"threshold_value": 7},
-    ("POST", "/api/alerts/rules/test"): lambda: (
+BODIES: dict[tuple[str, ...], Callable[[World], Any]] = {
+    ("POST", "/api/metrics"): lambda _: ONE_SAMPLE,
+    ("POST", "/api/metrics/batch"): lambda _: {"metrics": [ONE_SAMPLE]},
+    ("PATCH", "/api/metrics/catalog/{metric_name}"): lambda _: {"description": "Shipped."},
+    ("POST", "/api/services/health"): lambda _: {"service_name": "payments", "status": "healthy"},
+    ("POST", "/api/alerts/rules"): lambda _: RULE | {"rule_name": secrets.token_hex(8)},
+    ("PUT", "/api/alerts/rules/{id:int}"): lambda _: RULE | {"rule_name": secrets.token_hex(8)},
+    ("PATCH", "/api/alerts/rules/{id:int}"): lambda _: {"threshold_value": 7},
+    ("POST", "/api/alerts/rules/test"): lambda _: (
         RULE | {"rule_name": "Trial", "service_name": "payments"}
     ),
-    ("POST", "/api/alerts/silences"): lambda: {"ends_at": ends_in(60), "metric_name": "nobodys"},
-    ("POST", "/api/alerts/channels/test"): lambda: {"channel": "email"},
-    ("POST", "/api/keys"): lambda: {"name": "One more", "role": "reader"},
-    ("POST", "/api/tenants"): lambda: {"tenant": f"t{secrets.token_hex(6)}"},
-    ("PATCH", "/api/tenants/{tenant}"): lambda: {"description": "Theirs."},
+    ("POST", "/api/alerts/silences"): lambda _: {"ends_at": ends_in(60), "metric_name": "nobodys"},
+    ("POST", "/api/alerts/channels/test"): lambda _: {"channel": "email"},
+    ("POST", "/api/keys"): lambda _: {"name": "One more", "role": "reader"},
+    ("POST", "/api/auth/login"): lambda world: world.credentials(),
+    ("POST", "/api/auth/refresh"): lambda world: world.refresh_token(),
+    ("POST", "/api/auth/logout"): lambda _: {"refresh_token": "unknown"},
+    ("POST", "/api/users"): lambda _: {
+        "email": f"{secrets.token_hex(6)}@example.com",
+        "role": "reader",
+    },
+    ("PATCH", "/api/users/{id:int}"): lambda _: {"name": "Ana"},
+    ("POST", "/api/tenants"): lambda _: {"tenant": f"t{secrets.token_hex(6)}"},
+    ("PATCH", "/api/tenants/{tenant}"): lambda _: {"description": "Theirs."},
 }
 
 
@@ -177,7 +210,7 @@ def ask(world: World, who: str, route: tuple[str, ...]) -> httpx2.Response:
         concrete = concrete.replace("{tenant}", world.tenant())
     params = {"metric_name": "orders_shipped"} if path.endswith("/aggregate") else None
     make = BODIES.get(route)
-    body = make() if make else None
+    body = make(world) if make else None
     return world.clients[who].request(method, concrete, params=params, json=body)
 
 

@@ -1,5 +1,7 @@
 """Managing users over HTTP and from the shell."""
 
+import secrets
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -178,22 +180,73 @@ def test_another_tenant_is_not_there(
     service: Service, api: httpx2.Client, web: httpx2.Client
 ) -> None:
     ours, theirs = add_person(api, "admin"), add_person(api, "admin")
-    with psycopg.connect(service.database_url) as conn:
-        conn.execute("UPDATE fature.api_user SET tenant = 'other' WHERE user_id = %s", [theirs.id])
+    tenant = move_to_new_tenant(service, api, theirs)
     token = log_in(web, theirs)["access_token"]
     seen = web.get(USERS, headers=bearer(token)).json()["data"]
     assert ours.id not in [user["id"] for user in seen]
-    assert {user["tenant"] for user in seen} == {"other"}
+    assert {user["tenant"] for user in seen} == {tenant}
     path = f"{USERS}/{ours.id}"
     refused(web.patch(path, json={"active": False}, headers=bearer(token)), 404)
     refused(web.delete(path, headers=bearer(token)), 404)
     made = web.post(
         USERS, json={"email": new_email(), "role": "reader"}, headers=bearer(token)
     ).json()["data"]
-    assert made["tenant"] == "other"
+    assert made["tenant"] == tenant
     assert entry(api, theirs.id) is None
     refused(api.delete(f"{USERS}/{made['id']}"), 404)
     assert web.get("/api/alerts/rules", headers=bearer(token)).json()["data"] == []
+
+
+def move_to_new_tenant(service: Service, api: httpx2.Client, person: Person) -> str:
+    tenant = f"t{secrets.token_hex(6)}"
+    api.post("/api/tenants", json={"tenant": tenant}).raise_for_status()
+    with psycopg.connect(service.database_url) as conn:
+        conn.execute(
+            "UPDATE fature.api_user SET tenant = %s WHERE user_id = %s", [tenant, person.id]
+        )
+    return tenant
+
+
+def test_users_of_a_tenant_that_is_locked_out_are_locked_out_within_five_seconds(
+    service: Service, api: httpx2.Client, web: httpx2.Client
+) -> None:
+    person = add_person(api, "reader")
+    tenant = move_to_new_tenant(service, api, person)
+    pair = log_in(web, person)
+    headers = bearer(pair["access_token"])
+    assert web.get("/api/metrics/catalog", headers=headers).status_code == 200
+    api.patch(f"/api/tenants/{tenant}", json={"is_active": False}).raise_for_status()
+    deadline = time.monotonic() + 5
+    while web.get("/api/metrics/catalog", headers=headers).status_code != 401:
+        assert time.monotonic() < deadline
+        time.sleep(0.1)
+    refused(try_login(web, person), 401)
+    token = {"refresh_token": pair["refresh_token"]}
+    refused(web.post("/api/auth/refresh", json=token), 401)
+    refused(api.delete(f"/api/tenants/{tenant}"), 409)
+
+
+def test_the_audit_log_tells_of_users_but_not_their_passwords(
+    api: httpx2.Client, web: httpx2.Client
+) -> None:
+    person = add_person(api, "reader")
+    path = f"{USERS}/{person.id}"
+    api.patch(path, json={"role": "operator"}).raise_for_status()
+    token = log_in(web, person)["access_token"]
+    change = {"current_password": person.password, "new_password": "a quite different one"}
+    web.post("/api/auth/password", json=change, headers=bearer(token)).raise_for_status()
+    api.delete(path).raise_for_status()
+    answer = api.get("/api/audit", params={"target": f"user:{person.id}"})
+    entries = answer.json()["data"]
+    assert [(one["action"], one["actor"]) for one in entries] == [
+        ("user.delete", "admin-key"),
+        ("user.password", f"user:{person.id}"),
+        ("user.update", "admin-key"),
+        ("user.create", "admin-key"),
+    ]
+    assert (entries[2]["before"]["role"], entries[2]["after"]["role"]) == ("reader", "operator")
+    assert "argon2" not in answer.text
+    assert person.password not in answer.text
 
 
 # make user
