@@ -19,7 +19,7 @@ from service.errors import EXCEPTION_HANDLERS
 from service.health import own, reports
 from service.ingest import routes as ingest
 from service.logging import configure_logging
-from service.middleware import RequestId, SecurityHeaders
+from service.middleware import RequestHeaders
 from service.openapi import routes_of
 from service.query import routes as reading
 from service.resources import Resources, running_resources
@@ -83,4 +83,4 @@ def build_app(settings: Settings, engine: Engine) -> ASGIApp:
     )
     # A slash too many is a mistake to be told of, not a redirect.
     app.router.redirect_slashes = False
-    return RequestMetrics(RequestId(SecurityHeaders(app)))
+    return RequestMetrics(RequestHeaders(app))

@@ -4,7 +4,6 @@ import hashlib
 import hmac
 from collections.abc import Collection
 
-from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as AsgiScope
@@ -37,7 +36,7 @@ class Authentication:
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] not in self.open_paths:
-            key = _presented_key(Headers(scope=scope))
+            key = _presented_key(scope)
             try:
                 principal = await self._principal(scope, key) if key else None
             except DatabaseError:
@@ -64,11 +63,16 @@ def principal_of(request: Request) -> Principal:
     return principal
 
 
-def _presented_key(headers: Headers) -> str | None:
-    if key := headers.get("x-api-key"):
-        return key.strip()
-    scheme, _, credentials = headers.get("authorization", "").partition(" ")
-    return credentials.strip() if scheme.lower() == "bearer" else None
+def _presented_key(scope: AsgiScope) -> str | None:
+    # Every request comes through here: a mapping of its headers would cost more than this.
+    bearer = None
+    for name, value in scope["headers"]:
+        if name == b"x-api-key" and value:
+            return str(value, "latin-1").strip()
+        if name == b"authorization" and bearer is None:
+            scheme, _, credentials = str(value, "latin-1").partition(" ")
+            bearer = credentials.strip() if scheme.lower() == "bearer" else None
+    return bearer
 
 
 def _refusal(scope: AsgiScope, *, wrong: bool) -> ASGIApp:

@@ -22,10 +22,10 @@ def configure_logging() -> None:
             *_SHARED,
             structlog.processors.format_exc_info,
             _named_service,
-            _one_line,
+            _encoded,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        logger_factory=structlog.WriteLoggerFactory(sys.stderr),
+        logger_factory=structlog.BytesLoggerFactory(sys.stderr.buffer),
         cache_logger_on_first_use=True,
     )
     handler = logging.StreamHandler(sys.stderr)
@@ -52,5 +52,9 @@ def _named_service(_: object, __: str, event: EventDict) -> EventDict:
     return event
 
 
-def _one_line(_: object, __: str, event: EventDict) -> str:
-    return msgspec.json.encode(event, enc_hook=str).decode()
+def _encoded(_: object, __: str, event: EventDict) -> bytes:
+    return msgspec.json.encode(event, enc_hook=str)
+
+
+def _one_line(logger: object, method: str, event: EventDict) -> str:
+    return _encoded(logger, method, event).decode()

@@ -20,11 +20,12 @@ _SECURITY = [
 _SAFE_ID = re.compile(rb"[A-Za-z0-9._:/+=@-]{1,128}")
 
 
-class RequestId:
-    """Takes the caller's ``X-Request-ID``, else the trace id of its ``traceparent``, else
-    makes one; in every response and log line.
+class RequestHeaders:
+    """Gives every request an id (the caller's ``X-Request-ID``, else the trace id of its
+    ``traceparent``, else a new one), in its response and every log line, and every response
+    the security headers that it does not have yet.
 
-    The outermost app, so that even the answer to an unexpected failure carries it.
+    Outside everything else, so that even the answer to an unexpected failure has them.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -38,26 +39,14 @@ class RequestId:
         structlog.contextvars.clear_contextvars()
         structlog.contextvars.bind_contextvars(request_id=request_id)
 
-        async def send_with_id(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], (b"x-request-id", request_id.encode())]
-            await send(message)
-
-        await self.app(scope, receive, send_with_id)
-
-
-class SecurityHeaders:
-    """Adds what a response does not say itself, such as the policy of a page."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                said = {name.lower() for name, _ in message["headers"]}
-                more = [header for header in _SECURITY if header[0] not in said]
-                message["headers"] = [*message["headers"], *more]
+                said = {name for name, _ in message["headers"]}
+                message["headers"] = [
+                    *message["headers"],
+                    *(header for header in _SECURITY if header[0] not in said),
+                    (b"x-request-id", request_id.encode()),
+                ]
             await send(message)
 
         await self.app(scope, receive, send_with_headers)

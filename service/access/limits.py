@@ -2,6 +2,7 @@
 
 import math
 import time
+from dataclasses import dataclass
 
 from limits import parse
 from limits.aio.storage import MemoryStorage
@@ -11,6 +12,20 @@ from starlette.types import ASGIApp, Message, Receive, Send
 from starlette.types import Scope as AsgiScope
 
 from service.errors import error_response
+
+# Requests are counted in lots of a thousandth of the limit: one costs as much as many.
+_LOTS = 1000
+
+
+@dataclass(slots=True)
+class _Lot:
+    """What a caller took from the limit and has not used yet; `remaining` and `resets_at`
+    (Unix seconds) are how the limit stood then.
+    """
+
+    left: int
+    remaining: int
+    resets_at: float
 
 
 class RateLimits:
@@ -23,19 +38,24 @@ class RateLimits:
         self._limit = parse(limit)
         self._policy = f'"caller";q={self._limit.amount};w={self._limit.get_expiry()}'.encode()
         self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
+        self._size = max(1, self._limit.amount // _LOTS)
+        self._lots: dict[str, _Lot] = {}
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         principal = scope.get("principal")
         if principal is None:
             await self.app(scope, receive, send)
             return
-        allowed = await self._limiter.hit(self._limit, principal.id)
-        stats = await self._limiter.get_window_stats(self._limit, principal.id)
-        wait = max(1, math.ceil(stats.reset_time - time.time()))
-        remaining = stats.remaining if allowed else 0
+        lot = self._lots.get(principal.id)
+        now = time.time()
+        if lot is None or lot.left == 0 or now >= lot.resets_at:
+            lot = self._lots[principal.id] = await self._take(principal.id)
+        allowed = lot.left > 0
+        lot.left -= allowed
+        wait = max(1, math.ceil(lot.resets_at - now))
         headers = [
             (b"ratelimit-policy", self._policy),
-            (b"ratelimit", f'"caller";r={remaining};t={wait}'.encode()),
+            (b"ratelimit", f'"caller";r={lot.remaining + lot.left};t={wait}'.encode()),
         ]
 
         async def send_with_limit(message: Message) -> None:
@@ -49,3 +69,13 @@ class RateLimits:
         text = f"More than {self._limit.amount} requests in {self._limit.get_expiry()} seconds"
         answer = error_response(Request(scope), 429, text, headers={"Retry-After": str(wait)})
         await answer(scope, receive, send_with_limit)
+
+    async def _take(self, caller: str) -> _Lot:
+        """A whole lot, or a single request where no lot is left; empty over the limit."""
+        for size in (self._size, 1):
+            if await self._limiter.hit(self._limit, caller, cost=size):
+                break
+        else:
+            size = 0
+        stats = await self._limiter.get_window_stats(self._limit, caller)
+        return _Lot(size, stats.remaining if size else 0, stats.reset_time)

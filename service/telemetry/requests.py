@@ -1,6 +1,7 @@
 """Requests by route, counted and timed."""
 
 import time
+from functools import cache
 
 from prometheus_client import Counter, Gauge, Histogram
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -52,6 +53,12 @@ class RequestMetrics:
         finally:
             UNDER_WAY.dec()
             method = scope["method"] if scope["method"] in _METHODS else "other"
-            route = scope.get("route", "unmatched")
-            REQUESTS.labels(method, route, status).inc()
-            SECONDS.labels(method, route).observe(time.perf_counter() - started)
+            counter, histogram = _figures(method, scope.get("route", "unmatched"), status)
+            counter.inc()
+            histogram.observe(time.perf_counter() - started)
+
+
+@cache
+def _figures(method: str, route: str, status: int) -> tuple[Counter, Histogram]:
+    """Looking them up by their labels costs more than counting."""
+    return REQUESTS.labels(method, route, status), SECONDS.labels(method, route)
