@@ -8,11 +8,12 @@ from bench.stats import Latency
 
 @dataclass(frozen=True, slots=True)
 class Ingest:
-    """Samples in requests of `size` over so many connections; `ratio` to \\copy, `cpu` of the
-    service in microseconds for each sample.
+    """Samples in requests of `size` over so many connections to so many workers; `ratio` to
+    \\copy, `cpu` of the service in microseconds for each sample.
     """
 
     size: int
+    workers: int
     connections: int
     per_second: float
     ratio: float

@@ -38,7 +38,7 @@ def _of_ingest(figures: Figures) -> Iterator[Floor]:
     )
     yield Floor(
         "1000 in a request: at least 100,000 samples/s",
-        f"{batches.per_second:,.0f}/s",
+        f"{batches.per_second:,.0f}/s{_by(batches)}",
         batches.per_second >= 100_000,
     )
     few = max(
@@ -53,7 +53,7 @@ def _of_ingest(figures: Figures) -> Iterator[Floor]:
     singles = _fastest(figures, 1)
     yield Floor(
         "single inserts: at least 3,000/s",
-        f"{singles.per_second:,.0f}/s",
+        f"{singles.per_second:,.0f}/s{_by(singles)}",
         singles.per_second >= 3000,
     )
     assert figures.paced is not None
@@ -112,6 +112,10 @@ def growth(few: Reads, many: Reads) -> float:
 
 def _of_size(figures: Figures, size: int) -> list[Ingest]:
     return [one for one in figures.ingest if one.size == size]
+
+
+def _by(one: Ingest) -> str:
+    return f" ({one.workers} workers)" if one.workers > 1 else ""
 
 
 def _fastest(figures: Figures, size: int) -> Ingest:

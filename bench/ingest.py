@@ -19,6 +19,7 @@ _PACED_CONNECTIONS = 32
 def measure_ingest(figures: Figures, kit: Kit, service: Service, copying: Copying) -> None:
     """Requests of every size, each size between two runs of the reference."""
     now = datetime.now(UTC)
+    kit.tell(f"ingest, workers: {service.workers}")
     warm_up = Plan(service.port, posts(now, 1000, 20), 4, kit.scale.ingest_seconds)
     kit.drive(warm_up).check()
     copying.take(kit.scale.copy_rows)
@@ -33,6 +34,7 @@ def measure_ingest(figures: Figures, kit: Kit, service: Service, copying: Copyin
             figures.ingest.append(
                 Ingest(
                     size=size,
+                    workers=service.workers,
                     connections=connections,
                     per_second=per_second,
                     ratio=per_second / reference,

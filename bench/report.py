@@ -55,12 +55,13 @@ def _ingest(figures: Figures) -> Table:
     reference = sum(figures.copy_rates) / len(figures.copy_rates)
     return Table(
         "Ingest",
-        ("in a request", "connections", "samples/s", "of \\copy", *_MS, "CPU µs/sample"),
+        ("in a request", "workers", "connections", "samples/s", "of \\copy", *_MS, "CPU µs/sample"),
         [
-            ("psql \\copy", "1", f"{reference:,.0f}", "1.00", "", "", "", ""),
+            ("psql \\copy", "", "1", f"{reference:,.0f}", "1.00", "", "", "", ""),
             *(
                 (
                     str(one.size),
+                    str(one.workers),
                     str(one.connections),
                     f"{one.per_second:,.0f}",
                     f"{one.ratio:.2f}",

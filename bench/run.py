@@ -43,6 +43,8 @@ def _writes(kit: Kit, server: EmbeddedServer, folder: Path) -> Figures:
             kit.tell("single inserts at a steady rate")
             measure_paced(figures, kit, service)
             figures.peak_memory = service.peak_memory()
+        with running_service(folder, url, workers=figures.machine.cores) as service:
+            measure_ingest(figures, kit, service, copying)
     return figures
 
 

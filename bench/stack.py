@@ -31,27 +31,40 @@ class BenchmarkError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Service:
-    """A running service: its process and the port it serves on."""
+    """A running service: its process, the port it serves on and how many workers serve."""
 
     pid: int
     port: int
+    workers: int
 
     def cpu_seconds(self) -> float:
-        """CPU time its process has used so far."""
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICKS
+        """CPU time its processes have used so far."""
+        return sum(map(_cpu_seconds, self._processes()))
 
     def peak_memory(self) -> int:
-        """The most bytes of memory its process has had at once."""
-        for line in Path(f"/proc/{self.pid}/status").read_text().splitlines():
-            name, _, value = line.partition(":")
-            if name == "VmHWM":
-                return int(value.split()[0]) * 1024
-        raise BenchmarkError("the kernel does not tell the peak memory of a process")
+        """The most bytes of memory that one of its processes has had at once."""
+        return max(map(_peak_memory, self._processes()))
+
+    def _processes(self) -> list[int]:
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        return [self.pid, *map(int, children)]
+
+
+def _cpu_seconds(pid: int) -> float:
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / _TICKS
+
+
+def _peak_memory(pid: int) -> int:
+    for line in Path(f"/proc/{pid}/status").read_text().splitlines():
+        name, _, value = line.partition(":")
+        if name == "VmHWM":
+            return int(value.split()[0]) * 1024
+    raise BenchmarkError("the kernel does not tell the peak memory of a process")
 
 
 @contextmanager
-def running_service(folder: Path, database_url: str) -> Iterator[Service]:
+def running_service(folder: Path, database_url: str, workers: int = 1) -> Iterator[Service]:
     """`python -m service run` on a free port of the loopback, ready; stopped at the end."""
     port = _free_port()
     environment = {k: v for k, v in os.environ.items() if not k.startswith("FATURE_")}
@@ -59,6 +72,7 @@ def running_service(folder: Path, database_url: str) -> Iterator[Service]:
         "FATURE_DATABASE_URL": database_url,
         "FATURE_DATA_DIR": str(folder),
         "FATURE_PORT": str(port),
+        "FATURE_WORKERS": str(workers),
         "FATURE_ADMIN_KEY": ADMIN_KEY,
     }
     log = folder / f"service-{port}.log"
@@ -72,7 +86,7 @@ def running_service(folder: Path, database_url: str) -> Iterator[Service]:
         )
     try:
         _wait_until_ready(process, port, log)
-        yield Service(process.pid, port)
+        yield Service(process.pid, port, workers)
     finally:
         _stop(process)
 

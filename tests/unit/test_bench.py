@@ -22,10 +22,10 @@ def figures() -> Figures:
         machine=MACHINE,
         copy_rates=[190_000.0, 210_000.0],
         ingest=[
-            Ingest(1, 1, 500.0, 0.0025, FAST, 400.0),
-            Ingest(1, 64, 3500.0, 0.0175, FAST, 250.0),
-            Ingest(1000, 4, 90_000.0, 0.45, Latency(30.0, 40.0, 50.0), 5.0),
-            Ingest(1000, 64, 120_000.0, 0.6, Latency(500.0, 600.0, 700.0), 5.0),
+            Ingest(1, 1, 1, 500.0, 0.0025, FAST, 400.0),
+            Ingest(1, 1, 64, 3500.0, 0.0175, FAST, 250.0),
+            Ingest(1000, 1, 4, 90_000.0, 0.45, Latency(30.0, 40.0, 50.0), 5.0),
+            Ingest(1000, 1, 64, 120_000.0, 0.6, Latency(500.0, 600.0, 700.0), 5.0),
         ],
         paced=Paced(500.0, FAST),
         reads=[
@@ -113,7 +113,7 @@ def test_the_document_has_every_table_and_no_gap() -> None:
     page = document(figures())
     assert "{" not in page
     assert "on 2026-01-31" in page
-    assert "| 1000 | 64 | 120,000 | 0.60 | 500.0 | 600.0 | 700.0 | 5.0 |" in page
+    assert "| 1000 | 1 | 64 | 120,000 | 0.60 | 500.0 | 600.0 | 700.0 | 5.0 |" in page
     assert "| day | 50,000,000 | 1 | 4.8 | 6.0 | 7.0 | 200 | 1.20 |" in page
     assert "| columnstore is smaller by | 10.0 times |" in page
 
