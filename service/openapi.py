@@ -105,7 +105,6 @@ def _route(path: str, members: Sequence[Endpoint]) -> Route:
 
     async def dispatch(request: Request) -> Response:
         endpoint = by_method[request.method]
-        request.scope["route"] = path
         if endpoint.scope and not principal_of(request).may(endpoint.scope):
             raise ApiError(403, f"This needs the scope {endpoint.scope}, which the caller lacks")
         if endpoint.params is None and request.scope["query_string"]:

@@ -4,6 +4,7 @@ import time
 from functools import cache
 
 from prometheus_client import Counter, Gauge, Histogram
+from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 REQUESTS = Counter(
@@ -27,9 +28,7 @@ _METHODS = frozenset({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS"
 
 
 class RequestMetrics:
-    """Counts and times every request. Its route is what the endpoint left in
-    ``scope["route"]``; whatever was found nowhere is one route.
-    """
+    """Counts and times every request; all that were found nowhere are one route."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -53,7 +52,9 @@ class RequestMetrics:
         finally:
             UNDER_WAY.dec()
             method = scope["method"] if scope["method"] in _METHODS else "other"
-            counter, histogram = _figures(method, scope.get("route", "unmatched"), status)
+            route = scope.get("route")
+            path = route.path if isinstance(route, Route) else "unmatched"
+            counter, histogram = _figures(method, path, status)
             counter.inc()
             histogram.observe(time.perf_counter() - started)
 

@@ -67,6 +67,7 @@ def test_requests_and_samples_are_counted_once_each_over_all_workers(observed: S
             client.post("/api/metrics/batch", json=batch).raise_for_status()
             assert client.get("/api/metrics/unknown").status_code == 404
             assert client.get("/nowhere/1").status_code == 404
+            assert client.get("/api/openapi.json").status_code == 200
     after = scraped(observed)
 
     def grew(name: str, **labels: str) -> float:
@@ -76,6 +77,7 @@ def test_requests_and_samples_are_counted_once_each_over_all_workers(observed: S
     assert grew(requests, method="POST", route="/api/metrics", status="201") == 10
     assert grew(requests, method="POST", route="/api/metrics/batch", status="201") == 10
     assert grew(requests, method="GET", route="unmatched", status="404") == 20
+    assert grew(requests, method="GET", route="/api/openapi.json", status="200") == 10
     timed = "fature_http_request_seconds_count"
     assert grew(timed, method="POST", route="/api/metrics/batch") == 10
     assert grew("fature_ingest_samples_total", frequency="hourly") == 60
