@@ -1,5 +1,6 @@
 """Rate limits: so many requests of one caller to one process."""
 
+import asyncio
 import math
 import time
 from dataclasses import dataclass
@@ -19,13 +20,18 @@ _LOTS = 1000
 
 @dataclass(slots=True)
 class _Lot:
-    """What a caller took from the limit and has not used yet; `remaining` and `resets_at`
-    (Unix seconds) are how the limit stood then.
+    """What a caller took from the limit and has not used yet; `remaining` and `resets_at` are
+    how the limit stood then. Times in Unix seconds.
     """
 
     left: int
     remaining: int
     resets_at: float
+    good_until: float
+
+    def is_good(self, now: float) -> bool:
+        """Whether a request may be taken from it."""
+        return self.left > 0 and now < self.good_until
 
 
 class RateLimits:
@@ -40,16 +46,17 @@ class RateLimits:
         self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
         self._size = max(1, self._limit.amount // _LOTS)
         self._lots: dict[str, _Lot] = {}
+        self._taking = asyncio.Lock()
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         principal = scope.get("principal")
         if principal is None:
             await self.app(scope, receive, send)
             return
-        lot = self._lots.get(principal.id)
         now = time.time()
-        if lot is None or lot.left == 0 or now >= lot.resets_at:
-            lot = self._lots[principal.id] = await self._take(principal.id)
+        lot = self._lots.get(principal.id)
+        if lot is None or not lot.is_good(now):
+            lot = await self._next_lot(principal.id, now)
         allowed = lot.left > 0
         lot.left -= allowed
         wait = max(1, math.ceil(lot.resets_at - now))
@@ -70,6 +77,14 @@ class RateLimits:
         answer = error_response(Request(scope), 429, text, headers={"Retry-After": str(wait)})
         await answer(scope, receive, send_with_limit)
 
+    async def _next_lot(self, caller: str, now: float) -> _Lot:
+        """One for all requests that came together."""
+        async with self._taking:
+            lot = self._lots.get(caller)
+            if lot is None or not lot.is_good(now):
+                lot = self._lots[caller] = await self._take(caller)
+            return lot
+
     async def _take(self, caller: str) -> _Lot:
         """A whole lot, or a single request where no lot is left; empty over the limit."""
         for size in (self._size, 1):
@@ -78,4 +93,5 @@ class RateLimits:
         else:
             size = 0
         stats = await self._limiter.get_window_stats(self._limit, caller)
-        return _Lot(size, stats.remaining if size else 0, stats.reset_time)
+        remaining = stats.remaining if size else 0
+        return _Lot(size, remaining, stats.reset_time, time.time() + self._limit.get_expiry())
