@@ -43,6 +43,10 @@ def _writes(kit: Kit, server: EmbeddedServer, folder: Path) -> Figures:
             kit.tell("single inserts at a steady rate")
             measure_paced(figures, kit, service)
             figures.peak_memory = service.peak_memory()
+    # Anew: jobs refresh and convert what the first service took in.
+    with new_database(server.url, "benchmark_ingest_workers") as url:
+        migrated(url)
+        copying = Copying(server.installation.bin / "psql", url, folder)
         with running_service(folder, url, workers=figures.machine.cores) as service:
             measure_ingest(figures, kit, service, copying)
     return figures
