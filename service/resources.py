@@ -15,7 +15,7 @@ from alerts.loop import run_alerts
 from retention.apply import accept_windows, delete_expired, reconcile
 from retention.plan import next_night
 from service.access.credentials import KeyHasher
-from service.access.key_table import RELOAD_SECONDS, KeyTable
+from service.access.key_table import KeyTable
 from service.access.sessions import Sessions
 from service.ingest.ids import SampleIds
 from service.ingest.prepare import Preparer
@@ -35,6 +35,8 @@ from sql.rollups import Frequency
 
 POOL_SIZE = 10
 WRITER_SECONDS = 15
+# A key revoked or a user changed on another replica is seen here after this long.
+ACCESS_SECONDS = 2.0
 
 _log = structlog.get_logger()
 
@@ -93,8 +95,8 @@ async def running_resources(settings: Settings, engine: Engine) -> AsyncIterator
         await resources.sessions.versions.reload()
         writer = asyncio.create_task(resources.writer.run())
         background = [
-            asyncio.create_task(_repeat(RELOAD_SECONDS, resources.keys.keep_up)),
-            asyncio.create_task(_repeat(RELOAD_SECONDS, resources.sessions.versions.reload)),
+            asyncio.create_task(_repeat(ACCESS_SECONDS, resources.keys.keep_up)),
+            asyncio.create_task(_repeat(ACCESS_SECONDS, resources.sessions.versions.reload)),
             asyncio.create_task(_repeat(5.0, resources.series.reload_promoted)),
             asyncio.create_task(_repeat(5.0, partial(_note_pools, resources))),
             asyncio.create_task(_every_night(settings, engine)),
@@ -123,7 +125,8 @@ def _wire(
 ) -> Resources:
     most = SeriesLimits(settings.max_series_per_tenant, settings.max_series_per_service)
     series = SeriesCache(pool, most)
-    hasher = KeyHasher(signing_secret(settings.secret, settings.data_dir))
+    secret = signing_secret(settings.secret, settings.data_dir)
+    hasher = KeyHasher(secret)
     return Resources(
         settings=settings,
         engine=engine,
@@ -139,7 +142,7 @@ def _wire(
         voice=voice_of(settings),
         key_hasher=hasher,
         keys=KeyTable(pool, hasher),
-        sessions=Sessions(pool, signing_secret(settings.secret, settings.data_dir)),
+        sessions=Sessions(pool, secret),
     )
 
 

@@ -8,10 +8,10 @@ from service.access import keys
 from service.access.audit import address_of
 from service.access.models import KeyAnswer, KeyIn, KeyList, NewKeyAnswer, key_out
 from service.access.tenants import DEFAULT_TENANT
-from service.alerts.access import missing, number_of
 from service.auth import principal_of
 from service.bodies import read_model
 from service.errors import ApiError, Detail, invalid
+from service.items import missing, number_of
 from service.openapi import Endpoint
 from service.resources import resources_of
 from service.responses import json_response

@@ -11,8 +11,6 @@ from service.scope import Principal, Scope
 from sql.database import Pool, fetch_all
 from sql.errors import DatabaseUnavailable
 
-# A key revoked on another replica is refused after this long.
-RELOAD_SECONDS = 2.0
 # However many unknown keys are tried, the table is read no more often than this.
 MIN_RELOAD_SECONDS = 0.25
 USED_EVERY_SECONDS = 60.0
@@ -27,7 +25,7 @@ class _Known(NamedTuple):
 
 
 class KeyTable:
-    """Every key, read anew every `RELOAD_SECONDS` by whoever runs this table.
+    """Every key, read anew every few seconds by whoever runs this table.
 
     While the database is away the keys known so far stay good.
     """
@@ -81,7 +79,7 @@ class KeyTable:
             self._noted |= due
 
     async def keep_up(self) -> None:
-        """What is to be done every `RELOAD_SECONDS`."""
+        """What is to be done every few seconds."""
         await self.reload()
         await self.note_use()
 

@@ -73,7 +73,10 @@ class RateLimits:
         if allowed:
             await self.app(scope, receive, send_with_limit)
             return
-        text = f"More than {self._limit.amount} requests in {self._limit.get_expiry()} seconds"
+        text = (
+            f"More than {self._limit.amount} requests in {self._limit.get_expiry()} seconds: "
+            f"try again in {wait} s"
+        )
         answer = error_response(Request(scope), 429, text, headers={"Retry-After": str(wait)})
         await answer(scope, receive, send_with_limit)
 

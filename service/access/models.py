@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from alerts.rules import Text
-from service.alerts.models import Instant, instants
+from service.items import Instant, instants
 from service.query.params import DateRange
 from service.scope import AccessScope, Role, scopes_of
 

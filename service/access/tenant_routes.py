@@ -6,10 +6,10 @@ from starlette.responses import Response
 from service.access import tenants
 from service.access.audit import address_of
 from service.access.models import TenantAnswer, TenantIn, TenantList, TenantPatch, tenant_out
-from service.alerts.access import missing
 from service.auth import principal_of
 from service.bodies import read_model
 from service.errors import ApiError, Detail
+from service.items import missing
 from service.openapi import Endpoint
 from service.resources import resources_of
 from service.responses import json_response

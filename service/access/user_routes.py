@@ -21,11 +21,10 @@ from service.access.user_models import (
     UserPatch,
     user_out,
 )
-from service.alerts.access import missing, number_of
-from service.alerts.models import Deleted
 from service.auth import principal_of
 from service.bodies import read_model
 from service.errors import ApiError, Detail
+from service.items import Deleted, missing, number_of
 from service.openapi import Endpoint
 from service.resources import resources_of
 from service.responses import json_response

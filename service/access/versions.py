@@ -3,14 +3,13 @@
 from service.access.tokens import Claims
 from sql.database import Pool, fetch_all
 
-RELOAD_SECONDS = 2.0
 # So young may be the token of somebody who was made elsewhere since the last reading. It was
 # made from the database, within the 5 seconds that a change may take to be seen anyway.
 UNHEARD_SECONDS = 4.0
 
 
 class UserVersions:
-    """Every user's version, read again every `RELOAD_SECONDS`. Whatever must end access
+    """Every user's version, read again every few seconds. Whatever must end access
     tokens (another role, a new password, deactivation) raises it; deletion removes it.
     """
 

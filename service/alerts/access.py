@@ -11,7 +11,6 @@ from alerts.registry import Author, NameTaken, Reach, RuleInvalid
 from alerts.rules import Rule
 from alerts.selection import RuleProblem
 from service.access.audit import address_of
-from service.alerts.models import MAX_ID
 from service.auth import principal_of
 from service.errors import ApiError, Detail, invalid
 from service.resources import resources_of
@@ -34,20 +33,6 @@ def check_service(request: Request, rule: Rule) -> None:
     own = principal_of(request).scope.service_name
     if own not in (None, rule.service_name):
         raise ApiError(403, f"This key makes rules for service_name {own} only")
-
-
-def number_of(request: Request, what: str) -> int:
-    """The id in the path; 404 for what cannot be one."""
-    text = str(request.path_params["id"])
-    limit = 2**63 - 1 if what == "event" else MAX_ID
-    if not (text.isascii() and text.isdecimal()) or not 0 < int(text[:20]) <= limit:
-        raise missing(what, text)
-    return int(text)
-
-
-def missing(what: str, number: object) -> ApiError:
-    """404."""
-    return ApiError(404, f"There is no {what} {number}")
 
 
 @contextmanager

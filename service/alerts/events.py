@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from alerts import events
 from alerts.registry import Author, Reach
-from service.alerts.access import author_of, missing, number_of, reach_of, refusals
+from service.alerts.access import author_of, reach_of, refusals
 from service.alerts.models import (
     DeliveryList,
     EventAnswer,
@@ -24,6 +24,7 @@ from service.alerts.models import (
 )
 from service.bodies import parse_model, read_json_body
 from service.errors import Detail, invalid
+from service.items import missing, number_of
 from service.openapi import Endpoint
 from service.query.params import read_params
 from service.resources import resources_of

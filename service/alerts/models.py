@@ -4,25 +4,17 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from alerts.events import Status
 from alerts.rules import (
     Severity,
     Text,
 )
+from service.items import MAX_ID, Instant, instants
 from service.query.params import DateRange
-from service.responses import utc_instant
 
-MAX_ID = 2**31 - 1
 MAX_EVENTS = 1000
-
-
-class Deleted(BaseModel):
-    """What is gone."""
-
-    success: bool = True
-    data: dict[str, Any]
 
 
 class EventOut(BaseModel):
@@ -143,22 +135,6 @@ class DeliveryList(BaseModel):
     next_cursor: str | None = None
 
 
-def _offset(value: object) -> object:
-    """A time of day means nothing without an offset."""
-    if not isinstance(value, str):
-        raise ValueError("Use ISO 8601 with an offset, such as 2025-06-14T15:00:00Z")
-    try:
-        moment = datetime.fromisoformat(value)
-    except ValueError as error:
-        raise ValueError("Use ISO 8601 with an offset, such as 2025-06-14T15:00:00Z") from error
-    if moment.tzinfo is None or not 1900 <= moment.year <= 2999:
-        raise ValueError("Use ISO 8601 with an offset, such as 2025-06-14T15:00:00Z")
-    return moment
-
-
-Instant = Annotated[datetime, BeforeValidator(_offset)]
-
-
 class SilenceIn(BaseModel):
     """Mutes what matches everything that is given, from `starts_at` (now if absent) to
     `ends_at`.
@@ -226,8 +202,3 @@ def silence_out(row: Mapping[str, Any]) -> dict[str, Any]:
     """A silence's row as it is answered."""
     plain = {name: row[name] for name in SilenceOut.model_fields if name != "id"}
     return {"id": row["silence_id"]} | plain | instants(row, "starts_at", "ends_at", "created_at")
-
-
-def instants(row: Mapping[str, Any], *names: str) -> dict[str, str | None]:
-    """Columns of instants as they are answered."""
-    return {name: row[name] and utc_instant(row[name]) for name in names}

@@ -16,7 +16,7 @@ from alerts.rules import (
     readable,
     window_of,
 )
-from service.alerts.models import instants
+from service.items import instants
 
 
 class RuleTest(Rule):

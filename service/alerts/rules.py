@@ -16,12 +16,9 @@ from alerts.rules import Rule, readable
 from service.alerts.access import (
     author_of,
     check_service,
-    missing,
-    number_of,
     reach_of,
     refusals,
 )
-from service.alerts.models import Deleted
 from service.alerts.rule_models import (
     RuleAnswer,
     RuleChange,
@@ -32,6 +29,7 @@ from service.alerts.rule_models import (
 )
 from service.bodies import decode_json, read_json_body, read_model
 from service.errors import ApiError, details_of, invalid
+from service.items import Deleted, missing, number_of
 from service.openapi import Endpoint
 from service.resources import resources_of
 from service.responses import json_response

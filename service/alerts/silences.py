@@ -4,10 +4,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from alerts import registry, silences
-from service.alerts.access import author_of, missing, number_of, reach_of
-from service.alerts.models import Deleted, SilenceAnswer, SilenceIn, SilenceList, silence_out
+from service.alerts.access import author_of, reach_of
+from service.alerts.models import SilenceAnswer, SilenceIn, SilenceList, silence_out
 from service.bodies import read_model
 from service.errors import ApiError, Detail, invalid
+from service.items import Deleted, missing, number_of
 from service.openapi import Endpoint
 from service.resources import resources_of
 from service.responses import json_response
