@@ -66,6 +66,7 @@ class Figures:
     copy_rates: list[float] = field(default_factory=list)
     ingest: list[Ingest] = field(default_factory=list)
     paced: Paced | None = None
+    paced_after: Paced | None = None
     reads: list[Reads] = field(default_factory=list)
     cached: Reads | None = None
     storage: Storage | None = None

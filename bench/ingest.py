@@ -45,14 +45,15 @@ def measure_ingest(figures: Figures, kit: Kit, service: Service, copying: Copyin
             kit.tell(f"{size} in a request, {connections} connections: {per_second:,.0f}/s")
 
 
-def measure_paced(figures: Figures, kit: Kit, service: Service) -> None:
+def measure_paced(kit: Kit, service: Service) -> Paced:
     """Single inserts at a steady rate."""
+    kit.tell("single inserts at a steady rate")
     requests = posts(datetime.now(UTC), 1, SIZES[1])
     seconds = kit.scale.paced_seconds
     plan = Plan(service.port, requests, _PACED_CONNECTIONS, seconds, warm_up=1.0, rate=RATE)
     outcome = kit.drive(plan)
     outcome.check()
-    figures.paced = Paced(RATE, latency(outcome.durations))
+    return Paced(RATE, latency(outcome.durations))
 
 
 def _one(

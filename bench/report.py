@@ -94,9 +94,11 @@ def _reads(figures: Figures) -> Table:
 
 def _others(figures: Figures) -> Table:
     rows = [("memory of the service, most", f"{figures.peak_memory / MIB:.0f} MiB")]
-    if paced := figures.paced:
-        latency = " / ".join(_milliseconds(paced.latency))
-        rows.append((f"single inserts at {paced.rate:.0f}/s: p50 / p95 / p99", f"{latency} ms"))
+    for paced, when in ((figures.paced, ""), (figures.paced_after, ", while the load above is rolled up")):
+        if paced:
+            latency = " / ".join(_milliseconds(paced.latency))
+            name = f"single inserts at {paced.rate:.0f}/s{when}: p50 / p95 / p99"
+            rows.append((name, f"{latency} ms"))
     if cached := figures.cached:
         name = f"the same question again, {cached.connections} connections: p50 / p95 / p99"
         rows.append((name, f"{' / '.join(_milliseconds(cached.latency))} ms"))

@@ -39,9 +39,10 @@ def _writes(kit: Kit, server: EmbeddedServer, folder: Path) -> Figures:
         figures = Figures(this_machine(url, busy))
         copying = Copying(server.installation.bin / "psql", url, folder)
         with running_service(folder, url) as service:
+            # At its own pace first, with nothing to catch up with; then after millions came in.
+            figures.paced = measure_paced(kit, service)
             measure_ingest(figures, kit, service, copying)
-            kit.tell("single inserts at a steady rate")
-            measure_paced(figures, kit, service)
+            figures.paced_after = measure_paced(kit, service)
             figures.peak_memory = service.peak_memory()
     # Anew: jobs refresh and convert what the first service took in.
     with new_database(server.url, "benchmark_ingest_workers") as url:

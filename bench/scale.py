@@ -22,7 +22,7 @@ class Scale:
 WHOLE = Scale(
     connections=(1, 4, 16, 64),
     ingest_seconds=5,
-    paced_seconds=15,
+    paced_seconds=40,
     copy_rows=300_000,
     samples=(1_000_000, 10_000_000, 50_000_000),
     query_seconds=4,
