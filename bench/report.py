@@ -94,7 +94,10 @@ def _reads(figures: Figures) -> Table:
 
 def _others(figures: Figures) -> Table:
     rows = [("memory of the service, most", f"{figures.peak_memory / MIB:.0f} MiB")]
-    for paced, when in ((figures.paced, ""), (figures.paced_after, ", while the load above is rolled up")):
+    for paced, when in (
+        (figures.paced, ""),
+        (figures.paced_after, ", while the load above is rolled up"),
+    ):
         if paced:
             latency = " / ".join(_milliseconds(paced.latency))
             name = f"single inserts at {paced.rate:.0f}/s{when}: p50 / p95 / p99"

@@ -14,6 +14,7 @@ from service.access import routes as access
 from service.access.limits import RateLimits
 from service.alerts import routes as alerts
 from service.auth import Authentication, KeyRing
+from service.dashboards import routes as dashboards
 from service.documentation import documentation_routes
 from service.errors import EXCEPTION_HANDLERS
 from service.health import own, reports
@@ -38,6 +39,7 @@ ENDPOINTS = [
     *reports.ENDPOINTS,
     *alerts.ENDPOINTS,
     *channel_trial.ENDPOINTS,
+    *dashboards.ENDPOINTS,
     *telemetry.ENDPOINTS,
     *access.ENDPOINTS,
     *login_routes.ENDPOINTS,

@@ -12,6 +12,7 @@ from sql.database import Pool, connection, fetch_all, run
 
 DEFAULT_TENANT = "default"
 _DELETIONS = (
+    "delete_tenant_dashboards",
     "delete_tenant_silences",
     "delete_tenant_metrics",
     "delete_tenant_keys",
@@ -35,8 +36,8 @@ async def list_tenants(pool: Pool) -> list[DictRow]:
 async def create_tenant(
     pool: Pool, principal: Principal, values: Mapping[str, Any], address: str | None
 ) -> DictRow:
-    """The new tenant's row. `values` are tenant and description. Its catalogue has the metrics
-    of the platform.
+    """The new tenant's row. `values` are tenant and description. Its catalogue and
+    dashboards are those of the platform.
 
     Raises:
         TenantTaken: it is there.
@@ -46,6 +47,7 @@ async def create_tenant(
         if not rows:
             raise TenantTaken(values["tenant"])
         await run(conn, "copy_platform_metrics", values)
+        await run(conn, "copy_platform_dashboards", values)
         target = _target(values["tenant"])
         await record(conn, principal, "tenant.create", target, after=rows[0], address=address)
         return rows[0]

@@ -48,6 +48,12 @@ GET     /api/alerts/silences                    200   200      403    200    200
 POST    /api/alerts/silences                    201   201      403    403    403 403   403          201
 DELETE  /api/alerts/silences/{id:int}           200   200      403    403    403 403   403          404
 POST    /api/alerts/channels/test               200   200      403    403    403 403   403          200
+GET     /api/dashboards                         200   200      403    200    403 200   200          200
+POST    /api/dashboards                         201   201      403    403    403 403   403          201
+GET     /api/dashboards/{id:int}                200   200      403    200    403 200   200          404
+PUT     /api/dashboards/{id:int}                200   200      403    403    403 403   403          404
+PATCH   /api/dashboards/{id:int}                200   200      403    403    403 403   403          404
+DELETE  /api/dashboards/{id:int}                200   200      403    403    403 403   403          404
 GET     /api/keys                               200   403      403    403    403 403   403          200
 POST    /api/keys                               201   403      403    403    403 403   403          201
 DELETE  /api/keys/{id:int}                      200   403      403    403    403 403   403          404
@@ -85,6 +91,11 @@ RULE = {
 ONE_SAMPLE = sample("orders_shipped", service_name="payments")
 
 
+def a_dashboard() -> dict[str, Any]:
+    """A dashboard of a name that nobody else uses."""
+    return {"name": secrets.token_hex(8), "config": {"panels": [], "layout": []}}
+
+
 @dataclass
 class World:
     """A running service, a client of each kind of caller, and things to do something to."""
@@ -116,6 +127,9 @@ class World:
     def silence(self) -> int:
         body = {"metric_name": "nobodys", "ends_at": ends_in(60)}
         return int(ok(self.service.client.post("/api/alerts/silences", json=body))["id"])
+
+    def dashboard(self) -> int:
+        return int(ok(self.service.client.post("/api/dashboards", json=a_dashboard()))["id"])
 
     def key(self) -> int:
         return int(issued(self.service.client, "reader")["id"])
@@ -186,6 +200,9 @@ BODIES: dict[tuple[str, ...], Callable[[World], Any]] = {
     ),
     ("POST", "/api/alerts/silences"): lambda _: {"ends_at": ends_in(60), "metric_name": "nobodys"},
     ("POST", "/api/alerts/channels/test"): lambda _: {"channel": "email"},
+    ("POST", "/api/dashboards"): lambda _: a_dashboard(),
+    ("PUT", "/api/dashboards/{id:int}"): lambda _: a_dashboard(),
+    ("PATCH", "/api/dashboards/{id:int}"): lambda _: {"description": "Ours."},
     ("POST", "/api/keys"): lambda _: {"name": "One more", "role": "reader"},
     ("POST", "/api/auth/login"): lambda world: world.credentials(),
     ("POST", "/api/auth/refresh"): lambda world: world.refresh_token(),

@@ -1,0 +1,96 @@
+"""Ranges that move with the clock, by name: today, the last 30 days, this month …"""
+
+from datetime import datetime, timedelta
+from typing import Literal, NamedTuple, get_args
+from zoneinfo import ZoneInfo
+
+from sql.calendar import Period, day_start, floor, following
+
+RangeName = Literal[
+    "today",
+    "yesterday",
+    "last_24_hours",
+    "last_7_days",
+    "last_30_days",
+    "last_90_days",
+    "last_12_months",
+    "this_week",
+    "this_month",
+    "this_year",
+]
+RANGE_NAMES: tuple[RangeName, ...] = get_args(RangeName)
+_DAYS = {"last_7_days": 7, "last_30_days": 30, "last_90_days": 90}
+
+
+class Span(NamedTuple):
+    """From `since` up to, not including, `before`."""
+
+    since: datetime
+    before: datetime
+
+
+def span_of(name: RangeName, now: datetime, zone: ZoneInfo) -> Span:
+    """The range of that name in whole periods of `zone`: days, or hours where it is shorter.
+    It ends with the period that `now` is in; `last_7_days` are today and the six before.
+    """
+    today = floor(now, "day", zone)
+    tomorrow = following(today, "day", zone)
+    if name == "yesterday":
+        return Span(_days_before(today, 1, zone), today)
+    if name == "last_24_hours":
+        end = following(floor(now, "hour", zone), "hour", zone)
+        return Span(end - timedelta(hours=24), end)
+    if name in _DAYS:
+        return Span(_days_before(today, _DAYS[name] - 1, zone), tomorrow)
+    return Span(_start(name, now, today, zone), tomorrow)
+
+
+def period_for(span: Span) -> Period:
+    """The period that divides a range into a number of points that a chart shows well."""
+    length = span.before - span.since
+    if length <= timedelta(days=3):
+        return "hour"
+    if length <= timedelta(days=120):
+        return "day"
+    return "week" if length <= timedelta(days=366) else "month"
+
+
+def previous(span: Span, zone: ZoneInfo) -> Span:
+    """The same number of days before that range, or of hours where it is no whole days."""
+    days = (span.before.astimezone(zone).date() - span.since.astimezone(zone).date()).days
+    if _is_midnight(span.since, zone) and _is_midnight(span.before, zone):
+        return Span(_days_before(span.since, days, zone), span.since)
+    return Span(span.since - (span.before - span.since), span.since)
+
+
+def year_before(moment: datetime, zone: ZoneInfo) -> datetime:
+    """The same time of day and day of the year before; the 28th for a 29 February."""
+    local = moment.astimezone(zone)
+    try:
+        return local.replace(year=local.year - 1)
+    except ValueError:
+        return local.replace(year=local.year - 1, day=28)
+
+
+def _start(name: RangeName, now: datetime, today: datetime, zone: ZoneInfo) -> datetime:
+    if name == "this_week":
+        return floor(now, "week", zone)
+    if name == "this_month":
+        return floor(now, "month", zone)
+    local = now.astimezone(zone).date()
+    if name == "this_year":
+        return day_start(local.replace(month=1, day=1), zone)
+    if name == "last_12_months":
+        # With the month that `now` is in.
+        months = local.year * 12 + local.month - 1 - 11
+        first = local.replace(year=months // 12, month=months % 12 + 1, day=1)
+        return day_start(first, zone)
+    return today
+
+
+def _days_before(moment: datetime, days: int, zone: ZoneInfo) -> datetime:
+    return day_start(moment.astimezone(zone).date() - timedelta(days=days), zone)
+
+
+def _is_midnight(moment: datetime, zone: ZoneInfo) -> bool:
+    return moment == floor(moment, "day", zone)

@@ -1,0 +1,2 @@
+DROP TABLE fature.dashboard_share;
+DROP TABLE fature.dashboard;
