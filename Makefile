@@ -23,7 +23,7 @@ run: $(VENV)/run.stamp $(PACKAGES)/run.stamp ## Set everything up and serve on F
 test: $(VENV)/dev.stamp $(PACKAGES)/dev.stamp ## Run every test on every engine that is available
 	@exec $(PY) -m pytest $(ARGS)
 
-pages: ## Fetch the scripts of the pages (part of run and test)
+pages: ## Fetch the scripts of the pages, which run and test do, too
 	@rm -f $(PACKAGES)/run.stamp
 	@$(MAKE) --no-print-directory $(PACKAGES)/run.stamp
 	@test -f $(PACKAGES)/run.stamp

@@ -86,5 +86,5 @@ def build_app(settings: Settings, engine: Engine) -> ASGIApp:
     # A slash too many is a mistake to be told of, not a redirect.
     app.router.redirect_slashes = False
     api_paths = {endpoint.path for endpoint in ENDPOINTS} | {route.path for route in documentation}
-    surfaces = Surfaces(app, web_app(settings), frozenset(api_paths))
+    surfaces = Surfaces(app, web_app(settings), frozenset(api_paths | {"/api"}))
     return RequestMetrics(RequestHeaders(surfaces))

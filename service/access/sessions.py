@@ -91,7 +91,7 @@ class Sessions:
         now = datetime.now(UTC)
         async with connection(self._pool) as conn, conn.transaction():
             digest = self.tokens.digest(refresh_token)
-            pair = await self._rotate(conn, digest, now, now - reuse_leeway)
+            pair = await self._rotate(conn, digest, now, reuse_leeway)
         if pair is None:
             raise RefreshRefused
         return pair
@@ -139,7 +139,7 @@ class Sessions:
         return user
 
     async def _rotate(
-        self, conn: Connection, digest: bytes, now: datetime, reusable_since: datetime
+        self, conn: Connection, digest: bytes, now: datetime, reuse_leeway: timedelta
     ) -> TokenPair | None:
         users = await run(conn, "lock_session_user", {"digest": digest})
         tokens = await run(conn, "refresh_token", {"digest": digest})
@@ -148,7 +148,8 @@ class Sessions:
         user, token = users[0], tokens[0]
         if token["revoked_at"] or token["expires_at"] <= now or not user["active"]:
             return None
-        if token["used_at"] and token["used_at"] <= reusable_since:
+        # Of two at once, the second may have begun first.
+        if token["used_at"] and max(now - token["used_at"], timedelta()) >= reuse_leeway:
             _log.warning("refresh_token_reused", user_id=user["user_id"])
             await run(conn, "revoke_family", token | {"now": now})
             return None

@@ -5,9 +5,9 @@ from typing import Any
 import structlog
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import PlainTextResponse, Response
+from starlette.responses import Response
 
-from service.errors import ApiError
+from service.errors import ApiError, error_response, on_http_exception
 from service.web.languages import marked
 from service.web.rendering import render
 from sql.errors import DatabaseError, DatabaseUnavailable, DataRejected
@@ -36,10 +36,13 @@ marked("This form is out of date: go back, load the page again and retry")
 def error_page(
     request: Request, status: int, message: str, headers: dict[str, str] | None = None
 ) -> Response:
-    """A page that says what is wrong; to htmx the message alone, shown above the page."""
-    if "visit" not in request.scope:
-        return PlainTextResponse(message, status, headers)
+    """A page that says what is wrong; to htmx the message alone, shown above the page; to a
+    program, which asks for no HTML, what the API would say.
+    """
     part = "hx-request" in request.headers
+    reads_html = part or "text/html" in request.headers.get("accept", "")
+    if "visit" not in request.scope or not reads_html:
+        return error_response(request, status, message, headers=headers)
     if part:
         headers = {**(headers or {}), "HX-Retarget": "#notices", "HX-Reswap": "beforeend"}
     context = {
@@ -57,8 +60,10 @@ async def _on_api_error(request: Request, error: ApiError) -> Response:
 
 
 async def _on_http_exception(request: Request, error: HTTPException) -> Response:
-    message = _NOTHING if error.status_code == 404 else error.detail
     headers = dict(error.headers) if error.headers else None
+    if "text/html" not in request.headers.get("accept", ""):
+        return await on_http_exception(request, error)
+    message = _NOTHING if error.status_code == 404 else error.detail
     return error_page(request, error.status_code, message, headers)
 
 

@@ -25,14 +25,20 @@ def marked(text: str) -> str:
 
 @cache
 def translations(language: str) -> NullTranslations:
-    """The catalogue of a language; English is what the sources are written in."""
-    path = FOLDER / language.replace("-", "_") / "LC_MESSAGES" / "messages.po"
-    if not path.exists():
-        return NullTranslations()
+    """The catalogues of a language; English is what the sources are written in."""
+    found = NullTranslations()
+    for path in sorted((FOLDER / language.replace("-", "_") / "LC_MESSAGES").glob("*.po")):
+        catalogue = _compiled(path)
+        catalogue.add_fallback(found)
+        found = catalogue
+    return found
+
+
+def _compiled(path: Path) -> GNUTranslations:
     with path.open("rb") as source:
-        catalog = read_po(source)
+        catalogue = read_po(source)
     compiled = io.BytesIO()
-    write_mo(compiled, catalog)
+    write_mo(compiled, catalogue)
     compiled.seek(0)
     return GNUTranslations(compiled)
 

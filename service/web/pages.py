@@ -92,7 +92,9 @@ async def _check_token(request: Request) -> None:
     site = site_of(request)
     if not comes_from_here(request, site.settings.public_url):
         raise ApiError(403, "This form was sent from another site")
-    token = request.headers.get(HEADER) or (await request.form()).get(FIELD)
+    # Read here, within the limit; handlers get the same again.
+    form = await request.form(max_files=10, max_part_size=MAX_BODY)
+    token = request.headers.get(HEADER) or form.get(FIELD)
     if not isinstance(token, str) or not site.csrf.holds(token, visit_of(request).binding):
         raise ApiError(403, "This form is out of date: go back, load the page again and retry")
 

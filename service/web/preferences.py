@@ -9,7 +9,7 @@ from starlette.responses import Response
 from service.errors import ApiError
 from service.web.cookies import LANGUAGE, THEME
 from service.web.forms import read_form
-from service.web.languages import LANGUAGES
+from service.web.languages import LANGUAGES, marked
 from service.web.pages import Page, safe_next
 from service.web.rendering import redirect
 from service.web.visits import visit_of
@@ -29,7 +29,7 @@ async def choose(request: Request) -> Response:
     """Keep the choice in a cookie."""
     form = await read_form(request, Preferences)
     if not form.is_valid or form.data.language not in (None, *LANGUAGES):
-        raise ApiError(422, "There is no such choice")
+        raise ApiError(422, marked("There is no such choice"))
     cookies = visit_of(request).cookies
     if form.data.language:
         cookies.choose(LANGUAGE, form.data.language)
