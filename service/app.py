@@ -29,6 +29,7 @@ from service.server import end_with_supervisor
 from service.settings import Settings, load_settings
 from service.telemetry import routes as telemetry
 from service.telemetry.requests import RequestMetrics
+from service.web.app import Surfaces, web_app
 from sql.engine import Engine
 from sql.migrator import recorded_engine
 
@@ -74,8 +75,9 @@ def build_app(settings: Settings, engine: Engine) -> ASGIApp:
             yield {"resources": resources}
 
     key, _ = admin_key(settings.admin_key, settings.data_dir)
+    documentation = documentation_routes(ENDPOINTS)
     app = Starlette(
-        routes=[*routes_of(ENDPOINTS), *documentation_routes(ENDPOINTS)],
+        routes=[*routes_of(ENDPOINTS), *documentation],
         middleware=[
             Middleware(Authentication, keys=KeyRing(key), open_paths=OPEN_PATHS),
             Middleware(RateLimits, limit=settings.rate_limit),
@@ -85,4 +87,6 @@ def build_app(settings: Settings, engine: Engine) -> ASGIApp:
     )
     # A slash too many is a mistake to be told of, not a redirect.
     app.router.redirect_slashes = False
-    return RequestMetrics(RequestHeaders(app))
+    api_paths = {endpoint.path for endpoint in ENDPOINTS} | {route.path for route in documentation}
+    surfaces = Surfaces(app, web_app(settings), frozenset(api_paths | {"/api"}))
+    return RequestMetrics(RequestHeaders(surfaces))

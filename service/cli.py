@@ -30,6 +30,7 @@ from service.settings import (
     environment_with_password,
     load_settings,
 )
+from service.web.start import about_pages
 from sql.embedded import EmbeddedPostgresError, embedded_postgres
 from sql.engine import Capability
 from sql.errors import DatabaseError
@@ -78,6 +79,8 @@ def run(settings: Settings) -> None:
         if is_new:
             click.echo(f"Admin key: {key}")
             click.echo(f"           kept in {settings.data_dir / 'admin_key'}; shown this once")
+        for line in about_pages(settings, url):
+            click.echo(line)
         serve(settings, url)
     click.echo("Stopped.")
 

@@ -119,7 +119,8 @@ async def _on_api_error(request: Request, error: ApiError) -> Response:
     return error_response(request, error.status, error.message, error.details, error.headers)
 
 
-async def _on_http_exception(request: Request, error: HTTPException) -> Response:
+async def on_http_exception(request: Request, error: HTTPException) -> Response:
+    """404 and 405 of the router."""
     path = request.url.path
     message = {
         404: f"There is nothing at {path}",
@@ -148,7 +149,7 @@ async def _on_failure(request: Request, error: Exception) -> Response:
 
 EXCEPTION_HANDLERS: dict[Any, Any] = {
     ApiError: _on_api_error,
-    HTTPException: _on_http_exception,
+    HTTPException: on_http_exception,
     DatabaseUnavailable: _on_unavailable,
     DataRejected: _on_rejected,
     DatabaseError: _on_failure,

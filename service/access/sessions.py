@@ -4,7 +4,7 @@ import time
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import structlog
@@ -79,15 +79,19 @@ class Sessions:
             await run(conn, "delete_expired_refresh_tokens", user | {"now": now})
             return await self._issue(conn, rows[0], family, network, now)
 
-    async def refresh(self, refresh_token: str) -> TokenPair:
-        """The next tokens of the family. A token used before revokes it: somebody has a copy.
+    async def refresh(
+        self, refresh_token: str, *, reuse_leeway: timedelta = timedelta()
+    ) -> TokenPair:
+        """The next tokens of the family. A token used longer than `reuse_leeway` ago revokes
+        it: somebody has a copy.
 
         Raises:
             RefreshRefused: see there.
         """
         now = datetime.now(UTC)
         async with connection(self._pool) as conn, conn.transaction():
-            pair = await self._rotate(conn, self.tokens.digest(refresh_token), now)
+            digest = self.tokens.digest(refresh_token)
+            pair = await self._rotate(conn, digest, now, reuse_leeway)
         if pair is None:
             raise RefreshRefused
         return pair
@@ -134,18 +138,20 @@ class Sessions:
         await self._throttle.check_account(account, network, is_familiar=is_familiar)
         return user
 
-    async def _rotate(self, conn: Connection, digest: bytes, now: datetime) -> TokenPair | None:
+    async def _rotate(
+        self, conn: Connection, digest: bytes, now: datetime, reuse_leeway: timedelta
+    ) -> TokenPair | None:
         users = await run(conn, "lock_session_user", {"digest": digest})
         tokens = await run(conn, "refresh_token", {"digest": digest})
         if not users or not tokens:
             return None
         user, token = users[0], tokens[0]
-        if token["used_at"] and not token["revoked_at"]:
+        if token["revoked_at"] or token["expires_at"] <= now or not user["active"]:
+            return None
+        # Of two at once, the second may have begun first.
+        if token["used_at"] and max(now - token["used_at"], timedelta()) >= reuse_leeway:
             _log.warning("refresh_token_reused", user_id=user["user_id"])
             await run(conn, "revoke_family", token | {"now": now})
-        if token["used_at"] or token["revoked_at"] or token["expires_at"] <= now:
-            return None
-        if not user["active"]:
             return None
         await run(conn, "use_refresh_token", token | {"now": now})
         return await self._issue(conn, user, str(token["family"]), token["network"], now)

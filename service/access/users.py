@@ -11,7 +11,7 @@ from psycopg.rows import DictRow
 from service.access.audit import record
 from service.access.keys import NoSuchTenant
 from service.access.sessions import end_sessions, set_password
-from service.scope import Principal
+from service.scope import Principal, Scope
 from sql.database import Connection, Pool, connection, fetch_all, run
 
 # What an access token says of its user: a change ends those issued before.
@@ -20,6 +20,39 @@ _IN_TOKENS = ("role", "service_name", "active")
 
 class EmailTaken(Exception):
     """Another user, perhaps of another tenant, has that email."""
+
+
+class NotTheFirst(Exception):
+    """Somebody can log in already."""
+
+
+async def any_user(pool: Pool) -> bool:
+    """Whether anybody of any tenant can log in."""
+    (row,) = await fetch_all(pool, "any_user")
+    return bool(row["found"])
+
+
+async def create_first_admin(
+    pool: Pool, values: Mapping[str, Any], address: str | None = None
+) -> DictRow:
+    """The row of the first user of all, an admin of the tenant ``default`` who makes
+    themselves; `values` are email, name and password_hash.
+
+    Raises:
+        NotTheFirst: somebody was quicker.
+    """
+    async with connection(pool) as conn, conn.transaction():
+        await run(conn, "lock_first_user")
+        (found,) = await run(conn, "any_user")
+        if found["found"]:
+            raise NotTheFirst
+        scope = Scope()
+        rest = {"role": "admin", "service_name": None, "tenant": scope.tenant}
+        (row,) = await run(conn, "insert_user", {**values, **rest})
+        target = _target(row)
+        by = Principal(target, "admin", scope)
+        await record(conn, by, "user.create", target, after=_told(row), address=address)
+        return row
 
 
 async def list_users(pool: Pool, tenant: str) -> list[DictRow]:

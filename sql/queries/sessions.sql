@@ -67,9 +67,9 @@ VALUES (
 );
 
 -- name: use_refresh_token
--- It was given for the next one.
+-- It was given for the next one; when it was first counts.
 UPDATE fature.refresh_token
-SET used_at = %(now)s
+SET used_at = coalesce(used_at, %(now)s)
 WHERE refresh_token_id = %(refresh_token_id)s;
 
 -- name: revoke_family

@@ -38,3 +38,11 @@ RETURNING *;
 DELETE FROM fature.api_user
 WHERE tenant = %(tenant)s AND user_id = %(user_id)s
 RETURNING *;
+
+-- name: any_user
+-- Whether there is a user in any tenant.
+SELECT exists(SELECT 1 FROM fature.api_user) AS found;
+
+-- name: lock_first_user
+-- One first user, however many are made at once.
+SELECT pg_advisory_xact_lock(hashtextextended('fature first user', 0));

@@ -16,7 +16,7 @@ from tests.conftest import ADMIN_KEY, Service
 CATALOG = "/api/metrics/catalog/revenue_hourly"
 REPORT = "/api/services/health"
 OPEN = ["/api/health", "/api/ready"]
-NOWHERE = ["/api/nothing", "/api", "/api/metrics/", "/nothing", "/", "/api/metrics/batch/1", "//"]
+NOWHERE = ["/api/nothing", "/api", "/api/metrics/", "/nothing", "/api/metrics/batch/1", "//"]
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,1 @@
+"""The pages: rendered here, read without scripts, quicker with them."""

@@ -1,0 +1,69 @@
+"""What static/chart.js draws, as data."""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any, Literal
+
+Look = Literal["line", "bar"]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One series of a chart: a value (None: unknown) for each instant of the chart. `before`
+    where it shows another time, to compare with.
+    """
+
+    label: str
+    values: Sequence[float | None]
+    before: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """Something that happened, such as an alert: where it is on the axis and what it leads to."""
+
+    at: datetime
+    label: str
+    href: str = ""
+    severity: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """A level to compare with."""
+
+    value: float
+    label: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chart:
+    """Series over time. `period` says how instants are written (``hour``, ``day`` …, or
+    ``minute``); `incomplete` that the last instant's period is not over; `zoom` that dragging
+    sends the event ``chart:zoom`` with ``{from, to}`` in Unix seconds.
+    """
+
+    times: Sequence[datetime]
+    lines: Sequence[Line]
+    unit: str | None = None
+    period: str = "day"
+    look: Look = "line"
+    incomplete: bool = False
+    marks: Sequence[Mark] = ()
+    thresholds: Sequence[Threshold] = field(default_factory=tuple)
+    zoom: bool = False
+
+    @property
+    def spec(self) -> dict[str, Any]:
+        """As JSON: instants in Unix seconds."""
+        return {
+            **{name: getattr(self, name) for name in _PLAIN},
+            "times": [round(time.timestamp()) for time in self.times],
+            "lines": [asdict(line) for line in self.lines],
+            "marks": [asdict(mark) | {"at": round(mark.at.timestamp())} for mark in self.marks],
+            "thresholds": [asdict(threshold) for threshold in self.thresholds],
+        }
+
+
+_PLAIN = ("unit", "period", "look", "incomplete", "zoom")

@@ -1,0 +1,92 @@
+"""What becomes of exceptions on pages: pages, too, in the reader's language."""
+
+from typing import Any
+
+import structlog
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.errors import ApiError, error_response, on_http_exception
+from service.web.languages import marked
+from service.web.rendering import render
+from sql.errors import DatabaseError, DatabaseUnavailable, DataRejected
+
+_log = structlog.get_logger()
+
+_TITLES = {
+    400: marked("That could not be understood"),
+    403: marked("Not for you"),
+    404: marked("Nothing here"),
+    405: marked("Not possible here"),
+    409: marked("Somebody was quicker"),
+    413: marked("Too much at once"),
+    422: marked("Something is not right"),
+    429: marked("Too many attempts"),
+    503: marked("Back in a moment"),
+}
+_FAILED = marked("Something went wrong here; it has been logged")
+_AWAY = marked("The database is away; try again")
+_NOTHING = marked("There is no page at this address")
+marked("You may not do or see this")
+marked("This form was sent from another site")
+marked("This form is out of date: go back, load the page again and retry")
+
+
+def error_page(
+    request: Request, status: int, message: str, headers: dict[str, str] | None = None
+) -> Response:
+    """A page that says what is wrong; to htmx the message alone, shown above the page; to a
+    program, which asks for no HTML, what the API would say.
+    """
+    part = "hx-request" in request.headers
+    reads_html = part or "text/html" in request.headers.get("accept", "")
+    if "visit" not in request.scope or not reads_html:
+        return error_response(request, status, message, headers=headers)
+    if part:
+        headers = {**(headers or {}), "HX-Retarget": "#notices", "HX-Reswap": "beforeend"}
+    context = {
+        "status": status,
+        "title": _TITLES.get(status, marked("Something went wrong")),
+        "message": message,
+        "request_id": request.scope.get("request_id", ""),
+    }
+    template = "parts/error.html" if part else "error.html"
+    return render(request, template, context, status=status, headers=headers)
+
+
+async def _on_api_error(request: Request, error: ApiError) -> Response:
+    return error_page(request, error.status, error.message, error.headers)
+
+
+async def _on_http_exception(request: Request, error: HTTPException) -> Response:
+    headers = dict(error.headers) if error.headers else None
+    if "text/html" not in request.headers.get("accept", ""):
+        return await on_http_exception(request, error)
+    message = _NOTHING if error.status_code == 404 else error.detail
+    return error_page(request, error.status_code, message, headers)
+
+
+async def _on_unavailable(request: Request, error: DatabaseUnavailable) -> Response:
+    _log.warning("database_unavailable", reason=str(error))
+    return error_page(request, 503, _AWAY, {"Retry-After": "1"})
+
+
+async def _on_rejected(request: Request, error: DataRejected) -> Response:
+    _log.warning("data_rejected", reason=str(error))
+    return error_page(request, 422, str(error))
+
+
+async def _on_failure(request: Request, error: Exception) -> Response:
+    _log.error("request_failed", path=request.url.path, exc_info=error)
+    return error_page(request, 500, _FAILED)
+
+
+EXCEPTION_HANDLERS: dict[Any, Any] = {
+    ApiError: _on_api_error,
+    HTTPException: _on_http_exception,
+    DatabaseUnavailable: _on_unavailable,
+    DataRejected: _on_rejected,
+    DatabaseError: _on_failure,
+    Exception: _on_failure,
+}

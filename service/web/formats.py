@@ -1,0 +1,145 @@
+"""How figures and times are written for one reader."""
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from functools import cached_property
+from gettext import NullTranslations
+from zoneinfo import ZoneInfo
+
+from babel import Locale
+from babel.dates import (
+    format_date,
+    format_skeleton,
+    format_time,
+    format_timedelta,
+    get_datetime_format,
+)
+from babel.numbers import (
+    format_compact_currency,
+    format_compact_decimal,
+    format_currency,
+    format_decimal,
+    format_percent,
+)
+
+from service.web.languages import translations
+from sql.calendar import Period
+
+NOTHING = "–"
+# Narrow enough not to break a line between a number and its unit.
+_SPACE = "\N{NARROW NO-BREAK SPACE}"
+_PERCENT = frozenset({"percent", "%", "percentage"})
+_COMPACT_FROM = 100_000
+_SYMBOLS = {
+    "milliseconds": "ms",
+    "seconds": "s",
+    "minutes": "min",
+    "requests_per_second": "req/s",
+    "requests_per_minute": "req/min",
+}
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Somebody who reads `language`, with numbers and dates as `locale` writes them and times
+    in `zone`, the business time zone.
+    """
+
+    language: str
+    locale: Locale
+    zone: ZoneInfo
+
+    @cached_property
+    def _words(self) -> NullTranslations:
+        return translations(self.language)
+
+    def gettext(self, message: str) -> str:
+        """`message` in the reader's language."""
+        return self._words.gettext(message) if message else ""
+
+    def ngettext(self, singular: str, plural: str, number: int) -> str:
+        """The one of both that goes with `number`, in the reader's language."""
+        return self._words.ngettext(singular, plural, number)
+
+    def number(self, value: float | None, digits: int = 2) -> str:
+        """A number with up to so many digits behind the point."""
+        if value is None:
+            return NOTHING
+        return format_decimal(round(value, digits), "#,##0." + "#" * digits, self.locale)
+
+    def figure(self, value: float | None, unit: str | None, *, compact: bool = False) -> str:
+        """A value with its unit: money as money, percent as such; `compact` shortens large
+        ones (``R$ 1.2M``).
+        """
+        if value is None:
+            return NOTHING
+        short = compact and abs(value) >= _COMPACT_FROM
+        if unit and unit in self.locale.currencies:
+            if short:
+                return str(
+                    format_compact_currency(value, unit, locale=self.locale, fraction_digits=1)
+                )
+            return format_currency(value, unit, locale=self.locale)
+        if unit in _PERCENT:
+            return format_percent(value / 100, "#,##0.##%", self.locale)
+        text = self.number(value)
+        if short:
+            text = format_compact_decimal(value, locale=self.locale, fraction_digits=1)
+        return f"{text}{_SPACE}{self.unit(unit)}" if unit and unit != "count" else text
+
+    def unit(self, unit: str | None) -> str:
+        """A unit as it is written behind a number."""
+        return _SYMBOLS.get(unit or "", (unit or "").replace("_", " "))
+
+    def share(self, ratio: float | None, digits: int = 1) -> str:
+        """A ratio (0 to 1) in percent."""
+        if ratio is None:
+            return NOTHING
+        return format_percent(ratio, "#,##0." + "#" * digits + "%", self.locale)
+
+    def change(self, ratio: float | None) -> str:
+        """A relative change with its sign: ``+12.5%``."""
+        return (
+            NOTHING if ratio is None else format_percent(ratio, "+#,##0.0%;−#,##0.0%", self.locale)
+        )
+
+    def moment(self, instant: datetime | None) -> str:
+        """Date and time of day in the business time zone."""
+        if instant is None:
+            return NOTHING
+        frame = str(get_datetime_format("medium", self.locale)).replace("'", "")
+        return frame.format(self.clock(instant), self.day(instant))
+
+    def clock(self, instant: datetime | None) -> str:
+        """The time of day in the business time zone."""
+        return NOTHING if instant is None else format_time(instant, "short", self.zone, self.locale)
+
+    def day(self, value: date | datetime | None) -> str:
+        """A date; of an instant, in the business time zone."""
+        if value is None:
+            return NOTHING
+        day = value.astimezone(self.zone).date() if isinstance(value, datetime) else value
+        return format_date(day, "medium", self.locale)
+
+    def period(self, start: datetime, period: Period) -> str:
+        """The period that starts then, as a row of a table calls it."""
+        local = start.astimezone(self.zone)
+        if period == "hour":
+            return self.moment(start)
+        if period == "month":
+            return format_skeleton("yMMMM", local, locale=self.locale)
+        return format_skeleton("yMMMEd", local, locale=self.locale)
+
+    def ago(self, instant: datetime | None, now: datetime | None = None) -> str:
+        """How long ago: ``3 minutes ago``."""
+        if instant is None:
+            return NOTHING
+        past = instant - (now or datetime.now(UTC))
+        return format_timedelta(past, add_direction=True, locale=self.locale)
+
+    def duration(self, span: timedelta | float | None) -> str:
+        """A length of time (of a number: seconds) in one unit."""
+        if span is None:
+            return NOTHING
+        length = span if isinstance(span, timedelta) else timedelta(seconds=span)
+        return format_timedelta(length, locale=self.locale, threshold=1.5)

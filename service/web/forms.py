@@ -1,0 +1,71 @@
+"""Forms: what was filled in, what is wrong with it, and what it means."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Generic, TypeVar, get_origin
+
+from pydantic import BaseModel, ValidationError
+from starlette.datastructures import FormData
+from starlette.requests import Request
+
+from service.errors import Detail, details_of
+from service.web.csrf import FIELD
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class Form(Generic[Model]):
+    """`values` are as filled in, for showing the form again, and `errors` what is wrong, by
+    field; the empty field is the whole form. `data` is what it means, once nothing is wrong.
+    """
+
+    def __init__(self, values: Mapping[str, Any] | None = None) -> None:
+        self.values: dict[str, Any] = dict(values or {})
+        self.errors: dict[str, str] = {}
+        self._data: Model | None = None
+
+    @property
+    def data(self) -> Model:
+        """What was filled in. Ask `is_valid` first."""
+        assert self._data is not None
+        return self._data
+
+    @property
+    def is_valid(self) -> bool:
+        """Whether nothing is wrong (so far)."""
+        return self._data is not None and not self.errors
+
+    def fail(self, field: str, message: str) -> None:
+        """Something is wrong with a field."""
+        self.errors.setdefault(field if field in self.values else "", message)
+
+    def fail_all(self, details: Sequence[Detail]) -> None:
+        """What the API would have answered."""
+        for detail in details:
+            self.fail((detail.field or "").partition(".")[0], detail.message)
+
+    def check(self, model: type[Model], values: Mapping[str, Any]) -> None:
+        """Read `values` as `model`, and note what is wrong."""
+        try:
+            self._data = model.model_validate(values)
+        except ValidationError as error:
+            self.fail_all(details_of(error))
+
+
+async def read_form(request: Request, model: type[Model]) -> Form[Model]:
+    """The form of a request as `model`. A field that was left empty is absent; a list takes
+    every value of its name; a check box is true where it is ticked, and else absent.
+    """
+    given = await request.form()
+    values = {name: _value(given, name, model) for name in model.model_fields}
+    form: Form[Model] = Form(values)
+    extra = set(given) - set(values) - {FIELD}
+    filled = {name: value for name, value in values.items() if value not in ("", [], None)}
+    form.check(model, filled | {name: given[name] for name in extra})
+    return form
+
+
+def _value(given: FormData, name: str, model: type[BaseModel]) -> Any:
+    if get_origin(model.model_fields[name].annotation) in (list, set, tuple):
+        return [value for value in given.getlist(name) if value != ""]
+    value = given.get(name, "")
+    return value.strip() if isinstance(value, str) and "password" not in name else value

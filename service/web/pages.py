@@ -1,0 +1,114 @@
+"""Pages as data, as endpoints are: the routes are made from their list."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from urllib.parse import quote, urlsplit
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+from starlette.types import Message, Receive
+
+from service.bodies import MAX_BODY
+from service.errors import ApiError
+from service.scope import AccessScope
+from service.web.csrf import FIELD, HEADER, comes_from_here
+from service.web.site import site_of
+from service.web.visits import visit_of
+
+Handler = Callable[[Request], Awaitable[Response]]
+SIGN_IN = "/sign-in"
+_SAFE = frozenset({"GET", "HEAD"})
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One method of one path. `scope` is what a user needs (None: anybody signed in); `open`
+    ones need nobody. What changes something is a POST, whose token is checked before the
+    handler is called.
+    """
+
+    method: str
+    path: str
+    handler: Handler
+    scope: AccessScope | None = None
+    open: bool = False
+
+
+def routes_of(pages: Sequence[Page]) -> list[Route]:
+    """One route for each path; HEAD comes with GET."""
+    by_path: dict[str, list[Page]] = {}
+    for page in pages:
+        by_path.setdefault(page.path, []).append(page)
+    return [_route(path, members) for path, members in by_path.items()]
+
+
+def safe_next(path: str) -> str:
+    """Where to go on, if that is a page of this site; else the overview."""
+    parts = urlsplit(path)
+    here = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable()
+    return path if here and not parts.scheme and not parts.netloc else "/"
+
+
+def _route(path: str, members: Sequence[Page]) -> Route:
+    by_method = {page.method: page for page in members}
+    if "GET" in by_method:
+        by_method["HEAD"] = by_method["GET"]
+
+    async def dispatch(request: Request) -> Response:
+        page, visit = by_method[request.method], visit_of(request)
+        if visit.away and not page.open:
+            raise ApiError(503, "The database is away; try again", headers={"Retry-After": "1"})
+        if visit.principal is None and not page.open:
+            return _to_sign_in(request)
+        request = Request(request.scope, _limited(request.receive))
+        if request.method not in _SAFE:
+            await _check_token(request)
+        if page.scope and not (visit.principal and visit.principal.may(page.scope)):
+            raise ApiError(403, "You may not do or see this")
+        return await page.handler(request)
+
+    return Route(path, dispatch, methods=list(by_method), name=path)
+
+
+def _to_sign_in(request: Request) -> Response:
+    """Through the sign-in page to what was asked for, if that was a page to look at."""
+    if "text/event-stream" in request.headers.get("accept", ""):
+        # The one answer after which a browser stops asking.
+        return Response(status_code=204)
+    wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    if "hx-request" in request.headers:
+        shown = urlsplit(request.headers.get("hx-current-url", ""))
+        wanted = shown.path + (f"?{shown.query}" if shown.query else "")
+    elif request.method not in _SAFE:
+        wanted = "/"
+    target = f"{SIGN_IN}?next={quote(wanted, safe='/')}" if wanted not in ("", "/") else SIGN_IN
+    if "hx-request" in request.headers:
+        return Response(headers={"HX-Redirect": target})
+    return RedirectResponse(target, 303)
+
+
+async def _check_token(request: Request) -> None:
+    site = site_of(request)
+    if not comes_from_here(request, site.settings.public_url):
+        raise ApiError(403, "This form was sent from another site")
+    # Read here, within the limit; handlers get the same again.
+    form = await request.form(max_files=10, max_part_size=MAX_BODY)
+    token = request.headers.get(HEADER) or form.get(FIELD)
+    if not isinstance(token, str) or not site.csrf.holds(token, visit_of(request).binding):
+        raise ApiError(403, "This form is out of date: go back, load the page again and retry")
+
+
+def _limited(receive: Receive) -> Receive:
+    """A body of at most `MAX_BODY` bytes."""
+    total = 0
+
+    async def limited() -> Message:
+        nonlocal total
+        message = await receive()
+        total += len(message.get("body", b""))
+        if total > MAX_BODY:
+            raise ApiError(413, f"The form is larger than {MAX_BODY // 1024 // 1024} MiB")
+        return message
+
+    return limited

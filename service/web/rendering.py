@@ -1,0 +1,108 @@
+"""Pages from templates."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from service.web.assets import Assets
+from service.web.languages import LANGUAGES, marked, translations
+from service.web.navigation import navigation_of
+from service.web.site import site_of
+from service.web.sparkline import polylines
+from service.web.visits import visit_of
+
+_ROLES = {
+    "admin": marked("Admin"),
+    "operator": marked("Operator"),
+    "writer": marked("Writer"),
+    "reader": marked("Reader"),
+}
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def environments(assets: Assets) -> dict[str, Environment]:
+    """The templates by language."""
+    return {language: _environment(language, assets) for language in LANGUAGES}
+
+
+def render(
+    request: Request,
+    template: str,
+    context: Mapping[str, Any] | None = None,
+    *,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+) -> Response:
+    """A template as the answer. Beside `context` it knows `reader` (formats), `principal`
+    (None before signing in), `path`, `now` and `csrf`, a token for forms.
+    """
+    return HTMLResponse(render_text(request, template, context), status, headers)
+
+
+def render_text(request: Request, template: str, context: Mapping[str, Any] | None = None) -> str:
+    """The same as text, for parts of a page that are sent otherwise."""
+    visit, site = visit_of(request), site_of(request)
+    known = {
+        "reader": visit.reader,
+        "visit": visit,
+        "principal": visit.principal,
+        "navigation": list(navigation_of(visit.principal)),
+        "csrf": site.csrf.issue(visit.binding),
+        "path": request.url.path,
+        "address": _address(request),
+        "now": datetime.now(UTC),
+    }
+    page = site.environments[visit.reader.language].get_template(template)
+    return page.render(known | dict(context or {}))
+
+
+def redirect(request: Request, path: str, *, said: str | None = None) -> Response:
+    """Go on to another page of this site, which then says `said`, such as ``Rule saved``."""
+    if said:
+        visit_of(request).cookies.tell(said)
+    if "hx-request" in request.headers:
+        return Response(headers={"HX-Redirect": path})
+    return RedirectResponse(path, 303)
+
+
+def _environment(language: str, assets: Assets) -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+        extensions=["jinja2.ext.i18n", "jinja2.ext.loopcontrols"],
+    )
+    environment.install_gettext_translations(  # type: ignore[attr-defined]
+        translations(language), newstyle=True
+    )
+    environment.globals |= {
+        "asset": assets.url,
+        "icon": partial(_icon, assets),
+        "languages": LANGUAGES,
+        "polylines": polylines,
+        "role_names": _ROLES,
+    }
+    return environment
+
+
+def _icon(assets: Assets, name: str) -> Markup:
+    """A symbol of static/icons.svg, beside words that say the same."""
+    address = assets.url("icons.svg")
+    svg = '<svg class="icon" aria-hidden="true"><use href="{}#{}"></use></svg>'
+    return Markup(svg).format(address, name)  # noqa: S704 - a literal; format() escapes
+
+
+def _address(request: Request) -> str:
+    """Path and query of what is looked at, to come back to."""
+    query = request.url.query
+    return f"{request.url.path}?{query}" if query else request.url.path

@@ -1,0 +1,254 @@
+// Draws <figure data-chart> with uPlot from the JSON in it (service/web/charts.py says what is
+// in that). Colours are the style sheet's, so that light and dark need nothing here.
+
+import { axisLabels, figures, instants, timeZone } from "./formats.js";
+
+const COLOURS = 8;
+
+function load() {
+  if (window.uPlot) return Promise.resolve();
+  const style = document.createElement("link");
+  style.rel = "stylesheet";
+  style.href = new URL("vendor/uplot.css", import.meta.url).href;
+  const script = document.createElement("script");
+  script.src = new URL("vendor/uplot.js", import.meta.url).href;
+  document.head.append(style, script);
+  return new Promise((resolve, reject) => {
+    script.onload = resolve;
+    script.onerror = reject;
+  });
+}
+
+let loading;
+
+/** Draw one figure; drawn again when the colours change. */
+export async function draw(figure) {
+  figure.dataset.drawn = "";
+  await (loading ??= load());
+  const spec = JSON.parse(figure.querySelector("script[type='application/json']").textContent);
+  let chart = build(figure, spec);
+  figure.chart = { redraw: (next) => { chart.destroy(); figure.querySelector(".legend")?.remove(); figure.querySelector(".tip")?.remove(); chart = build(figure, next); } };
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => figure.isConnected && figure.chart.redraw(spec));
+  new ResizeObserver(() => chart.setSize(size(figure))).observe(figure);
+}
+
+function size(figure) {
+  const height = figure.classList.contains("low") ? 180 : 280;
+  return { width: Math.max(figure.clientWidth, 200), height };
+}
+
+function build(figure, spec) {
+  const style = getComputedStyle(figure);
+  // A custom property is not resolved to one colour of light-dark() until something uses it.
+  const probe = document.createElement("span");
+  figure.append(probe);
+  const colour = (name) => { probe.style.color = `var(--${name})`; return getComputedStyle(probe).color; };
+  const look = {
+    lines: Array.from({ length: COLOURS }, (_, i) => colour(`series-${i + 1}`)),
+    quiet: colour("quiet"), grid: colour("line"), text: colour("text"), bad: colour("bad"), fair: colour("fair"), info: colour("info"),
+    font: `12px ${style.fontFamily}`,
+  };
+  probe.remove();
+  const chart = new uPlot(options(figure, spec, look), data(spec), figure);
+  figure.append(legend(chart, spec, look));
+  return chart;
+}
+
+function data(spec) {
+  return [spec.times, ...spec.lines.map((line) => line.values)];
+}
+
+function options(figure, spec, look) {
+  const compact = figures(spec.unit, true);
+  return {
+    ...size(figure),
+    tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), timeZone),
+    legend: { show: false },
+    cursor: { drag: { x: spec.zoom, y: false, setScale: false }, points: { size: 7 } },
+    padding: [12, 8, 0, 0],
+    scales: { x: { time: true }, y: { range: (_, low, high) => range(spec, low, high) } },
+    axes: [
+      { stroke: look.quiet, font: look.font, grid: { show: false }, ticks: { show: false }, space: 70, values: (_, splits) => splits.map(axisLabels(splits[1] - splits[0] || 86400)), size: 44 },
+      { stroke: look.quiet, font: look.font, grid: { stroke: look.grid, width: 1 }, ticks: { show: false }, values: (_, splits) => splits.map(compact), size: axisWidth },
+    ],
+    series: [{}, ...spec.lines.map((line, index) => series(line, index, spec, look))],
+    hooks: {
+      setCursor: [tip(figure, spec, look)],
+      setSelect: [(chart) => zoom(figure, chart)],
+      draw: [(chart) => drawOver(chart, spec, look)],
+    },
+  };
+}
+
+function range(spec, low, high) {
+  const levels = spec.thresholds.map((threshold) => threshold.value);
+  const from = Math.min(0, low ?? 0, ...levels);
+  const to = Math.max(high ?? 1, ...levels);
+  // Far from zero, the interesting part is not the way up there; bars always stand on it.
+  if (spec.look === "line" && low > 0 && high - low < high * 0.3 && !levels.length) {
+    const room = (high - low || high) * 0.15;
+    return [low - room, high + room];
+  }
+  return [from, to + (to - from || 1) * 0.08];
+}
+
+function axisWidth(chart, values) {
+  const longest = (values ?? []).reduce((most, value) => Math.max(most, value.length), 4);
+  return Math.min(longest * 7 + 14, 110);
+}
+
+function series(line, index, spec, look) {
+  const stroke = look.lines[index % COLOURS];
+  const bars = spec.look === "bar";
+  return {
+    label: line.label,
+    stroke: line.before ? look.quiet : stroke,
+    width: line.before ? 1.25 : 2,
+    dash: line.before ? [4, 4] : undefined,
+    fill: bars ? faded(stroke, 0.75) : spec.lines.length === 1 ? faded(stroke, 0.08) : undefined,
+    paths: bars ? uPlot.paths.bars({ size: [0.7, 60], radius: 0.15 }) : firstPaths(spec, line),
+    points: { show: spec.times.length < 2 },
+  };
+}
+
+// The last stretch leads to a period that is not over: it is left out here and drawn dashed.
+function firstPaths(spec, line) {
+  if (!spec.incomplete || line.before || spec.times.length < 3) return uPlot.paths.linear();
+  const linear = uPlot.paths.linear();
+  return (chart, number, first, last) => linear(chart, number, first, Math.min(last, spec.times.length - 2));
+}
+
+function faded(colour, alpha) {
+  return `color-mix(in srgb, ${colour} ${alpha * 100}%, transparent)`;
+}
+
+function drawOver(chart, spec, look) {
+  const { ctx, bbox } = chart;
+  ctx.save();
+  ctx.beginPath();
+  ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
+  ctx.clip();
+  if (spec.incomplete && spec.look === "line") drawIncomplete(chart, spec, look);
+  for (const threshold of spec.thresholds) drawThreshold(chart, threshold, look);
+  for (const mark of spec.marks) drawMark(chart, mark, look);
+  ctx.restore();
+}
+
+function drawIncomplete(chart, spec, look) {
+  const last = spec.times.length - 1;
+  if (last < 2) return;
+  spec.lines.forEach((line, index) => {
+    const values = [line.values[last - 1], line.values[last]];
+    if (line.before || values.includes(null) || !chart.series[index + 1].show) return;
+    const [x0, x1] = [last - 1, last].map((i) => chart.valToPos(spec.times[i], "x", true));
+    const [y0, y1] = values.map((value) => chart.valToPos(value, "y", true));
+    stroke(chart, look.lines[index % COLOURS], [5, 5], [[x0, y0], [x1, y1]], 2);
+  });
+}
+
+function drawThreshold(chart, threshold, look) {
+  const y = chart.valToPos(threshold.value, "y", true);
+  stroke(chart, look.bad, [6, 4], [[chart.bbox.left, y], [chart.bbox.left + chart.bbox.width, y]], 1.25);
+  chart.ctx.fillStyle = look.bad;
+  chart.ctx.font = scaled(look.font);
+  chart.ctx.textAlign = "right";
+  chart.ctx.fillText(threshold.label, chart.bbox.left + chart.bbox.width - 4, y - 5 * devicePixelRatio);
+}
+
+function drawMark(chart, mark, look) {
+  const x = chart.valToPos(mark.at, "x", true);
+  const colour = { critical: look.bad, high: look.bad, medium: look.fair }[mark.severity] ?? look.info;
+  const { top, height } = chart.bbox;
+  stroke(chart, colour, [2, 3], [[x, top], [x, top + height]], 1);
+  const { ctx } = chart;
+  const half = 5 * devicePixelRatio;
+  ctx.fillStyle = colour;
+  ctx.beginPath();
+  ctx.moveTo(x - half, top);
+  ctx.lineTo(x + half, top);
+  ctx.lineTo(x, top + half * 1.6);
+  ctx.fill();
+}
+
+function stroke({ ctx }, colour, dash, [from, to], width) {
+  ctx.beginPath();
+  ctx.setLineDash(dash.map((length) => length * devicePixelRatio));
+  ctx.strokeStyle = colour;
+  ctx.lineWidth = width * devicePixelRatio;
+  ctx.moveTo(...from);
+  ctx.lineTo(...to);
+  ctx.stroke();
+  ctx.setLineDash([]);
+}
+
+function scaled(font) {
+  return font.replace("12px", `${12 * devicePixelRatio}px`);
+}
+
+function tip(figure, spec, look) {
+  const box = document.createElement("div");
+  box.className = "tip";
+  box.hidden = true;
+  figure.append(box);
+  const write = figures(spec.unit);
+  const when = instants(spec.period);
+  return (chart) => {
+    if (!box.isConnected) figure.append(box);
+    const { idx, left } = chart.cursor;
+    box.hidden = idx === null || idx === undefined || left < 0;
+    if (box.hidden) return;
+    const list = document.createElement("dl");
+    spec.lines.forEach((line, index) => {
+      if (!chart.series[index + 1].show) return;
+      const [name, value] = [document.createElement("dt"), document.createElement("dd")];
+      name.textContent = line.label;
+      name.style.color = line.before ? look.quiet : look.lines[index % COLOURS];
+      value.textContent = write(line.values[idx]);
+      list.append(name, value);
+    });
+    const title = document.createElement("strong");
+    title.textContent = when(spec.times[idx]);
+    const marks = marksNear(chart, spec).map((mark) => Object.assign(document.createElement("p"), { textContent: mark.label }));
+    box.replaceChildren(title, list, ...marks);
+    const over = chart.over.offsetLeft + left;
+    const flip = over > figure.clientWidth / 2;
+    box.style.left = flip ? "auto" : `${over + 14}px`;
+    box.style.right = flip ? `${figure.clientWidth - over + 14}px` : "auto";
+    box.style.top = "12px";
+  };
+}
+
+function marksNear(chart, spec) {
+  return spec.marks.filter((mark) => Math.abs(chart.valToPos(mark.at, "x") - chart.cursor.left) < 8);
+}
+
+function zoom(figure, chart) {
+  const { left, width } = chart.select;
+  if (width < 8) return;
+  const detail = { from: chart.posToVal(left, "x"), to: chart.posToVal(left + width, "x") };
+  chart.setSelect({ left: 0, width: 0, top: 0, height: 0 }, false);
+  figure.dispatchEvent(new CustomEvent("chart:zoom", { bubbles: true, detail }));
+}
+
+function legend(chart, spec, look) {
+  const list = document.createElement("ul");
+  list.className = "legend";
+  list.hidden = spec.lines.length < 2;
+  spec.lines.forEach((line, index) => {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.ariaPressed = "true";
+    const swatch = document.createElement("i");
+    swatch.style.color = line.before ? look.quiet : look.lines[index % COLOURS];
+    button.append(swatch, line.label);
+    button.onclick = () => {
+      const show = !chart.series[index + 1].show;
+      chart.setSeries(index + 1, { show });
+      button.ariaPressed = String(show);
+    };
+    const item = document.createElement("li");
+    item.append(button);
+    list.append(item);
+  });
+  return list;
+}

@@ -1,0 +1,35 @@
+// On every page: what forms and menus do beyond HTML, and charts where there are any.
+
+document.addEventListener("submit", (event) => {
+  const question = event.target.dataset.confirm;
+  if (question && !window.confirm(question)) event.preventDefault();
+});
+
+// A menu closes on Escape and when something else is clicked.
+document.addEventListener("click", (event) => {
+  for (const menu of document.querySelectorAll("details.menu[open]")) {
+    if (!menu.contains(event.target)) menu.open = false;
+  }
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key !== "Escape") return;
+  for (const menu of document.querySelectorAll("details.menu[open]")) {
+    menu.open = false;
+    menu.querySelector("summary").focus();
+  }
+});
+
+// A form that shows what it asks for needs no button: <form data-at-once>.
+document.addEventListener("change", (event) => {
+  if (event.target.form?.matches("[data-at-once]")) event.target.form.requestSubmit();
+});
+
+async function drawCharts(root) {
+  const figures = root.querySelectorAll("[data-chart]:not([data-drawn])");
+  if (!figures.length) return;
+  const { draw } = await import("./chart.js");
+  figures.forEach(draw);
+}
+
+document.addEventListener("htmx:load", (event) => drawCharts(event.detail.elt));
+drawCharts(document);

@@ -1,0 +1,65 @@
+"""Figures and times as people write them."""
+
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from service.web.formats import NOTHING, Reader
+from service.web.languages import negotiated
+
+SAO_PAULO = ZoneInfo("America/Sao_Paulo")
+
+
+def reader(accept: str) -> Reader:
+    return Reader(*negotiated(None, accept), SAO_PAULO)
+
+
+@pytest.mark.parametrize(
+    ("accept", "value", "unit", "words"),
+    [
+        ("en", 1234.5, "BRL", "R$1,234.50"),
+        ("pt-BR", 1234.5, "BRL", "R$ 1.234,50"),
+        ("pt-BR", -3, "BRL", "-R$ 3,00"),
+        ("en", 3.456, "percent", "3.46%"),
+        ("pt-BR", 3.456, "%", "3,46%"),
+        ("en", 120, "ms", "120 ms"),
+        ("en", 42, "count", "42"),
+        ("pt-BR", 1234567.891, None, "1.234.567,89"),
+        ("en", None, "BRL", NOTHING),
+    ],
+)
+def test_a_figure_has_its_unit(
+    accept: str, value: float | None, unit: str | None, words: str
+) -> None:
+    assert _plain(reader(accept).figure(value, unit)) == words
+
+
+def test_a_large_figure_is_shortened_where_there_is_little_room() -> None:
+    assert _plain(reader("en").figure(1_234_567, "BRL", compact=True)) == "R$1.2M"
+    assert _plain(reader("pt-BR").figure(1_234_567, "BRL", compact=True)) == "R$ 1,2 mi"
+    assert _plain(reader("en").figure(99_999, "users", compact=True)) == "99,999 users"
+
+
+def test_a_change_has_its_sign() -> None:
+    assert reader("en").change(0.1234) == "+12.3%"
+    assert reader("pt-BR").change(-0.1234) == "−12,3%"
+    assert reader("en").change(None) == NOTHING
+
+
+def test_times_are_those_of_the_business() -> None:
+    late = datetime(2025, 6, 15, 1, 30, tzinfo=UTC)
+    assert _plain(reader("en").moment(late)) == "Jun 14, 2025, 10:30 PM"
+    assert _plain(reader("en-GB").moment(late)) == "14 Jun 2025, 22:30"
+    assert _plain(reader("pt-BR").moment(late)) == "14 de jun. de 2025 22:30"
+    assert reader("pt-BR").day(late) == "14 de jun. de 2025"
+
+
+def test_periods_are_called_as_people_do() -> None:
+    start = datetime(2025, 6, 1, 3, tzinfo=UTC)
+    assert reader("pt-BR").period(start, "month") == "junho de 2025"
+    assert reader("en").period(start, "day") == "Sun, Jun 1, 2025"
+
+
+def _plain(text: str) -> str:
+    return text.replace("\N{NARROW NO-BREAK SPACE}", " ").replace("\N{NO-BREAK SPACE}", " ")

@@ -1,0 +1,57 @@
+"""Which language a reader gets, and that nothing is left untranslated."""
+
+import pytest
+
+from service.web.languages import negotiated, translations
+from tests.messages import messages
+
+
+def test_every_string_has_a_portuguese_translation() -> None:
+    catalogue = translations("pt-BR")
+    known = {text for text in messages() if _translated(catalogue, text)}
+    assert {text: place for text, place in messages().items() if text not in known} == {}
+
+
+def _translated(catalogue: object, text: str) -> bool:
+    """Whether some catalogue of the chain has it; a translation may read like the original."""
+    while catalogue is not None:
+        entries = getattr(catalogue, "_catalog", {})
+        if entries.get(text) or entries.get((text, 0)):
+            return True
+        catalogue = getattr(catalogue, "_fallback", None)
+    return False
+
+
+def test_translations_keep_what_is_filled_in() -> None:
+    catalogue = translations("pt-BR")
+    for text in messages():
+        assert _fields(catalogue.gettext(text)) == _fields(text), text
+
+
+def _fields(text: str) -> set[str]:
+    return {part.partition(")")[0] for part in text.split("%(")[1:]}
+
+
+@pytest.mark.parametrize(
+    ("chosen", "accept", "language", "locale"),
+    [
+        (None, "", "en", "en"),
+        (None, "pt-BR,pt;q=0.9,en;q=0.8", "pt-BR", "pt_BR"),
+        (None, "pt", "pt-BR", "pt_BR"),
+        (None, "en-GB,en;q=0.9", "en", "en_GB"),
+        (None, "fr,de;q=0.9,pt-PT;q=0.5", "pt-BR", "pt_PT"),
+        (None, "en;q=0.1, pt-BR;q=0.9", "pt-BR", "pt_BR"),
+        (None, "pt-BR;q=0, en", "en", "en"),
+        (None, "xx-YY", "en", "en"),
+        (None, "en-ZZZZ-nonsense", "en", "en"),
+        (None, ";;;,q=,*" + "a" * 5000, "en", "en"),
+        ("pt-BR", "en-GB", "pt-BR", "pt_BR"),
+        ("en", "pt-BR", "en", "en"),
+        ("klingon", "pt-BR", "pt-BR", "pt_BR"),
+    ],
+)
+def test_the_reader_gets_what_the_browser_asks_for(
+    chosen: str | None, accept: str, language: str, locale: str
+) -> None:
+    found, format_locale = negotiated(chosen, accept)
+    assert (found, str(format_locale)) == (language, locale)
