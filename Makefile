@@ -21,7 +21,7 @@ run: $(VENV)/run.stamp $(PACKAGES)/run.stamp ## Set everything up and serve on F
 	@exec $(COMMAND) run
 
 test: $(VENV)/dev.stamp $(PACKAGES)/dev.stamp ## Run every test on every engine that is available
-	@exec $(PY) -m pytest $(ARGS)
+	@exec $(PY) -m pytest --numprocesses auto --dist loadfile $(ARGS)
 
 pages: ## Fetch the scripts of the pages, which run and test do, too
 	@rm -f $(PACKAGES)/run.stamp
