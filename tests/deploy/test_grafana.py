@@ -184,7 +184,7 @@ def per_day(watched: Watched, query: Query, **values: list[str]) -> dict[str, di
     return found
 
 
-def asked(watched: Watched, metric: str, **params: Any) -> dict[str, float]:
+def asked(watched: Watched, metric: str, **params: Any) -> dict[str, Any]:
     """What the API answers for the same range, by the day."""
     view = watched.view
     local = [moment.astimezone(ZoneInfo(ZONE)).date() for moment in (view.start, view.end)]
