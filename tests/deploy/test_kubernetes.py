@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import kubernetes_validate
+import kubernetes_validate  # type: ignore[import-untyped]
 import psycopg
 import pytest
 import yaml
