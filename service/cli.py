@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from types import FrameType
 
 import click
+from prometheus_client import start_http_server
 
 from retention.apply import accept_windows, delete_expired, reconcile
 from retention.plan import describe, in_words
@@ -92,8 +93,18 @@ def alerts(settings: Settings) -> None:
     interval = settings.alert_interval or DEFAULT_ALERT_INTERVAL
     with database(settings) as url:
         _capability(settings, url)
+        _tell_metrics(settings)
         click.echo(f"Judging alert rules every {interval:g} s; Ctrl-C stops.")
         asyncio.run(alerts_alone(settings, url, interval))
+
+
+def _tell_metrics(settings: Settings) -> None:
+    if settings.alert_metrics_port is None:
+        return
+    try:
+        start_http_server(settings.alert_metrics_port, settings.host)
+    except OSError as error:
+        raise SettingsError(f"FATURE_ALERT_METRICS_PORT: {error.strerror or error}") from error
 
 
 @commands.command()

@@ -81,6 +81,7 @@ class Settings(BaseSettings):
     alert_interval: float = Field(
         default=DEFAULT_ALERT_INTERVAL, ge=0, le=3600, allow_inf_nan=False
     )
+    alert_metrics_port: int | None = Field(default=None, ge=1, le=65535)
     public_url: str | None = None
     smtp_host: str | None = None
     smtp_port: int | None = Field(default=None, ge=1, le=65535)
