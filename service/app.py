@@ -26,6 +26,7 @@ from service.resources import Resources, running_resources
 from service.secrets import admin_key
 from service.server import end_with_supervisor
 from service.settings import Settings, load_settings
+from service.stopping import Stopping
 from service.telemetry import routes as telemetry
 from service.telemetry.requests import RequestMetrics
 from sql.engine import Engine
@@ -66,10 +67,13 @@ def create_app() -> ASGIApp:
 def build_app(settings: Settings, engine: Engine) -> ASGIApp:
     """The app for a database that is migrated."""
 
+    stopping = Stopping()
+
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Resources]]:
-        async with running_resources(settings, engine) as resources:
-            yield {"resources": resources}
+        async with running_resources(settings, engine, stopping) as resources:
+            with stopping.on_signals(settings.drain_seconds):
+                yield {"resources": resources}
 
     key, _ = admin_key(settings.admin_key, settings.data_dir)
     app = Starlette(
@@ -83,4 +87,4 @@ def build_app(settings: Settings, engine: Engine) -> ASGIApp:
     )
     # A slash too many is a mistake to be told of, not a redirect.
     app.router.redirect_slashes = False
-    return RequestMetrics(RequestHeaders(app))
+    return RequestMetrics(RequestHeaders(app, stopping))

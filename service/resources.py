@@ -26,6 +26,7 @@ from service.query.aggregate import Aggregates
 from service.query.catalog import Catalog
 from service.secrets import signing_secret
 from service.settings import Settings
+from service.stopping import Stopping
 from service.telemetry.pools import note_pools
 from sql.database import Pool, create_pool
 from sql.engine import Engine
@@ -47,6 +48,7 @@ class Resources:
 
     settings: Settings
     engine: Engine
+    stopping: Stopping
     started_at: datetime
     accept: Mapping[Frequency, timedelta]
     pool: Pool
@@ -74,7 +76,9 @@ def resources_of(request: Request) -> Resources:
 
 
 @asynccontextmanager
-async def running_resources(settings: Settings, engine: Engine) -> AsyncIterator[Resources]:
+async def running_resources(
+    settings: Settings, engine: Engine, stopping: Stopping
+) -> AsyncIterator[Resources]:
     """The resources with their pools open and their tasks running; at the end the writer
     commits what waits before the pools close.
     """
@@ -90,7 +94,7 @@ async def running_resources(settings: Settings, engine: Engine) -> AsyncIterator
         delivering(pool, settings) if settings.alert_interval else nullcontext(),
     ):
         accept = await asyncio.to_thread(accept_windows, url, settings.keep, datetime.now(UTC))
-        resources = _wire(settings, engine, pool, read_pool, accept)
+        resources = _wire(settings, engine, stopping, pool, read_pool, accept)
         await resources.keys.reload()
         await resources.sessions.versions.reload()
         writer = asyncio.create_task(resources.writer.run())
@@ -119,6 +123,7 @@ async def running_resources(settings: Settings, engine: Engine) -> AsyncIterator
 def _wire(
     settings: Settings,
     engine: Engine,
+    stopping: Stopping,
     pool: Pool,
     read_pool: Pool,
     accept: Mapping[Frequency, timedelta],
@@ -130,6 +135,7 @@ def _wire(
     return Resources(
         settings=settings,
         engine=engine,
+        stopping=stopping,
         started_at=datetime.now(UTC),
         accept=accept,
         pool=pool,

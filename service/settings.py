@@ -72,6 +72,7 @@ class Settings(BaseSettings):
     host: str = "127.0.0.1"
     port: int = Field(default=5000, ge=1, le=65535)
     workers: int = Field(default=1, ge=1, le=64)
+    drain_seconds: float = Field(default=0, ge=0, le=300, allow_inf_nan=False)
     admin_key: str | None = Field(default=None, min_length=16, repr=False)
     secret: str | None = Field(default=None, repr=False)
     rate_limit: str = "600000/minute"
