@@ -8,7 +8,7 @@ COMMAND := $(PY) -m service
 
 .DEFAULT_GOAL := help
 .PHONY: help run test migrate migrate-status rollback retention retention-apply alerts \
-        rules-export rules-apply analyst key user demo replay psql bench lint lock clean
+        rules-export rules-apply backup restore release-jobs analyst key user demo replay psql bench lint lock clean
 
 help: ## Show this table
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-18s %s\n", $$1, $$2}' Makefile
@@ -47,6 +47,16 @@ rules-apply: $(VENV)/run.stamp ## Make the alert rules those of FILE=rules.yaml 
 analyst: $(VENV)/run.stamp ## A log-in to the database that reads: NAME=ana [TENANT=acme]
 	@test -n "$(NAME)" || { echo "usage: make analyst NAME=ana [TENANT=acme]"; exit 2; }
 	@exec $(COMMAND) analyst "$(NAME)" $(if $(TENANT),--tenant "$(TENANT)")
+
+backup: $(VENV)/run.stamp ## Write the whole database into a file [FILE=…]
+	@exec $(COMMAND) backup $(if $(FILE),"$(FILE)")
+
+restore: $(VENV)/run.stamp ## Fill an empty database with a backup: FILE=…
+	@test -n "$(FILE)" || { echo "usage: make restore FILE=backup.dump"; exit 2; }
+	@exec $(COMMAND) restore "$(FILE)"
+
+release-jobs: $(VENV)/run.stamp ## After a restore: let TimescaleDB's jobs run again
+	@exec $(COMMAND) release-jobs
 
 key: $(VENV)/run.stamp ## Issue an API key: NAME=… ROLE=… [SERVICE=…] [TENANT=…] [DAYS=…]
 	@test -n "$(NAME)" -a -n "$(ROLE)" \

@@ -17,6 +17,7 @@ from retention.report import Line, report
 from service.access.commands import key_command, operator
 from service.access.user_command import user_command
 from service.analyst import analyst_command
+from service.backup import backup_commands
 from service.clients.commands import Target, demo, replay
 from service.logging import configure_logging
 from service.resources import alerts_alone
@@ -215,6 +216,7 @@ def database(settings: Settings) -> Iterator[str]:
 
 for _command in (
     *rules_commands(database),
+    *backup_commands(database),
     analyst_command(database),
     key_command(database),
     user_command(database),
