@@ -5,15 +5,17 @@ PYTHON ?= python3
 VENV := .venv
 PY := $(VENV)/bin/python
 COMMAND := $(PY) -m service
+# Traces need more packages, installed only where they are asked for.
+TRACING := $(if $(OTEL_EXPORTER_OTLP_ENDPOINT),$(VENV)/otel.stamp)
 
 .DEFAULT_GOAL := help
 .PHONY: help run test migrate migrate-status rollback retention retention-apply alerts \
-        rules-export rules-apply backup restore release-jobs analyst key user demo replay psql bench lint lock clean
+        rules-export rules-apply backup restore release-jobs analyst key user demo replay psql bench lint docs lock clean
 
 help: ## Show this table
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-18s %s\n", $$1, $$2}' Makefile
 
-run: $(VENV)/run.stamp ## Set everything up and serve on FATURE_HOST:FATURE_PORT (127.0.0.1:5000)
+run: $(VENV)/run.stamp $(TRACING) ## Set everything up and serve on FATURE_HOST:FATURE_PORT (127.0.0.1:5000)
 	@exec $(COMMAND) run
 
 test: $(VENV)/dev.stamp ## Run every test on every engine that is available
@@ -90,11 +92,16 @@ lint: $(VENV)/dev.stamp ## ruff, mypy, import direction, SQL style
 	@$(VENV)/bin/lint-imports
 	@$(PY) -m sqlfluff lint --disable-progress-bar sql/bootstrap.sql sql/migrations sql/repeatable
 
+docs: $(VENV)/run.stamp ## Renew docs/api.md from the endpoints
+	@$(COMMAND) api-docs > docs/api.md.new && mv docs/api.md.new docs/api.md
+
 lock: $(VENV)/dev.stamp ## Renew the lock files from pyproject.toml
 	@$(PY) -m uv pip compile -q pyproject.toml --universal --python-version 3.11 \
 	    --generate-hashes --no-header -o requirements.lock
-	@$(PY) -m uv pip compile -q pyproject.toml --group dev --universal --python-version 3.11 \
-	    --generate-hashes --no-header -o requirements-dev.lock
+	@$(PY) -m uv pip compile -q pyproject.toml --extra otel --universal --python-version 3.11 \
+	    -c requirements.lock --generate-hashes --no-header -o requirements-otel.lock
+	@$(PY) -m uv pip compile -q pyproject.toml --extra otel --group dev --universal \
+	    --python-version 3.11 --generate-hashes --no-header -o requirements-dev.lock
 
 clean: ## Remove the virtual environment and caches; the data under .data stays
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
@@ -107,6 +114,11 @@ $(PY):
 $(VENV)/run.stamp: requirements.lock | $(PY)
 	@echo "Installing dependencies ..."
 	@$(PY) -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+	@touch $@
+
+$(VENV)/otel.stamp: requirements-otel.lock | $(VENV)/run.stamp
+	@echo "Installing what traces need ..."
+	@$(PY) -m pip install -q --disable-pip-version-check --require-hashes -r requirements-otel.lock
 	@touch $@
 
 $(VENV)/dev.stamp: requirements-dev.lock | $(VENV)/run.stamp

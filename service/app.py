@@ -29,6 +29,7 @@ from service.settings import Settings, load_settings
 from service.stopping import Stopping
 from service.telemetry import routes as telemetry
 from service.telemetry.requests import RequestMetrics
+from service.telemetry.tracing import can_trace, traced
 from sql.engine import Engine
 from sql.migrator import recorded_engine
 
@@ -87,4 +88,5 @@ def build_app(settings: Settings, engine: Engine) -> ASGIApp:
     )
     # A slash too many is a mistake to be told of, not a redirect.
     app.router.redirect_slashes = False
-    return RequestMetrics(RequestHeaders(app, stopping))
+    served = traced(app) if settings.otlp_endpoint and can_trace() else app
+    return RequestMetrics(RequestHeaders(served, stopping))

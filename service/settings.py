@@ -66,6 +66,7 @@ class Settings(BaseSettings):
 
     database_url: str | None = Field(default=None, repr=False)
     database_read_url: str | None = Field(default=None, repr=False)
+    database_read_max_lag: float = Field(default=10, ge=2, le=3600, allow_inf_nan=False)
     data_dir: Path = Path(".data")
     engine: EngineSetting = "auto"
     postgres_home: Path | None = None
@@ -99,6 +100,8 @@ class Settings(BaseSettings):
     sms_token: str | None = Field(default=None, repr=False)
     sms_from: str | None = None
     sms_to: str | None = None
+    # OpenTelemetry's own name; its library reads it, and others that begin alike, as well.
+    otlp_endpoint: str | None = Field(default=None, validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT")
     retention_days: str = Field(default="", validation_alias="RETENTION_DAYS")
 
     @field_validator("timezone")

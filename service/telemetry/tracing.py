@@ -1,0 +1,63 @@
+"""Traces for OpenTelemetry, over OTLP/HTTP: a span for each request and each statement.
+
+Nothing of it is imported unless `OTEL_EXPORTER_OTLP_ENDPOINT` is set. Further settings, such as
+`OTEL_SERVICE_NAME`, `OTEL_EXPORTER_OTLP_HEADERS` and `OTEL_TRACES_SAMPLER`, are the library's own.
+"""
+
+from importlib.util import find_spec
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.routing import Match, Route
+from starlette.types import ASGIApp
+
+from service import __version__
+
+NO_TRACES = (
+    "No traces: OTEL_EXPORTER_OTLP_ENDPOINT is set, but OpenTelemetry is not installed: "
+    "pip install -r requirements-otel.lock"
+)
+_NEEDED = (
+    "opentelemetry.exporter.otlp.proto.http",
+    "opentelemetry.instrumentation.asgi",
+    "opentelemetry.instrumentation.psycopg",
+)
+
+
+def can_trace() -> bool:
+    """Whether the packages of the extra `otel` are installed."""
+    try:
+        return all(find_spec(name) for name in _NEEDED)
+    except ModuleNotFoundError:
+        return False
+
+
+def traced(app: Starlette) -> ASGIApp:
+    """The app with a span around each request, which belongs to the caller's trace if there is
+    one, and a span within for each statement. Once for each process; spans are sent in the
+    background, the last ones when the process ends.
+    """
+    from opentelemetry import trace
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    from opentelemetry.instrumentation.asgi import OpenTelemetryMiddleware
+    from opentelemetry.instrumentation.psycopg import PsycopgInstrumentor
+    from opentelemetry.sdk.resources import OTELResourceDetector, Resource
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+    ours = Resource({"service.name": "fature-metrics", "service.version": __version__})
+    provider = TracerProvider(resource=ours.merge(OTELResourceDetector().detect()))
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter()))
+    trace.set_tracer_provider(provider)
+    PsycopgInstrumentor().instrument()
+
+    def span_details(scope: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+        """Its name, which tells a route rather than a path, and attributes."""
+        for route in app.routes:
+            if isinstance(route, Route) and route.matches(scope)[0] is Match.FULL:
+                return f"{scope['method']} {route.path}", {"http.route": route.path}
+        return str(scope["method"]), {}
+
+    return OpenTelemetryMiddleware(
+        app, default_span_details=span_details, exclude_spans=["receive", "send"]
+    )
