@@ -93,7 +93,7 @@ lint: $(VENV)/dev.stamp ## ruff, mypy, import direction, SQL style
 	@$(PY) -m sqlfluff lint --disable-progress-bar sql/bootstrap.sql sql/migrations sql/repeatable
 
 docs: $(VENV)/run.stamp ## Renew docs/api.md from the endpoints
-	@$(COMMAND) api-docs > docs/api.md.new && mv docs/api.md.new docs/api.md
+	@$(COMMAND) api-docs > $(VENV)/api.md && cp $(VENV)/api.md docs/api.md
 
 lock: $(VENV)/dev.stamp ## Renew the lock files from pyproject.toml
 	@$(PY) -m uv pip compile -q pyproject.toml --universal --python-version 3.11 \
