@@ -99,6 +99,8 @@ def test_a_request_is_a_span_of_its_callers_trace_with_its_statements(
         service.client.get("/api/metrics/aggregate", params=query, headers=traceparent)
         until(lambda: len(collector.of(trace_id, SERVER)) == 2)
         until(lambda: bool(collector.of(trace_id, CLIENT)))
+        # Whatever stands between still learns the route.
+        assert 'route="/api/metrics/aggregate"' in service.client.get("/metrics").text
     assert collector.services == {"fature-metrics"}
     by_name = {span.name: span for span in collector.of(trace_id, SERVER)}
     assert by_name.keys() == {"POST /api/metrics", "GET /api/metrics/aggregate"}
