@@ -120,11 +120,12 @@ def _route(path: str, members: Sequence[Endpoint]) -> Route:
 
 async def _read(handler: Handler, request: Request) -> Response:
     """The answer; once more from the primary where a replica may have failed under way."""
+    reads = resources_of(request).reads
+    by_replica = reads.uses_replica
     try:
         return await handler(request)
     except DatabaseUnavailable as error:
-        reads = resources_of(request).reads
-        if not reads.has_replica:
+        if not by_replica:
             raise
         reads.leave_replica(str(error))
     return await handler(request)

@@ -11,7 +11,7 @@ from prometheus_client import Gauge
 from psycopg_pool import PoolTimeout
 
 from sql.database import Connection, Pool, fetch_all
-from sql.errors import DatabaseError, DatabaseUnavailable
+from sql.errors import DatabaseError
 
 # Who waits longer for a connection to the replica takes one to the primary.
 PATIENCE_SECONDS = 1.0
@@ -81,9 +81,9 @@ class Reads:
         self._in_use = False
 
     @property
-    def has_replica(self) -> bool:
-        """Whether there is one, in use or not."""
-        return self._replica is not None
+    def uses_replica(self) -> bool:
+        """Whether questions go there now."""
+        return self._in_use
 
     @asynccontextmanager
     async def connection(self) -> AsyncIterator[Connection]:
@@ -120,21 +120,14 @@ class Reads:
 
     async def _look(self, replica: Pool) -> str | None:
         """Why the replica cannot be used now."""
-        timeline = None
-        try:
-            now = self._clock()
-            (primary,) = await fetch_all(self._primary, "wal_position")
-            self._lag.primary_was_at(primary["position"], now)
-            timeline = primary["timeline"]
-        except DatabaseUnavailable:
-            # What the replica has may be all there is; it gets older while nobody can tell.
-            pass
+        now = self._clock()
+        (primary,) = await fetch_all(self._primary, "wal_position")
         (found,) = await fetch_all(replica, "wal_position")
-        if found["timeline"] is not None and timeline not in (None, found["timeline"]):
+        if found["timeline"] not in (None, primary["timeline"]):
             return "it was promoted, and follows the primary no more"
+        self._lag.primary_was_at(primary["position"], now)
         self._lag.replica_is_at(found["position"] or 0)
         lag = self._lag.seconds(self._clock())
-        LAG.labels(self._name).set(lag)
         return None if lag <= self._max_lag else f"it is {lag:.0f} s behind"
 
     def _use(self, usable: bool, reason: str) -> None:

@@ -64,6 +64,10 @@ class Replica:
         """Catch up."""
         self._execute("SELECT pg_wal_replay_resume()")
 
+    def promote(self) -> None:
+        """Make it a primary of its own, as a failover does."""
+        self._execute("SELECT pg_promote()")
+
     def answered(self, database_url: str) -> int:
         """How many sessions of the service asked it for figures last."""
         statement = "SELECT count(*) FROM pg_stat_activity WHERE query LIKE '%fature.rollup_%'"

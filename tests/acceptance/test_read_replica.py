@@ -195,3 +195,13 @@ def test_everything_counts_once_under_load(place: Place, metric: str) -> None:
     total = sum(value for submission in submissions for value in submission.values)
     until(lambda: place.total(metric) == total)
     assert_everything_counts_once(place.service, metric, submissions)
+
+
+def test_one_that_was_promoted_is_not_read_any_more(place: Place, metric: str) -> None:
+    """The last test here: it will not follow again."""
+    place.add(metric, 5)
+    place.replica.promote()
+    until(lambda: not place.is_in_use())
+    place.add(metric, 2)
+    assert place.total(metric) == 7
+    assert "it was promoted" in place.service.log.read_text()
