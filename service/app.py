@@ -29,7 +29,7 @@ from service.settings import Settings, load_settings
 from service.stopping import Stopping
 from service.telemetry import routes as telemetry
 from service.telemetry.requests import RequestMetrics
-from service.telemetry.tracing import can_trace, traced
+from service.telemetry.tracing import Tracing, can_trace
 from sql.engine import Engine
 from sql.migrator import recorded_engine
 
@@ -67,14 +67,16 @@ def create_app() -> ASGIApp:
 
 def build_app(settings: Settings, engine: Engine) -> ASGIApp:
     """The app for a database that is migrated."""
-
     stopping = Stopping()
+    tracing = Tracing() if settings.otlp_endpoint and can_trace() else None
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Resources]]:
         async with running_resources(settings, engine, stopping) as resources:
             with stopping.on_signals(settings.drain_seconds):
                 yield {"resources": resources}
+        if tracing:
+            await tracing.close()
 
     key, _ = admin_key(settings.admin_key, settings.data_dir)
     app = Starlette(
@@ -88,5 +90,4 @@ def build_app(settings: Settings, engine: Engine) -> ASGIApp:
     )
     # A slash too many is a mistake to be told of, not a redirect.
     app.router.redirect_slashes = False
-    served = traced(app) if settings.otlp_endpoint and can_trace() else app
-    return RequestMetrics(RequestHeaders(served, stopping))
+    return RequestMetrics(RequestHeaders(tracing.around(app) if tracing else app, stopping))

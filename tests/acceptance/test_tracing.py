@@ -9,6 +9,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import httpx2
+import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
     ExportTraceServiceResponse,
@@ -110,6 +111,28 @@ def test_a_request_is_a_span_of_its_callers_trace_with_its_statements(
     assert attributes(read)["http.route"] == "/api/metrics/aggregate"
     statements = [s for s in collector.of(trace_id, CLIENT) if s.parent_span_id == read.span_id]
     assert any("rollup_" in attributes(statement)["db.statement"] for statement in statements)
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_the_last_spans_are_sent_before_the_end(
+    database: str, metric: str, tmp_path: Path, workers: str
+) -> None:
+    trace_id = secrets.token_hex(16)
+    with (
+        running_collector() as collector,
+        running_service(
+            tmp_path,
+            database,
+            FATURE_WORKERS=workers,
+            OTEL_EXPORTER_OTLP_ENDPOINT=f"http://127.0.0.1:{collector.port}",
+            OTEL_BSP_SCHEDULE_DELAY="600000",
+        ) as service,
+    ):
+        traceparent = {"traceparent": f"00-{trace_id}-{secrets.token_hex(8)}-01"}
+        accepted(service.client.post("/api/metrics", json=sample(metric), headers=traceparent))
+        assert collector.spans == []
+        assert service.stop() == 0
+        assert len(collector.of(trace_id, SERVER)) == 1
 
 
 def test_without_the_setting_nothing_is_imported_or_sent(database: str, tmp_path: Path) -> None:
