@@ -42,6 +42,17 @@ def test_a_draining_instance_says_it_is_not_ready_and_still_serves(
         assert '"event":"draining"' in service.log.read_text()
 
 
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_an_instance_that_has_drained_ends(database: str, tmp_path: Path, workers: str) -> None:
+    with running_service(
+        tmp_path, database, FATURE_DRAIN_SECONDS="1", FATURE_WORKERS=workers
+    ) as service:
+        assert service.stop(signal.SIGTERM) == 0
+        log = service.log.read_text()
+        assert '"event":"draining"' in log
+        assert log.endswith("Stopped.\n")
+
+
 def test_ctrl_c_does_not_wait_for_load_balancers(database: str, tmp_path: Path) -> None:
     with running_service(tmp_path, database, FATURE_DRAIN_SECONDS=FOREVER) as service:
         assert service.stop(signal.SIGINT) == 0

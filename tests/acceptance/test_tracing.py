@@ -3,7 +3,7 @@
 import gzip
 import secrets
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -16,8 +16,9 @@ from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
 )
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from sql.engine import Engine
 from tests.acceptance.talk import accepted, sample
-from tests.conftest import free_port, running_service
+from tests.conftest import DatabaseServer, free_port, running_service
 from tests.killable import until
 
 SERVER = Span.SpanKind.SPAN_KIND_SERVER
@@ -72,6 +73,12 @@ def running_collector() -> Iterator[Collector]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+@pytest.fixture
+def database(servers: Callable[[Engine], DatabaseServer]) -> str:
+    """Of either engine: spans are the same."""
+    return servers("plain").new_database()
 
 
 def attributes(span: Span) -> dict[str, str]:
