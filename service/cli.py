@@ -18,8 +18,11 @@ from retention.report import Line, report
 from service.access.commands import key_command, operator
 from service.access.user_command import user_command
 from service.analyst import analyst_command
+from service.backup import backup_commands
 from service.clients.commands import Target, demo, replay
+from service.documentation import render_markdown
 from service.logging import configure_logging
+from service.openapi import openapi_document
 from service.resources import alerts_alone
 from service.rules_file import rules_commands
 from service.secrets import admin_key
@@ -31,6 +34,7 @@ from service.settings import (
     environment_with_password,
     load_settings,
 )
+from service.telemetry.tracing import NO_TRACES, can_trace
 from service.web.start import about_pages
 from sql.embedded import EmbeddedPostgresError, embedded_postgres
 from sql.engine import Capability
@@ -77,6 +81,8 @@ def run(settings: Settings) -> None:
         if capability.engine == "plain":
             click.echo("           aggregates are computed from samples and do not outlive them")
         click.echo(f"Time zone: {settings.timezone}")
+        if settings.otlp_endpoint and not can_trace():
+            click.echo(NO_TRACES)
         if is_new:
             click.echo(f"Admin key: {key}")
             click.echo(f"           kept in {settings.data_dir / 'admin_key'}; shown this once")
@@ -84,6 +90,14 @@ def run(settings: Settings) -> None:
             click.echo(line)
         serve(settings, url)
     click.echo("Stopped.")
+
+
+@commands.command("api-docs")
+def api_docs() -> None:
+    """Write docs/api.md to standard output."""
+    from service.app import ENDPOINTS
+
+    click.echo(render_markdown(openapi_document(ENDPOINTS)), nl=False)
 
 
 @commands.command()
@@ -229,6 +243,7 @@ def database(settings: Settings) -> Iterator[str]:
 
 for _command in (
     *rules_commands(database),
+    *backup_commands(database),
     analyst_command(database),
     key_command(database),
     user_command(database),

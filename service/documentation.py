@@ -1,4 +1,4 @@
-"""``GET /api/openapi.json``, and ``GET /docs``, the same as a page to read."""
+"""``GET /api/openapi.json``, and the same to read: ``GET /docs``, and docs/api.md."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -39,13 +39,31 @@ def documentation_routes(endpoints: Sequence[Endpoint]) -> list[Route]:
 
 def render_page(document: dict[str, Any]) -> str:
     """The document as HTML; needs no script and nothing from elsewhere."""
+    return _environment(autoescape=True).get_template("docs.html").render(document=document)
+
+
+def render_markdown(document: dict[str, Any]) -> str:
+    """The same behind an introduction, for docs/api.md (`make docs`)."""
+    by_tag: dict[str, list[tuple[str, str, dict[str, Any]]]] = {}
+    for path, operations in document["paths"].items():
+        for method, operation in operations.items():
+            by_tag.setdefault(operation["tags"][0], []).append((method.upper(), path, operation))
+    template = _environment(autoescape=False).get_template("api.md")
+    return template.render(document=document, by_tag=by_tag)
+
+
+def _environment(*, autoescape: bool) -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(TEMPLATES), autoescape=True, undefined=StrictUndefined
+        loader=FileSystemLoader(TEMPLATES),
+        autoescape=autoescape,  # noqa: S701 (Markdown is no HTML)
+        undefined=StrictUndefined,
+        keep_trailing_newline=True,
     )
     environment.filters["schema_type"] = schema_type
     environment.filters["reference"] = lambda schema: schema["$ref"].rpartition("/")[2]
     environment.filters["example"] = lambda value: msgspec.json.encode(value).decode()
-    return environment.get_template("docs.html").render(document=document)
+    environment.filters["cell"] = lambda text: text.replace("|", "\\|").replace("\n", " ")
+    return environment
 
 
 def schema_type(schema: dict[str, Any]) -> str:

@@ -6,6 +6,8 @@ import re
 import structlog
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from service.stopping import Stopping
+
 # https://www.w3.org/TR/trace-context/: version, trace id (not all zeros), parent id, flags.
 _TRACE = re.compile(rb"(?!ff)[0-9a-f]{2}-(?!0{32})([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?")
 # Answers hold figures and keys: nobody stores them, frames them or guesses what they are.
@@ -28,8 +30,9 @@ class RequestHeaders:
     Outside everything else, so that even the answer to an unexpected failure has them.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, stopping: Stopping) -> None:
         self.app = app
+        self.stopping = stopping
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -47,6 +50,8 @@ class RequestHeaders:
                     *(header for header in _SECURITY if header[0] not in said),
                     (b"x-request-id", request_id.encode()),
                 ]
+                if self.stopping.last_answers:
+                    message["headers"].append((b"connection", b"close"))
             await send(message)
 
         await self.app(scope, receive, send_with_headers)

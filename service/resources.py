@@ -22,35 +22,43 @@ from service.ingest.prepare import Preparer
 from service.ingest.series import SeriesCache, SeriesLimits
 from service.ingest.writer import Writer
 from service.notifications import delivering
+from service.pools import POOL_SIZE, Pools, open_pools
 from service.query.aggregate import Aggregates
 from service.query.catalog import Catalog
 from service.secrets import signing_secret
 from service.settings import Settings
+from service.stopping import Stopping
 from service.telemetry.pools import note_pools
 from sql.database import Pool, create_pool
 from sql.engine import Engine
 from sql.errors import DatabaseError
+from sql.replica import Reads
 from sql.roles import administers, serving_url
 from sql.rollups import Frequency
 
-POOL_SIZE = 10
 WRITER_SECONDS = 15
 # A key revoked or a user changed on another replica is seen here after this long.
 ACCESS_SECONDS = 2.0
+REPLICA_SECONDS = 1.0
 
 _log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """`pool` writes; `read_pool` answers queries and may be a replica's."""
+    """`pool` writes and `read_pool` reads what must be as it is now, both on the primary;
+    `reads` answers questions about figures and may be a replica's.
+    """
 
     settings: Settings
     engine: Engine
+    stopping: Stopping
     started_at: datetime
     accept: Mapping[Frequency, timedelta]
     pool: Pool
     read_pool: Pool
+    reads: Reads
+    pools: Mapping[str, Pool]
     series: SeriesCache
     preparer: Preparer
     writer: Writer
@@ -61,11 +69,6 @@ class Resources:
     keys: KeyTable
     sessions: Sessions
 
-    @property
-    def pools(self) -> dict[str, Pool]:
-        """The pools by what they are for."""
-        return {"write": self.pool, "read": self.read_pool}
-
 
 def resources_of(request: Request) -> Resources:
     """The resources of the app that answers this request."""
@@ -74,23 +77,20 @@ def resources_of(request: Request) -> Resources:
 
 
 @asynccontextmanager
-async def running_resources(settings: Settings, engine: Engine) -> AsyncIterator[Resources]:
+async def running_resources(
+    settings: Settings, engine: Engine, stopping: Stopping
+) -> AsyncIterator[Resources]:
     """The resources with their pools open and their tasks running; at the end the writer
     commits what waits before the pools close.
     """
-    assert settings.database_url is not None
-    url = await asyncio.to_thread(serving_url, settings.database_url)
-    read_url = url
-    if settings.database_read_url:
-        read_url = await asyncio.to_thread(serving_url, settings.database_read_url)
     async with (
-        create_pool(url, size=POOL_SIZE) as pool,
-        create_pool(read_url, size=POOL_SIZE) as read_pool,
+        open_pools(settings) as pools,
         # Not here where loops of their own judge: they may have settings that this has not.
-        delivering(pool, settings) if settings.alert_interval else nullcontext(),
+        delivering(pools.write, settings) if settings.alert_interval else nullcontext(),
     ):
-        accept = await asyncio.to_thread(accept_windows, url, settings.keep, datetime.now(UTC))
-        resources = _wire(settings, engine, pool, read_pool, accept)
+        now = datetime.now(UTC)
+        accept = await asyncio.to_thread(accept_windows, pools.url, settings.keep, now)
+        resources = _wire(settings, engine, stopping, pools, accept)
         await resources.keys.reload()
         await resources.sessions.versions.reload()
         writer = asyncio.create_task(resources.writer.run())
@@ -102,8 +102,10 @@ async def running_resources(settings: Settings, engine: Engine) -> AsyncIterator
             asyncio.create_task(_every_night(settings, engine)),
         ]
         if settings.alert_interval:
-            loop = run_alerts(url, settings.zone, resources.voice, settings.alert_interval)
+            loop = run_alerts(pools.url, settings.zone, resources.voice, settings.alert_interval)
             background.append(asyncio.create_task(loop))
+        if pools.replica is not None:
+            background.append(asyncio.create_task(_repeat(REPLICA_SECONDS, pools.reads.watch)))
         try:
             yield resources
         finally:
@@ -119,10 +121,11 @@ async def running_resources(settings: Settings, engine: Engine) -> AsyncIterator
 def _wire(
     settings: Settings,
     engine: Engine,
-    pool: Pool,
-    read_pool: Pool,
+    stopping: Stopping,
+    pools: Pools,
     accept: Mapping[Frequency, timedelta],
 ) -> Resources:
+    pool = pools.write
     most = SeriesLimits(settings.max_series_per_tenant, settings.max_series_per_service)
     series = SeriesCache(pool, most)
     secret = signing_secret(settings.secret, settings.data_dir)
@@ -130,15 +133,18 @@ def _wire(
     return Resources(
         settings=settings,
         engine=engine,
+        stopping=stopping,
         started_at=datetime.now(UTC),
         accept=accept,
         pool=pool,
-        read_pool=read_pool,
+        read_pool=pools.read,
+        reads=pools.reads,
+        pools=pools.by_name,
         series=series,
         preparer=Preparer(series, SampleIds(pool), accept),
         writer=Writer(pool),
-        catalog=Catalog(pool, read_pool),
-        aggregates=Aggregates(read_pool, settings.zone),
+        catalog=Catalog(pool, pools.read, pools.reads),
+        aggregates=Aggregates(pools.reads, settings.zone),
         voice=voice_of(settings),
         key_hasher=hasher,
         keys=KeyTable(pool, hasher),

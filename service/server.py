@@ -6,13 +6,17 @@ import os
 import signal
 import socket
 import threading
+import time
 from contextlib import ExitStack
 from tempfile import TemporaryDirectory
 
 import click
 import uvicorn
+from uvicorn.config import STARTUP_FAILURE
+from uvicorn.supervisors import Multiprocess
 
 from service.settings import Settings, SettingsError, hand_down
+from service.stopping import WITHDRAW, LingeringConnection
 
 # Where prometheus_client keeps the figures of several workers; whoever is asked adds them up.
 TELEMETRY_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
@@ -31,23 +35,51 @@ def serve(settings: Settings, database_url: str) -> None:
 
 
 def _run(settings: Settings) -> None:
+    config = uvicorn.Config(
+        "service.app:create_app",
+        factory=True,
+        host=settings.host,
+        port=settings.port,
+        workers=settings.workers,
+        http=LingeringConnection,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=30,
+        # On a busy machine a worker takes seconds to start.
+        timeout_worker_healthcheck=30,
+    )
+    if settings.workers > 1:
+        _Supervisor(config, settings.drain_seconds).run()
+        return
+    server = uvicorn.Server(config)
     try:
-        uvicorn.run(
-            "service.app:create_app",
-            factory=True,
-            host=settings.host,
-            port=settings.port,
-            workers=settings.workers,
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            timeout_keep_alive=75,
-            timeout_graceful_shutdown=30,
-        )
+        server.run()
     except (KeyboardInterrupt, SystemExit) as stop:
         # uvicorn raises the signal again once everything is finished.
         if isinstance(stop, SystemExit) and stop.code:
             raise
+    if not server.started:
+        raise SystemExit(STARTUP_FAILURE)
+
+
+class _Supervisor(Multiprocess):
+    """Replaces workers one by one on SIGHUP; on SIGTERM has them drain first."""
+
+    def __init__(self, config: uvicorn.Config, drain_seconds: float) -> None:
+        super().__init__(config, sockets=[config.bind_socket()])
+        self._drain_seconds = drain_seconds
+
+    def handle_term(self) -> None:
+        """A further signal ends the wait."""
+        for process in self.processes:
+            if self._drain_seconds and process.pid and process.exitcode is None:
+                os.kill(process.pid, WITHDRAW)
+        end = time.monotonic() + self._drain_seconds
+        while time.monotonic() < end and not self.signal_queue:
+            time.sleep(0.05)
+        super().handle_term()
 
 
 def end_with_supervisor() -> None:

@@ -66,12 +66,14 @@ class Settings(BaseSettings):
 
     database_url: str | None = Field(default=None, repr=False)
     database_read_url: str | None = Field(default=None, repr=False)
+    database_read_max_lag: float = Field(default=10, ge=2, le=3600, allow_inf_nan=False)
     data_dir: Path = Path(".data")
     engine: EngineSetting = "auto"
     postgres_home: Path | None = None
     host: str = "127.0.0.1"
     port: int = Field(default=5000, ge=1, le=65535)
     workers: int = Field(default=1, ge=1, le=64)
+    drain_seconds: float = Field(default=0, ge=0, le=300, allow_inf_nan=False)
     admin_key: str | None = Field(default=None, min_length=16, repr=False)
     secret: str | None = Field(default=None, repr=False)
     rate_limit: str = "600000/minute"
@@ -99,6 +101,8 @@ class Settings(BaseSettings):
     sms_token: str | None = Field(default=None, repr=False)
     sms_from: str | None = None
     sms_to: str | None = None
+    # OpenTelemetry's own name; its library reads it, and others that begin alike, as well.
+    otlp_endpoint: str | None = Field(default=None, validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT")
     retention_days: str = Field(default="", validation_alias="RETENTION_DAYS")
 
     @field_validator("timezone")

@@ -3,9 +3,9 @@
 import select
 import time
 from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import cache
-from typing import Any
+from typing import Any, Protocol
 
 import psycopg
 import structlog
@@ -19,6 +19,14 @@ from sql.queries import Query, query
 
 Connection = AsyncConnection[DictRow]
 Pool = AsyncConnectionPool[Connection]
+
+
+class Connections(Protocol):
+    """A pool, or what chooses one."""
+
+    def connection(self) -> AbstractAsyncContextManager[Connection]:
+        """A connection for the length of the context."""
+
 
 SLOW_SECONDS = 0.25
 QUERY_SECONDS = Histogram(
@@ -101,7 +109,7 @@ async def dedicated_connection(url: str) -> AsyncIterator[Connection]:
 
 
 @asynccontextmanager
-async def connection(pool: Pool) -> AsyncIterator[Connection]:
+async def connection(pool: Connections) -> AsyncIterator[Connection]:
     """A connection from the pool; errors leave translated."""
     with translated_errors():
         async with pool.connection() as conn:
@@ -109,7 +117,7 @@ async def connection(pool: Pool) -> AsyncIterator[Connection]:
 
 
 async def fetch_all(
-    pool: Pool, statement: Query | str, params: Mapping[str, Any] | None = None
+    pool: Connections, statement: Query | str, params: Mapping[str, Any] | None = None
 ) -> list[DictRow]:
     """The rows of one statement in a transaction of its own."""
     async with connection(pool) as conn:

@@ -129,3 +129,13 @@ def fails_clearly(*words: str, **settings: str) -> None:
         assert word in message
     assert "Traceback" not in output
     assert "Serving" not in output
+
+
+def workers_of(pid: int) -> list[int]:
+    """The processes that serve."""
+    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+    return [
+        int(child)
+        for child in children
+        if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()
+    ]

@@ -60,8 +60,12 @@ async def health(request: Request) -> Response:
 
 
 async def ready(request: Request) -> Response:
-    """Whether requests can be served: the database answers and its schema is up to date."""
+    """Whether requests can be served: the database answers, its schema is up to date, and this
+    process is not about to stop.
+    """
     resources = resources_of(request)
+    if resources.stopping.withdrawn:
+        return _not_ready(request, "This instance is about to stop")
     try:
         rows = await fetch_all(resources.pool, "applied_migrations")
     except DatabaseError:

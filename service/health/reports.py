@@ -143,7 +143,7 @@ async def latest_health(request: Request) -> Response:
     """The newest report of every service; stale after five minutes of silence."""
     scope = principal_of(request).scope
     params = {"tenant": scope.tenant, "only_service": scope.service_name}
-    rows = await fetch_all(resources_of(request).read_pool, "latest_health_reports", params)
+    rows = await fetch_all(resources_of(request).reads, "latest_health_reports", params)
     now = datetime.now(UTC)
     data = [_latest(row, now) for row in rows]
     return json_response({"success": True, "data": data, "count": len(data), "next_cursor": None})
@@ -170,8 +170,8 @@ async def health_history(request: Request) -> Response:
         "cursor": params.cursor or "infinity",
         "limit": params.limit + 1,
     }
-    rows = await fetch_all(resources.read_pool, "health_history", values)
-    seconds = await fetch_all(resources.read_pool, "health_seconds", values)
+    rows = await fetch_all(resources.reads, "health_history", values)
+    seconds = await fetch_all(resources.reads, "health_seconds", values)
     page = rows[: params.limit]
     return json_response(
         {

@@ -20,7 +20,7 @@ from service.responses import instant, utc_instant
 from service.scope import Scope
 from sql import calendar
 from sql.calendar import Period
-from sql.database import Connection, Pool, connection, fetch_all, run
+from sql.database import Connection, Connections, connection, fetch_all, run
 from sql.queries import Query, query, union_all
 from sql.rollups import LEVELS, Frequency
 
@@ -48,8 +48,8 @@ class Question:
 class Aggregates:
     """Answers aggregate questions; equal ones asked at the same time share one answer."""
 
-    def __init__(self, pool: Pool, business_zone: ZoneInfo) -> None:
-        self._pool = pool
+    def __init__(self, reads: Connections, business_zone: ZoneInfo) -> None:
+        self._reads = reads
         self._business_zone = business_zone
         self._answers: SingleFlight[dict[str, Any]] = SingleFlight(max_age=1.0)
         self._watermarks: SingleFlight[dict[str, datetime]] = SingleFlight(max_age=1.0)
@@ -73,7 +73,7 @@ class Aggregates:
     async def _compute(self, question: Question, now: datetime) -> dict[str, Any]:
         params = question.params
         level: Period = "hour" if self._from_hours(question) else params.period
-        async with connection(self._pool) as conn:
+        async with connection(self._reads) as conn:
             series = await select_series_on(conn, question.scope, params, question.dimensions)
             unit = _one_unit(series, question)
             usable = [one for one in series if level in LEVELS[one.frequency]]
@@ -158,7 +158,7 @@ class Aggregates:
         return utc_instant(max(known)) if known else None
 
     async def _read_watermarks(self) -> dict[str, datetime]:
-        rows = await fetch_all(self._pool, "watermarks")
+        rows = await fetch_all(self._reads, "watermarks")
         return {row["relation"]: row["watermark"] for row in rows}
 
 

@@ -10,7 +10,7 @@ from service.ingest.series import DEFAULT_AGGREGATION
 from service.query.params import AggregateParams, Aggregation
 from service.query.single_flight import SingleFlight
 from service.scope import Principal, Scope
-from sql.database import Pool, connection, fetch_all, run
+from sql.database import Connections, Pool, connection, fetch_all, run
 
 Kind = Literal["flow", "stock", "ratio"]
 
@@ -78,9 +78,10 @@ class CatalogRow(BaseModel):
 class Catalog:
     """Reads and edits the catalogue; entries are at most a second old."""
 
-    def __init__(self, pool: Pool, read_pool: Pool) -> None:
+    def __init__(self, pool: Pool, read_pool: Pool, reads: Connections) -> None:
         self._pool = pool
         self._read_pool = read_pool
+        self._reads = reads
         self._entries: SingleFlight[MetricEntry] = SingleFlight(max_age=1.0)
 
     async def entry(self, scope: Scope, metric_name: str | None) -> MetricEntry:
@@ -92,7 +93,7 @@ class Catalog:
 
     async def rows(self, scope: Scope) -> list[DictRow]:
         """Every metric in scope, by name. One service sees the metrics it has series of."""
-        return await fetch_all(self._read_pool, "catalog", _params(scope, None))
+        return await fetch_all(self._reads, "catalog", _params(scope, None))
 
     async def patch(
         self, principal: Principal, metric_name: str, change: CatalogPatch, address: str | None

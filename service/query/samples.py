@@ -55,7 +55,7 @@ async def query_samples(request: Request) -> Response:
     zone = resources.settings.zone
     params.check(zone)
     cursor = _START[params.order] if params.cursor is None else _position(params)
-    series = await select_series(resources.read_pool, principal.scope, params, dimensions)
+    series = await select_series(resources.reads, principal.scope, params, dimensions)
     rows: list[DictRow] = []
     if series:
         outer, inner = _QUERIES[params.order]
@@ -72,7 +72,7 @@ async def query_samples(request: Request) -> Response:
             "cursor_id": cursor[1],
             "limit": params.limit + 1,
         }
-        rows = await fetch_all(resources.read_pool, statement, values)
+        rows = await fetch_all(resources.reads, statement, values)
     return _answer(request, params, rows)
 
 

@@ -10,7 +10,7 @@ import msgspec
 
 from service.query.params import Filters
 from service.scope import Scope
-from sql.database import Connection, Pool, connection, run
+from sql.database import Connection, Connections, connection, run
 from sql.rollups import FREQUENCIES, Frequency
 
 FILTERS = (
@@ -45,7 +45,7 @@ class Series(NamedTuple):
 
 
 async def select_series(
-    pool: Pool, scope: Scope, filters: Filters, dimensions: Mapping[str, str]
+    pool: Connections, scope: Scope, filters: Filters, dimensions: Mapping[str, str]
 ) -> list[Series]:
     """The series in `scope` that pass every filter and have those dimensions."""
     async with connection(pool) as conn:

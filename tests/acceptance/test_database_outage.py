@@ -19,7 +19,13 @@ from tests.acceptance.talk import refused
 from tests.conftest import Service, free_port, running_service, wait_until_ready
 from tests.instances import fails_clearly
 from tests.killable import KillableServer, killable_server, until
-from tests.load import assert_acknowledged_are_stored_once, loaded
+from tests.load import (
+    assert_acknowledged_are_stored_once,
+    assert_everything_counts_once,
+    loaded,
+)
+
+OUTAGE_SECONDS = 30
 
 SAMPLE = {
     "metric_name": "orders_shipped",
@@ -181,6 +187,35 @@ def accepts_connections(database_url: str) -> bool:
     except psycopg.OperationalError:
         return False
     return True
+
+
+def test_a_long_outage_under_load_loses_nothing_acknowledged(
+    server: KillableServer, lasting: Service, metric: str
+) -> None:
+    """Every request is answered within the time its client waits for it; those that were told
+    to try again succeed in the end, and count once.
+    """
+    retried = f"{metric}_retried"
+    with (
+        loaded(lasting.url, metric) as load,
+        loaded(lasting.url, retried, retrying=True) as retrying,
+    ):
+        server.stop()
+        load.until_refused(0)
+        until(lambda: lasting.client.get("/api/ready").status_code == 503)
+        time.sleep(OUTAGE_SECONDS)
+        refusals = load.refusals
+        load.until_refused(refusals)  # the clients are still there, and still answered
+        server.start()
+        wait_until_ready(lasting)
+        load.go_on(60)
+        retrying.go_on(60)
+        submitted, submitted_again_and_again = load.finish(), retrying.finish()
+    assert retrying.refusals > 0
+    assert (load.broken_connections, retrying.broken_connections) == (0, 0)
+    assert_acknowledged_are_stored_once(lasting.database_url, metric, submitted)
+    assert_everything_counts_once(lasting, retried, submitted_again_and_again)
+    assert lasting.process.poll() is None
 
 
 def test_sigterm_during_an_outage_stops_cleanly(

@@ -15,7 +15,15 @@ import pytest
 from sql.embedded import embedded_postgres
 from sql.engine import Engine
 from tests.conftest import DatabaseServer, free_port, running_service
-from tests.instances import Instance, command, fails_clearly, instance, record, recorded
+from tests.instances import (
+    Instance,
+    command,
+    fails_clearly,
+    instance,
+    record,
+    recorded,
+    workers_of,
+)
 from tests.killable import is_running, postmaster_pid, until
 from tests.load import assert_everything_counts_once, loaded
 
@@ -220,16 +228,6 @@ def test_another_time_zone_than_the_recorded_one_is_refused(database: str, tmp_p
         FATURE_DATA_DIR=str(tmp_path),
         FATURE_PORT=str(free_port()),
     )
-
-
-def workers_of(pid: int) -> list[int]:
-    """The processes that serve."""
-    children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [
-        int(child)
-        for child in children
-        if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()
-    ]
 
 
 def test_two_workers_count_right_and_stop_cleanly(

@@ -467,7 +467,7 @@ def test_data_of_root_are_refused_to_an_ordinary_user(
 def test_root_runs_it_from_binaries_that_only_root_can_reach(
     tmp_path: Path, empty_dir: Path
 ) -> None:
-    folder = discovery._wheel_bin_folder()
+    folder = discovery.wheel_bin_folder()
     assert folder is not None
     packages = tmp_path / "private" / "site-packages"
     packages.parent.mkdir(mode=0o700)

@@ -16,7 +16,7 @@ Fake = Callable[..., Path]
 def places(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Local installations are looked for below tmp_path only, and there is no wheel."""
     monkeypatch.setattr(discovery, "LOCAL_PATTERNS", (f"{tmp_path}/local/*",))
-    monkeypatch.setattr(discovery, "_wheel_bin_folder", lambda: None)
+    monkeypatch.setattr(discovery, "wheel_bin_folder", lambda: None)
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def fake(tmp_path: Path) -> Fake:
 @pytest.fixture
 def wheel(fake: Fake, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = fake("../wheel", 18).resolve() / "bin"
-    monkeypatch.setattr(discovery, "_wheel_bin_folder", lambda: folder)
+    monkeypatch.setattr(discovery, "wheel_bin_folder", lambda: folder)
     return folder
 
 

@@ -1,0 +1,80 @@
+"""How a process that serves stops: it says that it is not ready, finishes what is under way
+and loses no request that is on its way to it.
+"""
+
+import asyncio
+import multiprocessing
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import FrameType
+from typing import Any
+
+import structlog
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+# The supervisor of several workers tells them with it that the whole service will stop.
+WITHDRAW = signal.SIGUSR1
+# How long a connection without a request under way is kept for one that was just sent.
+LINGER_SECONDS = 1.0
+
+_log = structlog.get_logger()
+
+
+class Stopping:
+    """Where this process is on its way out. `withdrawn`: load balancers shall send nothing
+    more. `last_answers`: each connection is closed after its next answer, which says so.
+    """
+
+    def __init__(self) -> None:
+        self.withdrawn = False
+        self.last_answers = False
+
+    def withdraw(self) -> None:
+        """Not ready any more; requests are still served."""
+        if not self.withdrawn:
+            _log.info("draining")
+        self.withdrawn = self.last_answers = True
+
+    @contextmanager
+    def on_signals(self, drain_seconds: float) -> Iterator[None]:
+        """Notice the signals that stop this process before uvicorn, whose handlers are in
+        place by now, does. SIGTERM to a process that serves alone is handed on after
+        `drain_seconds`, a second one at once. Workers are told by their supervisor.
+        """
+        loop = asyncio.get_running_loop()
+        is_worker = multiprocessing.parent_process() is not None
+
+        def stop_soon(number: int, frame: FrameType | None) -> None:
+            if number == signal.SIGINT or is_worker or self.withdrawn or not drain_seconds:
+                self.last_answers = True
+                hand_on(number, frame)
+                return
+            self.withdraw()
+            loop.call_soon_threadsafe(loop.call_later, drain_seconds, hand_on, number, frame)
+
+        def hand_on(number: int, frame: FrameType | None) -> None:
+            previous[number](number, frame)
+
+        previous: dict[int, Any] = {
+            number: signal.signal(number, stop_soon) for number in (signal.SIGINT, signal.SIGTERM)
+        }
+        signal.signal(WITHDRAW, lambda *_: self.withdraw())
+        try:
+            yield
+        finally:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+
+
+class LingeringConnection(HttpToolsProtocol):
+    """When the server stops, a connection without a request under way is not cut at once: the
+    client may just have sent one.
+    """
+
+    def shutdown(self) -> None:
+        """uvicorn's call, once nothing new is accepted; it then waits for all connections."""
+        if self.cycle is None or self.cycle.response_complete:
+            self.loop.call_later(LINGER_SECONDS, super().shutdown)
+        else:
+            super().shutdown()
