@@ -3,6 +3,7 @@
 import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -22,9 +23,9 @@ from service.logging import configure_logging
 from service.middleware import RequestHeaders
 from service.openapi import routes_of
 from service.query import routes as reading
-from service.resources import Resources, running_resources
+from service.resources import running_resources
 from service.secrets import admin_key
-from service.server import end_with_supervisor
+from service.server import end_with_supervisor, noted_stop
 from service.settings import Settings, load_settings
 from service.telemetry import routes as telemetry
 from service.telemetry.requests import RequestMetrics
@@ -68,9 +69,10 @@ def build_app(settings: Settings, engine: Engine) -> ASGIApp:
     """The app for a database that is migrated."""
 
     @asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Resources]]:
+    async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Any]]:
         async with running_resources(settings, engine) as resources:
-            yield {"resources": resources}
+            with noted_stop() as stopping:
+                yield {"resources": resources, "stopping": stopping}
 
     key, _ = admin_key(settings.admin_key, settings.data_dir)
     documentation = documentation_routes(ENDPOINTS)

@@ -1,13 +1,16 @@
 """Serving the app with uvicorn."""
 
+import asyncio
 import errno
 import multiprocessing
 import os
 import signal
 import socket
 import threading
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from tempfile import TemporaryDirectory
+from types import FrameType
 
 import click
 import uvicorn
@@ -63,6 +66,29 @@ def end_with_supervisor() -> None:
         os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=watch, daemon=True).start()
+
+
+@contextmanager
+def noted_stop() -> Iterator[asyncio.Event]:
+    """An event that is set on SIGINT and SIGTERM, beside what uvicorn does then: it waits
+    for answers that would never end by themselves. To be entered in the event loop.
+    """
+    stopping, loop = asyncio.Event(), asyncio.get_running_loop()
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def note(number: int, frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(stopping.set)
+        handler = before[signal.Signals(number)]
+        if callable(handler):
+            handler(number, frame)
+
+    for number in before:
+        signal.signal(number, note)
+    try:
+        yield stopping
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def check_address(settings: Settings) -> None:
