@@ -90,13 +90,12 @@ async def read_picture(resources: Resources, scope: Scope) -> Picture:
 async def _picture(resources: Resources, scope: Scope) -> Picture:
     now, pool = datetime.now(UTC), resources.read_pool
     names = [headline.metric_name for headline in HEADLINES]
-    figures = await asyncio.gather(*(read_today(resources, scope, name, now) for name in names))
-    return Picture(
-        at=now,
-        figures=list(figures),
-        alerts=await _unresolved(resources, scope),
-        services=await read_services(pool, scope, SPANS["day"]),
+    alerts, services, *figures = await asyncio.gather(
+        _unresolved(resources, scope),
+        read_services(pool, scope, SPANS["day"]),
+        *(read_today(resources, scope, name, now) for name in names),
     )
+    return Picture(at=now, figures=figures, alerts=alerts, services=services)
 
 
 async def _unresolved(resources: Resources, scope: Scope) -> list[DictRow]:

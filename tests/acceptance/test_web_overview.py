@@ -123,9 +123,10 @@ def event(lines: Iterator[str]) -> str:
     return "\n".join(parts)
 
 
-def test_an_open_page_ends_with_the_service(database: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_an_open_page_ends_with_the_service(database: str, tmp_path: Path, workers: str) -> None:
     with (
-        running_service(tmp_path, database) as service,
+        running_service(tmp_path, database, FATURE_WORKERS=workers) as service,
         signed_in(service.client) as ana,
         ana.stream("GET", "/live", headers={"Accept": "text/event-stream"}) as answer,
     ):
