@@ -9,6 +9,7 @@ import pytest
 from tests.acceptance.talk import sample
 from tests.acceptance.web import signed_in, text_of
 from tests.conftest import DatabaseServer, Service, running_service
+from tests.killable import until
 
 NOW = datetime.now(UTC)
 MIDNIGHT = NOW.replace(hour=0, minute=0, second=0, microsecond=0)
@@ -20,7 +21,9 @@ def place(
 ) -> Iterator[Service]:
     """A service with revenue of two services today and a week ago, and their health."""
     database = database_of.new_database()
-    with running_service(tmp_path_factory.mktemp("overview"), database) as service:
+    with running_service(
+        tmp_path_factory.mktemp("overview"), database, FATURE_ALERT_INTERVAL="0.5"
+    ) as service:
         for name, value in (("checkout", 1000.5), ("billing", 234)):
             for back in (0, 7):
                 when = MIDNIGHT - timedelta(days=back)
@@ -47,6 +50,22 @@ def test_today_is_added_up(place: Service) -> None:
         if timedelta(hours=1) <= NOW - MIDNIGHT:
             assert "+100.0%" in text
         assert "Active users –" in text
+
+
+def test_open_alerts_are_shown(place: Service) -> None:
+    rule = {
+        "rule_name": "Revenue <came> in",
+        "metric_name": "revenue_hourly",
+        "condition": ">",
+        "threshold_value": 1,
+        "window": "day",
+        "severity": "critical",
+        "notification_channels": [],
+    }
+    answer = place.client.post("/api/alerts/rules", json=rule)
+    assert answer.status_code == 201, answer.text
+    with signed_in(place.client, "reader") as ana:
+        until(lambda: "Revenue <came> in Critical R$2,469.00 · Open" in text_of(ana.get("/")))
 
 
 def test_figures_are_written_as_the_reader_does(place: Service) -> None:
