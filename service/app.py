@@ -3,6 +3,7 @@
 import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -23,7 +24,7 @@ from service.logging import configure_logging
 from service.middleware import RequestHeaders
 from service.openapi import routes_of
 from service.query import routes as reading
-from service.resources import Resources, running_resources
+from service.resources import running_resources
 from service.secrets import admin_key
 from service.server import end_with_supervisor
 from service.settings import Settings, load_settings
@@ -75,10 +76,10 @@ def build_app(settings: Settings, engine: Engine) -> ASGIApp:
     tracing = Tracing() if settings.otlp_endpoint and can_trace() else None
 
     @asynccontextmanager
-    async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Resources]]:
+    async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Any]]:
         async with running_resources(settings, engine, stopping) as resources:
             with stopping.on_signals(settings.drain_seconds):
-                yield {"resources": resources}
+                yield {"resources": resources, "ending": stopping.ending}
         if tracing:
             await tracing.close()
 

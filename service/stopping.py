@@ -24,11 +24,13 @@ _log = structlog.get_logger()
 class Stopping:
     """Where this process is on its way out. `withdrawn`: load balancers shall send nothing
     more. `last_answers`: each connection is closed after its next answer, which says so.
+    `ending`: uvicorn waits for what is under way, so that answers without an end end.
     """
 
     def __init__(self) -> None:
         self.withdrawn = False
         self.last_answers = False
+        self.ending = asyncio.Event()
 
     def withdraw(self) -> None:
         """Not ready any more; requests are still served."""
@@ -54,6 +56,7 @@ class Stopping:
             loop.call_soon_threadsafe(loop.call_later, drain_seconds, hand_on, number, frame)
 
         def hand_on(number: int, frame: FrameType | None) -> None:
+            loop.call_soon_threadsafe(self.ending.set)
             previous[number](number, frame)
 
         previous: dict[int, Any] = {

@@ -1,10 +1,10 @@
 """Health reports of the platform's services."""
 
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
-from psycopg.rows import DictRow
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
@@ -12,6 +12,7 @@ from starlette.responses import Response
 from service.auth import principal_of
 from service.bodies import read_model
 from service.errors import ApiError, Detail, invalid
+from service.health import history
 from service.metadata import metadata_json
 from service.openapi import Endpoint
 from service.query.params import MAX_LIMIT, DateRange, read_params
@@ -19,7 +20,6 @@ from service.resources import resources_of
 from service.responses import json_response, utc_instant
 from sql.database import fetch_all
 
-STALE_AFTER = timedelta(minutes=5)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 Status = Literal["healthy", "degraded", "unhealthy"]
@@ -142,10 +142,8 @@ async def report_health(request: Request) -> Response:
 async def latest_health(request: Request) -> Response:
     """The newest report of every service; stale after five minutes of silence."""
     scope = principal_of(request).scope
-    params = {"tenant": scope.tenant, "only_service": scope.service_name}
-    rows = await fetch_all(resources_of(request).reads, "latest_health_reports", params)
-    now = datetime.now(UTC)
-    data = [_latest(row, now) for row in rows]
+    rows = await history.latest(resources_of(request).reads, scope, datetime.now(UTC))
+    data = [_stored(row) for row in rows]
     return json_response({"success": True, "data": data, "count": len(data), "next_cursor": None})
 
 
@@ -162,16 +160,9 @@ async def health_history(request: Request) -> Response:
     params.check(zone)
     before = min(params.before(zone) or now, now)
     since = params.since(zone) or before - timedelta(days=1)
-    values = {
-        "tenant": scope.tenant,
-        "service_name": name,
-        "since": since,
-        "before": before,
-        "cursor": params.cursor or "infinity",
-        "limit": params.limit + 1,
-    }
-    rows = await fetch_all(resources.reads, "health_history", values)
-    seconds = await fetch_all(resources.reads, "health_seconds", values)
+    reports = history.Range(scope.tenant, name, since, before)
+    rows = await history.reports(resources.reads, reports, params.cursor, params.limit)
+    available = await history.availability(resources.reads, reports)
     page = rows[: params.limit]
     return json_response(
         {
@@ -179,36 +170,13 @@ async def health_history(request: Request) -> Response:
             "data": [_stored(row) for row in page],
             "count": len(page),
             "next_cursor": utc_instant(page[-1]["timestamp"]) if len(rows) > len(page) else None,
-            "availability": _availability(seconds, before - since),
+            "availability": available,
         }
     )
 
 
-def _stored(row: DictRow) -> dict[str, Any]:
+def _stored(row: Mapping[str, Any]) -> dict[str, Any]:
     return {**row, "timestamp": utc_instant(row["timestamp"])}
-
-
-def _latest(row: DictRow, now: datetime) -> dict[str, Any]:
-    age = now - row["timestamp"]
-    return {
-        **_stored(row),
-        "age_seconds": round(age.total_seconds(), 3),
-        "stale": age > STALE_AFTER,
-    }
-
-
-def _availability(rows: list[DictRow], span: timedelta) -> dict[str, float | None]:
-    seconds = {row["status"]: row["seconds"] for row in rows}
-    known = sum(seconds.values())
-    up = seconds.get("healthy", 0.0) + seconds.get("degraded", 0.0)
-    return {
-        "ratio": round(up / known, 6) if known else None,
-        **{
-            f"{s}_seconds": round(seconds.get(s, 0.0), 3)
-            for s in ("healthy", "degraded", "unhealthy")
-        },
-        "unknown_seconds": round(max(span.total_seconds() - known, 0.0), 3),
-    }
 
 
 ENDPOINTS = [

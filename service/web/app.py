@@ -9,7 +9,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.secrets import signing_secret
 from service.settings import Settings
-from service.web import overview, preferences, sign_in, welcome
+from service.web import overview, preferences, services, sign_in, welcome
 from service.web.assets import Assets, AssetsMissing, load_assets
 from service.web.csrf import CsrfTokens
 from service.web.errors import EXCEPTION_HANDLERS
@@ -22,6 +22,7 @@ _log = structlog.get_logger()
 
 PAGES = [
     *overview.PAGES,
+    *services.PAGES,
     *sign_in.PAGES,
     *welcome.PAGES,
     *preferences.PAGES,

@@ -94,7 +94,7 @@ def load_assets() -> Assets:
     if missing:
         raise AssetsMissing(
             "the scripts of the pages are not installed (npm could not fetch them at set-up); "
-            "`make pages` tries again"
+            "`make pages` tries again, then restart"
         )
     return Assets({name: _read(path) for name, path in paths.items()})
 

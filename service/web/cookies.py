@@ -30,6 +30,7 @@ class Cookies:
         self._given = request.cookies
         self._secure = secure
         self._to_set = Response()
+        self._current: dict[str, str] = {}
 
     @property
     def headers(self) -> list[tuple[bytes, bytes]]:
@@ -40,8 +41,13 @@ class Cookies:
         """A cookie of the request."""
         return self._given.get(self._full(name))
 
+    def current(self, name: str) -> str | None:
+        """A cookie as the browser has it once it has the response."""
+        return self._current.get(name) or self.get(name)
+
     def set(self, name: str, value: str, life: timedelta) -> None:
         """Have the browser keep one for that long."""
+        self._current[name] = value
         self._to_set.set_cookie(
             self._full(name),
             value,

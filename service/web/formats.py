@@ -22,7 +22,7 @@ from babel.numbers import (
     format_percent,
 )
 
-from service.web.languages import translations
+from service.web.languages import marked, translations
 from sql.calendar import Period
 
 NOTHING = "–"
@@ -37,6 +37,8 @@ _SYMBOLS = {
     "requests_per_second": "req/s",
     "requests_per_minute": "req/min",
 }
+marked("users")
+marked("points")
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ class Reader:
 
     def unit(self, unit: str | None) -> str:
         """A unit as it is written behind a number."""
-        return _SYMBOLS.get(unit or "", (unit or "").replace("_", " "))
+        return _SYMBOLS.get(unit or "") or self.gettext((unit or "").replace("_", " "))
 
     def share(self, ratio: float | None, digits: int = 1) -> str:
         """A ratio (0 to 1) in percent."""

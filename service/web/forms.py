@@ -9,6 +9,13 @@ from starlette.requests import Request
 
 from service.errors import Detail, details_of
 from service.web.csrf import FIELD
+from service.web.languages import marked
+
+# What is said most often of single fields; said by those who check them.
+marked("Field required")
+marked("This is no email address")
+marked("String should have at least 12 characters")
+marked("Input should be a valid number, unable to parse string as a number")
 
 Model = TypeVar("Model", bound=BaseModel)
 

@@ -1,19 +1,31 @@
-"""The overview: the business at a glance."""
+"""The overview: the business at a glance, live."""
 
 import asyncio
+from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from psycopg.rows import DictRow
 from starlette.requests import Request
 from starlette.responses import Response
 
+from alerts import events
+from alerts.registry import Reach
 from service.auth import principal_of
-from service.resources import resources_of
+from service.query.single_flight import SingleFlight
+from service.resources import Resources, resources_of
+from service.scope import Scope
 from service.web.languages import marked
+from service.web.live import stream
 from service.web.pages import Page
-from service.web.rendering import render
-from service.web.today import read_today
+from service.web.rendering import render, render_text
+from service.web.services import SPANS, STATUS_NAMES, TONES, read_services
+from service.web.today import Today, read_today
+
+# How old the figures on an open page may be, in seconds: they are read once for all who look.
+FRESH_SECONDS = 5.0
+_MOST_EVENTS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,20 +44,93 @@ HEADLINES = [
     Headline("conversion_rate", marked("Conversion today")),
     Headline("api_response_time", marked("API response time today"), good_up=False),
 ]
+SEVERITIES = {
+    "critical": (marked("Critical"), "bad"),
+    "high": (marked("High"), "bad"),
+    "medium": (marked("Medium"), "fair"),
+    "low": (marked("Low"), "info"),
+}
+_STATUSES = {"open": marked("Open"), "acknowledged": marked("Acknowledged")}
+
+_pictures: SingleFlight["Picture"] = SingleFlight(max_age=FRESH_SECONDS)
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """What the overview of a scope shows at one time; `alerts` are open or acknowledged."""
+
+    at: datetime
+    figures: list[Today]
+    alerts: list[DictRow]
+    services: list[dict[str, Any]]
 
 
 async def show_overview(request: Request) -> Response:
-    """Today's figures."""
+    """Today's figures, what is wrong, and the services."""
     return render(request, "overview.html", await _context(request))
 
 
-async def _context(request: Request) -> dict[str, Any]:
-    resources, scope = resources_of(request), principal_of(request).scope
-    now = datetime.now(UTC)
-    figures = await asyncio.gather(
-        *(read_today(resources, scope, one.metric_name, now) for one in HEADLINES)
+async def stream_overview(request: Request) -> Response:
+    """The same again whenever it looks otherwise."""
+
+    async def parts() -> AsyncIterator[str]:
+        while True:
+            yield render_text(request, "parts/overview.html", await _context(request))
+
+    return stream(request, parts(), every=FRESH_SECONDS)
+
+
+async def read_picture(resources: Resources, scope: Scope) -> Picture:
+    """The picture of a scope, at most `FRESH_SECONDS` old."""
+    return await _pictures.get(
+        (scope.tenant, scope.service_name), "", lambda: _picture(resources, scope)
     )
-    return {"headlines": list(zip(HEADLINES, figures, strict=True))}
 
 
-PAGES = [Page("GET", "/", show_overview)]
+async def _picture(resources: Resources, scope: Scope) -> Picture:
+    now = datetime.now(UTC)
+    names = [headline.metric_name for headline in HEADLINES]
+    alerts, services, *figures = await asyncio.gather(
+        _unresolved(resources, scope),
+        read_services(resources.reads, scope, SPANS["day"]),
+        *(read_today(resources, scope, name, now) for name in names),
+    )
+    return Picture(at=now, figures=figures, alerts=alerts, services=services)
+
+
+async def _unresolved(resources: Resources, scope: Scope) -> list[DictRow]:
+    """Open ones first, each newest first."""
+    reach = Reach(scope.tenant, scope.service_name)
+    found: list[DictRow] = []
+    for status in _STATUSES:
+        filters = {
+            "status": status,
+            "severity": None,
+            "rule_id": None,
+            "metric_name": None,
+            "since": "-infinity",
+            "before": "infinity",
+        }
+        found += await events.list_events(resources.read_pool, reach, filters, None, _MOST_EVENTS)
+    return found[:_MOST_EVENTS]
+
+
+async def _context(request: Request) -> dict[str, Any]:
+    principal = principal_of(request)
+    picture = await read_picture(resources_of(request), principal.scope)
+    return {
+        "at": picture.at,
+        "headlines": list(zip(HEADLINES, picture.figures, strict=True)),
+        "alerts": picture.alerts if principal.may("alerts:read") else None,
+        "services": picture.services,
+        "severities": SEVERITIES,
+        "alert_statuses": _STATUSES,
+        "status_names": STATUS_NAMES,
+        "tones": TONES,
+    }
+
+
+PAGES = [
+    Page("GET", "/", show_overview, scope="metrics:read"),
+    Page("GET", "/live", stream_overview, scope="metrics:read"),
+]

@@ -15,7 +15,7 @@ from service.web.assets import Assets
 from service.web.languages import LANGUAGES, marked, translations
 from service.web.navigation import navigation_of
 from service.web.site import site_of
-from service.web.sparkline import polylines
+from service.web.sparkline import polylines, strip_paths
 from service.web.visits import visit_of
 
 _ROLES = {
@@ -90,6 +90,7 @@ def _environment(language: str, assets: Assets) -> Environment:
         "icon": partial(_icon, assets),
         "languages": LANGUAGES,
         "polylines": polylines,
+        "strip_paths": strip_paths,
         "role_names": _ROLES,
     }
     return environment

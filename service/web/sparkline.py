@@ -1,6 +1,8 @@
-"""Small lines beside figures, drawn without a script; pure."""
+"""Small pictures beside figures, drawn without a script; pure."""
 
 from collections.abc import Sequence
+
+from service.health.history import Segment
 
 
 def polylines(values: Sequence[float | None], width: float = 120, height: float = 32) -> list[str]:
@@ -20,3 +22,11 @@ def polylines(values: Sequence[float | None], width: float = 120, height: float 
         share = (value - low) / span if span else 0.5
         lines[-1].append(f"{index * step:.1f},{height - share * height:.1f}")
     return [" ".join(line) for line in lines if line]
+
+
+def strip_paths(segments: Sequence[Segment]) -> dict[str, str]:
+    """SVG paths by status, of bars 3.2 wide and 10 high, one every 4."""
+    bars: dict[str, list[str]] = {}
+    for index, segment in enumerate(segments):
+        bars.setdefault(segment.status or "unknown", []).append(f"M{index * 4} 0h3.2v10h-3.2z")
+    return {status: "".join(parts) for status, parts in bars.items()}

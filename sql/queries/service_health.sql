@@ -75,3 +75,59 @@ FROM (
 ) AS r
 WHERE r.until > r.since
 GROUP BY r.status;
+
+-- name: health_segments
+-- Seconds in each status by service and segment of `width`, within a range: a report holds
+-- until the next one, for at most five minutes.
+SELECT
+    r.service_name,
+    segment.start,
+    r.status,
+    sum(
+        extract(
+            EPOCH FROM least(r.until, segment.start + %(width)s::interval)
+            - greatest(r.since, segment.start)
+        )
+    )::double precision AS seconds
+FROM (
+    SELECT
+        service_name,
+        status,
+        greatest(ts, %(since)s::timestamptz) AS since,
+        least(
+            lead(ts) OVER (PARTITION BY service_name ORDER BY ts),
+            ts + interval '5 minutes',
+            %(before)s::timestamptz
+        ) AS until
+    FROM fature.service_health
+    WHERE
+        tenant = %(tenant)s
+        AND (%(service_name)s::text IS NULL OR service_name = %(service_name)s)
+        AND ts >= %(since)s::timestamptz - interval '5 minutes'
+        AND ts < %(before)s::timestamptz
+) AS r
+CROSS JOIN LATERAL generate_series(
+    date_bin(%(width)s::interval, r.since, %(since)s::timestamptz),
+    r.until - interval '1 microsecond',
+    %(width)s::interval
+) AS segment (start)
+WHERE r.until > r.since
+GROUP BY r.service_name, segment.start, r.status
+ORDER BY r.service_name, segment.start;
+
+-- name: health_figures
+-- Means of what a service reported, by segment of `width`.
+SELECT
+    date_bin(%(width)s::interval, ts, %(since)s::timestamptz) AS start,
+    avg(response_time_ms) AS response_time_ms,
+    avg(error_rate) AS error_rate,
+    avg(cpu_usage) AS cpu_usage,
+    avg(memory_usage) AS memory_usage
+FROM fature.service_health
+WHERE
+    tenant = %(tenant)s
+    AND service_name = %(service_name)s
+    AND ts >= %(since)s::timestamptz
+    AND ts < %(before)s::timestamptz
+GROUP BY 1
+ORDER BY 1;

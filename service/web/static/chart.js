@@ -23,7 +23,6 @@ let loading;
 
 /** Draw one figure; drawn again when the colours change. */
 export async function draw(figure) {
-  figure.dataset.drawn = "";
   await (loading ??= load());
   const spec = JSON.parse(figure.querySelector("script[type='application/json']").textContent);
   let chart = build(figure, spec);

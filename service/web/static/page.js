@@ -25,8 +25,10 @@ document.addEventListener("change", (event) => {
 });
 
 async function drawCharts(root) {
-  const figures = root.querySelectorAll("[data-chart]:not([data-drawn])");
+  const figures = [...root.querySelectorAll("[data-chart]:not([data-drawn])")];
   if (!figures.length) return;
+  // Marked at once: another event may come before the module has.
+  for (const figure of figures) figure.dataset.drawn = "";
   const { draw } = await import("./chart.js");
   figures.forEach(draw);
 }

@@ -1,0 +1,171 @@
+"""The overview and the pages of services: the right figures, to those who may see them."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from tests.acceptance.talk import sample
+from tests.acceptance.web import signed_in, text_of
+from tests.conftest import DatabaseServer, Service, running_service
+from tests.killable import until
+
+NOW = datetime.now(UTC)
+MIDNIGHT = NOW.replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+@pytest.fixture(scope="module")
+def place(
+    database_of: DatabaseServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Service]:
+    """A service with revenue of two services today and a week ago, and their health."""
+    database = database_of.new_database()
+    with running_service(
+        tmp_path_factory.mktemp("overview"), database, FATURE_ALERT_INTERVAL="0.5"
+    ) as service:
+        for name, value in (("checkout", 1000.5), ("billing", 234)):
+            for back in (0, 7):
+                when = MIDNIGHT - timedelta(days=back)
+                body = sample(
+                    "revenue_hourly",
+                    value=value * (2 if back == 0 else 1),
+                    unit="BRL",
+                    service_name=name,
+                    timestamp=when.isoformat(),
+                )
+                answer = service.client.post("/api/metrics", json=body)
+                assert answer.status_code == 201, answer.text
+        report = {"status": "healthy", "response_time_ms": 81.5, "cpu_usage": 0.25}
+        for name, status in (("checkout", "healthy"), ("bill/ing?", "unhealthy")):
+            body = report | {"service_name": name, "status": status, "version": "<b>1"}
+            assert service.client.post("/api/services/health", json=body).is_success
+        yield service
+
+
+def test_today_is_added_up(place: Service) -> None:
+    with signed_in(place.client) as ana:
+        text = text_of(ana.get("/"))
+        assert "Revenue today R$2,469.00" in text
+        if timedelta(hours=1) <= NOW - MIDNIGHT:
+            assert "+100.0%" in text
+        assert "Active users –" in text
+
+
+def test_open_alerts_are_shown(place: Service) -> None:
+    rule = {
+        "rule_name": "Revenue <came> in",
+        "metric_name": "revenue_hourly",
+        "condition": ">",
+        "threshold_value": 1,
+        "window": "day",
+        "severity": "critical",
+        "notification_channels": [],
+    }
+    answer = place.client.post("/api/alerts/rules", json=rule)
+    assert answer.status_code == 201, answer.text
+    with signed_in(place.client, "reader") as ana:
+        until(lambda: "Revenue <came> in Critical R$2,469.00 · Open" in text_of(ana.get("/")))
+
+
+def test_figures_are_written_as_the_reader_does(place: Service) -> None:
+    with signed_in(place.client) as ana:
+        ana.headers["Accept-Language"] = "pt-BR"
+        text = text_of(ana.get("/"))
+        assert "Receita hoje R$ 2.469,00" in text.replace("\xa0", " ")
+
+
+def test_a_user_of_one_service_sees_that_alone(place: Service) -> None:
+    with signed_in(place.client, "reader", service_name="checkout") as ana:
+        text = text_of(ana.get("/"))
+        assert "Revenue today R$2,001.00" in text
+        assert "bill/ing?" not in text
+        assert "bill/ing?" not in text_of(ana.get("/services"))
+        assert ana.get("/services/checkout").status_code == 200
+        assert ana.get("/services/bill%2Fing%3F").status_code == 404
+
+
+def test_who_may_not_read_sees_no_figures(place: Service) -> None:
+    with signed_in(place.client, "writer") as client:
+        for path in ("/", "/live", "/services", "/services/checkout"):
+            answer = client.get(path)
+            assert answer.status_code == 403
+            assert "2,469" not in answer.text
+            assert 'href="/services"' not in answer.text
+
+
+def test_services_show_health_and_availability(place: Service) -> None:
+    with signed_in(place.client) as ana:
+        page = ana.get("/services")
+        text = text_of(page)
+        assert "checkout Healthy" in text
+        assert "bill/ing? Unhealthy" in text
+        assert "<b>1" not in page.text
+        for span in ("day", "week", "month", "nonsense"):
+            detail = ana.get(f"/services/checkout?span={span}&cursor=nonsense")
+            assert detail.status_code == 200
+            assert "81.5 ms" in text_of(detail).replace("\N{NARROW NO-BREAK SPACE}", " ")
+        assert ana.get("/services/nobody").status_code == 404
+
+
+def test_a_name_with_a_slash_leads_to_its_page(place: Service) -> None:
+    with signed_in(place.client) as ana:
+        assert 'href="/services/bill%2Fing%3F?span=day"' in ana.get("/services").text
+        answer = ana.get("/services/bill%2Fing%3F")
+        assert answer.status_code == 200
+        assert "bill/ing? · Fature" in answer.text
+
+
+def test_an_open_page_follows(place: Service) -> None:
+    with (
+        signed_in(place.client) as ana,
+        ana.stream("GET", "/live", headers={"Accept": "text/event-stream"}) as answer,
+    ):
+        assert answer.headers["Content-Type"].startswith("text/event-stream")
+        assert "Content-Encoding" not in answer.headers
+        lines = answer.iter_lines()
+        first = event(lines)
+        assert "Active users" in first
+        body = sample("active_users", value=4711, unit="users", frequency="real_time")
+        assert place.client.post("/api/metrics", json=body).is_success
+        while "4,711" not in event(lines):
+            pass
+
+
+def event(lines: Iterator[str]) -> str:
+    """The next event or comment."""
+    parts: list[str] = []
+    for line in lines:
+        if not line:
+            break
+        parts.append(line)
+    return "\n".join(parts)
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_an_open_page_ends_with_the_service(database: str, tmp_path: Path, workers: str) -> None:
+    with (
+        running_service(tmp_path, database, FATURE_WORKERS=workers) as service,
+        signed_in(service.client) as ana,
+        ana.stream("GET", "/live", headers={"Accept": "text/event-stream"}) as answer,
+    ):
+        lines = answer.iter_lines()
+        event(lines)
+        service.process.terminate()
+        # To its proper end: an answer that is cut off would fail here.
+        for _ in lines:
+            pass
+        assert service.process.wait(timeout=60) == 0
+
+
+def test_an_open_page_ends_with_the_log_in(place: Service) -> None:
+    with signed_in(place.client) as ana:
+        (user,) = place.client.get("/api/users").json()["data"][:1]
+        with ana.stream("GET", "/live", headers={"Accept": "text/event-stream"}) as answer:
+            lines = answer.iter_lines()
+            event(lines)
+            assert place.client.delete(f"/api/users/{user['id']}").is_success
+            for _ in lines:
+                pass
+        again = ana.get("/live", headers={"Accept": "text/event-stream"})
+        assert again.status_code == 204

@@ -1,0 +1,76 @@
+"""Today's figure against the same time last week."""
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from service.query.params import Aggregation
+from service.web.today import Hour, Today, combined, today
+
+SAO_PAULO = ZoneInfo("America/Sao_Paulo")
+MIDNIGHT = datetime(2025, 6, 18, 3, tzinfo=UTC)
+WEEK = timedelta(days=7)
+
+
+def hours(start: datetime, *values: float, samples: float = 1) -> list[Hour]:
+    return [Hour(start + timedelta(hours=n), value, samples) for n, value in enumerate(values)]
+
+
+def figure(*given: Hour, aggregation: Aggregation = "sum", at: float = 2.5) -> Today:
+    now = MIDNIGHT + timedelta(hours=at)
+    return today("revenue", "BRL", given, aggregation, now, SAO_PAULO)
+
+
+def test_the_hour_under_way_counts_today_but_is_compared_with_nothing() -> None:
+    found = figure(*hours(MIDNIGHT - WEEK, 10, 10, 999), *hours(MIDNIGHT, 11, 11, 3))
+    assert found.value == 25
+    assert found.change == pytest.approx(0.1)
+    assert found.until == MIDNIGHT + timedelta(hours=2)
+
+
+def test_the_day_is_that_of_the_business() -> None:
+    yesterday = hours(MIDNIGHT - timedelta(hours=1), 100)
+    assert figure(*yesterday, *hours(MIDNIGHT, 1)).value == 1
+
+
+def test_just_after_midnight_there_is_nothing_to_compare() -> None:
+    found = figure(*hours(MIDNIGHT - WEEK, 10), *hours(MIDNIGHT, 1), at=0.5)
+    assert (found.value, found.change) == (1, None)
+
+
+@pytest.mark.parametrize("last_week", [[], [0, 0]])
+def test_against_nothing_there_is_no_change(last_week: list[float]) -> None:
+    assert figure(*hours(MIDNIGHT - WEEK, *last_week), *hours(MIDNIGHT, 5, 5)).change is None
+
+
+def test_without_samples_there_is_no_figure() -> None:
+    found = figure()
+    assert (found.value, found.change) == (None, None)
+    assert list(found.hours) == [None] * 24
+
+
+def test_a_level_is_compared_hour_with_hour() -> None:
+    last = hours(MIDNIGHT - WEEK, 50, 100, 1)
+    found = figure(*last, *hours(MIDNIGHT, 60, 120, 130), aggregation="last")
+    assert found.value == 130
+    assert found.change == pytest.approx(0.2)
+
+
+def test_an_average_weighs_hours_by_their_samples() -> None:
+    given = hours(MIDNIGHT, 10, samples=9) + hours(MIDNIGHT + timedelta(hours=1), 20, samples=1)
+    assert combined(given, "avg") == 11
+
+
+def test_where_the_clock_changed_in_between_the_time_of_day_counts() -> None:
+    zone = ZoneInfo("Europe/Lisbon")
+    # Summer time began on 30 March: midnight is an hour earlier in UTC now.
+    now = datetime(2025, 4, 1, 1, 30, tzinfo=UTC)
+    this = hours(datetime(2025, 3, 31, 23, tzinfo=UTC), 3, 3)
+    last = hours(datetime(2025, 3, 25, 0, tzinfo=UTC), 2, 2, 50)
+    assert today("m", None, last + this, "sum", now, zone).change == pytest.approx(0.5)
+
+
+def test_the_line_beside_it_is_of_the_last_24_hours_that_are_over() -> None:
+    found = figure(*hours(MIDNIGHT, 1, 2, 3))
+    assert list(found.hours) == [None] * 22 + [1, 2]
