@@ -19,14 +19,14 @@ TOLD = frozenset({"opened", "resolved", "repeated"})
 
 @dataclass(frozen=True, slots=True)
 class Voice:
-    """How instants and links read in messages; `base_url` is where people reach the API."""
+    """How instants and links read in messages; `base_url` is where people reach the service."""
 
     timezone: str
     base_url: str | None = None
 
     def link(self, event_id: int) -> str | None:
         """Where the event can be looked at."""
-        return f"{self.base_url}/api/alerts/events/{event_id}" if self.base_url else None
+        return f"{self.base_url}/alerts/events/{event_id}" if self.base_url else None
 
 
 class Step(NamedTuple):

@@ -4,6 +4,7 @@ import base64
 import binascii
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 from psycopg.rows import DictRow
 from starlette.requests import Request
@@ -42,6 +43,21 @@ async def list_alert_events(request: Request) -> Response:
     params, _ = read_params(request, EventParams)
     zone = resources.settings.zone
     params.check(zone)
+    page, next_cursor = await read_page(resources.read_pool, reach_of(request), params, zone)
+    data = [event_out(row) for row in page]
+    return json_response(
+        {"success": True, "data": data, "count": len(data), "next_cursor": next_cursor}
+    )
+
+
+async def read_page(
+    pool: Pool, reach: Reach, params: EventParams, zone: ZoneInfo
+) -> tuple[list[DictRow], str | None]:
+    """A page of events, newest first, and the cursor of the next one.
+
+    Raises:
+        ApiError: 422 for a cursor that is not from here.
+    """
     filters = {
         "status": params.status,
         "severity": params.severity,
@@ -51,20 +67,14 @@ async def list_alert_events(request: Request) -> Response:
         "before": params.before(zone) or "infinity",
     }
     cursor = None if params.cursor is None else _position(params.cursor)
-    rows = await events.list_events(
-        resources.read_pool, reach_of(request), filters, cursor, params.limit
-    )
+    rows = await events.list_events(pool, reach, filters, cursor, params.limit)
     page = rows[: params.limit]
-    next_cursor = _cursor(page[-1]) if len(rows) > len(page) else None
-    data = [event_out(row) for row in page]
-    return json_response(
-        {"success": True, "data": data, "count": len(data), "next_cursor": next_cursor}
-    )
+    return page, _cursor(page[-1]) if len(rows) > len(page) else None
 
 
 async def get_alert_event(request: Request) -> Response:
     """An event with its history: every transition and its reason."""
-    row = await _found(request)
+    row = await found_event(request)
     steps = await events.history(resources_of(request).pool, row["event_id"])
     data = event_out(row) | {
         "unit": row["unit"],
@@ -87,13 +97,14 @@ async def resolve_alert_event(request: Request) -> Response:
 
 async def list_alert_deliveries(request: Request) -> Response:
     """Each attempt to tell somebody of an event, newest first."""
-    row = await _found(request)
+    row = await found_event(request)
     rows = await events.deliveries(resources_of(request).pool, row["event_id"])
     data = [delivery_out(row) for row in rows]
     return json_response({"success": True, "data": data, "count": len(data), "next_cursor": None})
 
 
-async def _found(request: Request) -> DictRow:
+async def found_event(request: Request) -> DictRow:
+    """The event of the path, in the caller's reach; 404 where there is none."""
     number = number_of(request, "event")
     row = await events.find_event(resources_of(request).pool, reach_of(request), number)
     if row is None:

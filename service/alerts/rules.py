@@ -103,12 +103,21 @@ async def try_alert_rule(request: Request) -> Response:
     """What an unsaved rule sees now and when it would have opened and resolved; nobody is
     told.
     """
-    resources, reach = resources_of(request), reach_of(request)
     rule = await read_model(request, RuleTest)
+    return json_response({"success": True, "data": _test_result(await rehearse(request, rule))})
+
+
+async def rehearse(request: Request, rule: RuleTest) -> Backtest:
+    """What the rule would have done, as far as the caller may see.
+
+    Raises:
+        ApiError: 403 for a rule of another service, 422 for one that cannot be evaluated.
+    """
+    resources, reach = resources_of(request), reach_of(request)
     check_service(request, rule)
     with refusals():
         await registry.check_rule(resources.read_pool, reach.tenant, rule)
-        result = await backtest(
+        return await backtest(
             resources.read_pool,
             reach.tenant,
             rule,
@@ -116,7 +125,6 @@ async def try_alert_rule(request: Request) -> Response:
             datetime.now(UTC),
             resources.settings.zone,
         )
-    return json_response({"success": True, "data": _test_result(result)})
 
 
 async def _replace(request: Request, rule: Rule) -> Response:

@@ -9,7 +9,16 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.secrets import signing_secret
 from service.settings import Settings
-from service.web import overview, preferences, services, sign_in, welcome
+from service.web import (
+    alert_events,
+    alert_rules,
+    alert_silences,
+    overview,
+    preferences,
+    services,
+    sign_in,
+    welcome,
+)
 from service.web.assets import Assets, AssetsMissing, load_assets
 from service.web.csrf import CsrfTokens
 from service.web.errors import EXCEPTION_HANDLERS
@@ -23,6 +32,9 @@ _log = structlog.get_logger()
 PAGES = [
     *overview.PAGES,
     *services.PAGES,
+    *alert_events.PAGES,
+    *alert_rules.PAGES,
+    *alert_silences.PAGES,
     *sign_in.PAGES,
     *welcome.PAGES,
     *preferences.PAGES,

@@ -24,6 +24,7 @@ class Item:
 # In the order they are shown.
 NAVIGATION = [
     Item("/", marked("Overview"), "overview", "metrics:read"),
+    Item("/alerts", marked("Alerts"), "alerts", "alerts:read"),
     Item("/services", marked("Services"), "services", "metrics:read"),
 ]
 

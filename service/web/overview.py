@@ -16,6 +16,7 @@ from service.auth import principal_of
 from service.query.single_flight import SingleFlight
 from service.resources import Resources, resources_of
 from service.scope import Scope
+from service.web.alert_words import SEVERITIES, STATUSES
 from service.web.languages import marked
 from service.web.live import stream
 from service.web.pages import Page
@@ -44,14 +45,6 @@ HEADLINES = [
     Headline("conversion_rate", marked("Conversion today")),
     Headline("api_response_time", marked("API response time today"), good_up=False),
 ]
-SEVERITIES = {
-    "critical": (marked("Critical"), "bad"),
-    "high": (marked("High"), "bad"),
-    "medium": (marked("Medium"), "fair"),
-    "low": (marked("Low"), "info"),
-}
-_STATUSES = {"open": marked("Open"), "acknowledged": marked("Acknowledged")}
-
 _pictures: SingleFlight["Picture"] = SingleFlight(max_age=FRESH_SECONDS)
 
 
@@ -102,7 +95,7 @@ async def _unresolved(resources: Resources, scope: Scope) -> list[DictRow]:
     """Open ones first, each newest first."""
     reach = Reach(scope.tenant, scope.service_name)
     found: list[DictRow] = []
-    for status in _STATUSES:
+    for status in ("open", "acknowledged"):
         filters = {
             "status": status,
             "severity": None,
@@ -124,7 +117,7 @@ async def _context(request: Request) -> dict[str, Any]:
         "alerts": picture.alerts if principal.may("alerts:read") else None,
         "services": picture.services,
         "severities": SEVERITIES,
-        "alert_statuses": _STATUSES,
+        "alert_statuses": STATUSES,
         "status_names": STATUS_NAMES,
         "tones": TONES,
     }

@@ -1,0 +1,268 @@
+"""Alert rules: what is watched, and an editor that shows when a rule would have fired."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from psycopg.rows import DictRow
+from starlette.requests import Request
+from starlette.responses import Response
+
+from alerts import events, registry
+from alerts.backtest import Backtest
+from alerts.durations import Calendar
+from alerts.recipients import TAKES
+from alerts.rules import Rule, readable, window_of
+from service.alerts.access import author_of, check_service, reach_of, refusals
+from service.alerts.rule_models import RuleTest
+from service.alerts.rules import rehearse
+from service.auth import principal_of
+from service.errors import ApiError
+from service.items import missing, number_of
+from service.query.aggregate import ask
+from service.query.params import AggregateParams
+from service.resources import resources_of
+from service.web.alert_words import WORDS
+from service.web.charts import Chart, Line, Mark, Threshold
+from service.web.forms import Form
+from service.web.languages import marked
+from service.web.pages import Page
+from service.web.rendering import redirect, render
+from service.web.rule_form import filled_form, form_of, fresh_form, trial_of
+from service.web.visits import reader_of
+from sql.calendar import Period
+
+_MOST_LINES = 8
+_MOST_EVENTS = 1000
+# How far back a rule is tried, by the period of its chart.
+_DAYS: dict[Period, int] = {"hour": 14, "day": 90, "week": 365, "month": 730}
+
+
+async def list_rules(request: Request) -> Response:
+    """Every rule, whether it fires, and how many events it has open."""
+    pool, reach = resources_of(request).read_pool, reach_of(request)
+    rows, unresolved = await asyncio.gather(
+        registry.list_rules(pool, reach),
+        asyncio.gather(*(_events(request, status) for status in ("open", "acknowledged"))),
+    )
+    firing: dict[int, int] = {}
+    for event in (one for found in unresolved for one in found):
+        firing[event["rule_id"]] = firing.get(event["rule_id"], 0) + 1
+    return render(request, "alert_rules.html", {"rules": rows, "firing": firing, **WORDS})
+
+
+async def new_rule(request: Request) -> Response:
+    """An empty form, filled in as far as the address says."""
+    form = fresh_form(request.query_params, reach_of(request).only_service)
+    return await _editor(request, form)
+
+
+async def show_rule(request: Request) -> Response:
+    """A rule, to read or to edit."""
+    row = await _found(request)
+    return await _editor(request, form_of(readable(row)), row)
+
+
+async def create_rule(request: Request) -> Response:
+    """Watch from now on."""
+    form = filled_form(await request.form())
+    pool, tenant = resources_of(request).pool, reach_of(request).tenant
+    if form.is_valid:
+        check_service(request, form.data)
+        try:
+            with refusals():
+                row = await registry.create_rule(pool, tenant, form.data, author_of(request))
+        except ApiError as error:
+            form.fail_all(error.details)
+        else:
+            return _saved(request, row)
+    return await _editor(request, form, status=422)
+
+
+async def edit_rule(request: Request) -> Response:
+    """Replace a rule; its open events are resolved."""
+    row, form = await _found(request), filled_form(await request.form())
+    if form.is_valid:
+        check_service(request, form.data)
+        try:
+            after = await _replace(request, form.data)
+        except ApiError as error:
+            form.fail_all(error.details)
+        else:
+            return _saved(request, after)
+    return await _editor(request, form, row, status=422)
+
+
+async def switch_rule(request: Request) -> Response:
+    """Have a rule watch, or not."""
+    row, wanted = await _found(request), (await request.form()).get("active") == "true"
+    await _replace(request, readable(row).model_copy(update={"is_active": wanted}))
+    said = marked("The rule watches again") if wanted else marked("The rule watches no more")
+    return redirect(request, "/alerts/rules", said=reader_of(request).gettext(said))
+
+
+async def delete_rule(request: Request) -> Response:
+    """Remove a rule; its events stay, resolved."""
+    pool, reach, number = resources_of(request).pool, reach_of(request), number_of(request, "rule")
+    if await registry.remove_rule(pool, reach, number, author_of(request)) is None:
+        raise missing("rule", number)
+    said = reader_of(request).gettext(marked("The rule is deleted"))
+    return redirect(request, "/alerts/rules", said=said)
+
+
+async def preview_rule(request: Request) -> Response:
+    """The history of the metric and when the rule would have fired: to htmx that part alone,
+    else the editor with it.
+    """
+    given = await request.form()
+    form, number = filled_form(given), str(given.get("id", ""))
+    if "hx-request" in request.headers:
+        context = {"preview": await _preview(request, form), **WORDS}
+        return render(request, "parts/rule_preview.html", context)
+    row = None
+    if number.isdecimal():
+        pool = resources_of(request).read_pool
+        row = await registry.find_rule(pool, reach_of(request), int(number[:9]))
+    return await _editor(request, form, row)
+
+
+def _saved(request: Request, row: DictRow) -> Response:
+    said = reader_of(request).gettext(marked("The rule is saved"))
+    return redirect(request, f"/alerts/rules/{row['rule_id']}", said=said)
+
+
+async def _replace(request: Request, rule: Rule) -> DictRow:
+    number = number_of(request, "rule")
+    with refusals():
+        row = await registry.replace_rule(
+            resources_of(request).pool, reach_of(request), number, rule, author_of(request)
+        )
+    if row is None:
+        raise missing("rule", number)
+    return row
+
+
+async def _found(request: Request) -> DictRow:
+    number = number_of(request, "rule")
+    row = await registry.find_rule(resources_of(request).pool, reach_of(request), number)
+    if row is None:
+        raise missing("rule", number)
+    return row
+
+
+async def _events(request: Request, status: str, rule_id: int | None = None) -> list[DictRow]:
+    filters = {
+        "status": status or None,
+        "severity": None,
+        "rule_id": rule_id,
+        "metric_name": None,
+        "since": "-infinity",
+        "before": "infinity",
+    }
+    pool = resources_of(request).read_pool
+    most = 10 if rule_id else _MOST_EVENTS
+    return (await events.list_events(pool, reach_of(request), filters, None, most))[:most]
+
+
+async def _editor(
+    request: Request, form: Form[Rule], row: DictRow | None = None, *, status: int = 200
+) -> Response:
+    resources, scope = resources_of(request), principal_of(request).scope
+    metrics, preview = await asyncio.gather(resources.catalog.rows(scope), _preview(request, form))
+    context = {
+        "form": form,
+        "rule": row,
+        "events": await _events(request, "", row["rule_id"]) if row else [],
+        "metrics": metrics,
+        "channels": list(TAKES),
+        "preview": preview,
+        "own_service": scope.service_name,
+        **WORDS,
+    }
+    return render(request, "alert_rule.html", context, status=status)
+
+
+async def _preview(request: Request, form: Form[Rule]) -> dict[str, Any] | None:
+    """What would have happened; None while the form is no rule yet. `problem` says why it
+    cannot be tried.
+    """
+    rule = trial_of(form, 1)
+    if rule is None or not principal_of(request).may("metrics:read"):
+        return None
+    period = await _period(request, rule)
+    rule = rule.model_copy(update={"days": _DAYS[period]})
+    try:
+        tried, answer = await asyncio.gather(
+            rehearse(request, rule), _history(request, rule, period)
+        )
+    except ApiError as error:
+        return {"problem": error.message}
+    return {
+        "problem": None,
+        "days": rule.days,
+        "episodes": list(reversed(tried.episodes)),
+        "chart": _chart(request, rule, answer, tried) if answer["data"] else None,
+    }
+
+
+async def _period(request: Request, rule: Rule) -> Period:
+    """Of the points of the chart: the rule's own, or hours."""
+    pool, tenant = resources_of(request).read_pool, reach_of(request).tenant
+    entries = await registry.catalogue(pool, tenant, [rule.metric_name])
+    window = window_of(rule, entries.get(rule.metric_name))
+    return window.period if isinstance(window, Calendar) else "hour"
+
+
+async def _history(request: Request, rule: RuleTest, period: Period) -> dict[str, Any]:
+    resources, scope = resources_of(request), principal_of(request).scope
+    metric = await resources.catalog.entry(scope, rule.metric_name)
+    now = datetime.now(UTC)
+    labels = {name: getattr(rule, name) for name in ("service_name", "affiliate_id", "region")}
+    wanted = {
+        "metric_name": rule.metric_name,
+        "aggregation": rule.aggregation,
+        "period": period,
+        "group_by": rule.group_by,
+        "start_date": now - timedelta(days=rule.days),
+    }
+    params = AggregateParams.model_validate(wanted | labels)
+    question = ask(params, {}, scope, metric, resources.settings.zone)
+    return await resources.aggregates.answer(question, now)
+
+
+def _chart(request: Request, rule: Rule, answer: dict[str, Any], tried: Backtest) -> dict[str, Any]:
+    reader, rows = reader_of(request), answer["data"]
+    starts = sorted({row["start"] for row in rows}, key=datetime.fromisoformat)
+    groups: dict[str, dict[str, float | None]] = {}
+    for row in rows:
+        label = ", ".join(str(row[name]) for name in rule.group_by) or rule.metric_name
+        groups.setdefault(label, {})[row["start"]] = row["value"]
+    return Chart(
+        times=[datetime.fromisoformat(start) for start in starts],
+        lines=[
+            Line(label, [values.get(start) for start in starts])
+            for label, values in list(groups.items())[:_MOST_LINES]
+        ],
+        unit=answer["unit"],
+        period=answer["period"],
+        incomplete=not rows[-1]["complete"],
+        marks=[
+            Mark(one.opened_at, reader.gettext(marked("Would have fired")), severity=rule.severity)
+            for one in tried.episodes
+        ],
+        thresholds=[Threshold(rule.threshold_value, reader.gettext(marked("Threshold")))],
+    ).spec
+
+
+_ONE = "/alerts/rules/{id:int}"
+
+PAGES = [
+    Page("GET", "/alerts/rules", list_rules, scope="alerts:read"),
+    Page("POST", "/alerts/rules", create_rule, scope="alerts:write"),
+    Page("GET", "/alerts/rules/new", new_rule, scope="alerts:write"),
+    Page("POST", "/alerts/rules/preview", preview_rule, scope="metrics:read"),
+    Page("GET", _ONE, show_rule, scope="alerts:read"),
+    Page("POST", _ONE, edit_rule, scope="alerts:write"),
+    Page("POST", f"{_ONE}/switch", switch_rule, scope="alerts:write"),
+    Page("POST", f"{_ONE}/delete", delete_rule, scope="alerts:write"),
+]

@@ -1,0 +1,218 @@
+"""The pages of alerts: what is shown and done there is what the API has."""
+
+import re
+import secrets
+from typing import Any
+
+import httpx2
+import psycopg
+import pytest
+
+from tests.acceptance.access import new_tenant, ok
+from tests.acceptance.talk import ONE, sample
+from tests.acceptance.test_access_table import RULE
+from tests.acceptance.web import post, signed_in, text_of, token_in
+from tests.conftest import Service
+
+
+def rule(api: httpx2.Client, **changes: Any) -> dict[str, Any]:
+    """A rule of a name of its own."""
+    body = RULE | {"rule_name": f"Rule {secrets.token_hex(6)}"} | changes
+    made: dict[str, Any] = ok(api.post("/api/alerts/rules", json=body))
+    return made
+
+
+def event(service: Service, made: dict[str, Any], service_name: str | None = None) -> int:
+    """An open event of that rule."""
+    with psycopg.connect(service.database_url) as conn:
+        row = conn.execute(
+            """
+            INSERT INTO fature.alert_event (
+                tenant, rule_id, rule_name, metric_name, condition, threshold_value, severity,
+                aggregation, window_name, opened_at, value, peak_value, service_name
+            )
+            VALUES (
+                'default', %(id)s, %(rule_name)s, %(metric_name)s, '>', 5, 'low', 'sum', 'day',
+                now(), 7.5, 9.25, %(service_name)s
+            )
+            RETURNING event_id
+            """,
+            {**made, "service_name": service_name},
+        ).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+def test_an_event_is_shown_acknowledged_and_resolved_with_comments(
+    service: Service, api: httpx2.Client
+) -> None:
+    made = rule(api)
+    number = event(service, made)
+    with signed_in(api, "operator") as browser:
+        assert made["rule_name"] in browser.get("/alerts").text
+        page = text_of(browser.get(f"/alerts/events/{number}"))
+        assert made["rule_name"] in page
+        assert "7.5" in page
+        assert "9.25" in page
+        path = f"/alerts/events/{number}"
+        answer = post(browser, f"{path}/acknowledge", comment="On it")
+        assert (answer.status_code, answer.headers["location"]) == (303, path)
+        assert ok(api.get(f"/api{path}"))["comment"] == "On it"
+        assert post(browser, f"{path}/resolve", comment="Done").status_code == 303
+        assert "Done" in browser.get(path).text
+        assert post(browser, f"{path}/resolve").status_code == 409
+    found = ok(api.get(f"/api{path}"))
+    assert found["status"] == "resolved"
+    assert found["resolved_by"].startswith("user:")
+
+
+def test_events_are_filtered_by_the_address(service: Service, api: httpx2.Client) -> None:
+    made, other = rule(api), rule(api)
+    event(service, made)
+    event(service, other)
+    with signed_in(api, "reader") as browser:
+        page = browser.get("/alerts", params={"rule_id": made["id"], "status": "open"})
+        assert made["rule_name"] in page.text
+        assert other["rule_name"] not in page.text
+        assert made["rule_name"] not in browser.get("/alerts?severity=critical").text
+        assert browser.get("/alerts?status=loud").status_code == 422
+
+
+def test_a_rule_is_made_edited_switched_and_deleted(api: httpx2.Client, metric: str) -> None:
+    fields = {
+        "rule_name": f"Rule {metric}",
+        "metric_name": metric,
+        "condition": "<",
+        "threshold_value": "1.500,5",
+        "severity": "high",
+        "notification_channels": ["email", "webhook"],
+        "notification_recipients": "a@example.com\nb@example.com",
+        "window": "day",
+        "aggregation": "sum",
+        "group_by": "service_name, region",
+        "for": "10m",
+        "no_data": "alert",
+        "is_active": "true",
+        "description": "Too low",
+    }
+    with signed_in(api, "operator") as browser:
+        answer = post(browser, "/alerts/rules", **fields)
+        assert answer.status_code == 303, text_of(answer)
+        path = answer.headers["location"]
+        made = ok(api.get(f"/api{path}"))
+        assert made["threshold_value"] == 1500.5
+        assert made["notification_recipients"] == ["a@example.com", "b@example.com"]
+        assert made["group_by"] == ["service_name", "region"]
+        assert made["for"] == "10m"
+        shown = browser.get(path).text
+        assert 'value="1500.5"' in shown
+        assert "Too low" in shown
+        assert post(browser, path, **fields | {"threshold_value": "7"}).status_code == 303
+        assert ok(api.get(f"/api{path}"))["threshold_value"] == 7
+        assert post(browser, f"{path}/switch", active="false").status_code == 303
+        assert ok(api.get(f"/api{path}"))["is_active"] is False
+        assert post(browser, f"{path}/delete").status_code == 303
+    assert api.get(f"/api{path}").status_code == 404
+
+
+def test_what_is_wrong_with_a_rule_is_said_at_its_field(api: httpx2.Client, metric: str) -> None:
+    fields = {"rule_name": "", "metric_name": metric, "condition": "<", "threshold_value": "low"}
+    with signed_in(api, "operator") as browser:
+        answer = post(browser, "/alerts/rules", **fields)
+    assert answer.status_code == 422
+    assert 'id="rule_name-error"' in answer.text
+    assert 'id="threshold_value-error"' in answer.text
+
+
+@pytest.mark.parametrize("htmx", [True, False])
+def test_the_preview_is_what_the_test_of_the_api_says(
+    api: httpx2.Client, metric: str, htmx: bool
+) -> None:
+    for value in (1, 9):
+        assert api.post(ONE, json=sample(metric, value=value)).status_code == 201
+    body = RULE | {"metric_name": metric, "window": "hour", "days": 14}
+    tried = ok(api.post("/api/alerts/rules/test", json=body))
+    fields = {**RULE, "metric_name": metric, "window": "hour"}
+    with signed_in(api, "reader") as browser:
+        data = {"csrf": token_in(browser.get("/alerts")), **fields}
+        headers = {"HX-Request": "true"} if htmx else {}
+        answer = browser.post("/alerts/rules/preview", data=data, headers=headers)
+    assert answer.status_code == 200, answer.text
+    times = re.search(r"(\d+) times? in the last 14 days", text_of(answer))
+    assert times is not None
+    assert int(times[1]) == tried["count"] == 1
+    assert ("<html" in answer.text) == (not htmx)
+
+
+def test_the_explorer_fills_in_a_new_rule(api: httpx2.Client) -> None:
+    address = "/alerts/rules/new?metric_name=orders&threshold_value=12&region=SP"
+    with signed_in(api, "operator") as browser:
+        page = browser.get(address).text
+    for value in ("orders", "12", "SP"):
+        assert f'value="{value}"' in page
+
+
+def test_notifications_are_muted_and_sent_again(api: httpx2.Client) -> None:
+    made = rule(api)
+    with signed_in(api, "operator") as browser:
+        fields = {"rule_id": made["id"], "hours": 4, "comment": "Deploying"}
+        assert post(browser, "/alerts/silences", **fields).status_code == 303
+        (silence,) = [
+            one for one in ok(api.get("/api/alerts/silences")) if one["rule_id"] == made["id"]
+        ]
+        assert silence["comment"] == "Deploying"
+        assert made["rule_name"] in browser.get("/alerts/silences").text
+        assert post(browser, f"/alerts/silences/{silence['id']}/end").status_code == 303
+        assert post(browser, "/alerts/silences", rule_id=2**31 - 1).status_code == 422
+    assert silence not in ok(api.get("/api/alerts/silences"))
+
+
+def test_a_reader_sees_no_button_that_changes_something(
+    service: Service, api: httpx2.Client
+) -> None:
+    made = rule(api)
+    number = event(service, made)
+    paths = (
+        "/alerts",
+        f"/alerts/events/{number}",
+        "/alerts/rules",
+        f"/alerts/rules/{made['id']}",
+        "/alerts/silences",
+    )
+    with signed_in(api, "reader") as browser:
+        for path in paths:
+            page = browser.get(path)
+            assert page.status_code == 200, path
+            actions = set(re.findall(r'(?:action|formaction)="(/alerts[^"]*)"', page.text))
+            assert actions <= {"/alerts", f"/alerts/rules/{made['id']}"}, path
+            assert "/alerts/rules/new" not in page.text
+            assert ">Save<" not in page.text
+        assert browser.get("/alerts/rules/new").status_code == 403
+        assert post(browser, f"/alerts/events/{number}/resolve").status_code == 403
+        assert post(browser, f"/alerts/rules/{made['id']}/delete").status_code == 403
+
+
+def test_nobody_sees_alerts_of_another_tenant_or_service(
+    service: Service, api: httpx2.Client
+) -> None:
+    made = rule(api, service_name="payments")
+    number = event(service, made, "payments")
+    paths = (f"/alerts/events/{number}", f"/alerts/rules/{made['id']}")
+    with (
+        new_tenant(api, f"t{secrets.token_hex(6)}") as stranger,
+        signed_in(stranger, "admin") as theirs,
+        signed_in(api, "reader", service_name="orders") as other,
+        signed_in(api, "reader", service_name="payments") as own,
+    ):
+        for browser in (theirs, other):
+            assert made["rule_name"] not in browser.get("/alerts").text
+            assert made["rule_name"] not in browser.get("/alerts/rules").text
+            assert [browser.get(path).status_code for path in paths] == [404, 404]
+        assert [own.get(path).status_code for path in paths] == [200, 200]
+
+
+def test_a_form_without_its_token_does_nothing(service: Service, api: httpx2.Client) -> None:
+    number = event(service, rule(api))
+    with signed_in(api, "operator") as browser:
+        assert browser.post(f"/alerts/events/{number}/resolve", data={}).status_code == 403
+    assert ok(api.get(f"/api/alerts/events/{number}"))["status"] == "open"
