@@ -9,7 +9,18 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from service.secrets import signing_secret
 from service.settings import Settings
-from service.web import overview, preferences, sign_in, welcome
+from service.web import (
+    dashboard_editing,
+    dashboard_files,
+    dashboard_sharing,
+    dashboards,
+    explore,
+    overview,
+    panel_editing,
+    preferences,
+    sign_in,
+    welcome,
+)
 from service.web.assets import Assets, AssetsMissing, load_assets
 from service.web.csrf import CsrfTokens
 from service.web.errors import EXCEPTION_HANDLERS
@@ -22,6 +33,12 @@ _log = structlog.get_logger()
 
 PAGES = [
     *overview.PAGES,
+    *explore.PAGES,
+    *dashboards.PAGES,
+    *dashboard_editing.PAGES,
+    *dashboard_files.PAGES,
+    *dashboard_sharing.PAGES,
+    *panel_editing.PAGES,
     *sign_in.PAGES,
     *welcome.PAGES,
     *preferences.PAGES,

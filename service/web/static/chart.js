@@ -33,6 +33,10 @@ export async function draw(figure) {
 }
 
 function size(figure) {
+  if (figure.classList.contains("fill")) {
+    const legend = figure.querySelector(".legend:not([hidden])");
+    return { width: Math.max(figure.clientWidth, 120), height: Math.max(figure.clientHeight - (legend?.offsetHeight ?? 0) - 8, 90) };
+  }
   const height = figure.classList.contains("low") ? 180 : 280;
   return { width: Math.max(figure.clientWidth, 200), height };
 }
@@ -74,6 +78,7 @@ function options(figure, spec, look) {
     series: [{}, ...spec.lines.map((line, index) => series(line, index, spec, look))],
     hooks: {
       setCursor: [tip(figure, spec, look)],
+      ready: [(chart) => chart.over.addEventListener("click", () => follow(chart, spec))],
       setSelect: [(chart) => zoom(figure, chart)],
       draw: [(chart) => drawOver(chart, spec, look)],
     },
@@ -107,7 +112,8 @@ function series(line, index, spec, look) {
     dash: line.before ? [4, 4] : undefined,
     fill: bars ? faded(stroke, 0.75) : spec.lines.length === 1 ? faded(stroke, 0.08) : undefined,
     paths: bars ? uPlot.paths.bars({ size: [0.7, 60], radius: 0.15 }) : firstPaths(spec, line),
-    points: { show: spec.times.length < 2 },
+    // A value between unknown ones has no line to be on.
+    points: { show: !bars, size: 5, filter: (chart, number) => alone(chart.data[number]) },
   };
 }
 
@@ -116,6 +122,11 @@ function firstPaths(spec, line) {
   if (!spec.incomplete || line.before || spec.times.length < 3) return uPlot.paths.linear();
   const linear = uPlot.paths.linear();
   return (chart, number, first, last) => linear(chart, number, first, Math.min(last, spec.times.length - 2));
+}
+
+function alone(values) {
+  const known = (index) => values[index] !== null && values[index] !== undefined;
+  return values.map((_, index) => index).filter((index) => known(index) && !known(index - 1) && !known(index + 1));
 }
 
 function faded(colour, alpha) {
@@ -220,6 +231,11 @@ function tip(figure, spec, look) {
 
 function marksNear(chart, spec) {
   return spec.marks.filter((mark) => Math.abs(chart.valToPos(mark.at, "x") - chart.cursor.left) < 8);
+}
+
+function follow(chart, spec) {
+  const mark = marksNear(chart, spec).find((one) => one.href);
+  if (mark) location.assign(mark.href);
 }
 
 function zoom(figure, chart) {
