@@ -53,6 +53,11 @@ class Figures:
     lines: Sequence[Line]
 
     @property
+    def is_partial(self) -> bool:
+        """Whether what is submitted more rarely than the period was left out."""
+        return "omitted_frequencies" in self.answer
+
+    @property
     def is_truncated(self) -> bool:
         """Whether the oldest figures were left out."""
         return bool(self.answer.get("truncated"))
