@@ -18,7 +18,7 @@ from service.dashboards.config import (
     TablePanel,
     TimeRange,
 )
-from service.dashboards.figures import Figures, read_figures
+from service.dashboards.figures import Figures, What, read_figures
 from service.dashboards.incidents import events_of, latest_events
 from service.dashboards.ranges import span_of_range
 from service.errors import ApiError
@@ -87,12 +87,11 @@ async def _read(resources: Resources, panel: Panel, view: View, now: datetime) -
         return Shown(panel, events=events)
     queries = [with_choices(query, view.chosen) for query in panel.queries]
     compare = "none" if isinstance(panel, TablePanel) else panel.compare
-    exact = isinstance(panel, StatPanel)
+    what: What = "total" if isinstance(panel, StatPanel) else "lines"
+    if isinstance(panel, TablePanel):
+        what = "all"
     figures = await asyncio.gather(
-        *(
-            read_figures(resources, view.scope, query, span, now, compare, exact=exact)
-            for query in queries
-        )
+        *(read_figures(resources, view.scope, query, span, now, compare, what) for query in queries)
     )
     return Shown(panel, figures, await _marks(resources, panel, view, span))
 

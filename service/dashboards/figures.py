@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import Any, get_args
+from typing import Any, Literal, get_args
 from zoneinfo import ZoneInfo
 
 from service.dashboards.config import Compare, Query
@@ -19,6 +19,10 @@ from service.scope import Scope
 from sql import calendar
 from sql.calendar import Period
 
+# `lines` are without totals, for charts; `total` is with the exact one and its change, but
+# without the lines to compare with, for stats.
+What = Literal["all", "lines", "total"]
+Values = Mapping[datetime, float | None]
 PERIODS: tuple[Period, ...] = get_args(Period)
 
 
@@ -53,6 +57,11 @@ class Figures:
     lines: Sequence[Line]
 
     @property
+    def has_totals(self) -> bool:
+        """Whether the totals were read."""
+        return any(line.total is not None for line in self.lines)
+
+    @property
     def is_partial(self) -> bool:
         """Whether what is submitted more rarely than the period was left out."""
         return "omitted_frequencies" in self.answer
@@ -70,26 +79,25 @@ async def read_figures(
     span: Span,
     now: datetime,
     compare: Compare = "none",
-    *,
-    exact: bool = False,
+    what: What = "all",
 ) -> Figures:
     """The figures of a query; its period ``auto`` becomes the finest that suits the range and
-    the metric. Totals cover the periods that are shown; `exact` ones no more than the range.
+    the metric. Totals cover the periods that are shown; an exact one no more than the range.
 
     Raises:
         ApiError: 422 for what the API would refuse.
     """
     metric = await resources.catalog.entry(scope, query.metric_name)
-    inquiry = _Inquiry(resources, scope, query, metric, now)
+    inquiry = _Inquiry(resources, scope, query, metric, now, what)
     if query.period != "auto":
-        return await inquiry.read(span, query.period, compare, exact=exact)
+        return await inquiry.read(span, query.period, compare)
     for period in PERIODS[PERIODS.index(period_for(span)) : -1]:
         try:
-            return await inquiry.read(span, period, compare, exact=exact)
+            return await inquiry.read(span, period, compare)
         except ApiError as error:
             if not _is_too_fine(error):
                 raise
-    return await inquiry.read(span, "month", compare, exact=exact)
+    return await inquiry.read(span, "month", compare)
 
 
 def span_before(span: Span, compare: Compare, zone: ZoneInfo) -> Span:
@@ -125,15 +133,16 @@ class _Inquiry:
     query: Query
     metric: MetricEntry
     now: datetime
+    what: What
 
-    async def read(self, span: Span, period: Period, compare: Compare, *, exact: bool) -> Figures:
+    async def read(self, span: Span, period: Period, compare: Compare) -> Figures:
         zone, aggregates = self.resources.settings.zone, self.resources.aggregates
         times = axis(span, period, self.now, zone)
         incomplete = bool(times) and calendar.following(times[-1], period, zone) > self.now
         question = self.question(span, period)
         answer, totals, compared = await asyncio.gather(
             aggregates.answer(question, self.now),
-            self.totals(span, period, exact=exact),
+            self.totals(span, period),
             self.compared(span, period, times, compare, incomplete=incomplete),
         )
         values = _by_group(answer, self.query.group_by)
@@ -142,11 +151,13 @@ class _Inquiry:
             _line(self.query, group, values.get(group, {}), times, unit, totals, compared)
             for group in sorted(values.keys() | compared.values.keys(), key=repr)
         ]
-        lines.sort(key=lambda line: -(abs(line.total) if line.total is not None else -1))
+        lines.sort(key=_weight, reverse=True)
         return Figures(self.query, question, answer, period, times, incomplete, lines)
 
-    async def totals(self, span: Span, period: Period, *, exact: bool) -> dict[Group, float]:
-        if exact and period in ("week", "month"):
+    async def totals(self, span: Span, period: Period) -> dict[Group, float]:
+        if self.what == "lines":
+            return {}
+        if self.what == "total" and period in ("week", "month"):
             try:
                 return await self.resources.aggregates.totals(self.question(span, "day"))
             except ApiError as error:
@@ -165,26 +176,30 @@ class _Inquiry:
     ) -> "_Compared":
         if compare == "none" or not times:
             return _Compared()
-        zone, aggregates = self.resources.settings.zone, self.resources.aggregates
+        zone = self.resources.settings.zone
         other = span_before(span, compare, zone)
         starts = axis(other, period, self.now, zone)
         if compare == "previous_year":
             starts = [calendar.floor(year_before(time, zone), period, zone) for time in times]
         starts = [start.astimezone(UTC) for start in starts[: len(times)]]
         over = len(times) - incomplete
-        answers = [
-            aggregates.totals(self.question(other, period)),
+        values, total, this_over, other_over = await asyncio.gather(
+            self.values(other, period),
+            self.totals(other, period) if self.what == "all" else _nothing(),
             self.totals_of(times[:over], period),
             self.totals_of(starts[:over], period),
-        ]
-        answer, totals = await asyncio.gather(
-            aggregates.answer(self.question(other, period), self.now), asyncio.gather(*answers)
         )
-        return _Compared(starts, _by_group(answer, self.query.group_by), *totals)
+        return _Compared(starts, values, total, this_over, other_over)
+
+    async def values(self, span: Span, period: Period) -> Mapping[Group, Values]:
+        if self.what == "total":
+            return {}
+        answer = await self.resources.aggregates.answer(self.question(span, period), self.now)
+        return _by_group(answer, self.query.group_by)
 
     async def totals_of(self, starts: Sequence[datetime], period: Period) -> dict[Group, float]:
         """Of periods that follow each other."""
-        if not starts:
+        if not starts or self.what == "lines":
             return {}
         end = calendar.following(starts[-1], period, self.resources.settings.zone)
         return await self.resources.aggregates.totals(self.question(Span(starts[0], end), period))
@@ -219,7 +234,7 @@ class _Compared:
     """The other range: its periods, its figures, and what is over of both."""
 
     starts: Sequence[datetime] = ()
-    values: Mapping[Group, Mapping[datetime, float | None]] = field(default_factory=dict)
+    values: Mapping[Group, Values] = field(default_factory=dict)
     totals: Mapping[Group, float] = field(default_factory=dict)
     this_over: Mapping[Group, float] = field(default_factory=dict)
     other_over: Mapping[Group, float] = field(default_factory=dict)
@@ -228,7 +243,7 @@ class _Compared:
 def _line(
     query: Query,
     group: Group,
-    values: Mapping[datetime, float | None],
+    values: Values,
     times: Sequence[datetime],
     unit: str | None,
     totals: Mapping[Group, float],
@@ -249,18 +264,27 @@ def _line(
     )
 
 
+def _weight(line: Line) -> float:
+    """How large a line is, by its total where that was read."""
+    if line.total is not None:
+        return abs(line.total)
+    return sum(abs(value) for value in line.values if value is not None)
+
+
 def _change(this: float | None, before: float | None) -> float | None:
     return None if this is None or not before else (this - before) / abs(before)
 
 
-def _by_group(
-    answer: Mapping[str, Any], names: Sequence[str]
-) -> dict[Group, dict[datetime, float | None]]:
+def _by_group(answer: Mapping[str, Any], names: Sequence[str]) -> dict[Group, Values]:
     found: dict[Group, dict[datetime, float | None]] = {}
     for row in answer["data"]:
         start = datetime.fromisoformat(row["start"]).astimezone(UTC)
         found.setdefault(tuple(row[name] for name in names), {})[start] = row["value"]
-    return found
+    return dict(found)
+
+
+async def _nothing() -> dict[Group, float]:
+    return {}
 
 
 def _is_too_fine(error: ApiError) -> bool:

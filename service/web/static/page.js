@@ -27,6 +27,8 @@ document.addEventListener("change", (event) => {
 async function drawCharts(root) {
   const figures = root.querySelectorAll("[data-chart]:not([data-drawn])");
   if (!figures.length) return;
+  // Before anything is waited for: this is called again for the parts of what was loaded.
+  figures.forEach((figure) => { figure.dataset.drawn = ""; });
   const { draw } = await import("./chart.js");
   figures.forEach(draw);
 }
