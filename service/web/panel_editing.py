@@ -42,7 +42,8 @@ async def edit_panel(request: Request) -> Response:
     row, wanted = await dashboard_of(request), request.path_params["panel"]
     for panel in row["config"]["panels"]:
         if panel["id"] == wanted:
-            return await _editor(request, panel)
+            # With what the file left to its usual value.
+            return await _editor(request, _PANEL.validate_python(panel).model_dump(mode="json"))
     raise ApiError(404, "That panel is gone")
 
 
