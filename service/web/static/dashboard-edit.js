@@ -36,7 +36,8 @@ function begin(event) {
     removeEventListener("pointermove", move);
     removeEventListener("pointerup", end);
     panel.classList.remove("moving");
-    panel.style.translate = panel.style.width = panel.style.height = "";
+    // Not only emptied: htmx would write the attribute again, which the policy forbids.
+    panel.removeAttribute("style");
     const [dx, dy] = steps(now);
     if (!dx && !dy) return;
     if (title) place(panel, limit(x + dx, 0, 12 - w), Math.max(y + dy, 0), w, h);
