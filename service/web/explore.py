@@ -36,7 +36,7 @@ async def show_explorer(request: Request) -> Response:
     """Chart and table of what the address asks for."""
     resources, principal = resources_of(request), principal_of(request)
     now, zone = datetime.now(UTC), resources.settings.zone
-    catalogue = await resources.catalog.rows(principal.scope)
+    catalogue = await resources.catalog.listed(principal.scope)
     usual = _usual(catalogue)
     problem: ApiError | None = None
     try:

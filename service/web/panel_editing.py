@@ -79,7 +79,7 @@ async def _editor(
     resources, scope = resources_of(request), principal_of(request).scope
     row = await dashboard_of(request)
     config = DashboardConfig.model_validate(row["config"])
-    catalogue = await resources.catalog.rows(scope)
+    catalogue = await resources.catalog.listed(scope)
     dimensions = {name for entry in catalogue for name in entry["dimensions"]}
     names = (*GROUPABLE, *sorted(dimensions))
     metrics = [q["metric_name"] for q in values.get("queries", ()) if q.get("metric_name")]

@@ -14,7 +14,7 @@ import pytest
 from tests.acceptance.access import new_tenant, ok
 from tests.acceptance.reading import aggregate, at, submit
 from tests.acceptance.web import post, signed_in, text_of, token_in, visitor
-from tests.conftest import Service
+from tests.conftest import ROOT, Service
 
 ALL = "/api/dashboards"
 TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
@@ -39,8 +39,8 @@ def sold(api: httpx2.Client, metric: str) -> str:
 
 
 def config_of(metric: str, *others: dict[str, Any]) -> dict[str, Any]:
-    query = {"metric_name": metric, "filters": {"service_name": "$service"}}
-    panels = [
+    query: dict[str, Any] = {"metric_name": metric, "filters": {"service_name": "$service"}}
+    panels: list[dict[str, Any]] = [
         {"id": "total", "type": "stat", "title": "All of it", "queries": [query]},
         {"id": "curve", "type": "line", "title": "Curve", "queries": [query]},
         {"id": "rows", "type": "table", "title": "Rows", "queries": [query]},
@@ -215,6 +215,14 @@ def test_what_is_wrong_with_a_file_is_named(web: httpx2.Client, content: bytes, 
     answer = upload(web, content)
     assert answer.status_code == 422
     assert said in text_of(answer)
+
+
+def test_the_example_of_the_docs_is_taken(api: httpx2.Client, web: httpx2.Client) -> None:
+    page = (ROOT / "docs" / "dashboards.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"(?s)```json\n(.*?)```", page)
+    body = json.loads(example) | {"name": secrets.token_hex(6)}
+    made = ok(api.post(ALL, json=body))
+    assert web.get(f"/dashboards/{made['id']}").status_code == 200
 
 
 def test_copies_and_deletion(api: httpx2.Client, web: httpx2.Client, made: dict[str, Any]) -> None:

@@ -5,7 +5,7 @@ from itertools import combinations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.dashboards.config import COLUMNS, DashboardConfig, Place, Query, TablePanel
+from service.dashboards.config import COLUMNS, DashboardConfig, Panel, Place, Query, TablePanel
 from service.dashboards.layout import (
     Step,
     arranged,
@@ -30,7 +30,9 @@ STEPS: tuple[Step, ...] = (
 
 def config_of(places: list[Place]) -> DashboardConfig:
     query = Query(metric_name="m")
-    panels = [TablePanel(id=p.panel, title="t", type="table", queries=[query]) for p in places]
+    panels: list[Panel] = [
+        TablePanel(id=p.panel, title="t", type="table", queries=[query]) for p in places
+    ]
     return DashboardConfig(version=1, panels=panels, layout=places)
 
 
