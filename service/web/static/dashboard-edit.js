@@ -3,6 +3,10 @@
 
 const GAP = 16;
 const ROW = 64;
+// Not the style of the panel itself: htmx would write that attribute again for what comes in
+// its place, which the policy forbids.
+const sheet = new CSSStyleSheet();
+document.adoptedStyleSheets.push(sheet);
 const form = document.getElementById("place");
 
 function unit(board) {
@@ -29,15 +33,15 @@ function begin(event) {
   panel.classList.add("moving");
   const move = (now) => {
     const [dx, dy] = [now.clientX - start[0], now.clientY - start[1]];
-    if (title) panel.style.translate = `${dx}px ${dy}px`;
-    else { panel.style.width = `${Math.max(panel.dataset.w * unit(board) - GAP + dx, 60)}px`; panel.style.height = `${Math.max(h * (ROW + GAP) - GAP + dy, ROW)}px`; }
+    const [width, height] = [w * unit(board) - GAP + dx, h * (ROW + GAP) - GAP + dy];
+    const size = `width: ${Math.max(width, 60)}px; height: ${Math.max(height, ROW)}px`;
+    sheet.replaceSync(`.moving { ${title ? `translate: ${dx}px ${dy}px` : size} }`);
   };
   const end = (now) => {
     removeEventListener("pointermove", move);
     removeEventListener("pointerup", end);
     panel.classList.remove("moving");
-    // Not only emptied: htmx would write the attribute again, which the policy forbids.
-    panel.removeAttribute("style");
+    sheet.replaceSync("");
     const [dx, dy] = steps(now);
     if (!dx && !dy) return;
     if (title) place(panel, limit(x + dx, 0, 12 - w), Math.max(y + dy, 0), w, h);
