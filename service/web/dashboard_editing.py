@@ -207,7 +207,9 @@ async def _kept(request: Request, row: DictRow, config: DashboardConfig, panel: 
 async def _editor(request: Request, row: DictRow, form: Form[Any], status: int = 200) -> Response:
     scope = principal_of(request).scope
     shown = await board(request, row, scope, alerts=True, linked=False)
-    context = shown | {"form": form, "variable_count": _VARIABLES}
+    used = [number for number in range(_VARIABLES) if form.values[f"variable_{number}_name"]]
+    rows = min(max(used, default=-1) + 3, _VARIABLES)
+    context = shown | {"form": form, "variable_count": rows}
     return render(request, "dashboard_edit.html", context, status=status)
 
 

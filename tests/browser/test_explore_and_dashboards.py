@@ -40,7 +40,7 @@ def sold(api: httpx2.Client) -> str:
 
 
 def test_exploring_changes_the_address_and_the_address_the_picture(
-    signed_in: Opener, open_page: Opener, sold: str
+    signed_in: Opener, sold: str
 ) -> None:
     page = signed_in(f"/explore?metric_name={sold}")
     expect(page.locator(".chart canvas")).to_have_count(1)
@@ -158,7 +158,7 @@ def test_ten_thousand_points_are_drawn(
     signed_in: Opener, api: httpx2.Client, record_property: Callable[[str, object], None]
 ) -> None:
     metric = f"many_{secrets.token_hex(4)}"
-    # Hours of the last 416 days; hourly samples of more than three months ago are not taken.
+    # The axis is of 10,000 hours; hourly samples of more than three months ago are not taken.
     hours = [HOUR - timedelta(hours=hour) for hour in range(0, 80 * 24)]
     for start in range(0, len(hours), 1000):
         submit(api, metric, *(at(hour, 5.0) for hour in hours[start : start + 1000]))

@@ -71,7 +71,7 @@ function options(figure, spec, look) {
     padding: [12, 8, 0, 0],
     scales: { x: { time: true, range: (_, low, high) => span(spec, low, high) }, y: { range: (_, low, high) => range(spec, low, high) } },
     axes: [
-      { stroke: look.quiet, font: look.font, grid: { show: false }, ticks: { show: false }, space: 70, values: (_, splits) => splits.map(axisLabels(splits[1] - splits[0] || 86400)), size: 44 },
+      { stroke: look.quiet, font: look.font, grid: { show: false }, ticks: { show: false }, space: 70, values: (_, splits) => splits.map(axisLabels(splits[1] - splits[0] || 86400)), size: labelHeight },
       { stroke: look.quiet, font: look.font, grid: { stroke: look.grid, width: 1 }, ticks: { show: false }, values: (_, splits) => splits.map(compact), size: axisWidth },
     ],
     series: [{}, ...spec.lines.map((line, index) => series(line, index, spec, look))],
@@ -108,6 +108,11 @@ function range(spec, low, high) {
     return [low - room, high + room];
   }
   return [from, to + (to - from || 1) * 0.08];
+}
+
+// Labels of hours have a second line where a day begins.
+function labelHeight(chart, values) {
+  return values?.some((value) => value.includes("\n")) ? 44 : 28;
 }
 
 function axisWidth(chart, values) {
