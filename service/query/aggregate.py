@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -14,9 +13,10 @@ from service.errors import ApiError, Detail, invalid
 from service.query.catalog import MetricEntry
 from service.query.fill import Cell, filled
 from service.query.params import MAX_LIMIT, AggregateParams, Aggregation
+from service.query.periods import named_period
 from service.query.selection import GROUPABLE, Series, by_frequency, select_series_on
 from service.query.single_flight import SingleFlight
-from service.responses import instant, utc_instant
+from service.responses import utc_instant
 from service.scope import Scope
 from sql import calendar
 from sql.calendar import Period
@@ -278,7 +278,7 @@ def _cells(
 def _row(
     question: Question, cell: Cell, labels: Sequence[Mapping[str, str | None]], now: datetime
 ) -> dict[str, Any]:
-    period = _named_period(cell.start.astimezone(UTC), question.params.period, question.zone)
+    period = named_period(cell.start.astimezone(UTC), question.params.period, question.zone)
     return {
         "period": period.label,
         **labels[cell.group],
@@ -287,23 +287,3 @@ def _row(
         "end": period.end_text,
         "complete": period.end <= now,
     }
-
-
-class _NamedPeriod(NamedTuple):
-    label: str
-    start_text: str
-    end_text: str
-    end: datetime
-
-
-@lru_cache(maxsize=MAX_LIMIT)
-def _named_period(start: datetime, period: Period, zone: ZoneInfo) -> _NamedPeriod:
-    """How the period that starts then is called: kept, as the same few thousand hours and days
-    are asked for again and again. `start` is in UTC: in a zone, the hour that is repeated in
-    autumn would equal the one before.
-    """
-    local = start.astimezone(zone)
-    end = calendar.following(local, period, zone)
-    return _NamedPeriod(
-        calendar.label(local, period, zone), instant(local), instant(end), end.astimezone(UTC)
-    )
