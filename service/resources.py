@@ -17,6 +17,7 @@ from retention.plan import next_night
 from service.access.credentials import KeyHasher
 from service.access.key_table import KeyTable
 from service.access.sessions import Sessions
+from service.dashboards.shares import Shares
 from service.ingest.ids import SampleIds
 from service.ingest.prepare import Preparer
 from service.ingest.series import SeriesCache, SeriesLimits
@@ -68,6 +69,7 @@ class Resources:
     key_hasher: KeyHasher
     keys: KeyTable
     sessions: Sessions
+    shares: Shares
 
 
 def resources_of(request: Request) -> Resources:
@@ -149,6 +151,7 @@ def _wire(
         key_hasher=hasher,
         keys=KeyTable(pool, hasher),
         sessions=Sessions(pool, secret),
+        shares=Shares(pool, secret),
     )
 
 

@@ -104,7 +104,7 @@ async def try_alert_rule(request: Request) -> Response:
     told.
     """
     rule = await read_model(request, RuleTest)
-    return json_response({"success": True, "data": _test_result(await rehearse(request, rule))})
+    return json_response({"success": True, "data": trial_out(await rehearse(request, rule))})
 
 
 async def rehearse(request: Request, rule: RuleTest) -> Backtest:
@@ -144,7 +144,8 @@ async def _answer(request: Request, row: DictRow, status: int = 200) -> Response
     return json_response({"success": True, "data": rule_out(row, entries.get(name))}, status)
 
 
-def _test_result(result: Backtest) -> dict[str, Any]:
+def trial_out(result: Backtest) -> dict[str, Any]:
+    """A rehearsal as it is answered."""
     watch = result.plan.watch._replace(hold=0.0)
     now = []
     for group, observation in result.latest:

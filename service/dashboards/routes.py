@@ -47,7 +47,7 @@ async def create_dashboard(request: Request) -> Response:
     body = await read_model(request, DashboardIn)
     values = body.model_dump(mode="json")
     pool, principal = resources_of(request).pool, principal_of(request)
-    with _refusals():
+    with refusals():
         row = await store.create_dashboard(pool, principal, values, address_of(request))
     return json_response({"success": True, "data": dashboard_out(row)}, 201)
 
@@ -80,7 +80,7 @@ async def delete_dashboard(request: Request) -> Response:
 async def _change(request: Request, changes: Mapping[str, Any]) -> Response:
     number, pool = number_of(request, "dashboard"), resources_of(request).pool
     principal = principal_of(request)
-    with _refusals():
+    with refusals():
         row = await store.change_dashboard(pool, principal, number, changes, address_of(request))
     if row is None:
         raise missing("dashboard", number)
@@ -88,7 +88,8 @@ async def _change(request: Request, changes: Mapping[str, Any]) -> Response:
 
 
 @contextmanager
-def _refusals() -> Iterator[None]:
+def refusals() -> Iterator[None]:
+    """The domain's exceptions as answers."""
     try:
         yield
     except store.NameTaken as error:

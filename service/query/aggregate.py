@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import lru_cache
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -14,9 +13,10 @@ from service.errors import ApiError, Detail, invalid
 from service.query.catalog import MetricEntry
 from service.query.fill import Cell, filled
 from service.query.params import MAX_LIMIT, AggregateParams, Aggregation
+from service.query.periods import named_period
 from service.query.selection import GROUPABLE, Series, by_frequency, select_series_on
 from service.query.single_flight import SingleFlight
-from service.responses import instant, utc_instant
+from service.responses import utc_instant
 from service.scope import Scope
 from sql import calendar
 from sql.calendar import Period
@@ -45,6 +45,16 @@ class Question:
         return repr((self.scope, self.params, sorted(self.dimensions.items()), self.aggregation))
 
 
+class _Selection(NamedTuple):
+    """The series of a question; `usable` are those that the level of rollups has."""
+
+    unit: str | None
+    series: Sequence[Series]
+    usable: Sequence[Series]
+    groups: Sequence[Group]
+    level: Period
+
+
 class Aggregates:
     """Answers aggregate questions; equal ones asked at the same time share one answer."""
 
@@ -52,6 +62,7 @@ class Aggregates:
         self._reads = reads
         self._business_zone = business_zone
         self._answers: SingleFlight[dict[str, Any]] = SingleFlight(max_age=1.0)
+        self._totals: SingleFlight[dict[Group, float]] = SingleFlight(max_age=1.0)
         self._watermarks: SingleFlight[dict[str, datetime]] = SingleFlight(max_age=1.0)
 
     def forget(self, metrics: Iterable[tuple[str, str]]) -> None:
@@ -60,6 +71,7 @@ class Aggregates:
         """
         for metric in metrics:
             self._answers.forget(metric)
+            self._totals.forget(metric)
 
     async def answer(self, question: Question, now: datetime) -> dict[str, Any]:
         """The response body. It is at most a second old.
@@ -70,18 +82,39 @@ class Aggregates:
         subject = (question.scope.tenant, question.params.metric_name)
         return await self._answers.get(subject, question.key, lambda: self._compute(question, now))
 
-    async def _compute(self, question: Question, now: datetime) -> dict[str, Any]:
+    async def totals(self, question: Question) -> dict[Group, float]:
+        """The figure of the whole range for each group with samples: not put together from
+        those of its periods, so that an average is one of all samples. At most a second old.
+
+        Raises:
+            ApiError: as `answer`.
+        """
+        subject = (question.scope.tenant, question.params.metric_name)
+        return await self._totals.get(subject, question.key, lambda: self._compute_totals(question))
+
+    async def _compute_totals(self, question: Question) -> dict[Group, float]:
+        async with connection(self._reads) as conn:
+            _, _, usable, groups, level = await self._select(conn, question)
+            if not usable:
+                return {}
+            rows = await self._rows(conn, question, usable, groups, level, whole=True)
+        return {groups[row["group_number"]]: row["value"] for row in rows}
+
+    async def _select(self, conn: Connection, question: Question) -> _Selection:
         params = question.params
         level: Period = "hour" if self._from_hours(question) else params.period
+        series = await select_series_on(conn, question.scope, params, question.dimensions)
+        unit = _one_unit(series, question)
+        usable = [one for one in series if level in LEVELS[one.frequency]]
+        if series and not usable:
+            raise _too_fine(series, question, level)
+        groups = sorted({_group_of(one, params.group_by) for one in usable}, key=repr)
+        return _Selection(unit, series, usable, groups if params.group_by else [()], level)
+
+    async def _compute(self, question: Question, now: datetime) -> dict[str, Any]:
+        params = question.params
         async with connection(self._reads) as conn:
-            series = await select_series_on(conn, question.scope, params, question.dimensions)
-            unit = _one_unit(series, question)
-            usable = [one for one in series if level in LEVELS[one.frequency]]
-            if series and not usable:
-                raise _too_fine(series, question, level)
-            groups = sorted({_group_of(one, params.group_by) for one in usable}, key=repr)
-            if not params.group_by:
-                groups = [()]
+            unit, series, usable, groups, level = await self._select(conn, question)
             rows = await self._rows(conn, question, usable, groups, level) if usable else []
         cells = _cells(question, rows, groups, now)
         labels = [dict(zip(params.group_by, group, strict=True)) for group in groups]
@@ -109,8 +142,12 @@ class Aggregates:
         series: Sequence[Series],
         groups: Sequence[Group],
         level: Period,
+        *,
+        whole: bool = False,
     ) -> list[DictRow]:
-        """Bucket, group number and value, newest first; one more than the limit."""
+        """Bucket, group number and value, newest first; one more than the limit. Of the
+        `whole` range one bucket.
+        """
         params = question.params
         # What is carried forward may be older than the rows that are shown.
         limit = MAX_LIMIT if params.fill == "previous" else params.limit
@@ -118,9 +155,12 @@ class Aggregates:
         sources = [
             self._source(question, frequency, level) for frequency, _ in by_frequency(series)
         ]
+        source: sql.Composable = union_all(sources)
+        if whole:
+            source = query("rollup_source_whole").format(periods=source).body
+            limit = len(groups)
         statement = query("aggregate").format(
-            value=query(f"value_{question.aggregation}").body,
-            sources=union_all(sources),
+            value=query(f"value_{question.aggregation}").body, sources=source
         )
         values = {
             "series": [one.series_id for one in series],
@@ -238,7 +278,7 @@ def _cells(
 def _row(
     question: Question, cell: Cell, labels: Sequence[Mapping[str, str | None]], now: datetime
 ) -> dict[str, Any]:
-    period = _named_period(cell.start.astimezone(UTC), question.params.period, question.zone)
+    period = named_period(cell.start.astimezone(UTC), question.params.period, question.zone)
     return {
         "period": period.label,
         **labels[cell.group],
@@ -247,23 +287,3 @@ def _row(
         "end": period.end_text,
         "complete": period.end <= now,
     }
-
-
-class _NamedPeriod(NamedTuple):
-    label: str
-    start_text: str
-    end_text: str
-    end: datetime
-
-
-@lru_cache(maxsize=MAX_LIMIT)
-def _named_period(start: datetime, period: Period, zone: ZoneInfo) -> _NamedPeriod:
-    """How the period that starts then is called: kept, as the same few thousand hours and days
-    are asked for again and again. `start` is in UTC: in a zone, the hour that is repeated in
-    autumn would equal the one before.
-    """
-    local = start.astimezone(zone)
-    end = calendar.following(local, period, zone)
-    return _NamedPeriod(
-        calendar.label(local, period, zone), instant(local), instant(end), end.astimezone(UTC)
-    )

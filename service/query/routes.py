@@ -1,5 +1,6 @@
 """The reading endpoints of /api/metrics."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -102,10 +103,13 @@ async def aggregate(request: Request) -> Response:
             raise invalid([Detail(field="tz", message=str(error))]) from error
     question = ask(params, dimensions, scope, metric, zone)
     answer = await resources.aggregates.answer(question, datetime.now(UTC))
-    if wants_csv(request):
-        columns = ("period", *params.group_by, "value", "start", "end", "complete")
-        return csv_response(columns, answer["data"])
-    return json_response(answer)
+    return figures_csv(params, answer) if wants_csv(request) else json_response(answer)
+
+
+def figures_csv(params: AggregateParams, answer: Mapping[str, Any]) -> Response:
+    """The rows of an answer as CSV."""
+    columns = ("period", *params.group_by, "value", "start", "end", "complete")
+    return csv_response(columns, answer["data"])
 
 
 async def list_catalog(request: Request) -> Response:

@@ -233,7 +233,7 @@ def _explore(row: DictRow, rule: DictRow | None) -> str:
         "period": _period(row),
         "start_date": f"{since:%Y-%m-%d}",
         "end_date": f"{before:%Y-%m-%d}",
-        **_labels(row, rule),
+        **{f"filter.{name}": value for name, value in _labels(row, rule).items()},
     }
     return f"/explore?{urlencode(chosen)}"
 

@@ -15,7 +15,7 @@ from alerts.recipients import TAKES
 from alerts.rules import Rule, readable, window_of
 from service.alerts.access import author_of, check_service, reach_of, refusals
 from service.alerts.rule_models import RuleTest
-from service.alerts.rules import rehearse
+from service.alerts.rules import rehearse, trial_out
 from service.auth import principal_of
 from service.errors import ApiError
 from service.items import missing, number_of
@@ -168,7 +168,9 @@ async def _editor(
     request: Request, form: Form[Rule], row: DictRow | None = None, *, status: int = 200
 ) -> Response:
     resources, scope = resources_of(request), principal_of(request).scope
-    metrics, preview = await asyncio.gather(resources.catalog.rows(scope), _preview(request, form))
+    metrics, preview = await asyncio.gather(
+        resources.catalog.listed(scope), _preview(request, form)
+    )
     context = {
         "form": form,
         "rule": row,
@@ -200,6 +202,7 @@ async def _preview(request: Request, form: Form[Rule]) -> dict[str, Any] | None:
     return {
         "problem": None,
         "days": rule.days,
+        "fires_now": any(one["firing"] for one in trial_out(tried)["now"]),
         "episodes": list(reversed(tried.episodes)),
         "chart": _chart(request, rule, answer, tried) if answer["data"] else None,
     }

@@ -24,6 +24,8 @@ class Item:
 # In the order they are shown.
 NAVIGATION = [
     Item("/", marked("Overview"), "overview", "metrics:read"),
+    Item("/explore", marked("Explore"), "explore", "metrics:read"),
+    Item("/dashboards", marked("Dashboards"), "dashboards", "metrics:read"),
     Item("/alerts", marked("Alerts"), "alerts", "alerts:read"),
     Item("/services", marked("Services"), "services", "metrics:read"),
 ]

@@ -77,7 +77,9 @@ class Visits:
 
         async def send_with_cookies(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message["headers"], *_HEADERS, *visit.cookies.headers]
+                given = {name for name, _ in message["headers"]}
+                ours = [header for header in _HEADERS if header[0] not in given]
+                message["headers"] = [*message["headers"], *ours, *visit.cookies.headers]
             await send(message)
 
         await self.app(scope, receive, send_with_cookies)

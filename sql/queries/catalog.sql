@@ -6,6 +6,32 @@ SELECT
 FROM fature.metric
 WHERE tenant = %(tenant)s AND metric_name = %(metric_name)s;
 
+-- name: catalog_listed
+-- Every metric in scope with its number of series; for one service those it has any of.
+SELECT
+    m.metric_name,
+    m.metric_type,
+    m.unit,
+    m.kind,
+    m.default_aggregation,
+    m.frequency,
+    m.description,
+    m.dimensions,
+    count(s.series_id) AS series
+FROM fature.metric AS m
+LEFT JOIN fature.series AS s
+    ON
+        m.tenant = s.tenant
+        AND m.metric_name = s.metric_name
+        AND (
+            %(only_service)s::text IS NULL
+            OR s.service_name = %(only_service)s
+        )
+WHERE m.tenant = %(tenant)s
+GROUP BY m.tenant, m.metric_name
+HAVING %(only_service)s::text IS NULL OR count(s.series_id) > 0
+ORDER BY m.metric_name;
+
 -- name: catalog
 -- Every metric in scope, or one, with its series and the span of its kept samples. One
 -- look-up per series and frequency in the (series_id, ts) index.

@@ -136,6 +136,45 @@ SELECT
 FROM ({hours}) AS h
 GROUP BY 1, 2;
 
+-- name: rollup_source_whole
+-- The periods of each series as one.
+SELECT
+    'epoch'::timestamptz AS bucket,
+    p.series_id,
+    sum(p.sum_value) AS sum_value,
+    sum(p.sample_count) AS sample_count,
+    min(p.min_value) AS min_value,
+    max(p.max_value) AS max_value,
+    (array_agg(p.last_value ORDER BY p.bucket DESC))[1] AS last_value
+FROM ({periods}) AS p
+GROUP BY p.series_id;
+
+-- name: label_values
+-- The values that labels and dimensions have among the series of some metrics.
+SELECT
+    n.name,
+    v.value
+FROM unnest(%(names)s::text []) AS n (name)
+CROSS JOIN LATERAL (
+    SELECT DISTINCT
+        CASE n.name
+            WHEN 'service_name' THEN s.service_name
+            WHEN 'affiliate_id' THEN s.affiliate_id
+            WHEN 'region' THEN s.region
+            WHEN 'unit' THEN s.unit
+            ELSE s.dimensions ->> n.name
+        END AS value
+    FROM fature.series AS s
+    WHERE
+        s.tenant = %(tenant)s
+        AND (%(only_service)s::text IS NULL OR s.service_name = %(only_service)s)
+        AND s.metric_name = ANY(%(metrics)s::text [])
+    ORDER BY 1
+    LIMIT 500
+) AS v
+WHERE v.value IS NOT NULL
+ORDER BY n.name, v.value;
+
 -- name: union_all
 -- Between the sources of several frequencies.
 UNION ALL;

@@ -2,6 +2,7 @@
 
 import re
 import secrets
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx2
@@ -128,8 +129,10 @@ def test_what_is_wrong_with_a_rule_is_said_at_its_field(api: httpx2.Client, metr
 def test_the_preview_is_what_the_test_of_the_api_says(
     api: httpx2.Client, metric: str, htmx: bool
 ) -> None:
-    for value in (1, 9):
-        assert api.post(ONE, json=sample(metric, value=value)).status_code == 201
+    for hours, value in ((30, 3), (5, 9), (0, 9)):
+        at = (datetime.now(UTC) - timedelta(hours=hours)).isoformat()
+        one = sample(metric, value=value, frequency="hourly", timestamp=at)
+        assert api.post(ONE, json=one).status_code == 201
     body = RULE | {"metric_name": metric, "window": "hour", "days": 14}
     tried = ok(api.post("/api/alerts/rules/test", json=body))
     fields = {**RULE, "metric_name": metric, "window": "hour"}
@@ -141,6 +144,7 @@ def test_the_preview_is_what_the_test_of_the_api_says(
     times = re.search(r"(\d+) times? in the last 14 days", text_of(answer))
     assert times is not None
     assert int(times[1]) == tried["count"] == 1
+    assert ("It fires now" in text_of(answer)) == any(one["firing"] for one in tried["now"])
     assert ("<html" in answer.text) == (not htmx)
 
 

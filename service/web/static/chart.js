@@ -32,6 +32,10 @@ export async function draw(figure) {
 }
 
 function size(figure) {
+  if (figure.classList.contains("fill")) {
+    const legend = figure.querySelector(".legend:not([hidden])");
+    return { width: Math.max(figure.clientWidth, 120), height: Math.max(figure.clientHeight - (legend?.offsetHeight ?? 0) - 8, 90) };
+  }
   const height = figure.classList.contains("low") ? 180 : 280;
   return { width: Math.max(figure.clientWidth, 200), height };
 }
@@ -44,7 +48,7 @@ function build(figure, spec) {
   const colour = (name) => { probe.style.color = `var(--${name})`; return getComputedStyle(probe).color; };
   const look = {
     lines: Array.from({ length: COLOURS }, (_, i) => colour(`series-${i + 1}`)),
-    quiet: colour("quiet"), grid: colour("line"), text: colour("text"), bad: colour("bad"), fair: colour("fair"), info: colour("info"),
+    quiet: colour("quiet"), grid: colour("line"), card: colour("card"), text: colour("text"), bad: colour("bad"), fair: colour("fair"), info: colour("info"),
     font: `12px ${style.fontFamily}`,
   };
   probe.remove();
@@ -65,18 +69,33 @@ function options(figure, spec, look) {
     legend: { show: false },
     cursor: { drag: { x: spec.zoom, y: false, setScale: false }, points: { size: 7 } },
     padding: [12, 8, 0, 0],
-    scales: { x: { time: true }, y: { range: (_, low, high) => range(spec, low, high) } },
+    scales: { x: { time: true, range: (_, low, high) => span(spec, low, high) }, y: { range: (_, low, high) => range(spec, low, high) } },
     axes: [
-      { stroke: look.quiet, font: look.font, grid: { show: false }, ticks: { show: false }, space: 70, values: (_, splits) => splits.map(axisLabels(splits[1] - splits[0] || 86400)), size: 44 },
+      { stroke: look.quiet, font: look.font, grid: { show: false }, ticks: { show: false }, space: 70, values: (_, splits) => splits.map(axisLabels(splits[1] - splits[0] || 86400)), size: labelHeight },
       { stroke: look.quiet, font: look.font, grid: { stroke: look.grid, width: 1 }, ticks: { show: false }, values: (_, splits) => splits.map(compact), size: axisWidth },
     ],
     series: [{}, ...spec.lines.map((line, index) => series(line, index, spec, look))],
     hooks: {
       setCursor: [tip(figure, spec, look)],
+      ready: [(chart) => chart.over.addEventListener("click", () => follow(chart, spec))],
       setSelect: [(chart) => zoom(figure, chart)],
       draw: [(chart) => drawOver(chart, spec, look)],
     },
   };
+}
+
+// Bars at both ends are whole, and what happened in the last period is on the chart.
+function span(spec, low, high) {
+  const half = spec.look === "bar" ? (high - low || 86400) / Math.max(spec.times.length - 1, 1) / 2 : 0;
+  const latest = Math.max(high, ...spec.marks.map((mark) => mark.at));
+  return [low - half, Math.max(high + half, latest)];
+}
+
+// What is compared with has the colour of what it is compared to.
+function colourOf(spec, index, look) {
+  const own = spec.lines.slice(0, index + 1).filter((line) => !line.before).length - 1;
+  const colour = look.lines[Math.max(own, 0) % COLOURS];
+  return spec.lines[index].before ? faded(colour, 0.6) : colour;
 }
 
 function range(spec, low, high) {
@@ -91,22 +110,28 @@ function range(spec, low, high) {
   return [from, to + (to - from || 1) * 0.08];
 }
 
+// Labels of hours have a second line where a day begins.
+function labelHeight(chart, values) {
+  return values?.some((value) => value.includes("\n")) ? 44 : 28;
+}
+
 function axisWidth(chart, values) {
   const longest = (values ?? []).reduce((most, value) => Math.max(most, value.length), 4);
   return Math.min(longest * 7 + 14, 110);
 }
 
 function series(line, index, spec, look) {
-  const stroke = look.lines[index % COLOURS];
-  const bars = spec.look === "bar";
+  const stroke = colourOf(spec, index, look);
+  const bars = spec.look === "bar" && !line.before;
   return {
     label: line.label,
-    stroke: line.before ? look.quiet : stroke,
+    stroke,
     width: line.before ? 1.25 : 2,
     dash: line.before ? [4, 4] : undefined,
     fill: bars ? faded(stroke, 0.75) : spec.lines.length === 1 ? faded(stroke, 0.08) : undefined,
     paths: bars ? uPlot.paths.bars({ size: [0.7, 60], radius: 0.15 }) : firstPaths(spec, line),
-    points: { show: spec.times.length < 2 },
+    // A value between unknown ones has no line to be on.
+    points: { show: !bars, size: 5, filter: (chart, number) => alone(chart.data[number]) },
   };
 }
 
@@ -115,6 +140,11 @@ function firstPaths(spec, line) {
   if (!spec.incomplete || line.before || spec.times.length < 3) return uPlot.paths.linear();
   const linear = uPlot.paths.linear();
   return (chart, number, first, last) => linear(chart, number, first, Math.min(last, spec.times.length - 2));
+}
+
+function alone(values) {
+  const known = (index) => values[index] !== null && values[index] !== undefined;
+  return values.map((_, index) => index).filter((index) => known(index) && !known(index - 1) && !known(index + 1));
 }
 
 function faded(colour, alpha) {
@@ -128,6 +158,7 @@ function drawOver(chart, spec, look) {
   ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
   ctx.clip();
   if (spec.incomplete && spec.look === "line") drawIncomplete(chart, spec, look);
+  if (spec.incomplete && spec.look === "bar") veilIncomplete(chart, spec, look);
   for (const threshold of spec.thresholds) drawThreshold(chart, threshold, look);
   for (const mark of spec.marks) drawMark(chart, mark, look);
   ctx.restore();
@@ -141,8 +172,16 @@ function drawIncomplete(chart, spec, look) {
     if (line.before || values.includes(null) || !chart.series[index + 1].show) return;
     const [x0, x1] = [last - 1, last].map((i) => chart.valToPos(spec.times[i], "x", true));
     const [y0, y1] = values.map((value) => chart.valToPos(value, "y", true));
-    stroke(chart, look.lines[index % COLOURS], [5, 5], [[x0, y0], [x1, y1]], 2);
+    stroke(chart, colourOf(spec, index, look), [5, 5], [[x0, y0], [x1, y1]], 2);
   });
+}
+
+function veilIncomplete(chart, spec, look) {
+  const { ctx, bbox } = chart;
+  const [before, last] = [-2, -1].map((back) => chart.valToPos(spec.times.at(back) ?? 0, "x", true));
+  if (spec.times.length < 2) return;
+  ctx.fillStyle = faded(look.card, 0.55);
+  ctx.fillRect((before + last) / 2, bbox.top, last - before, bbox.height);
 }
 
 function drawThreshold(chart, threshold, look) {
@@ -201,7 +240,7 @@ function tip(figure, spec, look) {
       if (!chart.series[index + 1].show) return;
       const [name, value] = [document.createElement("dt"), document.createElement("dd")];
       name.textContent = line.label;
-      name.style.color = line.before ? look.quiet : look.lines[index % COLOURS];
+      name.style.color = colourOf(spec, index, look);
       value.textContent = write(line.values[idx]);
       list.append(name, value);
     });
@@ -221,6 +260,11 @@ function marksNear(chart, spec) {
   return spec.marks.filter((mark) => Math.abs(chart.valToPos(mark.at, "x") - chart.cursor.left) < 8);
 }
 
+function follow(chart, spec) {
+  const mark = marksNear(chart, spec).find((one) => one.href);
+  if (mark) location.assign(mark.href);
+}
+
 function zoom(figure, chart) {
   const { left, width } = chart.select;
   if (width < 8) return;
@@ -238,7 +282,7 @@ function legend(chart, spec, look) {
     button.type = "button";
     button.ariaPressed = "true";
     const swatch = document.createElement("i");
-    swatch.style.color = line.before ? look.quiet : look.lines[index % COLOURS];
+    swatch.style.color = colourOf(spec, index, look);
     button.append(swatch, line.label);
     button.onclick = () => {
       const show = !chart.series[index + 1].show;

@@ -1,0 +1,135 @@
+"""What a dashboard shows now: every panel's figures, read at the same time."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import structlog
+from psycopg.rows import DictRow
+
+from service.dashboards.config import (
+    AlertsPanel,
+    DashboardConfig,
+    Panel,
+    Place,
+    Query,
+    StatPanel,
+    TablePanel,
+    TimeRange,
+)
+from service.dashboards.figures import Figures, What, read_figures
+from service.dashboards.incidents import events_of, latest_events
+from service.dashboards.ranges import span_of_range
+from service.errors import ApiError
+from service.query.labels import label_values
+from service.query.ranges import Span
+from service.resources import Resources
+from service.scope import Scope
+from sql.errors import DatabaseError
+
+_log = structlog.get_logger()
+
+Chosen = Mapping[str, str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Whose data, which choices and which range a dashboard is looked at with. `alerts` where
+    its viewer may see them.
+    """
+
+    scope: Scope
+    chosen: Chosen
+    range: TimeRange
+    alerts: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A panel with what it shows, or why it shows nothing."""
+
+    panel: Panel
+    figures: Sequence[Figures] = ()
+    events: Sequence[DictRow] = ()
+    problem: str | None = None
+
+
+async def read_board(
+    resources: Resources, config: DashboardConfig, view: View, now: datetime
+) -> list[tuple[Place, Shown]]:
+    """Every panel with its place, from top to bottom. One that fails says so."""
+    panels = {panel.id: panel for panel in config.panels}
+    places = sorted(config.layout, key=lambda place: (place.y, place.x))
+    shown = await asyncio.gather(
+        *(read_panel(resources, panels[place.panel], view, now) for place in places)
+    )
+    return list(zip(places, shown, strict=True))
+
+
+async def read_panel(resources: Resources, panel: Panel, view: View, now: datetime) -> Shown:
+    """What one panel shows; never an exception."""
+    try:
+        return await _read(resources, panel, view, now)
+    except ApiError as error:
+        return Shown(panel, problem=error.message)
+    except DatabaseError as error:
+        _log.warning("panel_failed", panel=panel.id, reason=str(error))
+        return Shown(panel, problem="The database is away; try again")
+
+
+async def _read(resources: Resources, panel: Panel, view: View, now: datetime) -> Shown:
+    span = span_of_range(view.range, now, resources.settings.zone)
+    if isinstance(panel, AlertsPanel):
+        if not view.alerts:
+            return Shown(panel)
+        events = await latest_events(resources, view.scope, panel.status, panel.limit)
+        return Shown(panel, events=events)
+    queries = [with_choices(query, view.chosen) for query in panel.queries]
+    compare = "none" if isinstance(panel, TablePanel) else panel.compare
+    what: What = "total" if isinstance(panel, StatPanel) else "lines"
+    if isinstance(panel, TablePanel):
+        what = "all"
+    figures = await asyncio.gather(
+        *(read_figures(resources, view.scope, query, span, now, compare, what) for query in queries)
+    )
+    return Shown(panel, figures, await _marks(resources, panel, view, span))
+
+
+async def _marks(resources: Resources, panel: Panel, view: View, span: Span) -> Sequence[DictRow]:
+    if panel.type not in ("line", "bar") or not view.alerts:
+        return []
+    metrics = sorted({query.metric_name for query in panel.queries})
+    found = await asyncio.gather(
+        *(events_of(resources, view.scope, name, span) for name in metrics)
+    )
+    return [row for rows in found for row in rows]
+
+
+def with_choices(query: Query, chosen: Chosen) -> Query:
+    """A query with its variables filled in; one without a value filters nothing."""
+    filters = {
+        name: chosen.get(value[1:]) if value.startswith("$") else value
+        for name, value in query.filters.items()
+    }
+    return query.model_copy(update={"filters": {n: v for n, v in filters.items() if v}})
+
+
+def choices_of(config: DashboardConfig, given: Mapping[str, str]) -> dict[str, str | None]:
+    """The value of each variable: as given (empty: all), else its default."""
+    return {
+        variable.name: given.get(variable.name, variable.default) or None
+        for variable in config.variables
+    }
+
+
+async def options_of(
+    resources: Resources, scope: Scope, config: DashboardConfig
+) -> dict[str, list[str]]:
+    """The values that each variable can have, among the metrics of the dashboard."""
+    if not config.variables:
+        return {}
+    metrics = {q.metric_name for p in config.panels for q in getattr(p, "queries", ())}
+    fields = sorted({variable.field for variable in config.variables})
+    values = await label_values(resources.read_pool, scope, sorted(metrics), fields)
+    return {variable.name: values[variable.field] for variable in config.variables}

@@ -1,0 +1,130 @@
+"""What the explorer looks at, as its address says."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Literal
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from starlette.datastructures import QueryParams
+
+from service.dashboards.config import Compare, Query, TimeRange
+from service.errors import details_of, invalid
+from service.query.params import Aggregation
+from service.query.ranges import RangeName
+from service.web.charts import Look
+from sql.calendar import Period
+
+FILTER = "filter."
+_DEFAULT_DAYS = timedelta(days=29)
+
+
+class _Given(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    metric_name: str = ""
+    aggregation: Aggregation | None = None
+    period: Period | Literal["auto"] = "auto"
+    range: RangeName | Literal["custom"] | None = None
+    start_date: date | None = None
+    end_date: date | None = None
+    group_by: list[str] = []
+    compare: Compare = "none"
+    look: Look = "line"
+
+
+@dataclass(frozen=True, slots=True)
+class Exploration:
+    """`query` has no metric before one is picked."""
+
+    query: Query
+    range: TimeRange
+    compare: Compare
+    look: Look
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """As an address says it; what is as usual is left out."""
+        return list(self._pairs())
+
+    def address(self, path: str = "/explore", **changes: str) -> str:
+        """The address of this, or of what is different by `changes`."""
+        kept = [pair for pair in self.pairs if pair[0] not in changes]
+        return f"{path}?{urlencode([*kept, *((n, v) for n, v in changes.items() if v)])}"
+
+    def about(self, metric_name: str) -> str:
+        """The address of another metric: the same time, its own filters and groups."""
+        kept = ("range", "start_date", "end_date", "compare", "look")
+        pairs = [("metric_name", metric_name), *(p for p in self.pairs if p[0] in kept)]
+        return f"/explore?{urlencode(pairs)}"
+
+    def _pairs(self) -> Iterator[tuple[str, str]]:
+        query = self.query
+        yield "metric_name", query.metric_name
+        if query.aggregation:
+            yield "aggregation", query.aggregation
+        if query.period != "auto":
+            yield "period", query.period
+        if self.range.last:
+            yield "range", self.range.last
+        else:
+            yield "start_date", str(self.range.start_date)
+            yield "end_date", str(self.range.end_date)
+        yield from (("group_by", name) for name in query.group_by)
+        yield from ((FILTER + name, value) for name, value in query.filters.items())
+        if self.compare != "none":
+            yield "compare", self.compare
+        if self.look != "line":
+            yield "look", self.look
+
+
+def read_exploration(given: QueryParams, usual: str, now: datetime, zone: ZoneInfo) -> Exploration:
+    """What an address says; without a metric, `usual`. Dates count where no range is named.
+
+    Raises:
+        ApiError: 422 for what makes no sense.
+    """
+    values: dict[str, object] = {
+        name: value for name, value in given.items() if value and not name.startswith(FILTER)
+    }
+    if "group_by" in values:
+        values["group_by"] = given.getlist("group_by")
+    filters = {
+        name.removeprefix(FILTER): value
+        for name, value in given.items()
+        if value and name.startswith(FILTER)
+    }
+    try:
+        read = _Given.model_validate(values)
+        query = Query(
+            metric_name=read.metric_name or usual,
+            aggregation=read.aggregation,
+            period=read.period,
+            filters=filters,
+            group_by=read.group_by,
+        )
+        chosen = _range(read, now.astimezone(zone).date())
+    except ValidationError as error:
+        raise invalid(details_of(error)) from error
+    return Exploration(query, chosen, read.compare, read.look)
+
+
+def _range(read: _Given, today: date) -> TimeRange:
+    named = read.range if read.range != "custom" else None
+    if named or not (read.start_date or read.end_date or read.range):
+        return TimeRange(last=named or "last_30_days")
+    end = read.end_date or max(today, read.start_date or today)
+    return TimeRange(start_date=read.start_date or end - _DEFAULT_DAYS, end_date=end)
+
+
+def filter_fields(
+    values: Mapping[str, list[str]], chosen: Mapping[str, str]
+) -> dict[str, list[str]]:
+    """What each filter offers: the values that exist, and one that was asked for anyhow."""
+    names = {**values, **{name: [] for name in chosen if name not in values}}
+    return {
+        name: sorted({*options, *([chosen[name]] if name in chosen else [])})
+        for name, options in names.items()
+    }

@@ -1,0 +1,169 @@
+"""The explorer: any metric, any range, one address for each picture."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from psycopg.rows import DictRow
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from service.auth import principal_of
+from service.dashboards.figures import Figures, read_figures
+from service.dashboards.incidents import events_of
+from service.dashboards.ranges import span_of_range
+from service.dashboards.store import list_dashboards
+from service.errors import ApiError
+from service.query.labels import label_values
+from service.query.routes import figures_csv
+from service.query.selection import GROUPABLE
+from service.resources import resources_of
+from service.web import choices
+from service.web.charts import Mark
+from service.web.exploration import FILTER, Exploration, filter_fields, read_exploration
+from service.web.pages import Page
+from service.web.pictures import MAX_LINES, charts_of, name_of, title_of
+from service.web.rendering import render
+from service.web.visits import reader_of
+
+USUAL = "revenue_hourly"
+# What a table shows of more; the CSV has all.
+MAX_ROWS, MAX_COLUMNS = 400, 24
+
+
+async def show_explorer(request: Request) -> Response:
+    """Chart and table of what the address asks for."""
+    resources, principal = resources_of(request), principal_of(request)
+    now, zone = datetime.now(UTC), resources.settings.zone
+    catalogue = await resources.catalog.listed(principal.scope)
+    usual = _usual(catalogue)
+    problem: ApiError | None = None
+    try:
+        asked = read_exploration(request.query_params, usual, now, zone)
+    except ApiError as error:
+        problem = error
+        given = type(request.query_params)({"metric_name": usual})
+        asked = read_exploration(given, usual, now, zone)
+    entry = next((row for row in catalogue if row["metric_name"] == asked.query.metric_name), None)
+    names = (*GROUPABLE, *(entry["dimensions"] if entry else ()))
+    may_save = principal.may("catalog:write")
+    values, seen, dashboards = await asyncio.gather(
+        label_values(resources.read_pool, principal.scope, [asked.query.metric_name], names),
+        _look(request, asked, now) if problem is None else _nothing(problem),
+        list_dashboards(resources.read_pool, principal.scope.tenant) if may_save else _none(),
+    )
+    return render(
+        request,
+        "explore.html",
+        seen
+        | {
+            "asked": asked,
+            "entry": entry,
+            "catalogue": _by_type(catalogue),
+            "fields": filter_fields(values, asked.query.filters),
+            "names": names,
+            "dashboards": dashboards,
+            "choices": choices,
+            "title_of": title_of,
+            "filter_prefix": FILTER,
+            "limits": {"lines": MAX_LINES, "rows": MAX_ROWS, "columns": MAX_COLUMNS},
+        },
+    )
+
+
+async def explorer_csv(request: Request) -> Response:
+    """The figures of the explorer as the API answers them in CSV."""
+    resources, scope = resources_of(request), principal_of(request).scope
+    now, zone = datetime.now(UTC), resources.settings.zone
+    asked = read_exploration(request.query_params, USUAL, now, zone)
+    figures = await read_figures(
+        resources, scope, asked.query, span_of_range(asked.range, now, zone), now
+    )
+    answer = figures_csv(figures.question.params, figures.answer)
+    name = f"{asked.query.metric_name}.csv".replace(":", "_")
+    answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return answer
+
+
+async def tidy_address(request: Request) -> Response:
+    """A form sent without a script has empty fields: go on to the address without them."""
+    pairs = [(name, value) for name, value in request.query_params.multi_items() if value]
+    asked = type(request.query_params)(pairs)
+    return RedirectResponse(f"/explore?{asked}", 303)
+
+
+async def explorer(request: Request) -> Response:
+    """The page, or the tidy address of it."""
+    empty = any(not value for _, value in request.query_params.multi_items())
+    if empty and "hx-request" not in request.headers:
+        return await tidy_address(request)
+    return await show_explorer(request)
+
+
+async def _look(request: Request, asked: Exploration, now: datetime) -> dict[str, Any]:
+    resources, principal, reader = resources_of(request), principal_of(request), reader_of(request)
+    span = span_of_range(asked.range, now, resources.settings.zone)
+    scope, query = principal.scope, asked.query
+    try:
+        figures, events = await asyncio.gather(
+            read_figures(resources, scope, query, span, now, asked.compare),
+            events_of(resources, scope, query.metric_name, span)
+            if principal.may("alerts:read")
+            else _none(),
+        )
+    except ApiError as error:
+        return await _nothing(error)
+    marks = marks_of(events, linked=True)
+    return {
+        "problem": None,
+        "figures": figures,
+        "events": events,
+        "charts": charts_of([figures], asked.look, reader, marks, zoom=True),
+        "columns": _columns(figures, request),
+    }
+
+
+def marks_of(events: Sequence[DictRow], *, linked: bool) -> list[Mark]:
+    """Events on the axis of a chart."""
+    return [
+        Mark(
+            row["opened_at"],
+            row["rule_name"],
+            f"/alerts/events/{row['event_id']}" if linked else "",
+            row["severity"],
+        )
+        for row in events
+    ]
+
+
+def _columns(figures: Figures, request: Request) -> list[tuple[str, Any]]:
+    reader = reader_of(request)
+    return [(name_of(figures, line, reader), line) for line in figures.lines[:MAX_COLUMNS]]
+
+
+async def _nothing(problem: ApiError) -> dict[str, Any]:
+    return {"problem": problem, "figures": None, "events": [], "charts": [], "columns": []}
+
+
+async def _none() -> list[DictRow]:
+    return []
+
+
+def _usual(catalogue: Sequence[DictRow]) -> str:
+    """What is shown before anything is picked."""
+    filled = [row["metric_name"] for row in catalogue if row["series"]]
+    return USUAL if USUAL in filled or not filled else filled[0]
+
+
+def _by_type(catalogue: Sequence[DictRow]) -> Mapping[str, list[DictRow]]:
+    groups: dict[str, list[DictRow]] = {name: [] for name in choices.TYPES}
+    for row in catalogue:
+        groups[row["metric_type"]].append(row)
+    return {name: rows for name, rows in groups.items() if rows}
+
+
+PAGES = [
+    Page("GET", "/explore", explorer, scope="metrics:read"),
+    Page("GET", "/explore.csv", explorer_csv, scope="metrics:read"),
+]

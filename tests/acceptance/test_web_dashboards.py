@@ -1,0 +1,331 @@
+"""Dashboards as pages: what they show, editing them, files, links that share them."""
+
+import json
+import re
+import secrets
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import httpx2
+import psycopg
+import pytest
+
+from tests.acceptance.access import new_tenant, ok
+from tests.acceptance.reading import aggregate, at, submit
+from tests.acceptance.web import post, signed_in, text_of, token_in, visitor
+from tests.conftest import ROOT, Service
+
+ALL = "/api/dashboards"
+TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+@pytest.fixture
+def web(api: httpx2.Client) -> Iterator[httpx2.Client]:
+    with signed_in(api) as client:
+        yield client
+
+
+@pytest.fixture
+def sold(api: httpx2.Client, metric: str) -> str:
+    """What two services sold, as averages would go wrong."""
+    samples = [
+        at(TODAY - timedelta(days=day), value, service_name=name, region="SP", unit="BRL")
+        for name, values in (("shop", (101.25, 20)), ("app", (7, 9, 300.5)))
+        for day, value in enumerate(values)
+    ]
+    submit(api, metric, *samples)
+    return metric
+
+
+def config_of(metric: str, *others: dict[str, Any]) -> dict[str, Any]:
+    query: dict[str, Any] = {"metric_name": metric, "filters": {"service_name": "$service"}}
+    panels: list[dict[str, Any]] = [
+        {"id": "total", "type": "stat", "title": "All of it", "queries": [query]},
+        {"id": "curve", "type": "line", "title": "Curve", "queries": [query]},
+        {"id": "rows", "type": "table", "title": "Rows", "queries": [query]},
+        {"id": "alerts", "type": "alerts", "title": "Alarms"},
+        *others,
+    ]
+    places = [
+        {"panel": panel["id"], "x": 0, "y": number * 3, "w": 6, "h": 3}
+        for number, panel in enumerate(panels)
+    ]
+    variables = [{"name": "service", "label": "Which service", "field": "service_name"}]
+    return {"panels": panels, "layout": places, "variables": variables, "refresh": "5m"}
+
+
+def make(api: httpx2.Client, config: dict[str, Any]) -> dict[str, Any]:
+    body = {"name": f"Board {secrets.token_hex(6)}", "description": "Ours", "config": config}
+    made: dict[str, Any] = ok(api.post(ALL, json=body))
+    return made
+
+
+@pytest.fixture
+def made(api: httpx2.Client, sold: str) -> dict[str, Any]:
+    return make(api, config_of(sold))
+
+
+def panel_in(answer: httpx2.Response, panel: str) -> str:
+    """What a panel of a page says."""
+    match = re.search(rf'(?s)<section[^>]* id="panel-{panel}".*?</section>', answer.text)
+    assert match, answer.text
+    return " ".join(re.sub(r"(?s)<script.*?</script>|<[^>]+>", " ", match[0]).split())
+
+
+def test_panels_show_the_figures_of_the_api(
+    api: httpx2.Client, web: httpx2.Client, made: dict[str, Any], sold: str
+) -> None:
+    page = web.get(f"/dashboards/{made['id']}")
+    assert page.status_code == 200
+    assert "437.75" in panel_in(page, "total")
+    start = str((TODAY - timedelta(days=29)).date())
+    for row in aggregate(api, sold, start_date=start)["data"]:
+        assert f"{row['value']:.2f}" in panel_in(page, "rows")
+        assert f"{row['value']:.2f}" in panel_in(page, "curve")
+    assert "Alarms" in text_of(page)
+
+
+def test_a_variable_and_a_range_are_in_the_address(
+    web: httpx2.Client, made: dict[str, Any]
+) -> None:
+    here = f"/dashboards/{made['id']}"
+    assert "121.25" in panel_in(web.get(here, params={"var.service": "shop"}), "total")
+    assert "316.50" in panel_in(web.get(here, params={"var.service": "app"}), "total")
+    assert "108.25" in panel_in(web.get(here, params={"range": "today"}), "total")
+    day = str((TODAY - timedelta(days=2)).date())
+    page = web.get(here, params={"start_date": day, "end_date": day})
+    assert "300.50" in panel_in(page, "total")
+    assert web.get(here, params={"range": "some day"}).status_code == 422
+
+
+def test_a_panel_that_fails_says_so_and_the_others_show(
+    api: httpx2.Client, web: httpx2.Client, sold: str, metric: str
+) -> None:
+    other = f"{metric}.mixed"
+    submit(api, other, at(TODAY, 1.0, unit="BRL"), at(TODAY, 1.0, unit="USD"))
+    wrong = {"id": "mixed", "type": "bar", "title": "Mixed", "queries": [{"metric_name": other}]}
+    page = web.get(f"/dashboards/{make(api, config_of(sold, wrong))['id']}")
+    assert page.status_code == 200
+    assert "several units" in panel_in(page, "mixed")
+    assert "437.75" in panel_in(page, "total")
+
+
+def test_the_default_dashboards_are_shown(api: httpx2.Client, web: httpx2.Client) -> None:
+    listed = web.get("/dashboards")
+    for one in ok(api.get(ALL)):
+        assert f'href="/dashboards/{one["id"]}"' in listed.text
+    (overview,) = (one for one in ok(api.get(ALL)) if one["name"] == "Business overview")
+    assert web.get(f"/dashboards/{overview['id']}").status_code == 200
+    assert web.get("/dashboards/999999").status_code == 404
+
+
+def test_editing_by_forms(api: httpx2.Client, web: httpx2.Client, made: dict[str, Any]) -> None:
+    here = f"/dashboards/{made['id']}"
+    assert web.get(f"{here}/edit").status_code == 200
+    settings = {
+        "name": made["name"] + "!",
+        "description": "New words",
+        "last": "this_month",
+        "refresh": "1m",
+        "variable_0_name": "service",
+        "variable_0_field": "service_name",
+        "variable_0_default": "app",
+    }
+    assert post(web, f"{here}/edit", **settings).status_code == 303
+    assert post(web, f"{here}/panels/move", panel="curve", step="up").status_code == 303
+    assert post(web, f"{here}/panels/move", panel="rows", x=6, y=0, w=3, h=2).status_code == 303
+    assert post(web, f"{here}/panels/copy", panel="total").status_code == 303
+    assert post(web, f"{here}/panels/remove", panel="alerts").status_code == 303
+    kept = ok(api.get(f"{ALL}/{made['id']}"))
+    config = kept["config"]
+    assert (kept["name"], kept["description"]) == (made["name"] + "!", "New words")
+    assert config["time_range"]["last"] == "this_month"
+    assert config["variables"][0]["default"] == "app"
+    assert config["variables"][0]["label"] == "service"
+    places = {place["panel"]: place for place in config["layout"]}
+    assert set(places) == {"total", "curve", "rows", "total-2"}
+    assert places["rows"] == {"panel": "rows", "x": 6, "y": 0, "w": 3, "h": 2}
+    assert places["curve"]["y"] < places["total"]["y"]
+
+
+def test_a_panel_is_shown_before_it_is_kept(
+    api: httpx2.Client, web: httpx2.Client, made: dict[str, Any], sold: str
+) -> None:
+    here = f"/dashboards/{made['id']}/panels"
+    fields = {
+        "id": "",
+        "title": "By service",
+        "type": "table",
+        "query_0_metric_name": sold,
+        "query_0_group_by": ["service_name"],
+        "query_0_filter_region": "SP",
+    }
+    preview = post(web, f"{here}/save", action="preview", **fields)
+    assert "Whole range 316.50" in text_of(preview).replace("R$", "").replace("BRL", "")
+    assert len(ok(api.get(f"{ALL}/{made['id']}"))["config"]["panels"]) == 4
+    assert post(web, f"{here}/save", **fields).status_code == 303
+    panel = ok(api.get(f"{ALL}/{made['id']}"))["config"]["panels"][-1]
+    assert (panel["id"], panel["type"]) == ("by-service", "table")
+    assert panel["queries"][0]["filters"] == {"region": "SP"}
+    edited = post(web, f"{here}/save", **(fields | {"id": "by-service", "title": "Other"}))
+    assert edited.status_code == 303
+    titles = [one["title"] for one in ok(api.get(f"{ALL}/{made['id']}"))["config"]["panels"]]
+    assert titles.count("Other") == 1
+    assert 'value="Other"' in web.get(f"{here}/edit/by-service").text
+    wrong = post(web, f"{here}/save", **(fields | {"query_0_filter_region": "$nowhere"}))
+    assert wrong.status_code == 422
+    assert "$nowhere is no variable" in text_of(wrong)
+
+
+def test_what_is_wrong_with_settings_is_said(web: httpx2.Client, made: dict[str, Any]) -> None:
+    here = f"/dashboards/{made['id']}/edit"
+    answer = post(web, here, name="", last="today")
+    assert answer.status_code == 422
+    # The variable that panels use is gone.
+    answer = post(web, here, name="x", last="today")
+    assert "$service is no variable of this dashboard" in text_of(answer)
+
+
+def test_a_file_is_the_dashboard(api: httpx2.Client, web: httpx2.Client, sold: str) -> None:
+    made = make(api, config_of(sold))
+    file = web.get(f"/dashboards/{made['id']}/export")
+    assert "attachment" in file.headers["Content-Disposition"]
+    body = json.loads(file.content)
+    assert body == {name: made[name] for name in ("name", "description", "config")}
+    assert "There is another dashboard" in text_of(upload(web, file.content))
+    renamed = json.dumps(body | {"name": made["name"] + " again"}).encode()
+    answer = upload(web, renamed)
+    assert answer.status_code == 303
+    number = answer.headers["Location"].rpartition("/")[2]
+    assert ok(api.get(f"{ALL}/{number}"))["config"] == made["config"]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"{", "The file is no JSON"),
+        (b"[]", "The file holds no dashboard"),
+        (b"", "Choose a file"),
+        (b'{"name": "x", "config": {"panels": [{"id": "P"}], "layout": []}}', "config.panels.0"),
+        (b'{"name": "x", "colour": "red"}', "colour : Unknown name"),
+    ],
+)
+def test_what_is_wrong_with_a_file_is_named(web: httpx2.Client, content: bytes, said: str) -> None:
+    answer = upload(web, content)
+    assert answer.status_code == 422
+    assert said in text_of(answer)
+
+
+def test_the_example_of_the_docs_is_taken(api: httpx2.Client, web: httpx2.Client) -> None:
+    page = (ROOT / "docs" / "dashboards.md").read_text(encoding="utf-8")
+    (example,) = re.findall(r"(?s)```json\n(.*?)```", page)
+    body = json.loads(example) | {"name": secrets.token_hex(6)}
+    made = ok(api.post(ALL, json=body))
+    assert web.get(f"/dashboards/{made['id']}").status_code == 200
+
+
+def test_copies_and_deletion(api: httpx2.Client, web: httpx2.Client, made: dict[str, Any]) -> None:
+    copy = post(web, f"/dashboards/{made['id']}/copy")
+    number = int(copy.headers["Location"].split("/")[2])
+    assert ok(api.get(f"{ALL}/{number}"))["name"] == f"{made['name']} (2)"
+    assert post(web, f"/dashboards/{number}/delete").status_code == 303
+    assert api.get(f"{ALL}/{number}").status_code == 404
+
+
+def test_a_link_shows_the_dashboard_until_it_is_ended(
+    service: Service, web: httpx2.Client, made: dict[str, Any]
+) -> None:
+    here = f"/dashboards/{made['id']}/shares"
+    answer = post(web, here, days="30")
+    assert answer.status_code == 201
+    link = shared_path(answer)
+    assert link not in web.get(here).text
+    with visitor(service.url) as stranger:
+        page = stranger.get(link)
+        assert page.status_code == 200
+        assert "437.75" in panel_in(page, "total")
+        assert page.headers["Referrer-Policy"] == "no-referrer"
+        assert "noindex" in page.headers["X-Robots-Tag"]
+        assert "<nav" not in page.text
+        assert 'href="/dashboards' not in page.text
+        assert "121.25" in panel_in(stranger.get(link, params={"var.service": "shop"}), "total")
+        assert stranger.get(f"/dashboards/{made['id']}").status_code == 303
+        share = re.search(r'name="share" value="(\d+)"', web.get(here).text)
+        assert share
+        assert post(web, f"{here}/end", share=share[1]).status_code == 303
+        assert stranger.get(link).status_code == 404
+
+
+def test_a_link_expires(service: Service, web: httpx2.Client, made: dict[str, Any]) -> None:
+    link = shared_path(post(web, f"/dashboards/{made['id']}/shares", days="1"))
+    with visitor(service.url) as stranger:
+        assert stranger.get(link).status_code == 200
+        with psycopg.connect(service.database_url, autocommit=True) as conn:
+            conn.execute("UPDATE fature.dashboard_share SET expires_at = now()")
+        assert stranger.get(link).status_code == 404
+
+
+def test_a_link_shows_no_more_than_its_maker_saw(
+    api: httpx2.Client, service: Service, made: dict[str, Any]
+) -> None:
+    here = f"/dashboards/{made['id']}/shares"
+    with signed_in(api, "operator", service_name="shop") as maker:
+        link = shared_path(post(maker, here, days="1"))
+    with visitor(service.url) as stranger:
+        for params in ({}, {"var.service": "shop"}):
+            assert "121.25" in panel_in(stranger.get(link, params=params), "total")
+        page = stranger.get(link, params={"var.service": "app"})
+        assert "316.50" not in page.text
+        assert 'option value="app">' not in page.text
+
+
+def test_roles_see_what_they_may_do(api: httpx2.Client, made: dict[str, Any]) -> None:
+    here = f"/dashboards/{made['id']}"
+    with signed_in(api, "reader") as reader:
+        page = reader.get(here)
+        assert page.status_code == 200
+        assert f"{here}/edit" not in page.text
+        assert f"{here}/shares" not in page.text
+        assert "/dashboards/import" not in reader.get("/dashboards").text
+        assert reader.get(f"{here}/edit").status_code == 403
+        assert reader.get(f"{here}/shares").status_code == 403
+        for path in ("edit", "copy", "delete", "shares", "panels/remove", "panels/save"):
+            assert post(reader, f"{here}/{path}").status_code == 403, path
+    with signed_in(api, "operator", service_name="shop") as bound:
+        assert f"{here}/edit" not in bound.get(here).text
+        assert "121.25" in panel_in(bound.get(here), "total")
+        assert post(bound, f"{here}/delete").status_code == 403
+
+
+def test_a_form_without_its_token_changes_nothing(
+    api: httpx2.Client, web: httpx2.Client, made: dict[str, Any]
+) -> None:
+    here = f"/dashboards/{made['id']}"
+    for path in ("edit", "copy", "delete", "shares", "panels/remove", "panels/save"):
+        assert web.post(f"{here}/{path}", data={"panel": "total"}).status_code == 403
+    assert ok(api.get(f"{ALL}/{made['id']}")) == made
+
+
+def test_another_tenant_has_nothing_of_it(api: httpx2.Client, made: dict[str, Any]) -> None:
+    here = f"/dashboards/{made['id']}"
+    with new_tenant(api, f"t{secrets.token_hex(6)}") as other, signed_in(other) as stranger:
+        assert made["name"] not in stranger.get("/dashboards").text
+        for path in ("", "/edit", "/export", "/shares", "/panels/new"):
+            assert stranger.get(here + path).status_code == 404, path
+        for path in ("copy", "delete", "shares", "edit"):
+            assert post(stranger, f"{here}/{path}", name="x").status_code == 404, path
+    assert ok(api.get(f"{ALL}/{made['id']}")) == made
+
+
+def upload(client: httpx2.Client, content: bytes) -> httpx2.Response:
+    token = token_in(client.get("/dashboards"))
+    file = {"file": ("dashboard.json", content, "application/json")}
+    return client.post("/dashboards/import", data={"csrf": token}, files=file)
+
+
+def shared_path(answer: httpx2.Response) -> str:
+    """The path of the link that was just made."""
+    match = re.search(r'value="https?://[^/"]+(/shared/[^"]+)"', answer.text)
+    assert match, answer.text
+    return match[1]

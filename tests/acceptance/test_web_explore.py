@@ -1,0 +1,225 @@
+"""The explorer shows the API's figures, and its address is all of its state."""
+
+import json
+import random
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from html import unescape
+from typing import Any
+
+import httpx2
+import pytest
+
+from tests.acceptance.reading import aggregate, at, submit
+from tests.acceptance.web import post, signed_in, text_of
+
+_SPEC = re.compile(r'(?s)<script type="application/json">(.*?)</script>')
+TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+SERVICES, REGIONS = ("shop", "app"), ("SP", "RJ", None)
+
+
+@pytest.fixture
+def web(api: httpx2.Client) -> Iterator[httpx2.Client]:
+    with signed_in(api) as client:
+        yield client
+
+
+@pytest.fixture
+def sold(api: httpx2.Client, metric: str) -> str:
+    """A metric with some weeks of samples of several series, up to now."""
+    dice = random.Random(metric)
+    samples = [
+        at(
+            TODAY - timedelta(hours=dice.randrange(24 * 60)),
+            round(dice.uniform(-5, 500), 2),
+            unit="BRL",
+            service_name=dice.choice(SERVICES),
+            region=dice.choice(REGIONS),
+        )
+        for _ in range(400)
+    ]
+    submit(api, metric, *samples)
+    return metric
+
+
+def specs_of(answer: httpx2.Response) -> list[dict[str, Any]]:
+    """The charts of a page."""
+    return [json.loads(unescape(text)) for text in _SPEC.findall(answer.text)]
+
+
+def drawn(answer: httpx2.Response) -> dict[tuple[int, str], float]:
+    """Every value that the charts of a page draw, by instant and line."""
+    return {
+        (time, line["label"]): value
+        for spec in specs_of(answer)
+        for line in spec["lines"]
+        for time, value in zip(spec["times"], line["values"], strict=True)
+        if value is not None and not line["before"]
+    }
+
+
+def selection(dice: random.Random) -> dict[str, Any]:
+    """Something to ask, as the API takes it."""
+    back = dice.randrange(5, 60)
+    start = TODAY.date() - timedelta(days=back)
+    asked: dict[str, Any] = {
+        "start_date": str(start),
+        "end_date": str(start + timedelta(days=dice.randrange(1, back + 1))),
+        "period": dice.choice(("hour", "day", "week", "month")),
+        "aggregation": dice.choice(("sum", "avg", "min", "max", "count", "last")),
+    }
+    if dice.random() < 0.5:
+        asked["group_by"] = dice.sample(("service_name", "region"), dice.randrange(1, 3))
+    if dice.random() < 0.4:
+        asked["service_name"] = dice.choice(SERVICES)
+    return asked
+
+
+def address(metric: str, asked: dict[str, Any]) -> dict[str, Any]:
+    """The same as the explorer's address has it."""
+    given = {("filter." + n if n == "service_name" else n): v for n, v in asked.items()}
+    return {"metric_name": metric, **given}
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_chart_and_csv_are_the_figures_of_the_api(
+    api: httpx2.Client, web: httpx2.Client, sold: str, seed: int
+) -> None:
+    asked = selection(random.Random(seed))
+    answer = aggregate(api, sold, **asked)
+    page = web.get("/explore", params=address(sold, asked))
+    assert page.status_code == 200
+    names = asked.get("group_by", [])
+    expected = {
+        (
+            round(datetime.fromisoformat(row["start"]).timestamp()),
+            " · ".join(row[name] or "(none)" for name in names) or title(sold),
+        ): row["value"]
+        for row in answer["data"]
+    }
+    assert drawn(page) == expected
+    csv = web.get("/explore.csv", params=address(sold, asked))
+    params = {"metric_name": sold, **asked}
+    theirs = api.get("/api/metrics/aggregate", params=params, headers={"Accept": "text/csv"})
+    assert csv.text == theirs.text
+    assert csv.headers["Content-Type"] == theirs.headers["Content-Type"]
+
+
+def test_the_total_is_of_all_samples_and_no_mean_of_means(
+    api: httpx2.Client, web: httpx2.Client, metric: str
+) -> None:
+    day = TODAY - timedelta(days=3)
+    ones = [at(day + timedelta(minutes=minute), 1.0) for minute in range(9)]
+    submit(api, metric, *ones, at(day + timedelta(days=1), 11.0))
+    asked = {"metric_name": metric, "range": "last_7_days"}
+    assert "Whole range 2 " in text_of(web.get("/explore", params=asked | {"aggregation": "avg"}))
+    assert "Whole range 20 " in text_of(web.get("/explore", params=asked | {"aggregation": "sum"}))
+    last = web.get("/explore", params=asked | {"aggregation": "last"})
+    assert "Whole range 11 " in text_of(last)
+
+
+def test_what_it_is_compared_with_stands_under_the_same_instant(
+    api: httpx2.Client, web: httpx2.Client, metric: str
+) -> None:
+    days = (TODAY - timedelta(days=2), TODAY - timedelta(days=9))
+    submit(api, metric, at(days[0], 30.0), at(days[1], 20.0))
+    asked = {"metric_name": metric, "range": "last_7_days", "compare": "previous_period"}
+    page = web.get("/explore", params=asked)
+    (spec,) = specs_of(page)
+    now, before = spec["lines"]
+    assert now["values"].index(30) == before["values"].index(20) == 4
+    assert spec["incomplete"]
+    assert "+50.0%" in text_of(page)
+
+
+def test_the_address_is_the_whole_state(web: httpx2.Client, sold: str) -> None:
+    asked = {
+        "metric_name": sold,
+        "range": "last_90_days",
+        "period": "week",
+        "aggregation": "avg",
+        "group_by": ["region"],
+        "filter.service_name": "shop",
+        "compare": "previous_year",
+        "look": "bar",
+    }
+    once = web.get("/explore", params=asked)
+    assert specs_of(once) == specs_of(web.get(once.request.url.raw_path.decode()))
+    assert specs_of(once)[0]["look"] == "bar"
+    for chosen in ("last_90_days", "week", "avg", "shop", "previous_year", "bar"):
+        assert re.search(f'<option value="{chosen}" selected>', once.text), chosen
+    assert 'value="region" checked' in once.text
+
+
+def test_without_a_script_the_form_leads_to_a_tidy_address(web: httpx2.Client, sold: str) -> None:
+    given = {"metric_name": sold, "range": "today", "start_date": "", "filter.region": ""}
+    answer = web.get("/explore", params=given)
+    assert answer.status_code == 303
+    assert answer.headers["Location"] == f"/explore?metric_name={sold}&range=today"
+
+
+def test_units_are_never_mixed_and_one_is_offered(
+    api: httpx2.Client, web: httpx2.Client, metric: str
+) -> None:
+    submit(api, metric, at(TODAY, 1.0, unit="BRL"), at(TODAY, 2.0, unit="USD"))
+    page = web.get("/explore", params={"metric_name": metric})
+    assert "several units (BRL, USD)" in text_of(page)
+    assert f'href="/explore?metric_name={metric}&amp;range=last_30_days&amp;filter.unit=BRL"' in (
+        page.text
+    )
+    apart = web.get("/explore", params={"metric_name": metric, "group_by": "unit"})
+    assert [spec["unit"] for spec in specs_of(apart)] == ["USD", "BRL"]
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"period": "decade"}, {"group_by": "colour"}, {"filter.colour": "x"}, {"typo": "1"}]
+)
+def test_what_makes_no_sense_is_said_on_the_page(
+    web: httpx2.Client, sold: str, wrong: dict[str, str]
+) -> None:
+    page = web.get("/explore", params={"metric_name": sold, **wrong})
+    assert page.status_code == 200
+    assert 'class="notice bad"' in page.text
+
+
+def test_a_picture_becomes_a_panel(api: httpx2.Client, web: httpx2.Client, sold: str) -> None:
+    fields = {
+        "state": [f"metric_name={sold}", "look=bar", "group_by=region", "filter.service_name=shop"],
+        "title": "Sold",
+        "dashboard": "",
+        "name": f"Board of {sold}",
+    }
+    answer = post(web, "/explore/panel", **fields)
+    assert answer.status_code == 303, answer.text
+    number = answer.headers["Location"].rpartition("/")[2]
+    again = post(web, "/explore/panel", **(fields | {"dashboard": number}))
+    assert again.status_code == 303
+    config = api.get(f"/api/dashboards/{number}").json()["data"]["config"]
+    assert [panel["id"] for panel in config["panels"]] == ["panel", "panel-2"]
+    query = config["panels"][0]["queries"][0]
+    assert (query["group_by"], query["filters"]) == (["region"], {"service_name": "shop"})
+    assert {key[1] for key in drawn(web.get(f"/dashboards/{number}"))} <= {"SP", "RJ", "(none)"}
+
+
+def test_a_reader_is_offered_nothing_that_is_refused(api: httpx2.Client, sold: str) -> None:
+    with signed_in(api, "reader") as client:
+        page = client.get("/explore", params={"metric_name": sold})
+        assert page.status_code == 200
+        assert "/explore/panel" not in page.text
+        assert "/alerts/rules/new" not in page.text
+        assert post(client, "/explore/panel", title="x").status_code == 403
+    with signed_in(api, "writer") as client:
+        assert client.get("/explore").status_code == 403
+
+
+def test_one_of_a_service_sees_its_figures_only(api: httpx2.Client, sold: str) -> None:
+    with signed_in(api, "reader", service_name="shop") as client:
+        asked = {"range": "last_90_days", "group_by": ["service_name"]}
+        page = client.get("/explore", params={"metric_name": sold, **asked})
+        assert {line for _, line in drawn(page)} == {"shop"}
+        assert '"app"' not in page.text
+
+
+def title(metric: str) -> str:
+    return metric.replace("_", " ").capitalize()
