@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from service.secrets import signing_secret
 from service.settings import Settings
 from service.web import (
+    administration,
     alert_events,
     alert_rules,
     alert_silences,
@@ -47,6 +48,7 @@ PAGES = [
     *alert_events.PAGES,
     *alert_rules.PAGES,
     *alert_silences.PAGES,
+    *administration.PAGES,
     *sign_in.PAGES,
     *welcome.PAGES,
     *preferences.PAGES,

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from service.access.tenants import DEFAULT_TENANT
 from service.scope import AccessScope, Principal
 from service.web.languages import marked
 
@@ -21,6 +22,23 @@ class Item:
         return path == self.path or (self.path != "/" and path.startswith(f"{self.path}/"))
 
 
+@dataclass(frozen=True, slots=True)
+class Section:
+    """A page of the administration; `of_default` are those about the whole installation,
+    for who belongs to the tenant that manages it.
+    """
+
+    name: str
+    title: str
+    scope: AccessScope
+    of_default: bool = False
+
+    def is_open_to(self, principal: Principal) -> bool:
+        """Whether they may open it."""
+        at_home = principal.scope.tenant == DEFAULT_TENANT or not self.of_default
+        return at_home and principal.may(self.scope)
+
+
 # In the order they are shown.
 NAVIGATION = [
     Item("/", marked("Overview"), "overview", "metrics:read"),
@@ -28,9 +46,24 @@ NAVIGATION = [
     Item("/dashboards", marked("Dashboards"), "dashboards", "metrics:read"),
     Item("/alerts", marked("Alerts"), "alerts", "alerts:read"),
     Item("/services", marked("Services"), "services", "metrics:read"),
+    Item("/admin", marked("Administration"), "admin", "catalog:write"),
+]
+# Of the administration.
+SECTIONS = [
+    Section("catalog", marked("Metrics"), "catalog:write"),
+    Section("users", marked("Users"), "keys:admin"),
+    Section("keys", marked("API keys"), "keys:admin"),
+    Section("audit", marked("Audit log"), "keys:admin"),
+    Section("retention", marked("Retention"), "keys:admin", of_default=True),
+    Section("tenants", marked("Tenants"), "keys:admin", of_default=True),
 ]
 
 
 def navigation_of(principal: Principal | None) -> Iterator[Item]:
     """What they may open."""
     return (item for item in NAVIGATION if principal and principal.may(item.scope))
+
+
+def sections_of(principal: Principal | None) -> list[Section]:
+    """What they may open."""
+    return [section for section in SECTIONS if principal and section.is_open_to(principal)]

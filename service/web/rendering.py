@@ -13,7 +13,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from service.web.assets import Assets
 from service.web.languages import LANGUAGES, marked, translations
-from service.web.navigation import navigation_of
+from service.web.navigation import navigation_of, sections_of
 from service.web.site import site_of
 from service.web.sparkline import polylines, strip_paths
 from service.web.visits import visit_of
@@ -54,6 +54,7 @@ def render_text(request: Request, template: str, context: Mapping[str, Any] | No
         "visit": visit,
         "principal": visit.principal,
         "navigation": list(navigation_of(visit.principal)),
+        "administration": sections_of(visit.principal),
         "csrf": site.csrf.issue(visit.binding),
         "path": request.url.path,
         "address": _address(request),

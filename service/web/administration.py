@@ -1,0 +1,16 @@
+"""The way into the administration."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.web.navigation import SECTIONS
+from service.web.pages import Page
+from service.web.rendering import redirect
+
+
+async def lead_in(request: Request) -> Response:
+    """To the first section, which is open to all who may come in."""
+    return redirect(request, f"/admin/{SECTIONS[0].name}")
+
+
+PAGES = [Page("GET", "/admin", lead_in, scope="catalog:write")]
