@@ -1,11 +1,11 @@
-"""``POST /api/alerts/channels/test``: really sends, so that a channel can be trusted."""
+"""Trying a channel, in the API and on its page: really sends, so that it can be trusted."""
 
 import time
 from datetime import UTC, datetime
 from typing import Literal
 from uuid import UUID, uuid4
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -15,7 +15,6 @@ from alerts.messages import Message
 from alerts.recipients import TAKES, Channel, kind_of
 from service.auth import principal_of
 from service.bodies import read_model
-from service.errors import Detail, invalid
 from service.notifications import channels_of
 from service.openapi import Endpoint
 from service.resources import resources_of
@@ -32,6 +31,14 @@ class ChannelTrial(BaseModel):
     recipient: str = Field(
         default="", max_length=2000, description="The channel's configured default if empty"
     )
+
+    @field_validator("recipient")
+    @classmethod
+    def _is_of_the_channel(cls, recipient: str, info: ValidationInfo) -> str:
+        channel = info.data.get("channel")
+        if recipient and channel and kind_of(recipient) != TAKES[channel]:
+            raise ValueError(f"The {channel} channel takes an {TAKES[channel]}")
+        return recipient
 
 
 class TrialResult(BaseModel):
@@ -59,14 +66,12 @@ async def try_channel(request: Request) -> Response:
     The answer is 200 whatever came of it: see `outcome` and `detail`.
     """
     trial = await read_model(request, ChannelTrial)
-    if trial.recipient and kind_of(trial.recipient) != TAKES[trial.channel]:
-        problem = f"The {trial.channel} channel takes an {TAKES[trial.channel]}"
-        raise invalid([Detail(field="recipient", message=problem)])
-    result = await _try(trial, resources_of(request).settings, principal_of(request).id)
+    result = await run_trial(trial, resources_of(request).settings, principal_of(request).id)
     return json_response(TrialAnswer(data=result).model_dump())
 
 
-async def _try(trial: ChannelTrial, settings: Settings, actor: str) -> TrialResult:
+async def run_trial(trial: ChannelTrial, settings: Settings, actor: str) -> TrialResult:
+    """Send one test notification in the name of `actor`."""
     now, timer, delivery_id = datetime.now(UTC), time.monotonic(), uuid4()
     message = _message(settings, actor, now)
     to = Delivery(delivery_id, delivery_id)

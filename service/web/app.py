@@ -11,6 +11,7 @@ from service.secrets import signing_secret
 from service.settings import Settings
 from service.web import (
     administration,
+    alert_channels,
     alert_events,
     alert_rules,
     alert_silences,
@@ -48,6 +49,7 @@ PAGES = [
     *alert_events.PAGES,
     *alert_rules.PAGES,
     *alert_silences.PAGES,
+    *alert_channels.PAGES,
     *administration.PAGES,
     *sign_in.PAGES,
     *welcome.PAGES,

@@ -11,6 +11,7 @@ import pytest
 
 from service.settings import SettingsError, load_settings
 from sql.engine import Engine
+from tests.acceptance.web import post, signed_in, text_of
 from tests.conftest import DatabaseServer, Service, running_service
 from tests.outbox_rows import Outbox
 from tests.receivers import Mailbox, Reply, WebReceiver, smtp_server, web_receiver
@@ -136,3 +137,26 @@ def test_a_wrong_setting_is_named_at_start_up(monkeypatch: pytest.MonkeyPatch) -
         load_settings()
     assert "FATURE_SMTP_TLS" in str(caught.value)
     assert "FATURE_WEBHOOK_URL" in str(caught.value)
+
+
+def test_the_page_sends_and_says_what_came_of_it(notifying: Service, receiver: WebReceiver) -> None:
+    receiver.received.clear()
+    with signed_in(notifying.client, "operator") as browser:
+        text = text_of(browser.get("/alerts/channels"))
+        assert "email An email address Set up" in text
+        assert "sms A phone number such as +5511912345678 Not set up" in text
+        answer = post(browser, "/alerts/channels", channel="webhook", recipient="")
+        assert "Sent webhook" in text_of(answer)
+        assert len(receiver.received) == 1
+        answer = post(browser, "/alerts/channels", channel="sms", recipient="+5511912345678")
+        assert "Given up sms → +5511912345678" in text_of(answer)
+        answer = post(browser, "/alerts/channels", channel="email", recipient="+5511912345678")
+        assert answer.status_code == 422
+        assert "The email channel takes an email address" in text_of(answer)
+
+
+def test_a_reader_finds_no_channels(notifying: Service) -> None:
+    with signed_in(notifying.client, "reader") as browser:
+        assert "/alerts/channels" not in browser.get("/alerts").text
+        assert browser.get("/alerts/channels").status_code == 403
+        assert post(browser, "/alerts/channels", channel="webhook").status_code == 403
