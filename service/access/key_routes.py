@@ -28,34 +28,61 @@ async def list_keys(request: Request) -> Response:
 
 async def issue_key(request: Request) -> Response:
     """Issue a key. `key` is shown this once."""
+    return _shown_once(*await add_key(request, await read_model(request, KeyIn)), 201)
+
+
+async def revoke_key(request: Request) -> Response:
+    """Refuse a key from now on; on every replica within 5 seconds."""
+    return json_response({"success": True, "data": key_out(await end_key(request))})
+
+
+async def rotate_key(request: Request) -> Response:
+    """Give a key another secret, shown this once; the one before is refused from now on."""
+    return _shown_once(*await renew_key(request), 200)
+
+
+async def add_key(request: Request, wanted: KeyIn) -> tuple[DictRow, str]:
+    """The new key's row, and the key itself.
+
+    Raises:
+        ApiError: of another tenant, which is not the caller's to say or does not exist.
+    """
     resources, principal = resources_of(request), principal_of(request)
-    body = await read_model(request, KeyIn)
-    tenant = body.tenant or principal.scope.tenant
+    tenant = wanted.tenant or principal.scope.tenant
     if tenant != principal.scope.tenant and principal.scope.tenant != DEFAULT_TENANT:
         raise ApiError(403, "Only admins of the tenant default issue keys of another tenant")
-    values = body.model_dump() | {"tenant": tenant}
+    values = wanted.model_dump() | {"tenant": tenant}
     try:
-        row, key = await keys.issue_key(
+        issued = await keys.issue_key(
             resources.pool, resources.key_hasher, principal, values, address_of(request)
         )
     except keys.NoSuchTenant as error:
         message = f"There is no tenant {error}"
         raise invalid([Detail(field="tenant", message=message)]) from error
-    return await _shown_once(request, row, key, 201)
+    await resources.keys.reload()
+    return issued
 
 
-async def revoke_key(request: Request) -> Response:
-    """Refuse a key from now on; on every replica within 5 seconds."""
+async def end_key(request: Request) -> DictRow:
+    """The row of the key whose id is in the path, revoked.
+
+    Raises:
+        ApiError: there is no such key.
+    """
     resources, number = resources_of(request), number_of(request, "key")
     row = await keys.revoke_key(resources.pool, principal_of(request), number, address_of(request))
     if row is None:
         raise missing("key", number)
     await resources.keys.reload()
-    return json_response({"success": True, "data": key_out(row)})
+    return row
 
 
-async def rotate_key(request: Request) -> Response:
-    """Give a key another secret, shown this once; the one before is refused from now on."""
+async def renew_key(request: Request) -> tuple[DictRow, str]:
+    """The row of the key whose id is in the path, and its new secret.
+
+    Raises:
+        ApiError: there is no such key, or it has ended.
+    """
     resources, number = resources_of(request), number_of(request, "key")
     try:
         rotated = await keys.rotate_key(
@@ -69,11 +96,11 @@ async def rotate_key(request: Request) -> Response:
         raise ApiError(409, "The key is revoked or expired; issue another") from error
     if rotated is None:
         raise missing("key", number)
-    return await _shown_once(request, *rotated, 200)
+    await resources.keys.reload()
+    return rotated
 
 
-async def _shown_once(request: Request, row: DictRow, key: str, status: int) -> Response:
-    await resources_of(request).keys.reload()
+def _shown_once(row: DictRow, key: str, status: int) -> Response:
     return json_response({"success": True, "data": key_out(row) | {"key": key}}, status, _NO_STORE)
 
 

@@ -130,6 +130,15 @@ class Sessions:
         self.versions.note(user["user_id"], user["version"])
         return self.tokens.issue_access(user, principal.family, now)
 
+    async def logout_everywhere(self, principal: UserPrincipal, address: str | None) -> None:
+        """End every log-in of a user; access tokens issued before no longer hold."""
+        params = {"user_id": principal.user_id}
+        async with connection(self._pool) as conn, conn.transaction():
+            (user,) = await run(conn, "outdate_access_tokens", params)
+            await end_sessions(conn, principal.user_id, datetime.now(UTC))
+            await record(conn, principal, "user.logout", principal.id, address=address)
+        self.versions.note(principal.user_id, user["version"])
+
     async def _attempt(self, email: str, network: str) -> DictRow | None:
         rows = await fetch_all(self._pool, "login_user", {"email": email, "network": network})
         user = rows[0] if rows else None

@@ -1,10 +1,11 @@
 """The endpoints of users, for admins and inside their tenant."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+from psycopg.rows import DictRow
 from pydantic import Secret
 from starlette.requests import Request
 from starlette.responses import Response
@@ -39,51 +40,82 @@ async def list_users(request: Request) -> Response:
 
 async def create_user(request: Request) -> Response:
     """Let somebody log in."""
-    principal = principal_of(request)
     body = await read_model(request, UserIn)
-    password = body.password or Secret(generated_password())
-    values = body.model_dump(exclude={"password"}) | await _hashed(request, password)
-    values["tenant"] = principal.scope.tenant
     with _refusals():
-        row = await users.create_user(
-            resources_of(request).pool, principal, values, address_of(request)
-        )
-    resources_of(request).sessions.versions.note(row["user_id"], row["version"])
-    shown = {} if body.password else {"password": password.get_secret_value()}
+        row, password = await add_user(request, body)
+    shown = {"password": password} if password else {}
     headers = {"Cache-Control": "no-store"}
     return json_response({"success": True, "data": user_out(row) | shown}, 201, headers)
 
 
 async def patch_user(request: Request) -> Response:
     """Change some fields of a user; takes effect on access tokens within 5 seconds."""
-    principal, number = principal_of(request), number_of(request, "user")
     body = await read_model(request, UserPatch)
-    changes = body.changes() | await _hashed(request, body.password)
-    resources = resources_of(request)
     with _refusals():
-        row = await users.change_user(
-            resources.pool,
-            principal,
-            number,
-            changes,
-            datetime.now(UTC),
-            address_of(request),
-        )
-    if row is None:
-        raise missing("user", number)
-    resources.sessions.versions.note(number, row["version"])
+        row = await alter_user(request, body.changes(), body.password)
     return json_response({"success": True, "data": user_out(row)})
 
 
 async def delete_user(request: Request) -> Response:
     """Remove a user; access tokens end within 5 seconds."""
-    principal, number = principal_of(request), number_of(request, "user")
-    resources = resources_of(request)
-    row = await users.delete_user(resources.pool, principal, number, address_of(request))
+    row = await remove_user(request)
+    return json_response({"success": True, "data": {"id": row["user_id"], "email": row["email"]}})
+
+
+async def add_user(request: Request, wanted: UserIn) -> tuple[DictRow, str | None]:
+    """The new user's row, and their password if it was generated.
+
+    Raises:
+        EmailTaken: see there.
+        ApiError: too many passwords are hashed at once.
+    """
+    principal, resources = principal_of(request), resources_of(request)
+    password = wanted.password or Secret(generated_password())
+    values = wanted.model_dump(exclude={"password"}) | await _hashed(request, password)
+    values["tenant"] = principal.scope.tenant
+    row = await users.create_user(resources.pool, principal, values, address_of(request))
+    resources.sessions.versions.note(row["user_id"], row["version"])
+    return row, None if wanted.password else password.get_secret_value()
+
+
+async def alter_user(
+    request: Request, changes: Mapping[str, Any], password: Secret[str] | None
+) -> DictRow:
+    """The row, afterwards, of the user whose id is in the path; `changes` are columns.
+
+    Raises:
+        EmailTaken: see there.
+        ApiError: there is no such user, or too many passwords are hashed at once.
+    """
+    resources, number = resources_of(request), number_of(request, "user")
+    row = await users.change_user(
+        resources.pool,
+        principal_of(request),
+        number,
+        {**changes, **await _hashed(request, password)},
+        datetime.now(UTC),
+        address_of(request),
+    )
+    if row is None:
+        raise missing("user", number)
+    resources.sessions.versions.note(number, row["version"])
+    return row
+
+
+async def remove_user(request: Request) -> DictRow:
+    """The row of the user whose id is in the path, who is gone.
+
+    Raises:
+        ApiError: there is no such user.
+    """
+    resources, number = resources_of(request), number_of(request, "user")
+    row = await users.delete_user(
+        resources.pool, principal_of(request), number, address_of(request)
+    )
     if row is None:
         raise missing("user", number)
     resources.sessions.versions.note(number, None)
-    return json_response({"success": True, "data": {"id": number, "email": row["email"]}})
+    return row
 
 
 async def _hashed(request: Request, password: Secret[str] | None) -> dict[str, Any]:
