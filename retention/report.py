@@ -18,16 +18,34 @@ from sql.queries import query
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One policy of one relation; `bytes` with everything that belongs to the relation."""
+    """One policy of one relation: the declared one and the one found, None where there is
+    none. `bytes` with everything that belongs to the relation.
+    """
 
     relation: str
-    declared: str
-    actual: str
+    wanted: Policy | None
+    found: ActualPolicy | None
     chunks: int
     columnstore_chunks: int
     bytes: int
     oldest: datetime | None
     next_run: datetime | None
+
+    @property
+    def declared(self) -> str:
+        """In words what is declared."""
+        return describe(self.wanted) if self.wanted else "nothing"
+
+    @property
+    def actual(self) -> str:
+        """In words what the database does."""
+        if self.found is None:
+            return "nothing"
+        return (
+            describe(self.found.policy)
+            if self.found.policy
+            else f"{self.found.kind} with open ends"
+        )
 
     @property
     def in_line(self) -> bool:
@@ -65,26 +83,23 @@ def _lines(
         )
         if found:
             left.remove(found)
-        yield _line(policy.relation, describe(policy), found, sizes, runs)
+        yield _line(policy.relation, policy, found, sizes, runs)
     for extra in left:
-        yield _line(extra.relation, "nothing", extra, sizes, runs)
+        yield _line(extra.relation, None, extra, sizes, runs)
 
 
 def _line(
     relation: str,
-    wanted: str,
+    wanted: Policy | None,
     found: ActualPolicy | None,
     sizes: Mapping[str, DictRow],
     runs: Mapping[int, datetime | None],
 ) -> Line:
     size = sizes[relation]
-    actual = "nothing"
-    if found:
-        actual = describe(found.policy) if found.policy else f"{found.kind} with open ends"
     return Line(
         relation=relation,
-        declared=wanted,
-        actual=actual,
+        wanted=wanted,
+        found=found,
         chunks=size["chunks"],
         columnstore_chunks=size["columnstore_chunks"],
         bytes=size["bytes"] or 0,
@@ -100,11 +115,11 @@ def _plain_lines(
     for policy in declared(keep):
         if policy.relation not in sizes or kind_of(policy) not in _DELETES:
             continue
-        words = describe(policy)
         yield Line(
             relation=policy.relation,
-            declared=words,
-            actual=words,
+            wanted=policy,
+            # The service itself does what is declared.
+            found=ActualPolicy(0, kind_of(policy), policy.relation, policy),
             chunks=0,
             columnstore_chunks=0,
             bytes=sizes[policy.relation]["bytes"],

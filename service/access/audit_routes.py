@@ -1,5 +1,6 @@
 """``GET /api/audit``."""
 
+from psycopg.rows import DictRow
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -15,8 +16,21 @@ from service.responses import json_response
 
 async def list_audit(request: Request) -> Response:
     """Who changed what, newest first."""
-    resources = resources_of(request)
     params, _ = read_params(request, AuditParams)
+    page, next_cursor = await read_entries(request, params)
+    data = [audit_out(row) for row in page]
+    return json_response(
+        {"success": True, "data": data, "count": len(data), "next_cursor": next_cursor}
+    )
+
+
+async def read_entries(request: Request, params: AuditParams) -> tuple[list[DictRow], str | None]:
+    """A page of the tenant's entries and the cursor of the next one.
+
+    Raises:
+        ApiError: the range or the cursor is none.
+    """
+    resources = resources_of(request)
     zone = resources.settings.zone
     params.check(zone)
     filters = {
@@ -32,10 +46,7 @@ async def list_audit(request: Request) -> Response:
     )
     page = rows[: params.limit]
     next_cursor = str(page[-1]["audit_id"]) if len(rows) > len(page) else None
-    data = [audit_out(row) for row in page]
-    return json_response(
-        {"success": True, "data": data, "count": len(data), "next_cursor": next_cursor}
-    )
+    return page, next_cursor
 
 
 def _position(cursor: str | None) -> int | None:

@@ -35,6 +35,9 @@ class CatalogPatch(BaseModel):
     default_aggregation: Aggregation | None = Field(
         None, description="Follows a change of kind if absent: sum, last or avg"
     )
+    unit: str | None = Field(
+        None, max_length=200, description="The usual one; samples keep theirs. Empty: none"
+    )
     description: str | None = Field(None, max_length=2000)
     dimensions: list[Dimension] | None = Field(
         None,
@@ -51,7 +54,7 @@ class CatalogPatch(BaseModel):
             raise ValueError(f"{', '.join(taken)} cannot be a dimension: it is a parameter")
         return names
 
-    @field_validator("description")
+    @field_validator("unit", "description")
     @classmethod
     def _storable(cls, text: str | None) -> str | None:
         if text and "\0" in text:
@@ -98,6 +101,11 @@ class Catalog:
     async def listed(self, scope: Scope) -> list[DictRow]:
         """The same without when they have samples, which is much to look up."""
         return await fetch_all(self._read_pool, "catalog_listed", _params(scope, None))
+
+    async def row(self, scope: Scope, metric_name: str) -> DictRow | None:
+        """One metric in scope, with when it has samples."""
+        rows = await fetch_all(self._reads, "catalog", _params(scope, metric_name))
+        return rows[0] if rows else None
 
     async def patch(
         self, principal: Principal, metric_name: str, change: CatalogPatch, address: str | None

@@ -120,17 +120,25 @@ async def list_catalog(request: Request) -> Response:
 
 
 async def patch_catalog(request: Request) -> Response:
-    """Change kind, default aggregation, description or dimensions of a metric."""
-    resources = resources_of(request)
-    change = await read_model(request, CatalogPatch)
+    """Change kind, default aggregation, unit, description or dimensions of a metric."""
+    row = await change_entry(request, await read_model(request, CatalogPatch))
+    return json_response({"success": True, "data": _entry(row)})
+
+
+async def change_entry(request: Request, change: CatalogPatch) -> DictRow:
+    """The entry, afterwards, of the metric in the path.
+
+    Raises:
+        ApiError: there is no such metric.
+    """
+    resources, principal = resources_of(request), principal_of(request)
     name = request.path_params["metric_name"]
-    principal = principal_of(request)
     row = await resources.catalog.patch(principal, name, change, address_of(request))
     if row is None:
         raise ApiError(404, f"There is no metric {name}")
     await resources.series.reload_promoted()
     resources.aggregates.forget([(principal.scope.tenant, name)])
-    return json_response({"success": True, "data": _entry(row)})
+    return row
 
 
 def _entry(row: DictRow) -> dict[str, Any]:

@@ -24,7 +24,7 @@ from service.query.selection import GROUPABLE
 from service.resources import resources_of
 from service.web.alert_words import STATUSES, WORDS
 from service.web.charts import Chart, Line, Mark, Threshold
-from service.web.forms import Form, read_form
+from service.web.forms import Form, read_filters, read_form
 from service.web.languages import marked
 from service.web.pages import Page
 from service.web.rendering import redirect, render
@@ -47,7 +47,7 @@ _Action = Callable[[Pool, Reach, int, str | None, Author], Awaitable[DictRow | N
 
 async def list_events(request: Request) -> Response:
     """Events, those that are open or looked after first."""
-    form = _filters(request)
+    form = read_filters(request, EventParams, (*_FILTERS, "cursor"))
     if not form.is_valid:
         return render(request, "alerts.html", _list_context(form, [], [], None), status=422)
     params = form.data
@@ -87,14 +87,6 @@ async def _act(request: Request, action: _Action, said: str) -> Response:
     if row is None:
         raise missing("event", number)
     return redirect(request, f"/alerts/events/{number}", said=reader_of(request).gettext(said))
-
-
-def _filters(request: Request) -> Form[EventParams]:
-    """The filters in the address; those left empty are absent."""
-    given = {name: request.query_params.get(name, "") for name in (*_FILTERS, "cursor")}
-    form: Form[EventParams] = Form(given)
-    form.check(EventParams, {name: value for name, value in given.items() if value})
-    return form
 
 
 async def _page(request: Request, params: EventParams) -> tuple[list[DictRow], str | None]:

@@ -21,6 +21,7 @@ from babel.numbers import (
     format_decimal,
     format_percent,
 )
+from babel.units import format_unit
 
 from service.web.languages import marked, translations
 from sql.calendar import Period
@@ -92,6 +93,16 @@ class Reader:
     def unit(self, unit: str | None) -> str:
         """A unit as it is written behind a number."""
         return _SYMBOLS.get(unit or "") or self.gettext((unit or "").replace("_", " "))
+
+    def size(self, count: int) -> str:
+        """So many bytes, in the unit that leaves few digits."""
+        amount, unit = float(count), "byte"
+        for larger in ("kilobyte", "megabyte", "gigabyte", "terabyte"):
+            if amount < 1000:
+                break
+            amount, unit = amount / 1000, larger
+        text = format_unit(round(amount, 1), f"digital-{unit}", "short", locale=self.locale)
+        return text.replace(" ", _SPACE)
 
     def share(self, ratio: float | None, digits: int = 1) -> str:
         """A ratio (0 to 1) in percent."""

@@ -71,6 +71,14 @@ async def read_form(request: Request, model: type[Model]) -> Form[Model]:
     return form
 
 
+def read_filters(request: Request, model: type[Model], names: Sequence[str]) -> Form[Model]:
+    """Those parameters of the address as `model`; what was left empty is absent."""
+    given = {name: request.query_params.get(name, "") for name in names}
+    form: Form[Model] = Form(given)
+    form.check(model, {name: value for name, value in given.items() if value})
+    return form
+
+
 def _value(given: FormData, name: str, model: type[BaseModel]) -> Any:
     if get_origin(model.model_fields[name].annotation) in (list, set, tuple):
         return [value for value in given.getlist(name) if value != ""]

@@ -67,3 +67,8 @@ def navigation_of(principal: Principal | None) -> Iterator[Item]:
 def sections_of(principal: Principal | None) -> list[Section]:
     """What they may open."""
     return [section for section in SECTIONS if principal and section.is_open_to(principal)]
+
+
+def section(name: str) -> Section:
+    """The section of the administration of that name."""
+    return next(one for one in SECTIONS if one.name == name)

@@ -137,6 +137,7 @@ ORDER BY m.metric_name;
 SELECT
     kind,
     default_aggregation,
+    unit,
     description,
     dimensions
 FROM fature.metric
@@ -144,13 +145,14 @@ WHERE tenant = %(tenant)s AND metric_name = %(metric_name)s
 FOR UPDATE;
 
 -- name: update_catalog_entry
--- What is NULL stays.
+-- What is NULL stays; an empty unit is none.
 UPDATE fature.metric
 SET
     kind = coalesce(%(kind)s, kind),
     default_aggregation = coalesce(%(default_aggregation)s, default_aggregation),
+    unit = nullif(coalesce(%(unit)s, unit), ''),
     description = coalesce(%(description)s, description),
     dimensions = coalesce(%(dimensions)s::text[], dimensions),
     updated_at = now()
 WHERE tenant = %(tenant)s AND metric_name = %(metric_name)s
-RETURNING kind, default_aggregation, description, dimensions;
+RETURNING kind, default_aggregation, unit, description, dimensions;

@@ -1,0 +1,71 @@
+"""What is kept for how long: declared, and what the database does."""
+
+import asyncio
+from datetime import UTC, datetime
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from retention.plan import in_words
+from retention.policies import Columnstore, Expiry, Policy, Refresh, Retention
+from retention.report import Line, report
+from service.auth import principal_of
+from service.errors import ApiError
+from service.resources import Resources, resources_of
+from service.web.formats import Reader
+from service.web.languages import marked
+from service.web.navigation import section
+from service.web.pages import Page
+from service.web.rendering import render
+from service.web.visits import reader_of
+from sql.roles import serving_url
+
+
+async def show_retention(request: Request) -> Response:
+    """Every policy, with sizes and next runs; for who looks after the whole installation."""
+    if not section("retention").is_open_to(principal_of(request)):
+        raise ApiError(403, "You may not do or see this")
+    resources, reader = resources_of(request), reader_of(request)
+    lines = await asyncio.to_thread(_report, resources, datetime.now(UTC))
+    context = {
+        "rows": [(line, *_said(reader, line)) for line in lines],
+        "engine": resources.engine,
+        "differs": not all(line.in_line for line in lines),
+        "accept": {name: in_words(age) for name, age in resources.accept.items()},
+    }
+    return render(request, "admin_retention.html", context)
+
+
+def _report(resources: Resources, now: datetime) -> list[Line]:
+    url = resources.settings.database_url
+    assert url is not None
+    return report(serving_url(url), resources.engine, resources.settings.keep, now)
+
+
+def _said(reader: Reader, line: Line) -> tuple[str, str]:
+    """What is declared and what is done, in the reader's language."""
+    nothing = reader.gettext(marked("nothing"))
+    declared = _words(reader, line.wanted) if line.wanted else nothing
+    if line.found is None:
+        return declared, nothing
+    return declared, _words(reader, line.found.policy)
+
+
+def _words(reader: Reader, policy: Policy | None) -> str:
+    match policy:
+        case Retention(keep=keep) | Expiry(keep=keep):
+            return _fill(reader, marked("kept for %(time)s"), time=in_words(keep))
+        case Columnstore(after=after):
+            return _fill(reader, marked("columnstore after %(time)s"), time=in_words(after))
+        case Refresh(start=start, end=end):
+            text = marked("refreshed from %(start)s to %(end)s ago")
+            return _fill(reader, text, start=in_words(start), end=in_words(end))
+    return reader.gettext(marked("a policy with open ends"))
+
+
+def _fill(reader: Reader, text: str, **values: Any) -> str:
+    return reader.gettext(text) % values
+
+
+PAGES = [Page("GET", "/admin/retention", show_retention, scope="keys:admin")]
