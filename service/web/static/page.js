@@ -37,7 +37,10 @@ for (const box of document.querySelectorAll("[data-copy]")) {
 }
 
 async function drawCharts(root) {
-  const figures = [...root.querySelectorAll("[data-chart]:not([data-drawn])")];
+  const waiting = "[data-chart]:not([data-drawn])";
+  const figures = [...root.querySelectorAll(waiting)];
+  // What htmx puts in may be a figure itself.
+  if (root.matches?.(waiting)) figures.push(root);
   if (!figures.length) return;
   // Marked at once: another event may come before the module has.
   for (const figure of figures) figure.dataset.drawn = "";
