@@ -12,10 +12,13 @@ from alerts.channels.http import Poster
 from alerts.channels.slack import SlackChannel
 from alerts.channels.sms import SmsChannel, TwilioProvider
 from alerts.channels.webhook import WebhookChannel
-from alerts.delivery import run
+from alerts.delivery import GRACE_SECONDS, run
 from service.settings import Settings
+from service.stopping import end_tasks
 from sql.database import Pool
 
+# What was sent is recorded, for which the database may have to come back.
+_RECORD_SECONDS = 5.0
 _PORTS: dict[Tls, int] = {"none": 25, "starttls": 587, "tls": 465}
 
 
@@ -28,7 +31,8 @@ async def delivering(pool: Pool, settings: Settings) -> AsyncIterator[None]:
         yield
     finally:
         stop.set()
-        await worker
+        await asyncio.wait([worker], timeout=GRACE_SECONDS + _RECORD_SECONDS)
+        await end_tasks(worker)
 
 
 def channels_of(settings: Settings) -> dict[str, Channel]:

@@ -28,7 +28,7 @@ from service.query.aggregate import Aggregates
 from service.query.catalog import Catalog
 from service.secrets import signing_secret
 from service.settings import Settings
-from service.stopping import Stopping
+from service.stopping import Stopping, end_tasks
 from service.telemetry.pools import note_pools
 from sql.database import Pool, create_pool
 from sql.engine import Engine
@@ -112,12 +112,9 @@ async def running_resources(
             yield resources
         finally:
             resources.writer.close()
-            # By now every request was answered or given up: a database that hangs must not
-            # keep this process.
+            # By now every request was answered or given up.
             await asyncio.wait([writer], timeout=WRITER_SECONDS)
-            for task in (writer, *background):
-                task.cancel()
-            await asyncio.gather(writer, *background, return_exceptions=True)
+            await end_tasks(writer, *background)
 
 
 def _wire(

@@ -17,8 +17,20 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 WITHDRAW = signal.SIGUSR1
 # How long a connection without a request under way is kept for one that was just sent.
 LINGER_SECONDS = 1.0
+END_SECONDS = 10.0
 
 _log = structlog.get_logger()
+
+
+async def end_tasks(*tasks: asyncio.Task[None]) -> None:
+    """Cancel tasks and wait until they are over, within limits: a database that hangs must
+    not keep this process.
+    """
+    for task in tasks:
+        task.cancel()
+    _, late = await asyncio.wait(tasks, timeout=END_SECONDS)
+    if late:
+        _log.warning("tasks_do_not_end", tasks=[str(task.get_coro()) for task in late])
 
 
 class Stopping:

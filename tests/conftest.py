@@ -173,7 +173,15 @@ class Service:
         self.client.close()
         if self.process.poll() is None:
             self.process.send_signal(how)
-        return self.process.wait(timeout=60)
+        return self.exit_code()
+
+    def exit_code(self) -> int:
+        """The code with which the process ends, which it was told to."""
+        try:
+            return self.process.wait(timeout=90)
+        except subprocess.TimeoutExpired:
+            end = self.log.read_text()[-3000:]
+            raise AssertionError(f"the service does not end; its log: {end}") from None
 
 
 @contextmanager

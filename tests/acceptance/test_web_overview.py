@@ -155,7 +155,7 @@ def test_an_open_page_ends_with_the_service(database: str, tmp_path: Path, worke
         # To its proper end: an answer that is cut off would fail here.
         for _ in lines:
             pass
-        assert service.process.wait(timeout=60) == 0
+        assert service.exit_code() == 0
 
 
 def test_an_open_page_ends_with_the_log_in(place: Service) -> None:

@@ -166,7 +166,7 @@ def cut_off(url: str, *, allow: bool) -> None:
             )
 
 
-async def until(condition: object, seconds: float = 30) -> None:
+async def until(condition: object, seconds: float = 120) -> None:
     """Poll until it holds."""
     deadline = asyncio.get_running_loop().time() + seconds
     while not await asyncio.to_thread(condition):  # type: ignore[arg-type]
