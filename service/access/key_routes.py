@@ -28,52 +28,80 @@ async def list_keys(request: Request) -> Response:
 
 async def issue_key(request: Request) -> Response:
     """Issue a key. `key` is shown this once."""
-    resources, principal = resources_of(request), principal_of(request)
     body = await read_model(request, KeyIn)
-    tenant = body.tenant or principal.scope.tenant
-    if tenant != principal.scope.tenant and principal.scope.tenant != DEFAULT_TENANT:
-        raise ApiError(403, "Only admins of the tenant default issue keys of another tenant")
-    values = body.model_dump() | {"tenant": tenant}
     try:
-        row, key = await keys.issue_key(
-            resources.pool, resources.key_hasher, principal, values, address_of(request)
-        )
+        row, key = await issue(request, body)
     except keys.NoSuchTenant as error:
         message = f"There is no tenant {error}"
         raise invalid([Detail(field="tenant", message=message)]) from error
-    return await _shown_once(request, row, key, 201)
+    return _shown_once(row, key, 201)
 
 
 async def revoke_key(request: Request) -> Response:
     """Refuse a key from now on; on every replica within 5 seconds."""
-    resources, number = resources_of(request), number_of(request, "key")
-    row = await keys.revoke_key(resources.pool, principal_of(request), number, address_of(request))
-    if row is None:
-        raise missing("key", number)
-    await resources.keys.reload()
+    row = await revoke(request, number_of(request, "key"))
     return json_response({"success": True, "data": key_out(row)})
 
 
 async def rotate_key(request: Request) -> Response:
     """Give a key another secret, shown this once; the one before is refused from now on."""
-    resources, number = resources_of(request), number_of(request, "key")
+    row, key = await rotate(request, number_of(request, "key"))
+    return _shown_once(row, key, 200)
+
+
+async def issue(request: Request, body: KeyIn) -> tuple[DictRow, str]:
+    """The new key's row, and the key itself, which works at once.
+
+    Raises:
+        ApiError: it is for a tenant that the caller may not issue keys of.
+        NoSuchTenant: see there.
+    """
+    resources, principal = resources_of(request), principal_of(request)
+    tenant = body.tenant or principal.scope.tenant
+    if tenant != principal.scope.tenant and principal.scope.tenant != DEFAULT_TENANT:
+        raise ApiError(403, "Only admins of the tenant default issue keys of another tenant")
+    values = body.model_dump() | {"tenant": tenant}
+    issued = await keys.issue_key(
+        resources.pool, resources.key_hasher, principal, values, address_of(request)
+    )
+    await resources.keys.reload()
+    return issued
+
+
+async def revoke(request: Request, number: int) -> DictRow:
+    """The key's row; it is refused from now on.
+
+    Raises:
+        ApiError: the caller's tenant has no such key.
+    """
+    resources = resources_of(request)
+    row = await keys.revoke_key(resources.pool, principal_of(request), number, address_of(request))
+    if row is None:
+        raise missing("key", number)
+    await resources.keys.reload()
+    return row
+
+
+async def rotate(request: Request, number: int) -> tuple[DictRow, str]:
+    """The key's row and its new secret; the one before is refused from now on.
+
+    Raises:
+        ApiError: the caller's tenant has no such key, or it has ended.
+    """
+    resources, principal = resources_of(request), principal_of(request)
     try:
         rotated = await keys.rotate_key(
-            resources.pool,
-            resources.key_hasher,
-            principal_of(request),
-            number,
-            address_of(request),
+            resources.pool, resources.key_hasher, principal, number, address_of(request)
         )
     except keys.KeyEnded as error:
         raise ApiError(409, "The key is revoked or expired; issue another") from error
     if rotated is None:
         raise missing("key", number)
-    return await _shown_once(request, *rotated, 200)
+    await resources.keys.reload()
+    return rotated
 
 
-async def _shown_once(request: Request, row: DictRow, key: str, status: int) -> Response:
-    await resources_of(request).keys.reload()
+def _shown_once(row: DictRow, key: str, status: int) -> Response:
     return json_response({"success": True, "data": key_out(row) | {"key": key}}, status, _NO_STORE)
 
 

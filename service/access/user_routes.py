@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
 
+from psycopg.rows import DictRow
 from pydantic import Secret
 from starlette.requests import Request
 from starlette.responses import Response
@@ -39,65 +40,89 @@ async def list_users(request: Request) -> Response:
 
 async def create_user(request: Request) -> Response:
     """Let somebody log in."""
-    principal = principal_of(request)
     body = await read_model(request, UserIn)
-    password = body.password or Secret(generated_password())
-    values = body.model_dump(exclude={"password"}) | await _hashed(request, password)
-    values["tenant"] = principal.scope.tenant
     with _refusals():
-        row = await users.create_user(
-            resources_of(request).pool, principal, values, address_of(request)
-        )
-    resources_of(request).sessions.versions.note(row["user_id"], row["version"])
-    shown = {} if body.password else {"password": password.get_secret_value()}
+        row, generated = await make_user(request, body)
+    shown = {"password": generated} if generated else {}
     headers = {"Cache-Control": "no-store"}
     return json_response({"success": True, "data": user_out(row) | shown}, 201, headers)
 
 
 async def patch_user(request: Request) -> Response:
     """Change some fields of a user; takes effect on access tokens within 5 seconds."""
-    principal, number = principal_of(request), number_of(request, "user")
-    body = await read_model(request, UserPatch)
-    changes = body.changes() | await _hashed(request, body.password)
-    resources = resources_of(request)
+    number, body = number_of(request, "user"), await read_model(request, UserPatch)
     with _refusals():
-        row = await users.change_user(
-            resources.pool,
-            principal,
-            number,
-            changes,
-            datetime.now(UTC),
-            address_of(request),
-        )
-    if row is None:
-        raise missing("user", number)
-    resources.sessions.versions.note(number, row["version"])
+        row = await edit_user(request, number, body)
     return json_response({"success": True, "data": user_out(row)})
 
 
 async def delete_user(request: Request) -> Response:
     """Remove a user; access tokens end within 5 seconds."""
-    principal, number = principal_of(request), number_of(request, "user")
-    resources = resources_of(request)
+    number = number_of(request, "user")
+    row = await remove_user(request, number)
+    return json_response({"success": True, "data": {"id": number, "email": row["email"]}})
+
+
+async def make_user(request: Request, body: UserIn) -> tuple[DictRow, str | None]:
+    """The new user's row, and the password if one was generated.
+
+    Raises:
+        EmailTaken, HashingBusy: see there.
+    """
+    resources, principal = resources_of(request), principal_of(request)
+    generated = None if body.password else generated_password()
+    password = Secret(generated) if generated else body.password
+    values = body.model_dump(exclude={"password"}) | await _hashed(request, password)
+    values["tenant"] = principal.scope.tenant
+    row = await users.create_user(resources.pool, principal, values, address_of(request))
+    resources.sessions.versions.note(row["user_id"], row["version"])
+    return row, generated
+
+
+async def edit_user(request: Request, number: int, body: UserPatch) -> DictRow:
+    """The user's row with those changes.
+
+    Raises:
+        ApiError: the caller's tenant has no such user.
+        EmailTaken, HashingBusy: see there.
+    """
+    resources, principal = resources_of(request), principal_of(request)
+    changes = body.changes() | await _hashed(request, body.password)
+    row = await users.change_user(
+        resources.pool, principal, number, changes, datetime.now(UTC), address_of(request)
+    )
+    if row is None:
+        raise missing("user", number)
+    resources.sessions.versions.note(number, row["version"])
+    return row
+
+
+async def remove_user(request: Request, number: int) -> DictRow:
+    """The row that is gone.
+
+    Raises:
+        ApiError: the caller's tenant has no such user.
+    """
+    resources, principal = resources_of(request), principal_of(request)
     row = await users.delete_user(resources.pool, principal, number, address_of(request))
     if row is None:
         raise missing("user", number)
     resources.sessions.versions.note(number, None)
-    return json_response({"success": True, "data": {"id": number, "email": row["email"]}})
+    return row
 
 
 async def _hashed(request: Request, password: Secret[str] | None) -> dict[str, Any]:
     if password is None:
         return {}
-    with login_refusals():
-        passwords = resources_of(request).sessions.passwords
-        return {"password_hash": await passwords.hash(password.get_secret_value())}
+    passwords = resources_of(request).sessions.passwords
+    return {"password_hash": await passwords.hash(password.get_secret_value())}
 
 
 @contextmanager
 def _refusals() -> Iterator[None]:
     try:
-        yield
+        with login_refusals():
+            yield
     except users.EmailTaken as error:
         message = f"There is another user with the email {error}"
         raise ApiError(409, message, [Detail(field="email", message=message)]) from error

@@ -101,3 +101,12 @@ SET
     version = version + 1
 WHERE user_id = %(user_id)s
 RETURNING *;
+
+-- name: raise_user_version
+-- Access tokens issued before no longer hold.
+UPDATE fature.api_user
+SET version = version + 1
+WHERE user_id = %(user_id)s
+RETURNING
+    user_id,
+    version;

@@ -1,9 +1,21 @@
 -- name: list_users
--- The users of a tenant, newest first.
+-- The users of a tenant, newest first, and when each log-in that is kept was last renewed.
+SELECT
+    u.*,
+    (
+        SELECT max(r.issued_at)
+        FROM fature.refresh_token AS r
+        WHERE r.user_id = u.user_id
+    ) AS last_seen_at
+FROM fature.api_user AS u
+WHERE u.tenant = %(tenant)s
+ORDER BY u.user_id DESC;
+
+-- name: find_user
+-- One user.
 SELECT *
 FROM fature.api_user
-WHERE tenant = %(tenant)s
-ORDER BY user_id DESC;
+WHERE tenant = %(tenant)s AND user_id = %(user_id)s;
 
 -- name: user_for_update
 -- One user, while it is edited.
