@@ -10,6 +10,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from service.secrets import signing_secret
 from service.settings import Settings
 from service.web import (
+    account,
+    admin_keys,
+    admin_users,
     administration,
     alert_events,
     alert_rules,
@@ -49,6 +52,9 @@ PAGES = [
     *alert_rules.PAGES,
     *alert_silences.PAGES,
     *administration.PAGES,
+    *admin_users.PAGES,
+    *admin_keys.PAGES,
+    *account.PAGES,
     *sign_in.PAGES,
     *welcome.PAGES,
     *preferences.PAGES,
