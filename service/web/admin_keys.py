@@ -58,6 +58,9 @@ STATES = {
     "expired": (marked("Expired"), ""),
     "revoked": (marked("Revoked"), ""),
 }
+# Said by the model of a key.
+marked("A key of role admin cannot be bound to one service")
+marked("A key of role operator cannot be bound to one service")
 # What somebody tries first with a key that may do that; the first that fits.
 _SAMPLE = (
     '{"metric_name": "hello", "metric_type": "performance", "value": 1, "frequency": "real_time"}'
