@@ -2,10 +2,10 @@
 
 import re
 import shlex
-import subprocess
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from html import unescape
+from itertools import pairwise
 from typing import Any
 
 import httpx2
@@ -40,11 +40,16 @@ def key_in(answer: httpx2.Response) -> str:
     return match[1]
 
 
-def command_in(answer: httpx2.Response) -> list[str]:
-    """The command that a page shows to try a key, as a shell reads it."""
+def tried(answer: httpx2.Response) -> httpx2.Response:
+    """The answer to the command that a page shows to try a key, done as curl does it."""
     match = re.search(r'(?s)id="trial">(.*?)</pre>', answer.text)
     assert match, text_of(answer)
-    return shlex.split(unescape(match[1]))
+    words = shlex.split(unescape(match[1]).replace("\\\n", ""))
+    assert words[0] == "curl"
+    given = list(pairwise(words[2:]))
+    headers = dict(value.split(": ", 1) for option, value in given if option == "-H")
+    body = next((value for option, value in given if option == "-d"), None)
+    return httpx2.request("POST" if body else "GET", words[1], headers=headers, content=body)
 
 
 def row_of(page: httpx2.Response, name: str) -> str:
@@ -78,11 +83,7 @@ def test_a_key_is_made_and_shown_once(
 @pytest.mark.parametrize("role", ["admin", "operator", "writer", "reader"])
 def test_the_command_shown_works_as_it_is(web: httpx2.Client, metric: str, role: str) -> None:
     answer = post(web, LIST, name=metric, role=role, life="7")
-    command = command_in(answer)
-    assert command[0] == "curl"
-    status = [*command, "-s", "-o", "/dev/null", "-w", "%{http_code}"]
-    done = subprocess.run(status, capture_output=True, text=True, check=True)  # noqa: S603
-    assert done.stdout in ("200", "201")
+    assert tried(answer).status_code in (200, 201)
 
 
 def test_a_key_may_less_than_its_role(

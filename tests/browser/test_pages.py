@@ -18,6 +18,11 @@ PAGES = {
     "services": "/services",
     "service": "/services/looked-at?span=week",
     "not-found": "/nothing",
+    "account": "/account",
+    "users": "/admin/users",
+    "user-new": "/admin/users/new",
+    "keys": "/admin/keys",
+    "key-new": "/admin/keys/new",
 }
 _FIRST_VISIT = 120 * 1024
 
