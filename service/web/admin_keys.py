@@ -181,7 +181,10 @@ def _form(request: Request, form: Form[KeyIn], *, status: int = 200) -> Response
         "scopes": SCOPES,
         "lives": LIVES,
         "options": options,
-        "scopes_of_roles": {role: sorted(scopes_of(role, None)) for role in ROLES},
+        # For all services, and bound to one, whichever.
+        "scopes_of_roles": {
+            role: [sorted(scopes_of(role, service)) for service in (None, "one")] for role in ROLES
+        },
     }
     return render(request, "admin_key_new.html", context, status=status)
 

@@ -27,6 +27,10 @@ def test_a_key_is_made_used_and_revoked(
     page.get_by_label("Role").select_option("reader")
     expect(page.get_by_role("checkbox", name="Send metrics")).to_be_hidden()
     page.get_by_label("Role").select_option("writer")
+    # Bound to one service, a writer reads, too.
+    expect(page.get_by_role("checkbox", name="Read metrics")).to_be_hidden()
+    page.get_by_label("Service").fill("checkout")
+    expect(page.get_by_role("checkbox", name="Read metrics")).to_be_visible()
     page.get_by_role("checkbox", name="Send metrics").check()
     page.get_by_role("button", name="Make the key").click()
     expect(page.get_by_role("heading", name=metric)).to_be_visible()

@@ -1,10 +1,12 @@
-// The form of a new key offers the rights of the chosen role alone.
+// The form of a new key offers the rights of the chosen role alone: for all services, or one.
 
 const form = document.querySelector("form[data-scopes]");
+const { role, service_name: service } = form.elements;
 const scopes = JSON.parse(form.dataset.scopes);
 
 function offer() {
-  const may = scopes[form.elements.role.value];
+  const [ofAll, ofOne] = scopes[role.value];
+  const may = service.value.trim() ? ofOne : ofAll;
   for (const box of form.querySelectorAll("input[name=scopes]")) {
     const fits = may.includes(box.value);
     box.closest("label").hidden = !fits;
@@ -12,5 +14,6 @@ function offer() {
   }
 }
 
-form.elements.role.addEventListener("change", offer);
+role.addEventListener("change", offer);
+service.addEventListener("input", offer);
 offer();
