@@ -29,7 +29,7 @@ def test_a_key_is_made_used_and_revoked(
     page.get_by_label("Role").select_option("writer")
     # Bound to one service, a writer reads, too.
     expect(page.get_by_role("checkbox", name="Read metrics")).to_be_hidden()
-    page.get_by_label("Service").fill("checkout")
+    page.get_by_role("textbox", name="Service").fill("checkout")
     expect(page.get_by_role("checkbox", name="Read metrics")).to_be_visible()
     page.get_by_role("checkbox", name="Send metrics").check()
     page.get_by_role("button", name="Make the key").click()
