@@ -71,14 +71,17 @@ async def new_user(request: Request) -> Response:
 async def create_user(request: Request) -> Response:
     """Let somebody sign in; a password that was generated is shown this once."""
     form = await read_form(request, UserIn)
-    made = None
+    made, status = None, 422
     if form.is_valid:
         try:
             made = await make_user(request, form.data)
-        except (users.EmailTaken, HashingBusy) as error:
-            _refuse(form, error)
+        except users.EmailTaken:
+            form.fail("email", _TAKEN)
+        except HashingBusy:
+            form.fail("", BUSY)
+            status = 503
     if made is None:
-        return render(request, "admin_user_new.html", {"form": form}, status=422)
+        return render(request, "admin_user_new.html", {"form": form}, status=status)
     row, generated = made
     if generated is None:
         return _said(request, marked("The user can sign in now"), _LIST)
@@ -101,8 +104,8 @@ async def update_user(request: Request) -> Response:
     if form.is_valid:
         try:
             await edit_user(request, row["user_id"], UserPatch(**form.data.model_dump()))
-        except users.EmailTaken as error:
-            _refuse(form, error)
+        except users.EmailTaken:
+            form.fail("email", _TAKEN)
         else:
             return _said(request, marked("The user is saved"), _LIST)
     form.values = _form_of(row).values | form.values
@@ -112,16 +115,17 @@ async def update_user(request: Request) -> Response:
 async def set_password(request: Request) -> Response:
     """Give somebody another password; their log-ins end."""
     row = await _other(request)
-    form = await read_form(request, PasswordForm)
+    form, status = await read_form(request, PasswordForm), 422
     if form.is_valid:
         try:
             await edit_user(request, row["user_id"], UserPatch(password=form.data.password))
-        except HashingBusy as error:
-            _refuse(form, error)
+        except HashingBusy:
+            form.fail("", BUSY)
+            status = 503
         else:
             said = marked("The password is set, and the user signed out everywhere")
             return _said(request, said, f"{_LIST}/{row['user_id']}")
-    return _editor(request, row, form=_form_of(row), password_form=form, status=422)
+    return _editor(request, row, form=_form_of(row), password_form=form, status=status)
 
 
 async def confirm_deletion(request: Request) -> Response:
@@ -160,13 +164,6 @@ async def _other(request: Request) -> DictRow:
 
 def _form_of(row: DictRow) -> Form[UserForm]:
     return Form({name: "" if row[name] is None else row[name] for name in UserForm.model_fields})
-
-
-def _refuse(form: Form[Model], error: Exception) -> None:
-    if isinstance(error, HashingBusy):
-        form.fail("", BUSY)
-    else:
-        form.fail("email", _TAKEN)
 
 
 def _said(request: Request, words: str, path: str) -> Response:
