@@ -28,48 +28,53 @@ async def list_keys(request: Request) -> Response:
 
 async def issue_key(request: Request) -> Response:
     """Issue a key. `key` is shown this once."""
-    return _shown_once(*await add_key(request, await read_model(request, KeyIn)), 201)
+    body = await read_model(request, KeyIn)
+    try:
+        row, key = await issue(request, body)
+    except keys.NoSuchTenant as error:
+        message = f"There is no tenant {error}"
+        raise invalid([Detail(field="tenant", message=message)]) from error
+    return _shown_once(row, key, 201)
 
 
 async def revoke_key(request: Request) -> Response:
     """Refuse a key from now on; on every replica within 5 seconds."""
-    return json_response({"success": True, "data": key_out(await end_key(request))})
+    row = await revoke(request, number_of(request, "key"))
+    return json_response({"success": True, "data": key_out(row)})
 
 
 async def rotate_key(request: Request) -> Response:
     """Give a key another secret, shown this once; the one before is refused from now on."""
-    return _shown_once(*await renew_key(request), 200)
+    row, key = await rotate(request, number_of(request, "key"))
+    return _shown_once(row, key, 200)
 
 
-async def add_key(request: Request, wanted: KeyIn) -> tuple[DictRow, str]:
-    """The new key's row, and the key itself.
+async def issue(request: Request, body: KeyIn) -> tuple[DictRow, str]:
+    """The new key's row, and the key itself, which works at once.
 
     Raises:
-        ApiError: of another tenant, which is not the caller's to say or does not exist.
+        ApiError: it is for a tenant that the caller may not issue keys of.
+        NoSuchTenant: see there.
     """
     resources, principal = resources_of(request), principal_of(request)
-    tenant = wanted.tenant or principal.scope.tenant
+    tenant = body.tenant or principal.scope.tenant
     if tenant != principal.scope.tenant and principal.scope.tenant != DEFAULT_TENANT:
         raise ApiError(403, "Only admins of the tenant default issue keys of another tenant")
-    values = wanted.model_dump() | {"tenant": tenant}
-    try:
-        issued = await keys.issue_key(
-            resources.pool, resources.key_hasher, principal, values, address_of(request)
-        )
-    except keys.NoSuchTenant as error:
-        message = f"There is no tenant {error}"
-        raise invalid([Detail(field="tenant", message=message)]) from error
+    values = body.model_dump() | {"tenant": tenant}
+    issued = await keys.issue_key(
+        resources.pool, resources.key_hasher, principal, values, address_of(request)
+    )
     await resources.keys.reload()
     return issued
 
 
-async def end_key(request: Request) -> DictRow:
-    """The row of the key whose id is in the path, revoked.
+async def revoke(request: Request, number: int) -> DictRow:
+    """The key's row; it is refused from now on.
 
     Raises:
-        ApiError: there is no such key.
+        ApiError: the caller's tenant has no such key.
     """
-    resources, number = resources_of(request), number_of(request, "key")
+    resources = resources_of(request)
     row = await keys.revoke_key(resources.pool, principal_of(request), number, address_of(request))
     if row is None:
         raise missing("key", number)
@@ -77,20 +82,16 @@ async def end_key(request: Request) -> DictRow:
     return row
 
 
-async def renew_key(request: Request) -> tuple[DictRow, str]:
-    """The row of the key whose id is in the path, and its new secret.
+async def rotate(request: Request, number: int) -> tuple[DictRow, str]:
+    """The key's row and its new secret; the one before is refused from now on.
 
     Raises:
-        ApiError: there is no such key, or it has ended.
+        ApiError: the caller's tenant has no such key, or it has ended.
     """
-    resources, number = resources_of(request), number_of(request, "key")
+    resources, principal = resources_of(request), principal_of(request)
     try:
         rotated = await keys.rotate_key(
-            resources.pool,
-            resources.key_hasher,
-            principal_of(request),
-            number,
-            address_of(request),
+            resources.pool, resources.key_hasher, principal, number, address_of(request)
         )
     except keys.KeyEnded as error:
         raise ApiError(409, "The key is revoked or expired; issue another") from error

@@ -71,6 +71,12 @@ async def list_keys(pool: Pool, tenant: str) -> list[DictRow]:
     return await fetch_all(pool, "list_keys", {"tenant": tenant})
 
 
+async def find_key(pool: Pool, tenant: str, key_id: int) -> DictRow | None:
+    """One key of a tenant."""
+    rows = await fetch_all(pool, "find_key", {"tenant": tenant, "key_id": key_id})
+    return rows[0] if rows else None
+
+
 async def revoke_key(
     pool: Pool, principal: Principal, key_id: int, address: str | None = None
 ) -> DictRow | None:

@@ -131,13 +131,14 @@ class Sessions:
         return self.tokens.issue_access(user, principal.family, now)
 
     async def logout_everywhere(self, principal: UserPrincipal, address: str | None) -> None:
-        """End every log-in of a user; access tokens issued before no longer hold."""
-        params = {"user_id": principal.user_id}
+        """End every log-in of a user, this one too, and the access tokens issued before."""
+        params, now = {"user_id": principal.user_id}, datetime.now(UTC)
         async with connection(self._pool) as conn, conn.transaction():
-            (user,) = await run(conn, "outdate_access_tokens", params)
-            await end_sessions(conn, principal.user_id, datetime.now(UTC))
+            rows = await run(conn, "raise_user_version", params)
+            await end_sessions(conn, principal.user_id, now)
             await record(conn, principal, "user.logout", principal.id, address=address)
-        self.versions.note(principal.user_id, user["version"])
+        for row in rows:
+            self.versions.note(row["user_id"], row["version"])
 
     async def _attempt(self, email: str, network: str) -> DictRow | None:
         rows = await fetch_all(self._pool, "login_user", {"email": email, "network": network})

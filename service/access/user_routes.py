@@ -1,6 +1,6 @@
 """The endpoints of users, for admins and inside their tenant."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -42,59 +42,54 @@ async def create_user(request: Request) -> Response:
     """Let somebody log in."""
     body = await read_model(request, UserIn)
     with _refusals():
-        row, password = await add_user(request, body)
-    shown = {"password": password} if password else {}
+        row, generated = await make_user(request, body)
+    shown = {"password": generated} if generated else {}
     headers = {"Cache-Control": "no-store"}
     return json_response({"success": True, "data": user_out(row) | shown}, 201, headers)
 
 
 async def patch_user(request: Request) -> Response:
     """Change some fields of a user; takes effect on access tokens within 5 seconds."""
-    body = await read_model(request, UserPatch)
+    number, body = number_of(request, "user"), await read_model(request, UserPatch)
     with _refusals():
-        row = await alter_user(request, body.changes(), body.password)
+        row = await edit_user(request, number, body)
     return json_response({"success": True, "data": user_out(row)})
 
 
 async def delete_user(request: Request) -> Response:
     """Remove a user; access tokens end within 5 seconds."""
-    row = await remove_user(request)
-    return json_response({"success": True, "data": {"id": row["user_id"], "email": row["email"]}})
+    number = number_of(request, "user")
+    row = await remove_user(request, number)
+    return json_response({"success": True, "data": {"id": number, "email": row["email"]}})
 
 
-async def add_user(request: Request, wanted: UserIn) -> tuple[DictRow, str | None]:
-    """The new user's row, and their password if it was generated.
+async def make_user(request: Request, body: UserIn) -> tuple[DictRow, str | None]:
+    """The new user's row, and the password if one was generated.
 
     Raises:
-        EmailTaken: see there.
-        ApiError: too many passwords are hashed at once.
+        EmailTaken, HashingBusy: see there.
     """
-    principal, resources = principal_of(request), resources_of(request)
-    password = wanted.password or Secret(generated_password())
-    values = wanted.model_dump(exclude={"password"}) | await _hashed(request, password)
+    resources, principal = resources_of(request), principal_of(request)
+    generated = None if body.password else generated_password()
+    password = Secret(generated) if generated else body.password
+    values = body.model_dump(exclude={"password"}) | await _hashed(request, password)
     values["tenant"] = principal.scope.tenant
     row = await users.create_user(resources.pool, principal, values, address_of(request))
     resources.sessions.versions.note(row["user_id"], row["version"])
-    return row, None if wanted.password else password.get_secret_value()
+    return row, generated
 
 
-async def alter_user(
-    request: Request, changes: Mapping[str, Any], password: Secret[str] | None
-) -> DictRow:
-    """The row, afterwards, of the user whose id is in the path; `changes` are columns.
+async def edit_user(request: Request, number: int, body: UserPatch) -> DictRow:
+    """The user's row with those changes.
 
     Raises:
-        EmailTaken: see there.
-        ApiError: there is no such user, or too many passwords are hashed at once.
+        ApiError: the caller's tenant has no such user.
+        EmailTaken, HashingBusy: see there.
     """
-    resources, number = resources_of(request), number_of(request, "user")
+    resources, principal = resources_of(request), principal_of(request)
+    changes = body.changes() | await _hashed(request, body.password)
     row = await users.change_user(
-        resources.pool,
-        principal_of(request),
-        number,
-        {**changes, **await _hashed(request, password)},
-        datetime.now(UTC),
-        address_of(request),
+        resources.pool, principal, number, changes, datetime.now(UTC), address_of(request)
     )
     if row is None:
         raise missing("user", number)
@@ -102,16 +97,14 @@ async def alter_user(
     return row
 
 
-async def remove_user(request: Request) -> DictRow:
-    """The row of the user whose id is in the path, who is gone.
+async def remove_user(request: Request, number: int) -> DictRow:
+    """The row that is gone.
 
     Raises:
-        ApiError: there is no such user.
+        ApiError: the caller's tenant has no such user.
     """
-    resources, number = resources_of(request), number_of(request, "user")
-    row = await users.delete_user(
-        resources.pool, principal_of(request), number, address_of(request)
-    )
+    resources, principal = resources_of(request), principal_of(request)
+    row = await users.delete_user(resources.pool, principal, number, address_of(request))
     if row is None:
         raise missing("user", number)
     resources.sessions.versions.note(number, None)
@@ -121,15 +114,15 @@ async def remove_user(request: Request) -> DictRow:
 async def _hashed(request: Request, password: Secret[str] | None) -> dict[str, Any]:
     if password is None:
         return {}
-    with login_refusals():
-        passwords = resources_of(request).sessions.passwords
-        return {"password_hash": await passwords.hash(password.get_secret_value())}
+    passwords = resources_of(request).sessions.passwords
+    return {"password_hash": await passwords.hash(password.get_secret_value())}
 
 
 @contextmanager
 def _refusals() -> Iterator[None]:
     try:
-        yield
+        with login_refusals():
+            yield
     except users.EmailTaken as error:
         message = f"There is another user with the email {error}"
         raise ApiError(409, message, [Detail(field="email", message=message)]) from error

@@ -56,14 +56,14 @@ async def create_first_admin(
 
 
 async def list_users(pool: Pool, tenant: str) -> list[DictRow]:
-    """Every user of the tenant, newest first; `last_seen_at` is when they last had tokens
-    issued, None where that is long ago.
+    """Every user of the tenant, newest first. `last_seen_at` is when a log-in was made or
+    renewed last, which one in use is every 15 minutes; None where none is kept.
     """
     return await fetch_all(pool, "list_users", {"tenant": tenant})
 
 
 async def find_user(pool: Pool, tenant: str, user_id: int) -> DictRow | None:
-    """One user of the tenant."""
+    """One user of a tenant."""
     rows = await fetch_all(pool, "find_user", {"tenant": tenant, "user_id": user_id})
     return rows[0] if rows else None
 

@@ -1,16 +1,16 @@
-"""What somebody signed in does with their own log-in."""
+"""One's own account: who one is, another password, signing out everywhere."""
 
-from typing import Any
-
+from psycopg.rows import DictRow
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.access import users
 from service.access.audit import address_of
-from service.access.login_routes import login_refusals
+from service.access.passwords import HashingBusy
 from service.access.sessions import WrongPassword
-from service.access.tokens import ACCESS_LIFE
+from service.access.throttle import TooManyAttempts
+from service.access.tokens import ACCESS_LIFE, UserPrincipal
 from service.access.user_models import PasswordChange
+from service.access.users import find_user
 from service.errors import ApiError
 from service.resources import resources_of
 from service.web.cookies import ACCESS
@@ -18,57 +18,78 @@ from service.web.forms import Form, read_form
 from service.web.languages import marked
 from service.web.pages import SIGN_IN, Page
 from service.web.rendering import redirect, render
-from service.web.visits import reader_of, signed_in_user, visit_of
-
-_PATH = "/account"
+from service.web.sign_in import BUSY, wait
+from service.web.visits import reader_of, visit_of
 
 
 async def show_account(request: Request) -> Response:
-    """Who they are, and a form for another password."""
-    return await _page(request, Form({"current_password": "", "new_password": ""}))
+    """Who is signed in, and what they can do about it."""
+    return await _page(request, _empty())
 
 
 async def change_password(request: Request) -> Response:
-    """Set another password; every other log-in ends, as by the API."""
+    """Set another password; every other log-in ends, and this one goes on."""
     form = await read_form(request, PasswordChange)
-    if form.is_valid:
-        given, sessions = form.data, resources_of(request).sessions
-        current, new = (
-            one.get_secret_value() for one in (given.current_password, given.new_password)
+    if not form.is_valid:
+        return await _page(request, form, 422)
+    current = form.data.current_password.get_secret_value()
+    new = form.data.new_password.get_secret_value()
+    try:
+        token = await resources_of(request).sessions.change_password(
+            _own(request), current, new, address_of(request)
         )
-        try:
-            with login_refusals():
-                token = await sessions.change_password(
-                    signed_in_user(request), current, new, address_of(request)
-                )
-        except ApiError as error:
-            if not isinstance(error.__cause__, WrongPassword):
-                raise
-            form.fail("current_password", marked("It is another one"))
-        else:
-            visit_of(request).cookies.set(ACCESS, token, ACCESS_LIFE)
-            said = marked("Your password is changed; you are signed out everywhere else")
-            return redirect(request, _PATH, said=reader_of(request).gettext(said))
-    return await _page(request, form, status=422)
+    except WrongPassword:
+        form.fail("current_password", marked("It is another one"))
+        return await _page(request, form, 422)
+    except TooManyAttempts as error:
+        form.fail("", wait(request, error.retry_after))
+        return await _page(request, form, 429, {"Retry-After": str(error.retry_after)})
+    except HashingBusy:
+        form.fail("", BUSY)
+        return await _page(request, form, 503, {"Retry-After": "2"})
+    visit_of(request).cookies.set(ACCESS, token, ACCESS_LIFE)
+    said = marked("The password is changed. Wherever else you were signed in, you no longer are.")
+    return redirect(request, "/account", said=reader_of(request).gettext(said))
 
 
 async def sign_out_everywhere(request: Request) -> Response:
     """End every log-in, this one too."""
-    user = signed_in_user(request)
-    await resources_of(request).sessions.logout_everywhere(user, address_of(request))
+    await resources_of(request).sessions.logout_everywhere(_own(request), address_of(request))
     visit_of(request).cookies.sign_out()
-    said = reader_of(request).gettext(marked("You are signed out everywhere"))
-    return redirect(request, SIGN_IN, said=said)
+    return redirect(request, SIGN_IN)
 
 
-async def _page(request: Request, form: Form[Any], *, status: int = 200) -> Response:
-    user = signed_in_user(request)
-    row = await users.find_user(resources_of(request).read_pool, user.scope.tenant, user.user_id)
-    return render(request, "account.html", {"form": form, "user": row}, status=status)
+def _own(request: Request) -> UserPrincipal:
+    principal = visit_of(request).principal
+    assert principal is not None
+    return principal
+
+
+def _empty() -> Form[PasswordChange]:
+    return Form(dict.fromkeys(PasswordChange.model_fields, ""))
+
+
+async def _page(
+    request: Request,
+    form: Form[PasswordChange],
+    status: int = 200,
+    headers: dict[str, str] | None = None,
+) -> Response:
+    context = {"form": form, "user": await _found(request)}
+    return render(request, "account.html", context, status=status, headers=headers)
+
+
+async def _found(request: Request) -> DictRow:
+    own = _own(request)
+    row = await find_user(resources_of(request).read_pool, own.scope.tenant, own.user_id)
+    if row is None:
+        # Deleted on another replica a moment ago.
+        raise ApiError(404, marked("This account is gone"))
+    return row
 
 
 PAGES = [
-    Page("GET", _PATH, show_account),
-    Page("POST", f"{_PATH}/password", change_password),
-    Page("POST", f"{_PATH}/sign-out", sign_out_everywhere),
+    Page("GET", "/account", show_account),
+    Page("POST", "/account/password", change_password),
+    Page("POST", "/account/sign-out", sign_out_everywhere),
 ]

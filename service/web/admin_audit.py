@@ -12,11 +12,11 @@ from starlette.responses import Response
 from service.access import keys, users
 from service.access.audit_routes import read_entries
 from service.access.models import AuditParams
+from service.auth import principal_of
 from service.resources import resources_of
 from service.web.forms import Form, read_filters
 from service.web.pages import Page
 from service.web.rendering import render
-from service.web.visits import signed_in_user
 
 _PATH = "/admin/audit"
 _PER_PAGE = 50
@@ -43,7 +43,7 @@ async def list_entries(request: Request) -> Response:
 
 async def _names(request: Request) -> dict[str, str]:
     """What users and keys are called, for who knows them by that."""
-    pool, tenant = resources_of(request).read_pool, signed_in_user(request).scope.tenant
+    pool, tenant = resources_of(request).read_pool, principal_of(request).scope.tenant
     people, programs = await asyncio.gather(
         users.list_users(pool, tenant), keys.list_keys(pool, tenant)
     )

@@ -1,135 +1,226 @@
-"""Administration of API keys."""
+"""The administration of API keys: issuing, rotating, revoking."""
 
+import shlex
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, get_args
+from typing import Any, get_args
 
 from psycopg.rows import DictRow
-from pydantic import BaseModel, ConfigDict, Field
+from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 
-from alerts.rules import Text
 from service.access import keys
-from service.access.key_routes import add_key, end_key, renew_key
-from service.access.models import KeyIn, TenantName
+from service.access.key_routes import issue, revoke, rotate
+from service.access.models import KeyIn, key_out
 from service.access.tenants import DEFAULT_TENANT
-from service.errors import ApiError, Detail
+from service.auth import principal_of
+from service.items import missing, number_of
 from service.resources import resources_of
-from service.scope import AccessScope, Role
-from service.web.forms import Form, read_form
+from service.scope import AccessScope, Role, scopes_of
+from service.web.alert_words import options
+from service.web.forms import Form
 from service.web.languages import marked
 from service.web.pages import Page
 from service.web.rendering import redirect, render
-from service.web.visits import reader_of, signed_in_user
+from service.web.site import site_of
+from service.web.visits import reader_of
 
-_PATH = "/admin/keys"
-_DAYS = {
-    "": marked("never"),
-    30: marked("30 days"),
-    90: marked("90 days"),
-    365: marked("1 year"),
+_LIST = "/admin/keys"
+_MOST_ENDED = 50
+_NO_STORE = {"Cache-Control": "no-store"}
+_SOON = timedelta(days=14)
+# How long a key lives, in days; the empty one for ever.
+LIVES = {
+    "7": marked("7 days"),
+    "30": marked("30 days"),
+    "90": marked("90 days"),
+    "365": marked("a year"),
+    "": marked("until it is revoked"),
 }
-_TRY = """curl -H 'X-API-Key: {key}' '{url}/api/metrics/catalog'"""
-_TRY_POST = """curl -X POST '{url}/api/metrics' -H 'X-API-Key: {key}' \\
-  -H 'Content-Type: application/json' \\
-  -d '{{"metric_name": "my_first_metric", "metric_type": "performance", "value": 1,
-       "frequency": "real_time"}}'"""
-
-
-class KeyForm(BaseModel):
-    """A key to be made; `days` is how long it lasts."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    name: Text
-    role: Role
-    service_name: Text | None = None
-    scopes: list[AccessScope] = []
-    days: Annotated[int, Field(ge=1, le=3660)] | None = None
-    tenant: TenantName | None = None
+SCOPES: dict[AccessScope, str] = {
+    "metrics:read": marked("Read metrics"),
+    "metrics:write": marked("Send metrics"),
+    "services:write": marked("Report the health of services"),
+    "alerts:read": marked("See alerts"),
+    "alerts:write": marked("Change alerts"),
+    "catalog:write": marked("Edit the catalogue of metrics"),
+    "keys:admin": marked("Manage keys and users"),
+}
+ROLES: dict[Role, str] = {
+    "writer": marked("Writer: a program that sends metrics"),
+    "reader": marked("Reader: looks, and changes nothing"),
+    "operator": marked("Operator: looks, and cares for alerts and the catalogue"),
+    "admin": marked("Admin: everything"),
+}
+STATES = {
+    "good": (marked("In use"), "good"),
+    "soon": (marked("Expires soon"), "fair"),
+    "expired": (marked("Expired"), ""),
+    "revoked": (marked("Revoked"), ""),
+}
+# Said by the model of a key.
+marked("A key of role admin cannot be bound to one service")
+marked("A key of role operator cannot be bound to one service")
+# What somebody tries first with a key that may do that; the first that fits.
+_SAMPLE = (
+    '{"metric_name": "hello", "metric_type": "performance", "value": 1, "frequency": "real_time"}'
+)
+_HEALTH = '{"service_name": "hello", "status": "healthy"}'
+_TRIALS: dict[AccessScope, tuple[str, str]] = {
+    "metrics:write": ("/api/metrics", _SAMPLE),
+    "metrics:read": ("/api/metrics/catalog", ""),
+    "alerts:read": ("/api/alerts/rules", ""),
+    "services:write": ("/api/services/health", _HEALTH),
+    "keys:admin": ("/api/keys", ""),
+}
 
 
 async def list_keys(request: Request) -> Response:
-    """Those that hold, then those that do no more."""
-    tenant = signed_in_user(request).scope.tenant
+    """Those in use, then those that ended."""
+    now, tenant = datetime.now(UTC), principal_of(request).scope.tenant
     rows = await keys.list_keys(resources_of(request).read_pool, tenant)
-    now = datetime.now(UTC)
-    past = [row for row in rows if row["revoked_at"] or (row["expires_at"] or now) < now]
-    current = [row for row in rows if row not in past]
-    return render(request, "admin_keys.html", {"current": current, "past": past})
+    shown = [_shown(row, now) for row in rows]
+    context = {
+        "current": [one for one in shown if one["state"] in ("good", "soon")],
+        "ended": [one for one in shown if one["state"] not in ("good", "soon")][:_MOST_ENDED],
+        "states": STATES,
+        "scopes": SCOPES,
+    }
+    return render(request, "admin_keys.html", context)
 
 
 async def new_key(request: Request) -> Response:
-    """A form for another key."""
-    values = dict.fromkeys(KeyForm.model_fields, "") | {"role": "writer", "scopes": []}
-    return _editor(request, Form(values))
+    """An empty form."""
+    empty = dict.fromkeys(("name", "service_name", "tenant"), "")
+    return _form(request, Form(empty | {"role": "writer", "scopes": [], "life": "90"}))
 
 
 async def create_key(request: Request) -> Response:
-    """Make a key and show it this once."""
-    form = await read_form(request, KeyForm)
-    if form.is_valid:
-        wanted: Form[KeyIn] = Form(form.values)
-        wanted.check(KeyIn, _as_asked(form.data))
-        if wanted.is_valid:
-            try:
-                return _shown_once(request, *await add_key(request, wanted.data))
-            except ApiError as error:
-                wanted.fail_all(error.details or [Detail(field="tenant", message=error.message)])
-        form.errors |= wanted.errors
-    return _editor(request, form, status=422)
+    """Issue a key, which is shown this once."""
+    form = _filled(await request.form(), datetime.now(UTC))
+    if not form.is_valid:
+        return _form(request, form, status=422)
+    try:
+        row, key = await issue(request, form.data)
+    except keys.NoSuchTenant:
+        form.fail("tenant", marked("There is no such tenant"))
+        return _form(request, form, status=422)
+    return _made(request, row, key, 201)
+
+
+async def confirm_rotation(request: Request) -> Response:
+    """Ask before a key gets another secret."""
+    return render(request, "admin_key_rotate.html", {"key": await _found(request)})
 
 
 async def rotate_key(request: Request) -> Response:
-    """Another secret for a key, shown this once."""
-    return _shown_once(request, *await renew_key(request))
+    """Give a key another secret, which is shown this once."""
+    row, key = await rotate(request, number_of(request, "key"))
+    return _made(request, row, key, 200)
+
+
+async def confirm_revocation(request: Request) -> Response:
+    """Ask before a key is refused for good."""
+    return render(request, "admin_key_revoke.html", {"key": await _found(request)})
 
 
 async def revoke_key(request: Request) -> Response:
     """Refuse a key from now on."""
-    await end_key(request)
-    said = reader_of(request).gettext(marked("The key is revoked"))
-    return redirect(request, _PATH, said=said)
+    await revoke(request, number_of(request, "key"))
+    said = reader_of(request).gettext(marked("The key is refused from now on"))
+    return redirect(request, _LIST, said=said)
 
 
-def _as_asked(given: KeyForm) -> dict[str, Any]:
-    """What the API would be sent."""
-    end = datetime.now(UTC) + timedelta(days=given.days) if given.days else None
-    values = given.model_dump(exclude={"days"})
-    return values | {"scopes": given.scopes or None, "expires_at": end and end.isoformat()}
+async def _found(request: Request) -> dict[str, Any]:
+    number, tenant = number_of(request, "key"), principal_of(request).scope.tenant
+    row = await keys.find_key(resources_of(request).pool, tenant, number)
+    if row is None:
+        raise missing("key", number)
+    return _shown(row, datetime.now(UTC))
 
 
-def _shown_once(request: Request, row: DictRow, key: str) -> Response:
-    reader = reader_of(request)
-    posts = row["role"] == "writer" and (not row["scopes"] or "metrics:write" in row["scopes"])
-    url = resources_of(request).settings.links
-    context = {
-        "section": "keys",
-        "title": row["name"],
-        "lead": reader.gettext(
-            marked("This is the key, shown this once. Keep it where secrets are kept.")
-        ),
-        "label": reader.gettext(marked("Key")),
-        "secret": key,
-        "example": (_TRY_POST if posts else _TRY).format(key=key, url=url),
-    }
-    return render(request, "admin_secret.html", context, headers={"Cache-Control": "no-store"})
+def _shown(row: DictRow, now: datetime) -> dict[str, Any]:
+    """A key as it is listed; `is_whole` where it may do all that its role may."""
+    may = key_out(row)["scopes"]
+    is_whole = set(may) == scopes_of(row["role"], row["service_name"])
+    return {**row, "may": may, "is_whole": is_whole, "state": _state(row, now)}
 
 
-def _editor(request: Request, form: Form[KeyForm], *, status: int = 200) -> Response:
+def _state(row: Mapping[str, Any], now: datetime) -> str:
+    if row["revoked_at"]:
+        return "revoked"
+    if row["expires_at"] is None or row["expires_at"] > now + _SOON:
+        return "good"
+    return "soon" if row["expires_at"] > now else "expired"
+
+
+def _filled(given: FormData, now: datetime) -> Form[KeyIn]:
+    names = ("name", "role", "service_name", "life", "tenant")
+    values: dict[str, Any] = {name: str(given.get(name, "")).strip() for name in names}
+    values["scopes"] = [str(scope) for scope in given.getlist("scopes")]
+    form: Form[KeyIn] = Form(values)
+    meant = {name: values[name] for name in ("name", "role") if values[name]}
+    meant |= {name: values[name] or None for name in ("service_name", "scopes", "tenant")}
+    if values["life"] not in LIVES:
+        form.fail("life", marked("Choose one of these"))
+    elif values["life"]:
+        meant["expires_at"] = (now + timedelta(days=int(values["life"]))).isoformat()
+    if _goes_beyond(values):
+        form.fail("scopes", marked("The role has not all of these rights"))
+    else:
+        form.check(KeyIn, meant)
+    return form
+
+
+def _goes_beyond(values: Mapping[str, Any]) -> bool:
+    if values["role"] not in get_args(Role):
+        return False
+    return not set(values["scopes"]) <= scopes_of(values["role"], values["service_name"] or None)
+
+
+def _form(request: Request, form: Form[KeyIn], *, status: int = 200) -> Response:
     context = {
         "form": form,
-        "days": _DAYS,
-        "scopes": get_args(AccessScope),
-        "may_choose_tenant": signed_in_user(request).scope.tenant == DEFAULT_TENANT,
+        "roles": ROLES,
+        "scopes": SCOPES,
+        "lives": LIVES,
+        "options": options,
+        "may_choose_tenant": principal_of(request).scope.tenant == DEFAULT_TENANT,
+        # For all services, and bound to one, whichever.
+        "scopes_of_roles": {
+            role: [sorted(scopes_of(role, service)) for service in (None, "one")] for role in ROLES
+        },
     }
     return render(request, "admin_key_new.html", context, status=status)
 
 
+def _made(request: Request, row: DictRow, key: str, status: int) -> Response:
+    origin = site_of(request).settings.public_url or str(request.base_url)
+    context = {"row": row, "key": key, "trial": _trial(row, key, origin.rstrip("/"))}
+    return render(request, "admin_key_made.html", context, status=status, headers=_NO_STORE)
+
+
+def _trial(row: DictRow, key: str, origin: str) -> str:
+    """A command that tries the key; empty where it may do nothing that could be tried."""
+    may = key_out(row)["scopes"]
+    path, body = next((trial for scope, trial in _TRIALS.items() if scope in may), ("", ""))
+    if not path:
+        return ""
+    parts = [f"curl {shlex.quote(origin + path)}", f"-H 'X-API-Key: {key}'"]
+    if body:
+        parts += ["-H 'Content-Type: application/json'", f"-d '{body}'"]
+    return " \\\n  ".join(parts)
+
+
+_ONE = _LIST + "/{id:int}"
+
 PAGES = [
-    Page("GET", _PATH, list_keys, scope="keys:admin"),
-    Page("POST", _PATH, create_key, scope="keys:admin"),
-    Page("GET", f"{_PATH}/new", new_key, scope="keys:admin"),
-    Page("POST", f"{_PATH}/{{id:int}}/rotate", rotate_key, scope="keys:admin"),
-    Page("POST", f"{_PATH}/{{id:int}}/revoke", revoke_key, scope="keys:admin"),
+    Page("GET", _LIST, list_keys, scope="keys:admin"),
+    Page("POST", _LIST, create_key, scope="keys:admin"),
+    Page("GET", f"{_LIST}/new", new_key, scope="keys:admin"),
+    Page("GET", f"{_ONE}/rotate", confirm_rotation, scope="keys:admin"),
+    Page("POST", f"{_ONE}/rotate", rotate_key, scope="keys:admin"),
+    Page("GET", f"{_ONE}/revoke", confirm_revocation, scope="keys:admin"),
+    Page("POST", f"{_ONE}/revoke", revoke_key, scope="keys:admin"),
 ]

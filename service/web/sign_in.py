@@ -17,7 +17,7 @@ from service.web.rendering import redirect, render
 from service.web.visits import reader_of, visit_of
 
 _WRONG = marked("Email or password is wrong")
-_BUSY = marked("Too many people sign in at once; try again")
+BUSY = marked("Too many people sign in at once; try again")
 
 
 class SignIn(BaseModel):
@@ -52,10 +52,10 @@ async def sign_in(request: Request) -> Response:
         form.fail("", _WRONG)
         return _form(request, form, 401)
     except TooManyAttempts as error:
-        form.fail("", _wait(request, error.retry_after))
+        form.fail("", wait(request, error.retry_after))
         return _form(request, form, 429, {"Retry-After": str(error.retry_after)})
     except HashingBusy:
-        form.fail("", _BUSY)
+        form.fail("", BUSY)
         return _form(request, form, 503, {"Retry-After": "2"})
     visit_of(request).cookies.sign_in(pair)
     return redirect(request, safe_next(form.data.next))
@@ -70,7 +70,8 @@ async def sign_out(request: Request) -> Response:
     return redirect(request, SIGN_IN)
 
 
-def _wait(request: Request, seconds: int) -> str:
+def wait(request: Request, seconds: int) -> str:
+    """When there is room for another attempt, in words."""
     reader = reader_of(request)
     text = reader.gettext("Too many attempts. Try again in %(time)s.")
     return text % {"time": reader.duration(seconds)}

@@ -105,13 +105,6 @@ def visit_of(request: Request) -> Visit:
     return visit
 
 
-def signed_in_user(request: Request) -> UserPrincipal:
-    """Who looks at a page that is not open to everybody."""
-    principal = visit_of(request).principal
-    assert principal is not None, "such a page leads to signing in"
-    return principal
-
-
 def reader_of(request: Request) -> Reader:
     """Whoever reads the answer."""
     return visit_of(request).reader

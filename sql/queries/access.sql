@@ -47,6 +47,12 @@ FROM fature.api_key
 WHERE tenant = %(tenant)s
 ORDER BY key_id DESC;
 
+-- name: find_key
+-- One key.
+SELECT *
+FROM fature.api_key
+WHERE tenant = %(tenant)s AND key_id = %(key_id)s;
+
 -- name: key_for_update
 -- One key, while it is changed.
 SELECT *

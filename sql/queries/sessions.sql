@@ -87,13 +87,6 @@ WHERE
     AND revoked_at IS NULL
     AND (%(except_family)s::uuid IS NULL OR family <> %(except_family)s::uuid);
 
--- name: outdate_access_tokens
--- Access tokens of a user issued before no longer hold.
-UPDATE fature.api_user
-SET version = version + 1
-WHERE user_id = %(user_id)s
-RETURNING *;
-
 -- name: delete_expired_refresh_tokens
 -- What can no longer be used by a user.
 DELETE FROM fature.refresh_token
@@ -108,3 +101,12 @@ SET
     version = version + 1
 WHERE user_id = %(user_id)s
 RETURNING *;
+
+-- name: raise_user_version
+-- Access tokens issued before no longer hold.
+UPDATE fature.api_user
+SET version = version + 1
+WHERE user_id = %(user_id)s
+RETURNING
+    user_id,
+    version;

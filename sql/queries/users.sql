@@ -1,18 +1,23 @@
 -- name: list_users
--- The users of a tenant, newest first, and when each was last known to be signed in.
+-- The users of a tenant, newest first, and when a log-in of theirs was last renewed: the newest
+-- token of each log-in is not used yet.
 SELECT
     u.*,
-    (
-        SELECT max(r.issued_at)
-        FROM fature.refresh_token AS r
-        WHERE r.user_id = u.user_id
-    ) AS last_seen_at
+    seen.last_seen_at
 FROM fature.api_user AS u
+LEFT JOIN (
+    SELECT
+        r.user_id,
+        max(r.issued_at) AS last_seen_at
+    FROM fature.refresh_token AS r
+    WHERE r.used_at IS NULL
+    GROUP BY r.user_id
+) AS seen ON u.user_id = seen.user_id
 WHERE u.tenant = %(tenant)s
 ORDER BY u.user_id DESC;
 
 -- name: find_user
--- One user of a tenant.
+-- One user.
 SELECT *
 FROM fature.api_user
 WHERE tenant = %(tenant)s AND user_id = %(user_id)s;

@@ -17,7 +17,10 @@ def web(api: httpx2.Client) -> Iterator[httpx2.Client]:
         yield client
 
 
-@pytest.mark.parametrize(("path", "status"), [("/", 200), ("/sign-in", 303), ("/nothing", 404)])
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [("/", 200), ("/sign-in", 303), ("/nothing", 404), ("/account", 200), ("/admin/keys/new", 200)],
+)
 def test_no_script_or_style_is_inline(web: httpx2.Client, path: str, status: int) -> None:
     answer = web.get(path)
     assert answer.status_code == status

@@ -24,18 +24,6 @@ document.addEventListener("change", (event) => {
   if (event.target.form?.matches("[data-at-once]")) event.target.form.requestSubmit();
 });
 
-// What is to be copied from <div data-copy>, where the browser allows it.
-for (const box of document.querySelectorAll("[data-copy]")) {
-  const input = box.querySelector("input");
-  const button = box.querySelector("button");
-  input.addEventListener("focus", () => input.select());
-  button.hidden = !navigator.clipboard;
-  button.addEventListener("click", async () => {
-    await navigator.clipboard.writeText(input.value);
-    button.textContent = button.dataset.done;
-  });
-}
-
 async function drawCharts(root) {
   const waiting = "[data-chart]:not([data-drawn])";
   const figures = [...root.querySelectorAll(waiting)];
