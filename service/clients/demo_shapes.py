@@ -89,6 +89,11 @@ HOURLY = (
         "new_registrations", "user_activity", "users", _USERS, 64, swing=1.3, weekend=0.9,
         noise=0.15, digits=0, grows=True, across="region", shared=True,
     ),
+    # A level: at two frequencies it would be added up.
+    Shape(
+        "active_users", "user_activity", "users", _USERS, 430, swing=1.4, weekend=1.12,
+        noise=0.04, digits=0, grows=True,
+    ),
     Shape("session_duration", "user_activity", "s", _USERS, 412, swing=0.3, weekend=1.15),
     Shape(
         "conversion_rate", "conversion", "%", _PAY, 3.9, swing=0.12, weekend=0.96, noise=0.03,
@@ -133,10 +138,6 @@ def _of_services(shape: Shape, bases: Mapping[str, float]) -> list[Shape]:
 
 # Real-time metrics: by the five minutes lately, by the hour before that.
 LIVE = (
-    Shape(
-        "active_users", "user_activity", "users", _USERS, 430, swing=1.4, weekend=1.12,
-        noise=0.04, digits=0, grows=True,
-    ),
     *_of_services(
         Shape("api_response_time", "performance", "ms", swing=0.35, noise=0.08, slow=1.0),
         {_API: 92, _PAY: 138, _AFFILIATE: 74, _USERS: 58, _PLAY: 66, _CHECK: 104},
