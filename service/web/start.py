@@ -17,9 +17,17 @@ def about_pages(settings: Settings, database_url: str) -> Iterator[str]:
     except AssetsMissing as error:
         yield f"Pages:     missing: {error}"
         return
-    if not asyncio.run(_any_user(database_url)):
-        yield f"Welcome:   {welcome_link(settings)}"
-        yield "           makes the first user; works once"
+    if asyncio.run(_any_user(database_url)):
+        return
+    try:
+        link = welcome_link(settings)
+    except OSError:
+        # A container has nowhere to keep the link's token, nor do replicas share a folder.
+        yield "Welcome:   nobody can sign in yet: `python -m service user EMAIL --role admin`"
+        yield "           makes the first user"
+        return
+    yield f"Welcome:   {link}"
+    yield "           makes the first user; works once"
 
 
 async def _any_user(database_url: str) -> bool:

@@ -39,7 +39,11 @@ class Welcome(BaseModel):
 
 
 def welcome_link(settings: Settings) -> str:
-    """The address at which the first user is made; its token is kept in the data folder."""
+    """The address at which the first user is made; its token is kept in the data folder.
+
+    Raises:
+        OSError: nothing can be kept there.
+    """
     token, _ = stored_secret(settings.data_dir, FILE)
     return f"{settings.links}/welcome?token={token}"
 
@@ -81,7 +85,7 @@ async def _check(request: Request, token: str) -> None:
     """Every worker looks into the same file, which goes with its use."""
     try:
         stored = _file(request).read_text(encoding="utf-8").strip()
-    except FileNotFoundError:
+    except OSError:
         raise ApiError(403, _OVER) from None
     if not hmac.compare_digest(token.encode(), stored.encode()):
         raise ApiError(403, marked("This link is not the one that was printed"))

@@ -101,3 +101,21 @@ def test_where_somebody_can_sign_in_no_link_is_printed(fresh: Service, tmp_path:
     add_person(fresh.client)
     with running_service(tmp_path, fresh.database_url) as again:
         assert "Welcome:" not in again.log.read_text()
+
+
+def test_where_nothing_can_be_kept_a_command_makes_the_first_user(
+    database: str, tmp_path: Path
+) -> None:
+    (tmp_path / "file").touch()
+    with running_service(
+        tmp_path,
+        database,
+        FATURE_DATA_DIR=str(tmp_path / "file" / "data"),
+        FATURE_SECRET="a secret of more than thirty-two characters",
+    ) as service:
+        said = service.log.read_text()
+        assert "python -m service user EMAIL --role admin" in said
+        assert "/welcome?token=" not in said
+        with visitor(service.url) as client:
+            assert client.get("/welcome?token=x").status_code == 403
+            assert sign_in(client, add_person(service.client, "admin")).status_code == 303
