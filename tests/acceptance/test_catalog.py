@@ -176,6 +176,16 @@ def test_kind_and_aggregation_can_be_set_together(api: httpx2.Client, metric: st
     assert aggregate(api, metric, aggregation="min")["aggregation"] == "min"
 
 
+def test_the_unit_of_the_catalogue_is_a_word_and_samples_keep_theirs(
+    api: httpx2.Client, metric: str
+) -> None:
+    submit(api, metric, {"unit": "BRL"})
+    assert patch(api, metric, unit="USD").json()["data"]["unit"] == "USD"
+    assert patch(api, metric, description="x").json()["data"]["unit"] == "USD"
+    assert aggregate(api, metric)["unit"] == "BRL"
+    assert patch(api, metric, unit="").json()["data"]["unit"] is None
+
+
 @pytest.mark.parametrize(
     ("change", "field"),
     [
@@ -191,7 +201,8 @@ def test_kind_and_aggregation_can_be_set_together(api: httpx2.Client, metric: st
         ({"dimensions": ["with space"]}, "dimensions.0"),
         ({"dimensions": ["a", ""]}, "dimensions.1"),
         ({"dimensions": [f"d{n}" for n in range(11)]}, "dimensions"),
-        ({"unit": "BRL"}, "unit"),
+        ({"unit": "x" * 201}, "unit"),
+        ({"unit": "\0"}, "unit"),
         ({"metric_name": "other"}, "metric_name"),
         ({"descripton": "typo"}, "descripton"),
     ],
