@@ -47,12 +47,13 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """`pool` writes and `read_pool` reads what must be as it is now, both on the primary;
-    `reads` answers questions about figures and may be a replica's.
+    """`pool` writes and `read_pool` reads what must be as it is now, both on the primary, at
+    `url`; `reads` answers questions about figures and may be a replica's.
     """
 
     settings: Settings
     engine: Engine
+    url: str
     stopping: Stopping
     started_at: datetime
     accept: Mapping[Frequency, timedelta]
@@ -132,6 +133,7 @@ def _wire(
     return Resources(
         settings=settings,
         engine=engine,
+        url=pools.url,
         stopping=stopping,
         started_at=datetime.now(UTC),
         accept=accept,

@@ -2,17 +2,18 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, get_args
-from zoneinfo import ZoneInfo
 
 from service.dashboards.config import Compare, Query
+from service.dashboards.ranges import axis, span_before
+from service.dashboards.totals import ADDING, Values, added_up
 from service.errors import ApiError, Detail, invalid
 from service.query.aggregate import Group, Question, ask
 from service.query.catalog import MetricEntry
-from service.query.params import MAX_LIMIT, AggregateParams
-from service.query.ranges import Span, period_for, previous, year_before
+from service.query.params import AggregateParams
+from service.query.ranges import Span, period_for, year_before
 from service.query.selection import GROUPABLE
 from service.resources import Resources
 from service.scope import Scope
@@ -22,7 +23,6 @@ from sql.calendar import Period
 # `lines` are without totals, for charts; `total` is with the exact one and its change, but
 # without the lines to compare with, for stats.
 What = Literal["all", "lines", "total"]
-Values = Mapping[datetime, float | None]
 PERIODS: tuple[Period, ...] = get_args(Period)
 
 
@@ -100,30 +100,6 @@ async def read_figures(
     return await inquiry.read(span, "month", compare)
 
 
-def span_before(span: Span, compare: Compare, zone: ZoneInfo) -> Span:
-    """The range to compare with."""
-    if compare == "previous_year":
-        return Span(year_before(span.since, zone), year_before(span.before, zone))
-    return previous(span, zone)
-
-
-def axis(span: Span, period: Period, now: datetime, zone: ZoneInfo) -> list[datetime]:
-    """The starts of the periods of a range, in UTC, up to the one that `now` is in.
-
-    Raises:
-        ApiError: 422 for more than can be answered.
-    """
-    start = calendar.floor(span.since, period, zone)
-    starts: list[datetime] = []
-    while start < span.before and start <= now:
-        if len(starts) >= MAX_LIMIT:
-            message = f"That is more than {MAX_LIMIT} periods; narrow the range"
-            raise invalid([Detail(field="period", message=message)])
-        starts.append(start.astimezone(UTC))
-        start = calendar.following(start, period, zone).astimezone(UTC)
-    return starts
-
-
 @dataclass(frozen=True, slots=True)
 class _Inquiry:
     """What stays the same whatever the range."""
@@ -134,18 +110,26 @@ class _Inquiry:
     metric: MetricEntry
     now: datetime
     what: What
+    # Not where figures were left out.
+    may_add: bool = True
 
     async def read(self, span: Span, period: Period, compare: Compare) -> Figures:
         zone, aggregates = self.resources.settings.zone, self.resources.aggregates
         times = axis(span, period, self.now, zone)
         incomplete = bool(times) and calendar.following(times[-1], period, zone) > self.now
         question = self.question(span, period)
+        over = times[: len(times) - incomplete]
         answer, totals, compared = await asyncio.gather(
             aggregates.answer(question, self.now),
             self.totals(span, period),
-            self.compared(span, period, times, compare, incomplete=incomplete),
+            self.compared(span, period, times, compare, over),
         )
         values = _by_group(answer, self.query.group_by)
+        if self.adds_up(period):
+            if answer.get("truncated") or compared.is_truncated:
+                return await replace(self, may_add=False).read(span, period, compare)
+            totals = added_up(self.aggregation, values)
+            compared = replace(compared, this_over=added_up(self.aggregation, values, over))
         unit = answer["unit"]
         lines = [
             _line(self.query, group, values.get(group, {}), times, unit, totals, compared)
@@ -154,8 +138,18 @@ class _Inquiry:
         lines.sort(key=_weight, reverse=True)
         return Figures(self.query, question, answer, period, times, incomplete, lines)
 
+    def adds_up(self, period: Period) -> bool:
+        """Whether totals are put together here instead of asking the database again."""
+        is_whole = self.what == "all" or (self.what == "total" and period in ("hour", "day"))
+        adds = self.aggregation in ADDING and self.query.fill == "none"
+        return self.may_add and is_whole and adds
+
+    @property
+    def aggregation(self) -> str:
+        return self.query.aggregation or self.metric.default_aggregation
+
     async def totals(self, span: Span, period: Period) -> dict[Group, float]:
-        if self.what == "lines":
+        if self.what == "lines" or self.adds_up(period):
             return {}
         if self.what == "total" and period in ("week", "month"):
             try:
@@ -171,8 +165,7 @@ class _Inquiry:
         period: Period,
         times: Sequence[datetime],
         compare: Compare,
-        *,
-        incomplete: bool,
+        over: Sequence[datetime],
     ) -> "_Compared":
         if compare == "none" or not times:
             return _Compared()
@@ -182,18 +175,26 @@ class _Inquiry:
         if compare == "previous_year":
             starts = [calendar.floor(year_before(time, zone), period, zone) for time in times]
         starts = [start.astimezone(UTC) for start in starts[: len(times)]]
-        over = len(times) - incomplete
-        values, total, this_over, other_over = await asyncio.gather(
-            self.values(other, period),
+        other_over = starts[: len(over)]
+        if self.adds_up(period):
+            answer = await self.resources.aggregates.answer(self.question(other, period), self.now)
+            values = _by_group(answer, self.query.group_by)
+            return _Compared(
+                starts,
+                values if self.what == "all" else {},
+                added_up(self.aggregation, values),
+                other_over=added_up(self.aggregation, values, other_over),
+                is_truncated=bool(answer.get("truncated")),
+            )
+        values, total, this_total, other_total = await asyncio.gather(
+            self.values(other, period) if self.what != "total" else _nothing(),
             self.totals(other, period) if self.what == "all" else _nothing(),
-            self.totals_of(times[:over], period),
-            self.totals_of(starts[:over], period),
+            self.totals_of(over, period),
+            self.totals_of(other_over, period),
         )
-        return _Compared(starts, values, total, this_over, other_over)
+        return _Compared(starts, values, total, this_total, other_total)
 
     async def values(self, span: Span, period: Period) -> Mapping[Group, Values]:
-        if self.what == "total":
-            return {}
         answer = await self.resources.aggregates.answer(self.question(span, period), self.now)
         return _by_group(answer, self.query.group_by)
 
@@ -238,6 +239,7 @@ class _Compared:
     totals: Mapping[Group, float] = field(default_factory=dict)
     this_over: Mapping[Group, float] = field(default_factory=dict)
     other_over: Mapping[Group, float] = field(default_factory=dict)
+    is_truncated: bool = False
 
 
 def _line(
@@ -283,7 +285,7 @@ def _by_group(answer: Mapping[str, Any], names: Sequence[str]) -> dict[Group, Va
     return dict(found)
 
 
-async def _nothing() -> dict[Group, float]:
+async def _nothing() -> dict[Group, Any]:
     return {}
 
 

@@ -1,11 +1,14 @@
-"""The range that a dashboard or the explorer looks at."""
+"""The range that a dashboard or the explorer looks at, and its periods."""
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from service.dashboards.config import TimeRange
-from service.query.ranges import Span, span_of
-from sql.calendar import day_start
+from service.dashboards.config import Compare, TimeRange
+from service.errors import Detail, invalid
+from service.query.params import MAX_LIMIT
+from service.query.ranges import Span, previous, span_of, year_before
+from sql import calendar
+from sql.calendar import Period, day_start
 
 
 def span_of_range(chosen: TimeRange, now: datetime, zone: ZoneInfo) -> Span:
@@ -15,6 +18,30 @@ def span_of_range(chosen: TimeRange, now: datetime, zone: ZoneInfo) -> Span:
     assert chosen.start_date is not None
     assert chosen.end_date is not None
     return Span(day_start(chosen.start_date, zone), day_start(_after(chosen.end_date), zone))
+
+
+def span_before(span: Span, compare: Compare, zone: ZoneInfo) -> Span:
+    """The range to compare with."""
+    if compare == "previous_year":
+        return Span(year_before(span.since, zone), year_before(span.before, zone))
+    return previous(span, zone)
+
+
+def axis(span: Span, period: Period, now: datetime, zone: ZoneInfo) -> list[datetime]:
+    """The starts of the periods of a range, in UTC, up to the one that `now` is in.
+
+    Raises:
+        ApiError: 422 for more than can be answered.
+    """
+    start = calendar.floor(span.since, period, zone)
+    starts: list[datetime] = []
+    while start < span.before and start <= now:
+        if len(starts) >= MAX_LIMIT:
+            message = f"That is more than {MAX_LIMIT} periods; narrow the range"
+            raise invalid([Detail(field="period", message=message)])
+        starts.append(start.astimezone(UTC))
+        start = calendar.following(start, period, zone).astimezone(UTC)
+    return starts
 
 
 def _after(day: date) -> date:

@@ -12,14 +12,13 @@ from retention.policies import Columnstore, Expiry, Policy, Refresh, Retention
 from retention.report import Line, report
 from service.auth import principal_of
 from service.errors import ApiError
-from service.resources import Resources, resources_of
+from service.resources import resources_of
 from service.web.formats import Reader
 from service.web.languages import marked
 from service.web.navigation import section
 from service.web.pages import Page
 from service.web.rendering import render
 from service.web.visits import reader_of
-from sql.roles import serving_url
 
 
 async def show_retention(request: Request) -> Response:
@@ -27,7 +26,9 @@ async def show_retention(request: Request) -> Response:
     if not section("retention").is_open_to(principal_of(request)):
         raise ApiError(403, "You may not do or see this")
     resources, reader = resources_of(request), reader_of(request)
-    lines = await asyncio.to_thread(_report, resources, datetime.now(UTC))
+    lines = await asyncio.to_thread(
+        report, resources.url, resources.engine, resources.settings.keep, datetime.now(UTC)
+    )
     context = {
         "rows": [(line, *_said(reader, line)) for line in lines],
         "engine": resources.engine,
@@ -35,12 +36,6 @@ async def show_retention(request: Request) -> Response:
         "accept": {name: in_words(age) for name, age in resources.accept.items()},
     }
     return render(request, "admin_retention.html", context)
-
-
-def _report(resources: Resources, now: datetime) -> list[Line]:
-    url = resources.settings.database_url
-    assert url is not None
-    return report(serving_url(url), resources.engine, resources.settings.keep, now)
 
 
 def _said(reader: Reader, line: Line) -> tuple[str, str]:

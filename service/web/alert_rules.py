@@ -117,7 +117,7 @@ async def preview_rule(request: Request) -> Response:
     given = await request.form()
     form, number = filled_form(given), str(given.get("id", ""))
     if "hx-request" in request.headers:
-        context = {"preview": await _preview(request, form), **WORDS}
+        context = {"preview": await _preview(request, form), "later": "", **WORDS}
         return render(request, "parts/rule_preview.html", context)
     row = None
     if number.isdecimal():
@@ -168,8 +168,9 @@ async def _editor(
     request: Request, form: Form[Rule], row: DictRow | None = None, *, status: int = 200
 ) -> Response:
     resources, scope = resources_of(request), principal_of(request).scope
+    later = _later(request, form)
     metrics, preview = await asyncio.gather(
-        resources.catalog.listed(scope), _preview(request, form)
+        resources.catalog.listed(scope), _nothing() if later else _preview(request, form)
     )
     context = {
         "form": form,
@@ -178,10 +179,25 @@ async def _editor(
         "metrics": metrics,
         "channels": list(TAKES),
         "preview": preview,
+        "later": later,
         "own_service": scope.service_name,
         **WORDS,
     }
     return render(request, "alert_rule.html", context, status=status)
+
+
+def _later(request: Request, form: Form[Rule]) -> str:
+    """The address of the page with its preview, which takes longer than all the rest: who
+    looks at a rule first sees the rule. Empty where there is none or it is asked for.
+    """
+    may = principal_of(request).may("metrics:read") and trial_of(form, 1) is not None
+    if request.method != "GET" or "preview" in request.query_params or not may:
+        return ""
+    return str(request.url.include_query_params(preview="yes").replace(scheme="", netloc=""))
+
+
+async def _nothing() -> None:
+    """No preview yet."""
 
 
 async def _preview(request: Request, form: Form[Rule]) -> dict[str, Any] | None:

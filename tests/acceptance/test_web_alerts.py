@@ -220,3 +220,15 @@ def test_a_form_without_its_token_does_nothing(service: Service, api: httpx2.Cli
     with signed_in(api, "operator") as browser:
         assert browser.post(f"/alerts/events/{number}/resolve", data={}).status_code == 403
     assert ok(api.get(f"/api/alerts/events/{number}"))["status"] == "open"
+
+
+def test_a_rule_is_shown_before_its_preview(api: httpx2.Client, metric: str) -> None:
+    assert api.post(ONE, json=sample(metric, value=9)).status_code == 201
+    made = rule(api, metric_name=metric)
+    with signed_in(api, "reader") as browser:
+        page = browser.get(f"/alerts/rules/{made['id']}")
+        assert "in the last" not in text_of(page)
+        later = re.search(r'id="preview"[^>]* hx-get="([^"]+)"', page.text)
+        assert later, page.text
+        assert f'<a class="button" href="{later[1]}">' in page.text
+        assert re.search(r"in the last \d+ days", text_of(browser.get(later[1])))
