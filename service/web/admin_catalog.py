@@ -51,9 +51,7 @@ async def list_metrics(request: Request) -> Response:
     """Every metric by its type; those whose name or description has what is looked for."""
     wanted = request.query_params.get("q", "").strip()[:200].lower()
     rows = await resources_of(request).catalog.listed(principal_of(request).scope)
-    found = [
-        row for row in rows if wanted in row["metric_name"] or wanted in row["description"].lower()
-    ]
+    found = [row for row in rows if wanted in f"{row['metric_name']} {row['description']}".lower()]
     found.sort(key=lambda row: list(TYPES).index(row["metric_type"]))
     groups = [(kind, list(of)) for kind, of in groupby(found, lambda row: row["metric_type"])]
     context = {

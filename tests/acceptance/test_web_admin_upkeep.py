@@ -47,6 +47,9 @@ def test_a_metric_is_described_and_added_up_otherwise(api: httpx2.Client, known:
         assert known in browser.get("/admin/catalog").text
         assert known in browser.get(f"/admin/catalog?q={known.upper()}").text
         assert known not in browser.get("/admin/catalog?q=other+metric").text
+        loud = f"Loud_{secrets.token_hex(4)}"
+        assert api.post(ONE, json=sample(loud)).status_code == 201
+        assert loud in browser.get(f"/admin/catalog?q={loud.lower()}").text
         assert 'value="BRL"' in browser.get(path).text
         assert post(browser, path, **fields).status_code == 303
         assert "What &lt;comes&gt; in" in browser.get(path).text
