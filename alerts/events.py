@@ -1,7 +1,8 @@
 """Reading events, and what people do to them. Each call is one transaction."""
 
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import msgspec
 from psycopg.rows import DictRow
@@ -9,30 +10,50 @@ from psycopg.rows import DictRow
 from alerts.announce import Step, announce
 from alerts.decision import State, resolved_by_hand
 from alerts.registry import Author, Reach
-from alerts.rules import Rule, readable
+from alerts.rules import Rule, Severity, readable
 from sql import audit
 from sql.database import Connection, Pool, connection, fetch_all, run
 
 Status = Literal["open", "acknowledged", "resolved"]
+UNRESOLVED: tuple[Status, ...] = ("open", "acknowledged")
 
 
 class AlreadyResolved(Exception):
     """The event is resolved; nothing more can be done to it."""
 
 
+class Filters(NamedTuple):
+    """Which events; None lets all through. They were opened from `since` up to `before`."""
+
+    status: Status | None = None
+    severity: Severity | None = None
+    rule_id: int | None = None
+    metric_names: Sequence[str] | None = None
+    since: datetime | None = None
+    before: datetime | None = None
+
+
 async def list_events(
     pool: Pool,
     reach: Reach,
-    filters: dict[str, Any],
-    cursor: tuple[datetime, int] | None,
+    filters: Filters,
     limit: int,
+    cursor: tuple[datetime, int] | None = None,
 ) -> list[DictRow]:
-    """Events in reach that pass the filters (status, severity, rule_id, metric_name, since,
-    before), newest first, up to one more than `limit`.
+    """Up to `limit` events in reach that pass the filters, newest first; with a cursor those
+    after it.
     """
     at, number = cursor or ("infinity", 2**63 - 1)
-    params = {"cursor_at": at, "cursor_id": number, "limit": limit + 1}
-    return await fetch_all(pool, "list_alert_events", reach._asdict() | filters | params)
+    params: dict[str, Any] = reach._asdict() | filters._asdict()
+    params["since"] = filters.since or "-infinity"
+    params["before"] = filters.before or "infinity"
+    params |= {"cursor_at": at, "cursor_id": number, "limit": limit}
+    return await fetch_all(pool, "list_alert_events", params)
+
+
+async def firing_rules(pool: Pool, reach: Reach) -> set[int]:
+    """The rules that have an event in reach which is not resolved."""
+    return {row["rule_id"] for row in await fetch_all(pool, "firing_rules", reach._asdict())}
 
 
 async def find_event(pool: Pool, reach: Reach, event_id: int) -> DictRow | None:

@@ -58,16 +58,16 @@ async def read_page(
     Raises:
         ApiError: 422 for a cursor that is not from here.
     """
-    filters = {
-        "status": params.status,
-        "severity": params.severity,
-        "rule_id": params.rule_id,
-        "metric_name": params.metric_name,
-        "since": params.since(zone) or "-infinity",
-        "before": params.before(zone) or "infinity",
-    }
+    filters = events.Filters(
+        params.status,
+        params.severity,
+        params.rule_id,
+        params.metric_name and [params.metric_name],
+        params.since(zone),
+        params.before(zone),
+    )
     cursor = None if params.cursor is None else _position(params.cursor)
-    rows = await events.list_events(pool, reach, filters, cursor, params.limit)
+    rows = await events.list_events(pool, reach, filters, params.limit + 1, cursor)
     page = rows[: params.limit]
     return page, _cursor(page[-1]) if len(rows) > len(page) else None
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import structlog
@@ -10,6 +10,7 @@ from psycopg.rows import DictRow
 
 from service.dashboards.config import (
     AlertsPanel,
+    ChartPanel,
     DashboardConfig,
     Panel,
     Place,
@@ -23,7 +24,6 @@ from service.dashboards.incidents import events_of, latest_events
 from service.dashboards.ranges import span_of_range
 from service.errors import ApiError
 from service.query.labels import label_values
-from service.query.ranges import Span
 from service.resources import Resources
 from service.scope import Scope
 from sql.errors import DatabaseError
@@ -61,14 +61,23 @@ async def read_board(
     """Every panel with its place, from top to bottom. One that fails says so."""
     panels = {panel.id: panel for panel in config.panels}
     places = sorted(config.layout, key=lambda place: (place.y, place.x))
-    shown = await asyncio.gather(
-        *(read_panel(resources, panels[place.panel], view, now) for place in places)
-    )
+    shown = await read_panels(resources, [panels[place.panel] for place in places], view, now)
     return list(zip(places, shown, strict=True))
 
 
-async def read_panel(resources: Resources, panel: Panel, view: View, now: datetime) -> Shown:
-    """What one panel shows; never an exception."""
+async def read_panels(
+    resources: Resources, panels: Sequence[Panel], view: View, now: datetime
+) -> list[Shown]:
+    """What each panel shows; never an exception."""
+    charts = [panel for panel in panels if isinstance(panel, ChartPanel)]
+    shown, marks = await asyncio.gather(
+        asyncio.gather(*(_read_panel(resources, panel, view, now) for panel in panels)),
+        _marks(resources, charts, view, now),
+    )
+    return [_marked(one, marks) for one in shown]
+
+
+async def _read_panel(resources: Resources, panel: Panel, view: View, now: datetime) -> Shown:
     try:
         return await _read(resources, panel, view, now)
     except ApiError as error:
@@ -93,17 +102,30 @@ async def _read(resources: Resources, panel: Panel, view: View, now: datetime) -
     figures = await asyncio.gather(
         *(read_figures(resources, view.scope, query, span, now, compare, what) for query in queries)
     )
-    return Shown(panel, figures, await _marks(resources, panel, view, span))
+    return Shown(panel, figures)
 
 
-async def _marks(resources: Resources, panel: Panel, view: View, span: Span) -> Sequence[DictRow]:
-    if panel.type not in ("line", "bar") or not view.alerts:
+async def _marks(
+    resources: Resources, charts: Sequence[ChartPanel], view: View, now: datetime
+) -> list[DictRow]:
+    """The events of everything that is drawn, read at once."""
+    metrics = {query.metric_name for panel in charts for query in panel.queries}
+    if not metrics or not view.alerts:
         return []
-    metrics = sorted({query.metric_name for query in panel.queries})
-    found = await asyncio.gather(
-        *(events_of(resources, view.scope, name, span) for name in metrics)
-    )
-    return [row for rows in found for row in rows]
+    span = span_of_range(view.range, now, resources.settings.zone)
+    try:
+        return await events_of(resources, view.scope, metrics, span)
+    except DatabaseError as error:
+        _log.warning("marks_failed", reason=str(error))
+        return []
+
+
+def _marked(shown: Shown, marks: Sequence[DictRow]) -> Shown:
+    """A chart with the events of its metrics."""
+    if not isinstance(shown.panel, ChartPanel):
+        return shown
+    metrics = {query.metric_name for query in shown.panel.queries}
+    return replace(shown, events=[row for row in marks if row["metric_name"] in metrics])
 
 
 def with_choices(query: Query, chosen: Chosen) -> Query:

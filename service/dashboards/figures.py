@@ -2,19 +2,19 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
 from service.dashboards.config import Compare, Query
 from service.dashboards.ranges import axis, span_before
-from service.dashboards.totals import ADDING, Values, added_up
 from service.errors import ApiError, Detail, invalid
-from service.query.aggregate import Group, Question, ask
+from service.query.aggregate import Answer, Group, Question, ask
 from service.query.catalog import MetricEntry
 from service.query.params import AggregateParams
 from service.query.ranges import Span, period_for, year_before
 from service.query.selection import GROUPABLE
+from service.query.totals import ADDING, added_up
 from service.resources import Resources
 from service.scope import Scope
 from sql import calendar
@@ -24,6 +24,7 @@ from sql.calendar import Period
 # without the lines to compare with, for stats.
 What = Literal["all", "lines", "total"]
 PERIODS: tuple[Period, ...] = get_args(Period)
+Values = Mapping[datetime, float | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +46,11 @@ class Line:
 @dataclass(frozen=True, slots=True)
 class Figures:
     """`times` are the starts of all periods up to now; `incomplete` where the last is not
-    over. Lines come largest first. `answer` is what the API answers.
+    over. Lines come largest first. `answer` is what the API answers, too.
     """
 
     query: Query
-    question: Question
-    answer: Mapping[str, Any]
+    answer: Answer
     period: Period
     times: Sequence[datetime]
     incomplete: bool
@@ -64,12 +64,12 @@ class Figures:
     @property
     def is_partial(self) -> bool:
         """Whether what is submitted more rarely than the period was left out."""
-        return "omitted_frequencies" in self.answer
+        return bool(self.answer.omitted)
 
     @property
     def is_truncated(self) -> bool:
         """Whether the oldest figures were left out."""
-        return bool(self.answer.get("truncated"))
+        return self.answer.is_truncated
 
 
 async def read_figures(
@@ -110,100 +110,99 @@ class _Inquiry:
     metric: MetricEntry
     now: datetime
     what: What
-    # Not where figures were left out.
-    may_add: bool = True
 
     async def read(self, span: Span, period: Period, compare: Compare) -> Figures:
-        zone, aggregates = self.resources.settings.zone, self.resources.aggregates
+        zone = self.resources.settings.zone
         times = axis(span, period, self.now, zone)
         incomplete = bool(times) and calendar.following(times[-1], period, zone) > self.now
-        question = self.question(span, period)
-        over = times[: len(times) - incomplete]
-        answer, totals, compared = await asyncio.gather(
-            aggregates.answer(question, self.now),
-            self.totals(span, period),
-            self.compared(span, period, times, compare, over),
+        over = len(times) - incomplete
+        other, starts = self.before(span, period, compare, times)
+        answer, before = await asyncio.gather(
+            self.answer(span, period),
+            self.answer(other, period) if starts and self.reads_before else _nothing(),
         )
-        values = _by_group(answer, self.query.group_by)
-        if self.adds_up(period):
-            if answer.get("truncated") or compared.is_truncated:
-                return await replace(self, may_add=False).read(span, period, compare)
-            totals = added_up(self.aggregation, values)
-            compared = replace(compared, this_over=added_up(self.aggregation, values, over))
-        unit = answer["unit"]
+        shown, other_shown = self.span_of(times, period), self.span_of(starts, period)
+        total, total_before, this_over, other_over = await asyncio.gather(
+            self.total_of_range(span, period, shown, answer),
+            self.total(other_shown, period, before) if self.what == "all" else _none(),
+            self.total(self.span_of(times[:over], period), period, answer) if starts else _none(),
+            self.total(self.span_of(starts[:over], period), period, before),
+        )
+        values, values_before = answer.by_group, before.by_group if before else {}
+        # What the other range has no period for is compared with nothing.
+        ahead = [None] * (len(times) - len(starts))
         lines = [
-            _line(self.query, group, values.get(group, {}), times, unit, totals, compared)
-            for group in sorted(values.keys() | compared.values.keys(), key=repr)
+            Line(
+                labels=(labels := dict(zip(self.query.group_by, group, strict=True))),
+                unit=labels.get("unit", answer.unit),
+                values=_at(values, group, times),
+                total=total.get(group),
+                before=_at(values_before, group, [*starts, *ahead]) if before else (),
+                total_before=total_before.get(group),
+                change=_change(this_over.get(group), other_over.get(group)),
+            )
+            for group in sorted(values.keys() | values_before.keys(), key=repr)
         ]
         lines.sort(key=_weight, reverse=True)
-        return Figures(self.query, question, answer, period, times, incomplete, lines)
+        return Figures(self.query, answer, period, times, incomplete, lines)
 
-    def adds_up(self, period: Period) -> bool:
-        """Whether totals are put together here instead of asking the database again."""
-        is_whole = self.what == "all" or (self.what == "total" and period in ("hour", "day"))
-        adds = self.aggregation in ADDING and self.query.fill == "none"
-        return self.may_add and is_whole and adds
+    @property
+    def reads_before(self) -> bool:
+        """Whether figures to compare with are shown, or needed for their total."""
+        return self.what != "total" or self.aggregation in ADDING
 
     @property
     def aggregation(self) -> str:
         return self.query.aggregation or self.metric.default_aggregation
 
-    async def totals(self, span: Span, period: Period) -> dict[Group, float]:
-        if self.what == "lines" or self.adds_up(period):
-            return {}
+    def before(
+        self, span: Span, period: Period, compare: Compare, times: Sequence[datetime]
+    ) -> tuple[Span, Sequence[datetime]]:
+        """The range to compare with, and the starts of its periods, one for each in `times` as
+        far as there are.
+        """
+        if compare == "none":
+            return span, []
+        zone = self.resources.settings.zone
+        other = span_before(span, compare, zone)
+        if compare == "previous_year":
+            starts = [calendar.floor(year_before(time, zone), period, zone) for time in times]
+        else:
+            starts = axis(other, period, self.now, zone)
+        return other, [start.astimezone(UTC) for start in starts[: len(times)]]
+
+    async def answer(self, span: Span, period: Period) -> Answer:
+        return await self.resources.aggregates.answer(self.question(span, period), self.now)
+
+    async def total_of_range(
+        self, span: Span, period: Period, shown: Span | None, answer: Answer
+    ) -> dict[Group, float]:
+        """For one figure alone exactly that of the range, where there are figures by day; else
+        that of the periods that are shown.
+        """
         if self.what == "total" and period in ("week", "month"):
             try:
                 return await self.resources.aggregates.totals(self.question(span, "day"))
             except ApiError as error:
                 if not _is_too_fine(error):
                     raise
+        return await self.total(shown, period, answer)
+
+    async def total(
+        self, span: Span | None, period: Period, answer: Answer | None
+    ) -> dict[Group, float]:
+        """Of whole periods, put together from their answer where that gives the same."""
+        if span is None or self.what == "lines":
+            return {}
+        if self.aggregation in ADDING and answer is not None and answer.is_whole:
+            return added_up(answer, span)
         return await self.resources.aggregates.totals(self.question(span, period))
 
-    async def compared(
-        self,
-        span: Span,
-        period: Period,
-        times: Sequence[datetime],
-        compare: Compare,
-        over: Sequence[datetime],
-    ) -> "_Compared":
-        if compare == "none" or not times:
-            return _Compared()
-        zone = self.resources.settings.zone
-        other = span_before(span, compare, zone)
-        starts = axis(other, period, self.now, zone)
-        if compare == "previous_year":
-            starts = [calendar.floor(year_before(time, zone), period, zone) for time in times]
-        starts = [start.astimezone(UTC) for start in starts[: len(times)]]
-        other_over = starts[: len(over)]
-        if self.adds_up(period):
-            answer = await self.resources.aggregates.answer(self.question(other, period), self.now)
-            values = _by_group(answer, self.query.group_by)
-            return _Compared(
-                starts,
-                values if self.what == "all" else {},
-                added_up(self.aggregation, values),
-                other_over=added_up(self.aggregation, values, other_over),
-                is_truncated=bool(answer.get("truncated")),
-            )
-        values, total, this_total, other_total = await asyncio.gather(
-            self.values(other, period) if self.what != "total" else _nothing(),
-            self.totals(other, period) if self.what == "all" else _nothing(),
-            self.totals_of(over, period),
-            self.totals_of(other_over, period),
-        )
-        return _Compared(starts, values, total, this_total, other_total)
-
-    async def values(self, span: Span, period: Period) -> Mapping[Group, Values]:
-        answer = await self.resources.aggregates.answer(self.question(span, period), self.now)
-        return _by_group(answer, self.query.group_by)
-
-    async def totals_of(self, starts: Sequence[datetime], period: Period) -> dict[Group, float]:
-        """Of periods that follow each other."""
-        if not starts or self.what == "lines":
-            return {}
-        end = calendar.following(starts[-1], period, self.resources.settings.zone)
-        return await self.resources.aggregates.totals(self.question(Span(starts[0], end), period))
+    def span_of(self, starts: Sequence[datetime], period: Period) -> Span | None:
+        """The range of periods that follow each other."""
+        if not starts:
+            return None
+        return Span(starts[0], calendar.following(starts[-1], period, self.resources.settings.zone))
 
     def question(self, span: Span, period: Period) -> Question:
         """The question behind the API's parameters for the query.
@@ -230,42 +229,6 @@ class _Inquiry:
         return ask(params, dimensions, self.scope, self.metric, zone)
 
 
-@dataclass(frozen=True, slots=True)
-class _Compared:
-    """The other range: its periods, its figures, and what is over of both."""
-
-    starts: Sequence[datetime] = ()
-    values: Mapping[Group, Values] = field(default_factory=dict)
-    totals: Mapping[Group, float] = field(default_factory=dict)
-    this_over: Mapping[Group, float] = field(default_factory=dict)
-    other_over: Mapping[Group, float] = field(default_factory=dict)
-    is_truncated: bool = False
-
-
-def _line(
-    query: Query,
-    group: Group,
-    values: Values,
-    times: Sequence[datetime],
-    unit: str | None,
-    totals: Mapping[Group, float],
-    compared: _Compared,
-) -> Line:
-    labels = dict(zip(query.group_by, group, strict=True))
-    other = compared.values.get(group, {})
-    before = [other.get(start) for start in compared.starts]
-    before += [None] * (len(times) - len(before)) if compared.starts else []
-    return Line(
-        labels,
-        labels.get("unit", unit),
-        [values.get(time) for time in times],
-        totals.get(group),
-        before,
-        compared.totals.get(group),
-        _change(compared.this_over.get(group), compared.other_over.get(group)),
-    )
-
-
 def _weight(line: Line) -> float:
     """How large a line is, by its total where that was read."""
     if line.total is not None:
@@ -277,15 +240,18 @@ def _change(this: float | None, before: float | None) -> float | None:
     return None if this is None or not before else (this - before) / abs(before)
 
 
-def _by_group(answer: Mapping[str, Any], names: Sequence[str]) -> dict[Group, Values]:
-    found: dict[Group, dict[datetime, float | None]] = {}
-    for row in answer["data"]:
-        start = datetime.fromisoformat(row["start"]).astimezone(UTC)
-        found.setdefault(tuple(row[name] for name in names), {})[start] = row["value"]
-    return dict(found)
+def _at(
+    values: Mapping[Group, Values], group: Group, times: Sequence[datetime | None]
+) -> list[float | None]:
+    of_group = values.get(group, {})
+    return [of_group.get(time) if time else None for time in times]
 
 
-async def _nothing() -> dict[Group, Any]:
+async def _nothing() -> None:
+    return None
+
+
+async def _none() -> dict[Group, float]:
     return {}
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -14,17 +15,22 @@ from service.query.catalog import MetricEntry
 from service.query.fill import Cell, filled
 from service.query.params import MAX_LIMIT, AggregateParams, Aggregation
 from service.query.periods import named_period
-from service.query.selection import GROUPABLE, Series, by_frequency, select_series_on
+from service.query.selection import FILTERS, GROUPABLE, Series, by_frequency, select_series
 from service.query.single_flight import SingleFlight
 from service.responses import utc_instant
 from service.scope import Scope
 from sql import calendar
 from sql.calendar import Period
-from sql.database import Connection, Connections, connection, fetch_all, run
+from sql.database import Connections, fetch_all
 from sql.queries import Query, query, union_all
 from sql.rollups import LEVELS, Frequency
 
 Group = tuple[str | None, ...]
+
+# In seconds; together the second that a figure may be old: what an answer is computed from may
+# have been selected for another question.
+_SELECTION_AGE = 0.25
+_ANSWER_AGE = 0.75
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,9 +46,107 @@ class Question:
     before: datetime | None
 
     @property
+    def subject(self) -> tuple[str, str]:
+        """The metric, within its tenant."""
+        return self.scope.tenant, self.params.metric_name
+
+    @property
     def key(self) -> str:
         """What makes this question the same as another."""
         return repr((self.scope, self.params, sorted(self.dimensions.items()), self.aggregation))
+
+    @property
+    def selection(self) -> str:
+        """What makes its series the same as those of another question."""
+        filters = [getattr(self.params, name) for name in FILTERS]
+        return repr((self.scope, filters, sorted(self.dimensions.items())))
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The figures of a question as of `now`; shared by all who ask it, so not to be changed.
+
+    `cells` are those with samples, oldest first; where there are more than the limit, one
+    more than it. `omitted` are frequencies too coarse for the period.
+    """
+
+    question: Question
+    now: datetime
+    unit: str | None
+    groups: Sequence[Group]
+    cells: Sequence[Cell]
+    omitted: Sequence[Frequency]
+    materialized_until: str | None
+
+    @cached_property
+    def shown(self) -> Sequence[Cell]:
+        """The figures within the limit, with periods without samples as the question wants
+        them.
+
+        Raises:
+            ApiError: 422 for more periods than can be filled.
+        """
+        return self._filled[-self.question.params.limit :]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether every period with samples is among the cells."""
+        return len(self.cells) <= self.question.params.limit
+
+    @property
+    def is_truncated(self) -> bool:
+        """Whether the oldest of what is shown was left out."""
+        return len(self._filled) > self.question.params.limit
+
+    @property
+    def is_under_way(self) -> bool:
+        """Whether the last period with samples is not over."""
+        params, zone = self.question.params, self.question.zone
+        ends = (calendar.following(one.start, params.period, zone) for one in self.cells[-1:])
+        return any(end > self.now for end in ends)
+
+    @cached_property
+    def by_group(self) -> Mapping[Group, Mapping[datetime, float | None]]:
+        """What is shown of each group that has any, by the start of the period in UTC.
+
+        Raises:
+            ApiError: as `shown`.
+        """
+        found: dict[Group, dict[datetime, float | None]] = {}
+        for cell in self.shown:
+            found.setdefault(self.groups[cell.group], {})[cell.start] = cell.value
+        return found
+
+    @cached_property
+    def body(self) -> Mapping[str, Any]:
+        """What the API answers.
+
+        Raises:
+            ApiError: as `shown`.
+        """
+        params = self.question.params
+        labels = [dict(zip(params.group_by, group, strict=True)) for group in self.groups]
+        body: dict[str, Any] = {
+            "success": True,
+            "data": [_row(self.question, cell, labels, self.now) for cell in self.shown],
+            "aggregation": self.question.aggregation,
+            "period": params.period,
+            "metric_name": params.metric_name,
+            "unit": self.unit,
+            "timezone": str(self.question.zone),
+            "materialized_until": self.materialized_until,
+        }
+        if self.omitted:
+            body["omitted_frequencies"] = self.omitted
+        if self.is_truncated:
+            body["truncated"] = True
+        return body
+
+    @cached_property
+    def _filled(self) -> Sequence[Cell]:
+        if self.question.params.fill == "none":
+            return self.cells
+        return filled(self.cells, self.question, len(self.groups), self.now)
 
 
 class _Selection(NamedTuple):
@@ -56,13 +160,16 @@ class _Selection(NamedTuple):
 
 
 class Aggregates:
-    """Answers aggregate questions; equal ones asked at the same time share one answer."""
+    """Answers aggregate questions; equal ones asked at the same time share one answer, and
+    those about the same series their selection.
+    """
 
     def __init__(self, reads: Connections, business_zone: ZoneInfo) -> None:
         self._reads = reads
         self._business_zone = business_zone
-        self._answers: SingleFlight[dict[str, Any]] = SingleFlight(max_age=1.0)
-        self._totals: SingleFlight[dict[Group, float]] = SingleFlight(max_age=1.0)
+        self._series: SingleFlight[list[Series]] = SingleFlight(max_age=_SELECTION_AGE)
+        self._answers: SingleFlight[Answer] = SingleFlight(max_age=_ANSWER_AGE)
+        self._totals: SingleFlight[dict[Group, float]] = SingleFlight(max_age=_ANSWER_AGE)
         self._watermarks: SingleFlight[dict[str, datetime]] = SingleFlight(max_age=1.0)
 
     def forget(self, metrics: Iterable[tuple[str, str]]) -> None:
@@ -70,40 +177,44 @@ class Aggregates:
         computed before does not count them.
         """
         for metric in metrics:
+            self._series.forget(metric)
             self._answers.forget(metric)
             self._totals.forget(metric)
 
-    async def answer(self, question: Question, now: datetime) -> dict[str, Any]:
-        """The response body. It is at most a second old.
+    async def answer(self, question: Question, now: datetime) -> Answer:
+        """The figures of each period. They are at most a second old.
 
         Raises:
             ApiError: 422 for several units, or a period finer than any sample.
         """
-        subject = (question.scope.tenant, question.params.metric_name)
-        return await self._answers.get(subject, question.key, lambda: self._compute(question, now))
+        return await self._answers.get(
+            question.subject, question.key, lambda: self._compute(question, now)
+        )
 
     async def totals(self, question: Question) -> dict[Group, float]:
         """The figure of the whole range for each group with samples: not put together from
-        those of its periods, so that an average is one of all samples. At most a second old.
+        those of its periods. At most a second old.
 
         Raises:
             ApiError: as `answer`.
         """
-        subject = (question.scope.tenant, question.params.metric_name)
-        return await self._totals.get(subject, question.key, lambda: self._compute_totals(question))
+        return await self._totals.get(
+            question.subject, question.key, lambda: self._compute_totals(question)
+        )
 
     async def _compute_totals(self, question: Question) -> dict[Group, float]:
-        async with connection(self._reads) as conn:
-            _, _, usable, groups, level = await self._select(conn, question)
-            if not usable:
-                return {}
-            rows = await self._rows(conn, question, usable, groups, level, whole=True)
+        _, _, usable, groups, level = await self._select(question)
+        rows = await self._rows(question, usable, groups, level, whole=True)
         return {groups[row["group_number"]]: row["value"] for row in rows}
 
-    async def _select(self, conn: Connection, question: Question) -> _Selection:
+    async def _select(self, question: Question) -> _Selection:
         params = question.params
         level: Period = "hour" if self._from_hours(question) else params.period
-        series = await select_series_on(conn, question.scope, params, question.dimensions)
+        series = await self._series.get(
+            question.subject,
+            question.selection,
+            lambda: select_series(self._reads, question.scope, params, question.dimensions),
+        )
         unit = _one_unit(series, question)
         usable = [one for one in series if level in LEVELS[one.frequency]]
         if series and not usable:
@@ -111,33 +222,22 @@ class Aggregates:
         groups = sorted({_group_of(one, params.group_by) for one in usable}, key=repr)
         return _Selection(unit, series, usable, groups if params.group_by else [()], level)
 
-    async def _compute(self, question: Question, now: datetime) -> dict[str, Any]:
-        params = question.params
-        async with connection(self._reads) as conn:
-            unit, series, usable, groups, level = await self._select(conn, question)
-            rows = await self._rows(conn, question, usable, groups, level) if usable else []
-        cells = _cells(question, rows, groups, now)
-        labels = [dict(zip(params.group_by, group, strict=True)) for group in groups]
-        body: dict[str, Any] = {
-            "success": True,
-            "data": [_row(question, cell, labels, now) for cell in cells[-params.limit :]],
-            "aggregation": question.aggregation,
-            "period": params.period,
-            "metric_name": params.metric_name,
-            "unit": unit,
-            "timezone": str(question.zone),
-            "materialized_until": await self._materialized_until(usable, level),
-        }
+    async def _compute(self, question: Question, now: datetime) -> Answer:
+        unit, series, usable, groups, level = await self._select(question)
+        rows = await self._rows(question, usable, groups, level)
         omitted = {one.frequency for one in series} - {one.frequency for one in usable}
-        if omitted:
-            body["omitted_frequencies"] = sorted(omitted)
-        if len(cells) > params.limit:
-            body["truncated"] = True
-        return body
+        return Answer(
+            question,
+            now,
+            unit,
+            groups,
+            [_cell(row) for row in reversed(rows)],
+            sorted(omitted),
+            await self._materialized_until(usable, level),
+        )
 
     async def _rows(
         self,
-        conn: Connection,
         question: Question,
         series: Sequence[Series],
         groups: Sequence[Group],
@@ -145,9 +245,11 @@ class Aggregates:
         *,
         whole: bool = False,
     ) -> list[DictRow]:
-        """Bucket, group number and value, newest first; one more than the limit. Of the
-        `whole` range one bucket.
+        """Bucket, group number, value and, of a mean, what it is of; newest first, one more
+        than the limit. Of the `whole` range one bucket.
         """
+        if not series:
+            return []
         params = question.params
         # What is carried forward may be older than the rows that are shown.
         limit = MAX_LIMIT if params.fill == "previous" else params.limit
@@ -160,7 +262,7 @@ class Aggregates:
             source = query("rollup_source_whole").format(periods=source).body
             limit = len(groups)
         statement = query("aggregate").format(
-            value=query(f"value_{question.aggregation}").body, sources=source
+            figure=query(f"figure_{question.aggregation}").body, sources=source
         )
         values = {
             "series": [one.series_id for one in series],
@@ -171,7 +273,7 @@ class Aggregates:
             "period": params.period,
             "zone": str(question.zone),
         }
-        return await run(conn, statement, values)
+        return await fetch_all(self._reads, statement, values)
 
     def _source(self, question: Question, frequency: Frequency, level: Period) -> Query:
         rollup = sql.Identifier("fature", f"rollup_{frequency}_{level}")
@@ -264,21 +366,15 @@ def _too_fine(series: Sequence[Series], question: Question, level: Period) -> Ap
     return invalid([Detail(field="period", message=reason)])
 
 
-def _cells(
-    question: Question, rows: Sequence[DictRow], groups: Sequence[Group], now: datetime
-) -> list[Cell]:
-    """The figures, filled if asked for, oldest first; of more than the limit, more than it."""
-    cells = [
-        Cell(row["bucket"].astimezone(question.zone), row["group_number"], row["value"])
-        for row in reversed(rows)
-    ]
-    return cells if question.params.fill == "none" else filled(cells, question, len(groups), now)
+def _cell(row: DictRow) -> Cell:
+    start = row["bucket"].astimezone(UTC)
+    return Cell(start, row["group_number"], row["value"], row.get("total"), row.get("samples"))
 
 
 def _row(
     question: Question, cell: Cell, labels: Sequence[Mapping[str, str | None]], now: datetime
 ) -> dict[str, Any]:
-    period = named_period(cell.start.astimezone(UTC), question.params.period, question.zone)
+    period = named_period(cell.start, question.params.period, question.zone)
     return {
         "period": period.label,
         **labels[cell.group],

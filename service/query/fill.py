@@ -11,11 +11,15 @@ from sql import calendar
 
 
 class Cell(NamedTuple):
-    """A figure: where its period starts, the number of its group, its value."""
+    """A figure: where its period starts, in UTC, the number of its group, its value; of a mean
+    the sum and the number of samples that it is of.
+    """
 
     start: datetime
     group: int
     value: float | None
+    total: float | None = None
+    samples: int | None = None
 
 
 class _Question(Protocol):
@@ -38,10 +42,10 @@ def filled(cells: Sequence[Cell], question: _Question, groups: int, now: datetim
     """
     if not groups:
         return []
-    fill, zone = question.params.fill, question.zone
+    fill = question.params.fill
     starts = list(_periods(cells, question, now))[-(question.params.limit // groups + 1) :]
     # Keyed by the UTC clock: to Python both halves of a repeated hour are equal in its zone.
-    values = {(cell.start.astimezone(UTC), cell.group): cell.value for cell in cells}
+    values = {(cell.start, cell.group): cell.value for cell in cells}
     last: list[float | None] = [None] * groups
     for (start, group), value in values.items():
         if starts and start < starts[0]:
@@ -53,7 +57,7 @@ def filled(cells: Sequence[Cell], question: _Question, groups: int, now: datetim
             if value is None:
                 value = {"zero": 0, "previous": last[group]}.get(fill)
             last[group] = value
-            result.append(Cell(start.astimezone(zone), group, value))
+            result.append(Cell(start, group, value))
     return result
 
 

@@ -1,6 +1,5 @@
 """The reading endpoints of /api/metrics."""
 
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -14,7 +13,7 @@ from service.auth import principal_of
 from service.bodies import read_model
 from service.errors import ApiError, Detail, invalid
 from service.openapi import Endpoint
-from service.query.aggregate import ask
+from service.query.aggregate import Answer, ask
 from service.query.catalog import CatalogPatch, CatalogRow
 from service.query.params import AggregateParams, QueryParams, read_params
 from service.query.samples import query_samples
@@ -103,13 +102,13 @@ async def aggregate(request: Request) -> Response:
             raise invalid([Detail(field="tz", message=str(error))]) from error
     question = ask(params, dimensions, scope, metric, zone)
     answer = await resources.aggregates.answer(question, datetime.now(UTC))
-    return figures_csv(params, answer) if wants_csv(request) else json_response(answer)
+    return figures_csv(answer) if wants_csv(request) else json_response(answer.body)
 
 
-def figures_csv(params: AggregateParams, answer: Mapping[str, Any]) -> Response:
+def figures_csv(answer: Answer) -> Response:
     """The rows of an answer as CSV."""
-    columns = ("period", *params.group_by, "value", "start", "end", "complete")
-    return csv_response(columns, answer["data"])
+    columns = ("period", *answer.question.params.group_by, "value", "start", "end", "complete")
+    return csv_response(columns, answer.body["data"])
 
 
 async def list_catalog(request: Request) -> Response:

@@ -10,7 +10,7 @@ import msgspec
 
 from service.query.params import Filters
 from service.scope import Scope
-from sql.database import Connection, Connections, connection, run
+from sql.database import Connections, fetch_all
 from sql.rollups import FREQUENCIES, Frequency
 
 FILTERS = (
@@ -48,21 +48,13 @@ async def select_series(
     pool: Connections, scope: Scope, filters: Filters, dimensions: Mapping[str, str]
 ) -> list[Series]:
     """The series in `scope` that pass every filter and have those dimensions."""
-    async with connection(pool) as conn:
-        return await select_series_on(conn, scope, filters, dimensions)
-
-
-async def select_series_on(
-    conn: Connection, scope: Scope, filters: Filters, dimensions: Mapping[str, str]
-) -> list[Series]:
-    """The same on a connection on which the figures are read next."""
     params: dict[str, Any] = {name: getattr(filters, name) for name in FILTERS}
     params |= {
         "tenant": scope.tenant,
         "only_service": scope.service_name,
         "dimensions": msgspec.json.encode(dimensions).decode(),
     }
-    return [Series(**row) for row in await run(conn, "find_series", params)]
+    return [Series(**row) for row in await fetch_all(pool, "find_series", params)]
 
 
 def by_frequency(series: Sequence[Series]) -> Iterator[tuple[Frequency, list[Series]]]:

@@ -14,8 +14,7 @@ from service.query.catalog import CatalogPatch, Kind
 from service.query.params import Aggregation
 from service.query.routes import change_entry
 from service.resources import resources_of
-from service.web.alert_words import options
-from service.web.choices import AGGREGATIONS, TYPES
+from service.web import choices
 from service.web.forms import Form, read_form
 from service.web.languages import marked
 from service.web.pages import Page
@@ -52,13 +51,12 @@ async def list_metrics(request: Request) -> Response:
     wanted = request.query_params.get("q", "").strip()[:200].lower()
     rows = await resources_of(request).catalog.listed(principal_of(request).scope)
     found = [row for row in rows if wanted in f"{row['metric_name']} {row['description']}".lower()]
-    found.sort(key=lambda row: list(TYPES).index(row["metric_type"]))
+    found.sort(key=lambda row: list(choices.TYPES).index(row["metric_type"]))
     groups = [(kind, list(of)) for kind, of in groupby(found, lambda row: row["metric_type"])]
     context = {
         "groups": groups,
         "form": Form({"q": wanted}),
-        "types": TYPES,
-        "aggregations": AGGREGATIONS,
+        "choices": choices,
     }
     return render(request, "admin_catalog.html", context)
 
@@ -101,9 +99,9 @@ def _editor(
     context = {
         "form": form,
         "metric": row,
-        "types": TYPES,
-        "kinds": options(reader, _KINDS),
-        "aggregations": options(reader, AGGREGATIONS),
+        "choices": choices,
+        "kinds": choices.options(reader, _KINDS),
+        "aggregations": choices.options(reader, choices.AGGREGATIONS),
     }
     return render(request, "admin_metric.html", context, status=status)
 

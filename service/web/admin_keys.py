@@ -18,7 +18,7 @@ from service.auth import principal_of
 from service.items import missing, number_of
 from service.resources import resources_of
 from service.scope import AccessScope, Role, scopes_of
-from service.web.alert_words import options
+from service.web.choices import options
 from service.web.forms import Form
 from service.web.languages import marked
 from service.web.pages import Page

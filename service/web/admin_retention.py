@@ -13,6 +13,7 @@ from retention.report import Line, report
 from service.auth import principal_of
 from service.errors import ApiError
 from service.resources import resources_of
+from service.web.choices import FREQUENCIES
 from service.web.formats import Reader
 from service.web.languages import marked
 from service.web.navigation import section
@@ -33,6 +34,7 @@ async def show_retention(request: Request) -> Response:
         "rows": [(line, *_said(reader, line)) for line in lines],
         "engine": resources.engine,
         "differs": not all(line.in_line for line in lines),
+        "frequencies": FREQUENCIES,
         "accept": {name: in_words(age) for name, age in resources.accept.items()},
     }
     return render(request, "admin_retention.html", context)

@@ -18,7 +18,7 @@ from service.alerts.models import EventParams, Remark
 from service.auth import principal_of
 from service.errors import ApiError
 from service.items import missing, number_of
-from service.query.aggregate import ask
+from service.query.aggregate import Answer, ask
 from service.query.params import AggregateParams
 from service.query.selection import GROUPABLE
 from service.resources import resources_of
@@ -33,7 +33,6 @@ from sql.calendar import Period
 from sql.database import Pool
 
 _PER_PAGE = 50
-_UNRESOLVED = ("open", "acknowledged")
 _FILTERS = ("status", "severity", "rule_id", "metric_name", "start_date", "end_date")
 # How far before its opening the chart of an event begins.
 _BEFORE: Mapping[Period, timedelta] = {
@@ -92,7 +91,7 @@ async def _act(request: Request, action: _Action, said: str) -> Response:
 async def _page(request: Request, params: EventParams) -> tuple[list[DictRow], str | None]:
     resources = resources_of(request)
     wanted = params.model_copy(update={"limit": _PER_PAGE})
-    if params.status in _UNRESOLVED and params.cursor is None:
+    if params.status in events.UNRESOLVED and params.cursor is None:
         wanted = params.model_copy(update={"limit": 1000})
     zone = resources.settings.zone
     wanted.check(zone)
@@ -154,25 +153,24 @@ async def _chart(request: Request, row: DictRow, rule: DictRow | None) -> dict[s
     if not principal_of(request).may("metrics:read"):
         return None
     answer = await _figures(request, row, rule)
-    if answer is None or not answer["data"]:
+    if answer is None or not answer.shown:
         return None
-    rows = answer["data"]
     reader = reader_of(request)
     marks = [Mark(row["opened_at"], reader.gettext(marked("Opened")), severity=row["severity"])]
     if row["resolved_at"]:
         marks.append(Mark(row["resolved_at"], reader.gettext(marked("Resolved"))))
     return Chart(
-        times=[datetime.fromisoformat(one["start"]) for one in rows],
-        lines=[Line(row["metric_name"], [one["value"] for one in rows])],
-        unit=answer["unit"],
-        period=answer["period"],
-        incomplete=not rows[-1]["complete"],
+        times=[one.start for one in answer.shown],
+        lines=[Line(row["metric_name"], [one.value for one in answer.shown])],
+        unit=answer.unit,
+        period=answer.question.params.period,
+        incomplete=answer.is_under_way,
         marks=marks,
         thresholds=[Threshold(row["threshold_value"], reader.gettext(marked("Threshold")))],
     ).spec
 
 
-async def _figures(request: Request, row: DictRow, rule: DictRow | None) -> dict[str, Any] | None:
+async def _figures(request: Request, row: DictRow, rule: DictRow | None) -> Answer | None:
     resources, scope = resources_of(request), principal_of(request).scope
     metric = await resources.catalog.entry(scope, row["metric_name"])
     labels = _labels(row, rule)

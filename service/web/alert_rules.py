@@ -19,7 +19,7 @@ from service.alerts.rules import rehearse, trial_out
 from service.auth import principal_of
 from service.errors import ApiError
 from service.items import missing, number_of
-from service.query.aggregate import ask
+from service.query.aggregate import Answer, ask
 from service.query.params import AggregateParams
 from service.resources import resources_of
 from service.web.alert_words import WORDS
@@ -33,21 +33,17 @@ from service.web.visits import reader_of
 from sql.calendar import Period
 
 _MOST_LINES = 8
-_MOST_EVENTS = 1000
+_MOST_EVENTS = 10
 # How far back a rule is tried, by the period of its chart.
 _DAYS: dict[Period, int] = {"hour": 14, "day": 90, "week": 365, "month": 730}
 
 
 async def list_rules(request: Request) -> Response:
-    """Every rule, whether it fires, and how many events it has open."""
+    """Every rule, and whether it fires."""
     pool, reach = resources_of(request).read_pool, reach_of(request)
-    rows, unresolved = await asyncio.gather(
-        registry.list_rules(pool, reach),
-        asyncio.gather(*(_events(request, status) for status in ("open", "acknowledged"))),
+    rows, firing = await asyncio.gather(
+        registry.list_rules(pool, reach), events.firing_rules(pool, reach)
     )
-    firing: dict[int, int] = {}
-    for event in (one for found in unresolved for one in found):
-        firing[event["rule_id"]] = firing.get(event["rule_id"], 0) + 1
     return render(request, "alert_rules.html", {"rules": rows, "firing": firing, **WORDS})
 
 
@@ -150,18 +146,11 @@ async def _found(request: Request) -> DictRow:
     return row
 
 
-async def _events(request: Request, status: str, rule_id: int | None = None) -> list[DictRow]:
-    filters = {
-        "status": status or None,
-        "severity": None,
-        "rule_id": rule_id,
-        "metric_name": None,
-        "since": "-infinity",
-        "before": "infinity",
-    }
-    pool = resources_of(request).read_pool
-    most = 10 if rule_id else _MOST_EVENTS
-    return (await events.list_events(pool, reach_of(request), filters, None, most))[:most]
+async def _latest_events(request: Request, rule: DictRow | None) -> list[DictRow]:
+    if rule is None:
+        return []
+    pool, filters = resources_of(request).read_pool, events.Filters(rule_id=rule["rule_id"])
+    return await events.list_events(pool, reach_of(request), filters, _MOST_EVENTS)
 
 
 async def _editor(
@@ -169,13 +158,15 @@ async def _editor(
 ) -> Response:
     resources, scope = resources_of(request), principal_of(request).scope
     later = _later(request, form)
-    metrics, preview = await asyncio.gather(
-        resources.catalog.listed(scope), _nothing() if later else _preview(request, form)
+    metrics, latest, preview = await asyncio.gather(
+        resources.catalog.listed(scope),
+        _latest_events(request, row),
+        _nothing() if later else _preview(request, form),
     )
     context = {
         "form": form,
         "rule": row,
-        "events": await _events(request, "", row["rule_id"]) if row else [],
+        "events": latest,
         "metrics": metrics,
         "channels": list(TAKES),
         "preview": preview,
@@ -220,7 +211,7 @@ async def _preview(request: Request, form: Form[Rule]) -> dict[str, Any] | None:
         "days": rule.days,
         "fires_now": any(one["firing"] for one in trial_out(tried)["now"]),
         "episodes": list(reversed(tried.episodes)),
-        "chart": _chart(request, rule, answer, tried) if answer["data"] else None,
+        "chart": _chart(request, rule, answer, tried) if answer.shown else None,
     }
 
 
@@ -232,7 +223,7 @@ async def _period(request: Request, rule: Rule) -> Period:
     return window.period if isinstance(window, Calendar) else "hour"
 
 
-async def _history(request: Request, rule: RuleTest, period: Period) -> dict[str, Any]:
+async def _history(request: Request, rule: RuleTest, period: Period) -> Answer:
     resources, scope = resources_of(request), principal_of(request).scope
     metric = await resources.catalog.entry(scope, rule.metric_name)
     now = datetime.now(UTC)
@@ -249,22 +240,20 @@ async def _history(request: Request, rule: RuleTest, period: Period) -> dict[str
     return await resources.aggregates.answer(question, now)
 
 
-def _chart(request: Request, rule: Rule, answer: dict[str, Any], tried: Backtest) -> dict[str, Any]:
-    reader, rows = reader_of(request), answer["data"]
-    starts = sorted({row["start"] for row in rows}, key=datetime.fromisoformat)
-    groups: dict[str, dict[str, float | None]] = {}
-    for row in rows:
-        label = ", ".join(str(row[name]) for name in rule.group_by) or rule.metric_name
-        groups.setdefault(label, {})[row["start"]] = row["value"]
+def _chart(request: Request, rule: Rule, answer: Answer, tried: Backtest) -> dict[str, Any]:
+    reader = reader_of(request)
+    times = sorted({cell.start for cell in answer.shown})
     return Chart(
-        times=[datetime.fromisoformat(start) for start in starts],
+        times=times,
         lines=[
-            Line(label, [values.get(start) for start in starts])
-            for label, values in list(groups.items())[:_MOST_LINES]
+            Line(
+                ", ".join(map(str, group)) or rule.metric_name, [values.get(time) for time in times]
+            )
+            for group, values in list(answer.by_group.items())[:_MOST_LINES]
         ],
-        unit=answer["unit"],
-        period=answer["period"],
-        incomplete=not rows[-1]["complete"],
+        unit=answer.unit,
+        period=answer.question.params.period,
+        incomplete=answer.is_under_way,
         marks=[
             Mark(one.opened_at, reader.gettext(marked("Would have fired")), severity=rule.severity)
             for one in tried.episodes

@@ -1,8 +1,6 @@
 """What pages call the parts of alerts."""
 
-from collections.abc import Mapping
-
-from service.web.formats import Reader
+from service.web.choices import AGGREGATIONS, PERIODS, options
 from service.web.languages import marked
 
 # Words and tone.
@@ -36,30 +34,6 @@ CONDITIONS = {
     "==": marked("equal to"),
     "!=": marked("other than"),
 }
-AGGREGATIONS = {
-    "sum": marked("Sum"),
-    "avg": marked("Mean"),
-    "min": marked("Smallest"),
-    "max": marked("Largest"),
-    "count": marked("Number of samples"),
-    "last": marked("Latest"),
-}
-WINDOWS = {
-    "hour": marked("Hour"),
-    "day": marked("Day"),
-    "week": marked("Week"),
-    "month": marked("Month"),
-}
-
-
-def options(reader: Reader, names: Mapping[str, str | tuple[str, str]]) -> list[tuple[str, str]]:
-    """Names as the choices of a select, in the reader's language."""
-    return [
-        (value, reader.gettext(words if isinstance(words, str) else words[0]))
-        for value, words in names.items()
-    ]
-
-
 WORDS = {
     "options": options,
     "severities": SEVERITIES,
@@ -68,5 +42,5 @@ WORDS = {
     "outcomes": OUTCOMES,
     "conditions": CONDITIONS,
     "aggregations": AGGREGATIONS,
-    "windows": WINDOWS,
+    "windows": PERIODS,
 }

@@ -1,5 +1,8 @@
 """Words for what can be chosen of figures: ranges, periods, aggregations."""
 
+from collections.abc import Mapping
+
+from service.web.formats import Reader
 from service.web.languages import marked
 
 RANGES = {
@@ -56,6 +59,17 @@ TYPES = {
     "gamification": marked("Gamification"),
     "validation": marked("Validation"),
 }
+KINDS = {
+    "flow": marked("Flow"),
+    "stock": marked("Stock"),
+    "ratio": marked("Ratio"),
+}
+FREQUENCIES = {
+    "real_time": marked("In real time"),
+    "hourly": marked("Hourly"),
+    "daily": marked("Daily"),
+    "monthly": marked("Monthly"),
+}
 PANELS = {
     "line": marked("Line"),
     "bar": marked("Bars"),
@@ -71,8 +85,11 @@ REFRESHES = {
     "15m": marked("Every 15 minutes"),
     "1h": marked("Every hour"),
 }
-STATUSES = {
-    "open": marked("Open"),
-    "acknowledged": marked("Acknowledged"),
-    "resolved": marked("Resolved"),
-}
+
+
+def options(reader: Reader, names: Mapping[str, str | tuple[str, str]]) -> list[tuple[str, str]]:
+    """Names, by words or words and tone, as the choices of a select in the reader's language."""
+    return [
+        (value, reader.gettext(words if isinstance(words, str) else words[0]))
+        for value, words in names.items()
+    ]

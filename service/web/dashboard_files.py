@@ -10,6 +10,7 @@ from starlette.datastructures import QueryParams, UploadFile
 from starlette.requests import Request
 from starlette.responses import Response
 
+from service.access.audit import address_of
 from service.auth import principal_of
 from service.dashboards import store
 from service.dashboards.config import ChartPanel, DashboardConfig
@@ -78,7 +79,9 @@ async def _add(request: Request, number: str, name: object, panel: ChartPanel) -
     config = DashboardConfig.model_validate(row["config"])
     panel = panel.model_copy(update={"id": free_id(config, panel.id)})
     changes = {"config": with_panel(config, panel).model_dump(mode="json")}
-    changed = await store.change_dashboard(pool, principal, row["dashboard_id"], changes, None)
+    changed = await store.change_dashboard(
+        pool, principal, row["dashboard_id"], changes, address_of(request)
+    )
     assert changed is not None
     return int(changed["dashboard_id"])
 

@@ -19,6 +19,7 @@ from service.items import missing, number_of
 from service.resources import resources_of
 from service.scope import Scope
 from service.web import choices
+from service.web.alert_words import STATUSES
 from service.web.charts import Chart
 from service.web.explore import marks_of
 from service.web.pages import Page
@@ -84,6 +85,7 @@ async def board(
         "seconds": SECONDS.get(config.refresh or "", 0),
         "linked": linked,
         "choices": choices,
+        "alert_statuses": STATUSES,
         "name_of": name_of,
         "title_of": title_of,
     }

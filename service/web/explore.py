@@ -80,7 +80,7 @@ async def explorer_csv(request: Request) -> Response:
     figures = await read_figures(
         resources, scope, asked.query, span_of_range(asked.range, now, zone), now
     )
-    answer = figures_csv(figures.question.params, figures.answer)
+    answer = figures_csv(figures.answer)
     name = f"{asked.query.metric_name}.csv".replace(":", "_")
     answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return answer
@@ -108,7 +108,7 @@ async def _look(request: Request, asked: Exploration, now: datetime) -> dict[str
     try:
         figures, events = await asyncio.gather(
             read_figures(resources, scope, query, span, now, asked.compare),
-            events_of(resources, scope, query.metric_name, span)
+            events_of(resources, scope, [query.metric_name], span)
             if principal.may("alerts:read")
             else _none(),
         )

@@ -95,16 +95,9 @@ async def _unresolved(resources: Resources, scope: Scope) -> list[DictRow]:
     """Open ones first, each newest first."""
     reach = Reach(scope.tenant, scope.service_name)
     found: list[DictRow] = []
-    for status in ("open", "acknowledged"):
-        filters = {
-            "status": status,
-            "severity": None,
-            "rule_id": None,
-            "metric_name": None,
-            "since": "-infinity",
-            "before": "infinity",
-        }
-        found += await events.list_events(resources.read_pool, reach, filters, None, _MOST_EVENTS)
+    for status in events.UNRESOLVED:
+        filters = events.Filters(status)
+        found += await events.list_events(resources.read_pool, reach, filters, _MOST_EVENTS)
     return found[:_MOST_EVENTS]
 
 

@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.auth import principal_of
-from service.dashboards.board import Shown, View, choices_of, read_panel
+from service.dashboards.board import Shown, View, choices_of, read_panels
 from service.dashboards.config import DashboardConfig, Panel
 from service.dashboards.layout import free_id, with_panel
 from service.errors import ApiError, Detail, details_of
@@ -19,6 +19,7 @@ from service.query.labels import label_values
 from service.query.selection import GROUPABLE
 from service.resources import resources_of
 from service.web import choices
+from service.web.alert_words import STATUSES
 from service.web.dashboard_editing import change
 from service.web.dashboards import dashboard_of, drawn
 from service.web.pages import Page
@@ -98,6 +99,7 @@ async def _editor(
             "values": await label_values(resources.read_pool, scope, metrics, names),
             "variables": config.variables,
             "choices": choices,
+            "alert_statuses": STATUSES,
             "title_of": title_of,
             "name_of": name_of,
             "linked": False,
@@ -116,7 +118,8 @@ async def _preview(
     except ValidationError:
         return None
     view = View(scope, choices_of(config, {}), config.time_range)
-    return await read_panel(resources_of(request), panel, view, now)
+    (shown,) = await read_panels(resources_of(request), [panel], view, now)
+    return shown
 
 
 def _values(form: FormData) -> dict[str, Any]:

@@ -80,7 +80,7 @@ DELETE FROM fature.alert_rule
 WHERE rule_id = %(rule_id)s;
 
 -- name: list_alert_events
--- A page of events, newest first, one more than asked for.
+-- A page of events, newest first.
 SELECT e.*
 FROM fature.alert_event AS e
 WHERE
@@ -89,12 +89,22 @@ WHERE
     AND (%(status)s::text IS NULL OR e.status = %(status)s)
     AND (%(severity)s::text IS NULL OR e.severity = %(severity)s)
     AND (%(rule_id)s::bigint IS NULL OR e.rule_id = %(rule_id)s)
-    AND (%(metric_name)s::text IS NULL OR e.metric_name = %(metric_name)s)
+    AND (%(metric_names)s::text [] IS NULL OR e.metric_name = ANY(%(metric_names)s))
     AND e.opened_at >= %(since)s::timestamptz
     AND e.opened_at < %(before)s::timestamptz
     AND (e.opened_at, e.event_id) < (%(cursor_at)s::timestamptz, %(cursor_id)s::bigint)
 ORDER BY e.opened_at DESC, e.event_id DESC
 LIMIT %(limit)s;
+
+-- name: firing_rules
+-- The rules that have an event which is not resolved.
+SELECT DISTINCT e.rule_id
+FROM fature.alert_event AS e
+WHERE
+    e.tenant = %(tenant)s
+    AND e.status <> 'resolved'
+    AND e.rule_id IS NOT NULL
+    AND (%(only_service)s::text IS NULL OR e.service_name = %(only_service)s);
 
 -- name: alert_event
 -- One event.

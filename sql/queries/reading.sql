@@ -180,11 +180,11 @@ ORDER BY n.name, v.value;
 UNION ALL;
 
 -- name: aggregate
--- One value per bucket and group, newest first, one more than asked for.
+-- One figure per bucket and group, newest first, one more than asked for.
 SELECT
     r.bucket,
     s.group_number,
-    {value} AS value
+    {figure}
 FROM ({sources}) AS r
 INNER JOIN unnest(%(series)s::integer [], %(groups)s::integer [])
     AS s (series_id, group_number)
@@ -193,32 +193,34 @@ GROUP BY r.bucket, s.group_number
 ORDER BY r.bucket DESC, s.group_number DESC
 LIMIT %(limit)s;
 
--- name: value_sum
+-- name: figure_sum
 -- Through numeric to the 15 digits that a double surely has: 0.1 + 0.2 is 0.3.
-sum(r.sum_value)::numeric::double precision;
+sum(r.sum_value)::numeric::double precision AS value;
 
--- name: value_avg
--- Never a mean of means.
-(sum(r.sum_value) / sum(r.sample_count))::numeric::double precision;
+-- name: figure_avg
+-- Never a mean of means: what it is of comes with it, for that of several periods.
+(sum(r.sum_value) / sum(r.sample_count))::numeric::double precision AS value,
+sum(r.sum_value) AS total,
+sum(r.sample_count)::bigint AS samples;
 
--- name: value_min
+-- name: figure_min
 -- The smallest of all.
-min(r.min_value);
+min(r.min_value) AS value;
 
--- name: value_max
+-- name: figure_max
 -- The largest of all.
-max(r.max_value);
+max(r.max_value) AS value;
 
--- name: value_count
+-- name: figure_count
 -- Samples.
-sum(r.sample_count)::bigint;
+sum(r.sample_count)::bigint AS value;
 
--- name: value_last
+-- name: figure_last
 -- The last value of each series, added up over the series; of one series as it is.
 CASE
     WHEN count(*) = 1 THEN min(r.last_value)
     ELSE sum(r.last_value)::numeric::double precision
-END;
+END AS value;
 
 -- name: watermarks
 -- Up to where each rollup is materialised; none on the plain engine.

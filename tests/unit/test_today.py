@@ -5,19 +5,23 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from service.query.fill import Cell
 from service.query.params import Aggregation
-from service.web.today import Hour, Today, combined, today
+from service.web.today import Today, combined, today
 
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
 MIDNIGHT = datetime(2025, 6, 18, 3, tzinfo=UTC)
 WEEK = timedelta(days=7)
 
 
-def hours(start: datetime, *values: float, samples: float = 1) -> list[Hour]:
-    return [Hour(start + timedelta(hours=n), value, samples) for n, value in enumerate(values)]
+def hours(start: datetime, *values: float, samples: int = 1) -> list[Cell]:
+    return [
+        Cell(start + timedelta(hours=n), 0, value, value * samples, samples)
+        for n, value in enumerate(values)
+    ]
 
 
-def figure(*given: Hour, aggregation: Aggregation = "sum", at: float = 2.5) -> Today:
+def figure(*given: Cell, aggregation: Aggregation = "sum", at: float = 2.5) -> Today:
     now = MIDNIGHT + timedelta(hours=at)
     return today("revenue", "BRL", given, aggregation, now, SAO_PAULO)
 
