@@ -1,6 +1,6 @@
 """Bring the database in line with the declared policies."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -49,7 +49,7 @@ def reconcile(
         return Plan([], [])
     with translated_errors(), psycopg.connect(url, row_factory=dict_row) as conn:
         conn.execute(query("lock_policies").body)
-        actual = actual_policies(conn)
+        actual = actual_policies(conn.execute(query("actual_policies").body))
         _record_dropped(conn, keep, actual, now)
         changes = plan(declared(keep, complete_keep(conn, keep, now)), actual)
         for found in changes.remove:
@@ -84,8 +84,12 @@ def complete_keep(
     conn: Connection[DictRow], keep: Mapping[str, timedelta], now: datetime
 ) -> dict[str, timedelta]:
     """`keep`, but no further back than all samples are still there."""
-    rows = conn.execute(query("samples_dropped").body)
-    return complete(keep, {row["frequency"]: row["before"] for row in rows}, now)
+    return complete(keep, dropped_before(conn.execute(query("samples_dropped").body)), now)
+
+
+def dropped_before(rows: Iterable[DictRow]) -> dict[str, datetime]:
+    """Before when samples may be gone, by frequency, of the rows of ``samples_dropped``."""
+    return {row["frequency"]: row["before"] for row in rows}
 
 
 def accept_windows(
@@ -116,11 +120,13 @@ def _record_dropped(
             )
 
 
-def actual_policies(conn: Connection[DictRow]) -> list[ActualPolicy]:
-    """The policies the database has on the service's relations."""
+def actual_policies(rows: Iterable[DictRow]) -> list[ActualPolicy]:
+    """The policies the database has on the service's relations, of the rows of that query."""
     return [
-        ActualPolicy(row["job_id"], row["kind"], row["relation"], _as_declared(row))
-        for row in conn.execute(query("actual_policies").body)
+        ActualPolicy(
+            row["job_id"], row["kind"], row["relation"], _as_declared(row), row["next_start"]
+        )
+        for row in rows
     ]
 
 

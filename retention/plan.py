@@ -13,13 +13,14 @@ NIGHT = time(2, 0)
 @dataclass(frozen=True, slots=True)
 class ActualPolicy:
     """A policy as the database has it; `policy` is None where it is none we could declare
-    (an open window, refresh in batches).
+    (an open window, refresh in batches), `next_run` while it waits for its first.
     """
 
     job_id: int
     kind: str
     relation: str
     policy: Policy | None
+    next_run: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

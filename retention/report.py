@@ -8,12 +8,12 @@ import psycopg
 from psycopg import sql
 from psycopg.rows import DictRow, dict_row
 
-from retention.apply import actual_policies, complete_keep
+from retention.apply import actual_policies, dropped_before
 from retention.plan import ActualPolicy, describe, kind_of
-from retention.policies import Expiry, Policy, declared
+from retention.policies import Policy, Retention, complete, declared
 from sql.engine import Engine
 from sql.errors import translated_errors
-from sql.queries import query
+from sql.queries import Query, query, union_all
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,27 +54,60 @@ class Line:
 
 
 _DELETES = ("retention", "expiry")
+Rows = Mapping[str, Sequence[DictRow]]
+
+
+def questions(engine: Engine, keep: Mapping[str, timedelta]) -> dict[str, Query]:
+    """What `lines` needs to know of the database, by its name there."""
+    if engine == "timescale":
+        names = ("actual_policies", "samples_dropped", "relation_sizes", "table_sizes")
+        return {name: query(name) for name in names}
+    oldest = [
+        query("oldest_row").format(
+            name=sql.Literal(policy.relation),
+            relation=sql.Identifier("fature", policy.relation),
+        )
+        for policy in _done_by_the_service(keep)
+        if isinstance(policy, Retention)
+    ]
+    return {
+        "table_sizes": query("table_sizes"),
+        "oldest_rows": Query("oldest_rows", union_all(oldest)),
+    }
+
+
+def lines(engine: Engine, found: Rows, keep: Mapping[str, timedelta], now: datetime) -> list[Line]:
+    """A line for each declared policy, and for each found that is not declared, of the answers
+    to `questions`; pure.
+    """
+    sizes = {row["relation"]: row for row in found["table_sizes"]}
+    if engine == "plain":
+        oldest = {row["relation"]: row["oldest"] for row in found["oldest_rows"]}
+        return [
+            _line(
+                policy.relation,
+                policy,
+                # The service itself does what is declared.
+                ActualPolicy(0, kind_of(policy), policy.relation, policy),
+                sizes[policy.relation] | {"oldest": oldest.get(policy.relation)},
+            )
+            for policy in _done_by_the_service(keep)
+        ]
+    sizes |= {row["relation"]: row for row in found["relation_sizes"]}
+    wanted = declared(keep, complete(keep, dropped_before(found["samples_dropped"]), now))
+    return list(_pairs(wanted, actual_policies(found["actual_policies"]), sizes))
 
 
 def report(url: str, engine: Engine, keep: Mapping[str, timedelta], now: datetime) -> list[Line]:
-    """A line for each declared policy, and for each found that is not declared."""
+    """The same, asked on a connection of its own."""
     with translated_errors(), psycopg.connect(url, row_factory=dict_row, autocommit=True) as conn:
-        if engine == "plain":
-            return list(_plain_lines(conn, keep))
-        sizes = {row["relation"]: row for row in conn.execute(query("table_sizes").body)}
-        sizes |= {row["relation"]: row for row in conn.execute(query("relation_sizes").body)}
-        runs = {
-            row["job_id"]: row["next_start"] for row in conn.execute(query("actual_policies").body)
-        }
-        wanted = declared(keep, complete_keep(conn, keep, now))
-        return list(_lines(wanted, actual_policies(conn), sizes, runs))
+        asked = questions(engine, keep)
+        found = {name: conn.execute(one.body).fetchall() for name, one in asked.items()}
+    return lines(engine, found, keep, now)
 
 
-def _lines(
-    wanted: Sequence[Policy],
-    actual: Sequence[ActualPolicy],
-    sizes: Mapping[str, DictRow],
-    runs: Mapping[int, datetime | None],
+def _pairs(
+    wanted: Sequence[Policy], actual: Sequence[ActualPolicy], sizes: Mapping[str, DictRow]
 ) -> Iterator[Line]:
     left = list(actual)
     for policy in wanted:
@@ -83,19 +116,12 @@ def _lines(
         )
         if found:
             left.remove(found)
-        yield _line(policy.relation, policy, found, sizes, runs)
+        yield _line(policy.relation, policy, found, sizes[policy.relation])
     for extra in left:
-        yield _line(extra.relation, None, extra, sizes, runs)
+        yield _line(extra.relation, None, extra, sizes[extra.relation])
 
 
-def _line(
-    relation: str,
-    wanted: Policy | None,
-    found: ActualPolicy | None,
-    sizes: Mapping[str, DictRow],
-    runs: Mapping[int, datetime | None],
-) -> Line:
-    size = sizes[relation]
+def _line(relation: str, wanted: Policy | None, found: ActualPolicy | None, size: DictRow) -> Line:
     return Line(
         relation=relation,
         wanted=wanted,
@@ -104,33 +130,14 @@ def _line(
         columnstore_chunks=size["columnstore_chunks"],
         bytes=size["bytes"] or 0,
         oldest=size["oldest"],
-        next_run=runs.get(found.job_id) if found else None,
+        next_run=found.next_run if found else None,
     )
 
 
-def _plain_lines(
-    conn: psycopg.Connection[DictRow], keep: Mapping[str, timedelta]
-) -> Iterator[Line]:
-    sizes = {row["relation"]: row for row in conn.execute(query("table_sizes").body)}
-    for policy in declared(keep):
-        if policy.relation not in sizes or kind_of(policy) not in _DELETES:
-            continue
-        yield Line(
-            relation=policy.relation,
-            wanted=policy,
-            # The service itself does what is declared.
-            found=ActualPolicy(0, kind_of(policy), policy.relation, policy),
-            chunks=0,
-            columnstore_chunks=0,
-            bytes=sizes[policy.relation]["bytes"],
-            oldest=_oldest(conn, policy),
-            next_run=None,
-        )
-
-
-def _oldest(conn: psycopg.Connection[DictRow], policy: Policy) -> datetime | None:
-    if isinstance(policy, Expiry):
-        return None
-    statement = query("oldest_row").format(relation=sql.Identifier("fature", policy.relation))
-    row = conn.execute(statement.body).fetchone()
-    return row["oldest"] if row else None
+def _done_by_the_service(keep: Mapping[str, timedelta]) -> list[Policy]:
+    """What the plain engine needs: no rollups are kept there."""
+    return [
+        policy
+        for policy in declared(keep)
+        if kind_of(policy) in _DELETES and not policy.relation.startswith("rollup")
+    ]

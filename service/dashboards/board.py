@@ -11,6 +11,7 @@ from psycopg.rows import DictRow
 from service.dashboards.config import (
     AlertsPanel,
     ChartPanel,
+    Compare,
     DashboardConfig,
     Panel,
     Place,
@@ -23,6 +24,7 @@ from service.dashboards.figures import Figures, What, read_figures
 from service.dashboards.incidents import events_of, latest_events
 from service.dashboards.ranges import span_of_range
 from service.errors import ApiError
+from service.query.catalog import MetricEntry
 from service.query.labels import label_values
 from service.resources import Resources
 from service.scope import Scope
@@ -69,46 +71,85 @@ async def read_panels(
     resources: Resources, panels: Sequence[Panel], view: View, now: datetime
 ) -> list[Shown]:
     """What each panel shows; never an exception."""
-    charts = [panel for panel in panels if isinstance(panel, ChartPanel)]
+    names = {query.metric_name for panel in panels for query in _queries(panel)}
+    try:
+        metrics = await resources.catalog.entries(view.scope, names)
+    except DatabaseError as error:
+        return [_away(panel, error) for panel in panels]
     shown, marks = await asyncio.gather(
-        asyncio.gather(*(_read_panel(resources, panel, view, now) for panel in panels)),
-        _marks(resources, charts, view, now),
+        asyncio.gather(*(_read_panel(resources, panel, metrics, view, now) for panel in panels)),
+        _marks(resources, panels, view, now),
     )
     return [_marked(one, marks) for one in shown]
 
 
-async def _read_panel(resources: Resources, panel: Panel, view: View, now: datetime) -> Shown:
+async def _read_panel(
+    resources: Resources,
+    panel: Panel,
+    metrics: Mapping[str, MetricEntry],
+    view: View,
+    now: datetime,
+) -> Shown:
     try:
-        return await _read(resources, panel, view, now)
+        if isinstance(panel, AlertsPanel):
+            return await _read_alerts(resources, panel, view)
+        return await _read_figures(resources, panel, metrics, view, now)
     except ApiError as error:
         return Shown(panel, problem=error.message)
     except DatabaseError as error:
-        _log.warning("panel_failed", panel=panel.id, reason=str(error))
-        return Shown(panel, problem="The database is away; try again")
+        return _away(panel, error)
 
 
-async def _read(resources: Resources, panel: Panel, view: View, now: datetime) -> Shown:
+def _away(panel: Panel, error: DatabaseError) -> Shown:
+    _log.warning("panel_failed", panel=panel.id, reason=str(error))
+    return Shown(panel, problem="The database is away; try again")
+
+
+async def _read_alerts(resources: Resources, panel: AlertsPanel, view: View) -> Shown:
+    if not view.alerts:
+        return Shown(panel)
+    events = await latest_events(resources, view.scope, panel.status, panel.limit)
+    return Shown(panel, events=events)
+
+
+async def _read_figures(
+    resources: Resources,
+    panel: ChartPanel | StatPanel | TablePanel,
+    metrics: Mapping[str, MetricEntry],
+    view: View,
+    now: datetime,
+) -> Shown:
     span = span_of_range(view.range, now, resources.settings.zone)
-    if isinstance(panel, AlertsPanel):
-        if not view.alerts:
-            return Shown(panel)
-        events = await latest_events(resources, view.scope, panel.status, panel.limit)
-        return Shown(panel, events=events)
+    compare: Compare = "none" if isinstance(panel, TablePanel) else panel.compare
+    what: dict[str, What] = {"table": "all", "stat": "total"}
     queries = [with_choices(query, view.chosen) for query in panel.queries]
-    compare = "none" if isinstance(panel, TablePanel) else panel.compare
-    what: What = "total" if isinstance(panel, StatPanel) else "lines"
-    if isinstance(panel, TablePanel):
-        what = "all"
     figures = await asyncio.gather(
-        *(read_figures(resources, view.scope, query, span, now, compare, what) for query in queries)
+        *(
+            read_figures(
+                resources,
+                view.scope,
+                query,
+                metrics[query.metric_name],
+                span,
+                now,
+                compare,
+                what.get(panel.type, "lines"),
+            )
+            for query in queries
+        )
     )
     return Shown(panel, figures)
 
 
+def _queries(panel: Panel) -> Sequence[Query]:
+    return () if isinstance(panel, AlertsPanel) else panel.queries
+
+
 async def _marks(
-    resources: Resources, charts: Sequence[ChartPanel], view: View, now: datetime
+    resources: Resources, panels: Sequence[Panel], view: View, now: datetime
 ) -> list[DictRow]:
     """The events of everything that is drawn, read at once."""
+    charts = [panel for panel in panels if isinstance(panel, ChartPanel)]
     metrics = {query.metric_name for panel in charts for query in panel.queries}
     if not metrics or not view.alerts:
         return []
@@ -151,7 +192,7 @@ async def options_of(
     """The values that each variable can have, among the metrics of the dashboard."""
     if not config.variables:
         return {}
-    metrics = {q.metric_name for p in config.panels for q in getattr(p, "queries", ())}
+    metrics = {query.metric_name for panel in config.panels for query in _queries(panel)}
     fields = sorted({variable.field for variable in config.variables})
     values = await label_values(resources.read_pool, scope, sorted(metrics), fields)
     return {variable.name: values[variable.field] for variable in config.variables}

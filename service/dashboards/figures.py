@@ -14,7 +14,7 @@ from service.query.catalog import MetricEntry
 from service.query.params import AggregateParams
 from service.query.ranges import Span, period_for, year_before
 from service.query.selection import GROUPABLE
-from service.query.totals import ADDING, added_up
+from service.query.totals import added_up
 from service.resources import Resources
 from service.scope import Scope
 from sql import calendar
@@ -76,18 +76,19 @@ async def read_figures(
     resources: Resources,
     scope: Scope,
     query: Query,
+    metric: MetricEntry,
     span: Span,
     now: datetime,
     compare: Compare = "none",
     what: What = "all",
 ) -> Figures:
-    """The figures of a query; its period ``auto`` becomes the finest that suits the range and
-    the metric. Totals cover the periods that are shown; an exact one no more than the range.
+    """The figures of a query of that metric; its period ``auto`` becomes the finest that suits
+    the range and the metric. Totals cover the periods that are shown; an exact one no more than
+    the range.
 
     Raises:
         ApiError: 422 for what the API would refuse.
     """
-    metric = await resources.catalog.entry(scope, query.metric_name)
     inquiry = _Inquiry(resources, scope, query, metric, now, what)
     if query.period != "auto":
         return await inquiry.read(span, query.period, compare)
@@ -117,10 +118,7 @@ class _Inquiry:
         incomplete = bool(times) and calendar.following(times[-1], period, zone) > self.now
         over = len(times) - incomplete
         other, starts = self.before(span, period, compare, times)
-        answer, before = await asyncio.gather(
-            self.answer(span, period),
-            self.answer(other, period) if starts and self.reads_before else _nothing(),
-        )
+        answer, before = await self.answers(span, other, period)
         shown, other_shown = self.span_of(times, period), self.span_of(starts, period)
         total, total_before, this_over, other_over = await asyncio.gather(
             self.total_of_range(span, period, shown, answer),
@@ -137,7 +135,7 @@ class _Inquiry:
                 unit=labels.get("unit", answer.unit),
                 values=_at(values, group, times),
                 total=total.get(group),
-                before=_at(values_before, group, [*starts, *ahead]) if before else (),
+                before=_at(values_before, group, [*starts, *ahead]) if starts else (),
                 total_before=total_before.get(group),
                 change=_change(this_over.get(group), other_over.get(group)),
             )
@@ -146,30 +144,32 @@ class _Inquiry:
         lines.sort(key=_weight, reverse=True)
         return Figures(self.query, answer, period, times, incomplete, lines)
 
-    @property
-    def reads_before(self) -> bool:
-        """Whether figures to compare with are shown, or needed for their total."""
-        return self.what != "total" or self.aggregation in ADDING
-
-    @property
-    def aggregation(self) -> str:
-        return self.query.aggregation or self.metric.default_aggregation
-
     def before(
         self, span: Span, period: Period, compare: Compare, times: Sequence[datetime]
-    ) -> tuple[Span, Sequence[datetime]]:
-        """The range to compare with, and the starts of its periods, one for each in `times` as
-        far as there are.
+    ) -> tuple[Span | None, Sequence[datetime]]:
+        """The range to compare with, if any, and the starts of its periods, one for each in
+        `times` as far as there are.
         """
-        if compare == "none":
-            return span, []
+        if compare == "none" or not times:
+            return None, []
         zone = self.resources.settings.zone
         other = span_before(span, compare, zone)
         if compare == "previous_year":
             starts = [calendar.floor(year_before(time, zone), period, zone) for time in times]
-        else:
-            starts = axis(other, period, self.now, zone)
-        return other, [start.astimezone(UTC) for start in starts[: len(times)]]
+            return other, [start.astimezone(UTC) for start in starts]
+        return other, axis(other, period, self.now, zone)[: len(times)]
+
+    async def answers(
+        self, span: Span, other: Span | None, period: Period
+    ) -> tuple[Answer, Answer | None]:
+        """Of a range and of the other: one to both where one range follows the other."""
+        if other is None:
+            return await self.answer(span, period), None
+        if other.before == span.since and self.query.fill == "none":
+            both = await self.answer(Span(other.since, span.before), period)
+            if both.is_whole:
+                return both, both
+        return await asyncio.gather(self.answer(span, period), self.answer(other, period))
 
     async def answer(self, span: Span, period: Period) -> Answer:
         return await self.resources.aggregates.answer(self.question(span, period), self.now)
@@ -192,10 +192,10 @@ class _Inquiry:
         self, span: Span | None, period: Period, answer: Answer | None
     ) -> dict[Group, float]:
         """Of whole periods, put together from their answer where that gives the same."""
-        if span is None or self.what == "lines":
+        if span is None or answer is None or self.what == "lines":
             return {}
-        if self.aggregation in ADDING and answer is not None and answer.is_whole:
-            return added_up(answer, span)
+        if (known := added_up(answer, span)) is not None:
+            return known
         return await self.resources.aggregates.totals(self.question(span, period))
 
     def span_of(self, starts: Sequence[datetime], period: Period) -> Span | None:
@@ -245,10 +245,6 @@ def _at(
 ) -> list[float | None]:
     of_group = values.get(group, {})
     return [of_group.get(time) if time else None for time in times]
-
-
-async def _nothing() -> None:
-    return None
 
 
 async def _none() -> dict[Group, float]:

@@ -1,6 +1,8 @@
 """The range that a dashboard or the explorer looks at, and its periods."""
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 from service.dashboards.config import Compare, TimeRange
@@ -27,21 +29,28 @@ def span_before(span: Span, compare: Compare, zone: ZoneInfo) -> Span:
     return previous(span, zone)
 
 
-def axis(span: Span, period: Period, now: datetime, zone: ZoneInfo) -> list[datetime]:
+def axis(span: Span, period: Period, now: datetime, zone: ZoneInfo) -> Sequence[datetime]:
     """The starts of the periods of a range, in UTC, up to the one that `now` is in.
 
     Raises:
         ApiError: 422 for more than can be answered.
     """
-    start = calendar.floor(span.since, period, zone)
+    reached = calendar.following(calendar.floor(now, period, zone), period, zone)
+    start, end = calendar.floor(span.since, period, zone), min(span.before, reached)
+    return _starts(start, end, period, zone)
+
+
+@lru_cache(maxsize=100)
+def _starts(start: datetime, end: datetime, period: Period, zone: ZoneInfo) -> Sequence[datetime]:
+    """Kept, as every panel of a dashboard has the same."""
     starts: list[datetime] = []
-    while start < span.before and start <= now:
+    while start < end:
         if len(starts) >= MAX_LIMIT:
             message = f"That is more than {MAX_LIMIT} periods; narrow the range"
             raise invalid([Detail(field="period", message=message)])
         starts.append(start.astimezone(UTC))
         start = calendar.following(start, period, zone).astimezone(UTC)
-    return starts
+    return tuple(starts)
 
 
 def _after(day: date) -> date:

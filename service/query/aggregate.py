@@ -1,5 +1,6 @@
 """``GET /api/metrics/aggregate``: one figure per period and group."""
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -66,14 +67,16 @@ class Question:
 class Answer:
     """The figures of a question as of `now`; shared by all who ask it, so not to be changed.
 
-    `cells` are those with samples, oldest first; where there are more than the limit, one
-    more than it. `omitted` are frequencies too coarse for the period.
+    `sizes` are how many series each group has. `cells` are those with samples, oldest first;
+    where there are more than the limit, one more than it. `omitted` are frequencies too coarse
+    for the period.
     """
 
     question: Question
     now: datetime
     unit: str | None
     groups: Sequence[Group]
+    sizes: Sequence[int]
     cells: Sequence[Cell]
     omitted: Sequence[Frequency]
     materialized_until: str | None
@@ -231,6 +234,7 @@ class Aggregates:
             now,
             unit,
             groups,
+            _sizes(usable, groups, question.params.group_by),
             [_cell(row) for row in reversed(rows)],
             sorted(omitted),
             await self._materialized_until(usable, level),
@@ -343,6 +347,13 @@ def _group_of(series: Series, names: Sequence[str]) -> Group:
     return tuple(series.label(name) for name in names)
 
 
+def _sizes(
+    series: Sequence[Series], groups: Sequence[Group], names: Sequence[str]
+) -> Sequence[int]:
+    counted = Counter(_group_of(one, names) for one in series)
+    return [counted[group] for group in groups]
+
+
 def _one_unit(series: Sequence[Series], question: Question) -> str | None:
     """The unit of the selection; different units are never mixed unless merely counted."""
     units = {one.unit for one in series}
@@ -368,7 +379,7 @@ def _too_fine(series: Sequence[Series], question: Question, level: Period) -> Ap
 
 def _cell(row: DictRow) -> Cell:
     start = row["bucket"].astimezone(UTC)
-    return Cell(start, row["group_number"], row["value"], row.get("total"), row.get("samples"))
+    return Cell(start, row["group_number"], row["value"], row.get("total"), row.get("count"))
 
 
 def _row(

@@ -1,5 +1,6 @@
 """The catalogue: what metrics there are and how each is added up."""
 
+from collections.abc import Collection, Mapping
 from typing import Annotated, Any, Literal
 
 from psycopg.rows import DictRow
@@ -85,14 +86,24 @@ class Catalog:
         self._pool = pool
         self._read_pool = read_pool
         self._reads = reads
-        self._entries: SingleFlight[MetricEntry] = SingleFlight(max_age=1.0)
+        self._entries: SingleFlight[Mapping[str, MetricEntry]] = SingleFlight(max_age=1.0)
 
     async def entry(self, scope: Scope, metric_name: str | None) -> MetricEntry:
         """The entry of that metric, or what holds for a name that was never seen."""
         if not metric_name:
             return MetricEntry()
         subject = (scope.tenant, metric_name)
-        return await self._entries.get(subject, "", lambda: self._read(scope, metric_name))
+        entries = await self._entries.get(subject, "", lambda: self.entries(scope, [metric_name]))
+        return entries[metric_name]
+
+    async def entries(
+        self, scope: Scope, metric_names: Collection[str]
+    ) -> Mapping[str, MetricEntry]:
+        """The entry of each of those metrics, as they are now."""
+        params = {"tenant": scope.tenant, "metric_names": list(metric_names)}
+        rows = await fetch_all(self._read_pool, "catalog_entries", params)
+        found = {row["metric_name"]: MetricEntry.model_validate(row) for row in rows}
+        return {name: found.get(name, MetricEntry()) for name in metric_names}
 
     async def rows(self, scope: Scope) -> list[DictRow]:
         """Every metric in scope, by name. One service sees the metrics it has series of."""
@@ -134,11 +145,6 @@ class Catalog:
             rows = await run(conn, "catalog", _params(scope, metric_name))
         self._entries.forget((scope.tenant, metric_name))
         return rows[0] if rows else None
-
-    async def _read(self, scope: Scope, metric_name: str) -> MetricEntry:
-        params = {"tenant": scope.tenant, "metric_name": metric_name}
-        rows = await fetch_all(self._read_pool, "catalog_entry", params)
-        return MetricEntry(**rows[0]) if rows else MetricEntry()
 
 
 def _params(scope: Scope, metric_name: str | None) -> dict[str, str | None]:

@@ -11,15 +11,15 @@ from sql import calendar
 
 
 class Cell(NamedTuple):
-    """A figure: where its period starts, in UTC, the number of its group, its value; of a mean
-    the sum and the number of samples that it is of.
+    """A figure: where its period starts, in UTC, the number of its group, its value. With a mean
+    come the sum and the number of samples that it is of, with a last value that of its series.
     """
 
     start: datetime
     group: int
     value: float | None
     total: float | None = None
-    samples: int | None = None
+    of: int | None = None
 
 
 class _Question(Protocol):

@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from retention.plan import in_words
 from retention.policies import Columnstore, Expiry, Policy, Refresh, Retention
-from retention.report import Line, report
+from retention.report import Line, lines, questions
 from service.auth import principal_of
 from service.errors import ApiError
 from service.resources import resources_of
@@ -20,6 +20,7 @@ from service.web.navigation import section
 from service.web.pages import Page
 from service.web.rendering import render
 from service.web.visits import reader_of
+from sql.database import fetch_all
 
 
 async def show_retention(request: Request) -> Response:
@@ -27,13 +28,14 @@ async def show_retention(request: Request) -> Response:
     if not section("retention").is_open_to(principal_of(request)):
         raise ApiError(403, "You may not do or see this")
     resources, reader = resources_of(request), reader_of(request)
-    lines = await asyncio.to_thread(
-        report, resources.url, resources.engine, resources.settings.keep, datetime.now(UTC)
-    )
+    engine, keep = resources.engine, resources.settings.keep
+    asked = questions(engine, keep)
+    answers = await asyncio.gather(*(fetch_all(resources.read_pool, one) for one in asked.values()))
+    found = lines(engine, dict(zip(asked, answers, strict=True)), keep, datetime.now(UTC))
     context = {
-        "rows": [(line, *_said(reader, line)) for line in lines],
-        "engine": resources.engine,
-        "differs": not all(line.in_line for line in lines),
+        "rows": [(line, *_said(reader, line)) for line in found],
+        "engine": engine,
+        "differs": not all(line.in_line for line in found),
         "frequencies": FREQUENCIES,
         "accept": {name: in_words(age) for name, age in resources.accept.items()},
     }

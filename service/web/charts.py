@@ -60,7 +60,10 @@ class Chart:
         return {
             **{name: getattr(self, name) for name in _PLAIN},
             "times": [round(time.timestamp()) for time in self.times],
-            "lines": [asdict(line) for line in self.lines],
+            "lines": [
+                {"label": line.label, "values": line.values, "before": line.before}
+                for line in self.lines
+            ],
             "marks": [asdict(mark) | {"at": round(mark.at.timestamp())} for mark in self.marks],
             "thresholds": [asdict(threshold) for threshold in self.thresholds],
         }

@@ -23,7 +23,7 @@ from service.web.alert_words import STATUSES
 from service.web.charts import Chart
 from service.web.explore import marks_of
 from service.web.pages import Page
-from service.web.pictures import charts_of, name_of, title_of
+from service.web.pictures import charts_of, name_of, table_of, title_of
 from service.web.rendering import render
 from service.web.visits import reader_of
 
@@ -87,6 +87,7 @@ async def board(
         "choices": choices,
         "alert_statuses": STATUSES,
         "name_of": name_of,
+        "table_of": table_of,
         "title_of": title_of,
     }
 

@@ -10,11 +10,12 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from service.auth import principal_of
-from service.dashboards.figures import Figures, read_figures
+from service.dashboards.figures import read_figures
 from service.dashboards.incidents import events_of
 from service.dashboards.ranges import span_of_range
 from service.dashboards.store import list_dashboards
 from service.errors import ApiError
+from service.query.catalog import MetricEntry
 from service.query.labels import label_values
 from service.query.routes import figures_csv
 from service.query.selection import GROUPABLE
@@ -23,13 +24,13 @@ from service.web import choices
 from service.web.charts import Mark
 from service.web.exploration import FILTER, Exploration, filter_fields, read_exploration
 from service.web.pages import Page
-from service.web.pictures import MAX_LINES, charts_of, name_of, title_of
+from service.web.pictures import MAX_COLUMNS, MAX_LINES, charts_of, name_of, table_of, title_of
 from service.web.rendering import render
 from service.web.visits import reader_of
 
 USUAL = "revenue_hourly"
-# What a table shows of more; the CSV has all.
-MAX_ROWS, MAX_COLUMNS = 400, 24
+# What a table shows of more periods; the CSV has all.
+MAX_ROWS = 400
 
 
 async def show_explorer(request: Request) -> Response:
@@ -50,7 +51,7 @@ async def show_explorer(request: Request) -> Response:
     may_save = principal.may("catalog:write")
     values, seen, dashboards = await asyncio.gather(
         label_values(resources.read_pool, principal.scope, [asked.query.metric_name], names),
-        _look(request, asked, now) if problem is None else _nothing(problem),
+        _look(request, asked, entry, now) if problem is None else _nothing(problem),
         list_dashboards(resources.read_pool, principal.scope.tenant) if may_save else _none(),
     )
     return render(
@@ -65,6 +66,8 @@ async def show_explorer(request: Request) -> Response:
             "names": names,
             "dashboards": dashboards,
             "choices": choices,
+            "name_of": name_of,
+            "table_of": table_of,
             "title_of": title_of,
             "filter_prefix": FILTER,
             "limits": {"lines": MAX_LINES, "rows": MAX_ROWS, "columns": MAX_COLUMNS},
@@ -77,9 +80,9 @@ async def explorer_csv(request: Request) -> Response:
     resources, scope = resources_of(request), principal_of(request).scope
     now, zone = datetime.now(UTC), resources.settings.zone
     asked = read_exploration(request.query_params, USUAL, now, zone)
-    figures = await read_figures(
-        resources, scope, asked.query, span_of_range(asked.range, now, zone), now
-    )
+    metric = await resources.catalog.entry(scope, asked.query.metric_name)
+    span = span_of_range(asked.range, now, zone)
+    figures = await read_figures(resources, scope, asked.query, metric, span, now)
     answer = figures_csv(figures.answer)
     name = f"{asked.query.metric_name}.csv".replace(":", "_")
     answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
@@ -101,13 +104,16 @@ async def explorer(request: Request) -> Response:
     return await show_explorer(request)
 
 
-async def _look(request: Request, asked: Exploration, now: datetime) -> dict[str, Any]:
+async def _look(
+    request: Request, asked: Exploration, entry: DictRow | None, now: datetime
+) -> dict[str, Any]:
     resources, principal, reader = resources_of(request), principal_of(request), reader_of(request)
     span = span_of_range(asked.range, now, resources.settings.zone)
     scope, query = principal.scope, asked.query
+    metric = MetricEntry.model_validate(entry) if entry else MetricEntry()
     try:
         figures, events = await asyncio.gather(
-            read_figures(resources, scope, query, span, now, asked.compare),
+            read_figures(resources, scope, query, metric, span, now, asked.compare),
             events_of(resources, scope, [query.metric_name], span)
             if principal.may("alerts:read")
             else _none(),
@@ -120,7 +126,6 @@ async def _look(request: Request, asked: Exploration, now: datetime) -> dict[str
         "figures": figures,
         "events": events,
         "charts": charts_of([figures], asked.look, reader, marks, zoom=True),
-        "columns": _columns(figures, request),
     }
 
 
@@ -137,13 +142,8 @@ def marks_of(events: Sequence[DictRow], *, linked: bool) -> list[Mark]:
     ]
 
 
-def _columns(figures: Figures, request: Request) -> list[tuple[str, Any]]:
-    reader = reader_of(request)
-    return [(name_of(figures, line, reader), line) for line in figures.lines[:MAX_COLUMNS]]
-
-
 async def _nothing(problem: ApiError) -> dict[str, Any]:
-    return {"problem": problem, "figures": None, "events": [], "charts": [], "columns": []}
+    return {"problem": problem, "figures": None, "events": [], "charts": []}
 
 
 async def _none() -> list[DictRow]:

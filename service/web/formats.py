@@ -1,8 +1,9 @@
 """How figures and times are written for one reader."""
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from functools import cached_property
+from functools import cache, cached_property, lru_cache
 from gettext import NullTranslations
 from zoneinfo import ZoneInfo
 
@@ -15,11 +16,12 @@ from babel.dates import (
     get_datetime_format,
 )
 from babel.numbers import (
+    NumberPattern,
     format_compact_currency,
     format_compact_decimal,
-    format_currency,
-    format_decimal,
-    format_percent,
+    get_currency_precision,
+    get_currency_symbol,
+    parse_pattern,
 )
 from babel.units import format_unit
 
@@ -68,7 +70,7 @@ class Reader:
         """A number with up to so many digits behind the point."""
         if value is None:
             return NOTHING
-        return format_decimal(round(value, digits), "#,##0." + "#" * digits, self.locale)
+        return str(_pattern("#,##0." + "#" * digits).apply(round(value, digits), self.locale))
 
     def figure(self, value: float | None, unit: str | None, *, compact: bool = False) -> str:
         """A value with its unit: money as money, percent as such; `compact` shortens large
@@ -76,19 +78,30 @@ class Reader:
         """
         if value is None:
             return NOTHING
-        short = compact and abs(value) >= _COMPACT_FROM
+        if not compact or abs(value) < _COMPACT_FROM or unit in _PERCENT:
+            return self._writer(unit)(value)
         if unit and unit in self.locale.currencies:
-            if short:
-                return str(
-                    format_compact_currency(value, unit, locale=self.locale, fraction_digits=1)
-                )
-            return format_currency(value, unit, locale=self.locale)
+            return str(format_compact_currency(value, unit, locale=self.locale, fraction_digits=1))
+        text = format_compact_decimal(value, locale=self.locale, fraction_digits=1)
+        return text + self._suffix(unit)
+
+    def figures(self, values: Sequence[float | None], unit: str | None) -> list[str]:
+        """Each value with the unit."""
+        write = self._writer(unit)
+        return [NOTHING if value is None else write(value) for value in values]
+
+    def _writer(self, unit: str | None) -> Callable[[float], str]:
+        if unit and unit in self.locale.currencies:
+            money = _money(unit, self.locale)
+            return lambda value: money.apply(value, self.locale)
         if unit in _PERCENT:
-            return format_percent(value / 100, "#,##0.##%", self.locale)
-        text = self.number(value)
-        if short:
-            text = format_compact_decimal(value, locale=self.locale, fraction_digits=1)
-        return f"{text}{_SPACE}{self.unit(unit)}" if unit and unit != "count" else text
+            percent = _pattern("#,##0.##%")
+            return lambda value: percent.apply(value / 100, self.locale)
+        suffix = self._suffix(unit)
+        return lambda value: self.number(value) + suffix
+
+    def _suffix(self, unit: str | None) -> str:
+        return _SPACE + self.unit(unit) if unit and unit != "count" else ""
 
     def unit(self, unit: str | None) -> str:
         """A unit as it is written behind a number."""
@@ -108,13 +121,13 @@ class Reader:
         """A ratio (0 to 1) in percent."""
         if ratio is None:
             return NOTHING
-        return format_percent(ratio, "#,##0." + "#" * digits + "%", self.locale)
+        return str(_pattern("#,##0." + "#" * digits + "%").apply(ratio, self.locale))
 
     def change(self, ratio: float | None) -> str:
         """A relative change with its sign: ``+12.5%``."""
-        return (
-            NOTHING if ratio is None else format_percent(ratio, "+#,##0.0%;−#,##0.0%", self.locale)
-        )
+        if ratio is None:
+            return NOTHING
+        return str(_pattern("+#,##0.0%;−#,##0.0%").apply(ratio, self.locale))
 
     def moment(self, instant: datetime | None) -> str:
         """Date and time of day in the business time zone."""
@@ -136,12 +149,7 @@ class Reader:
 
     def period(self, start: datetime, period: Period) -> str:
         """The period that starts then, as a row of a table calls it."""
-        local = start.astimezone(self.zone)
-        if period == "hour":
-            return self.moment(start)
-        if period == "month":
-            return format_skeleton("yMMMM", local, locale=self.locale)
-        return format_skeleton("yMMMEd", local, locale=self.locale)
+        return _period_name(self, start, period)
 
     def ago(self, instant: datetime | None, now: datetime | None = None) -> str:
         """How long ago: ``3 minutes ago``."""
@@ -156,3 +164,29 @@ class Reader:
             return NOTHING
         length = span if isinstance(span, timedelta) else timedelta(seconds=span)
         return format_timedelta(length, locale=self.locale, threshold=1.5)
+
+
+@cache
+def _pattern(text: str) -> NumberPattern:
+    """Reading a pattern takes longer than writing a number by it."""
+    return parse_pattern(text)
+
+
+@cache
+def _money(currency: str, locale: Locale) -> NumberPattern:
+    """How a locale writes that currency, with its symbol and digits put in once and for all."""
+    usual = locale.currency_formats["standard"].pattern
+    symbol = get_currency_symbol(currency, locale).replace("'", "''")
+    pattern = parse_pattern(usual.replace("¤", f"'{symbol}'"))
+    pattern.frac_prec = (get_currency_precision(currency),) * 2
+    return pattern
+
+
+@lru_cache(maxsize=10_000)
+def _period_name(reader: Reader, start: datetime, period: Period) -> str:
+    """Kept, as the same few thousand hours and days are shown again and again."""
+    local = start.astimezone(reader.zone)
+    if period == "hour":
+        return reader.moment(start)
+    skeleton = "yMMMM" if period == "month" else "yMMMEd"
+    return format_skeleton(skeleton, local, locale=reader.locale)

@@ -83,10 +83,11 @@ async def read_picture(resources: Resources, scope: Scope) -> Picture:
 async def _picture(resources: Resources, scope: Scope) -> Picture:
     now = datetime.now(UTC)
     names = [headline.metric_name for headline in HEADLINES]
+    metrics = await resources.catalog.entries(scope, names)
     alerts, services, *figures = await asyncio.gather(
         _unresolved(resources, scope),
         read_services(resources.reads, scope, SPANS["day"]),
-        *(read_today(resources, scope, name, now) for name in names),
+        *(read_today(resources, scope, name, metrics[name], now) for name in names),
     )
     return Picture(at=now, figures=figures, alerts=alerts, services=services)
 

@@ -23,7 +23,7 @@ from service.web.alert_words import STATUSES
 from service.web.dashboard_editing import change
 from service.web.dashboards import dashboard_of, drawn
 from service.web.pages import Page
-from service.web.pictures import name_of, title_of
+from service.web.pictures import name_of, table_of, title_of
 from service.web.rendering import redirect, render
 from service.web.visits import reader_of
 
@@ -102,6 +102,7 @@ async def _editor(
             "alert_statuses": STATUSES,
             "title_of": title_of,
             "name_of": name_of,
+            "table_of": table_of,
             "linked": False,
         },
         status=status,

@@ -1,6 +1,7 @@
-"""Figures as charts, for the explorer, panels and shared dashboards."""
+"""Figures as charts and tables, for the explorer, panels and shared dashboards."""
 
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 from service.dashboards.figures import Figures
 from service.dashboards.figures import Line as FiguresLine
@@ -10,6 +11,8 @@ from service.web.languages import marked
 
 # More lines than this nobody can tell apart; the table and the CSV have them.
 MAX_LINES = 12
+# What a table shows; the CSV has all.
+MAX_COLUMNS = 24
 NONE = marked("(none)")
 BEFORE = marked("%(name)s, before")
 
@@ -44,6 +47,46 @@ def charts_of(
                 ),
             )
     return list(charts.values())
+
+
+class Column(NamedTuple):
+    """Figures in words below each other, newest first; `quiet` are those to compare with."""
+
+    title: str
+    total: str
+    cells: Sequence[str]
+    quiet: bool = False
+
+
+class Table(NamedTuple):
+    """A row for each period, newest first, whose names are `periods`."""
+
+    periods: Sequence[str]
+    columns: Sequence[Column]
+
+    @property
+    def rows(self) -> list[tuple[str, tuple[str, ...]]]:
+        """Each period with its figures."""
+        return list(
+            zip(self.periods, zip(*(c.cells for c in self.columns), strict=True), strict=True)
+        )
+
+
+def table_of(figures: Figures, reader: Reader, *, several: bool = False, rows: int = 100) -> Table:
+    """The newest periods of the largest lines."""
+    newest = slice(None, -rows - 1, -1)
+    columns: list[Column] = []
+    for line in figures.lines[:MAX_COLUMNS]:
+        title = name_of(figures, line, reader, several=several)
+        if "unit" in line.labels and line.unit:
+            title += f" ({reader.unit(line.unit)})"
+        total, before = reader.figures([line.total, line.total_before], line.unit)
+        columns.append(Column(title, total, reader.figures(line.values[newest], line.unit)))
+        if line.before:
+            cells = reader.figures(line.before[newest], line.unit)
+            columns.append(Column(reader.gettext(marked("Before")), before, cells, quiet=True))
+    periods = [reader.period(start, figures.period) for start in figures.times[newest]]
+    return Table(periods, columns)
 
 
 def name_of(figures: Figures, line: FiguresLine, reader: Reader, *, several: bool = False) -> str:

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from service.errors import ApiError
 from service.query.aggregate import ask
+from service.query.catalog import MetricEntry
 from service.query.fill import Cell
 from service.query.params import AggregateParams, Aggregation
 from service.query.totals import ADDING
@@ -33,10 +34,11 @@ class Today:
     problem: str | None = None
 
 
-async def read_today(resources: Resources, scope: Scope, metric_name: str, now: datetime) -> Today:
-    """Today's figure of that metric, added up as the catalogue says."""
+async def read_today(
+    resources: Resources, scope: Scope, metric_name: str, metric: MetricEntry, now: datetime
+) -> Today:
+    """Today's figure of that metric, added up as its entry in the catalogue says."""
     zone = resources.settings.zone
-    metric = await resources.catalog.entry(scope, metric_name)
     aggregation = metric.default_aggregation
     since = _week_before(calendar.floor(now, "day", zone), zone)
     given = {"metric_name": metric_name, "aggregation": aggregation, "period": "hour"}
@@ -75,11 +77,8 @@ def today(
 
 
 def combined(hours: Sequence[Cell], aggregation: Aggregation) -> float | None:
-    """Hours as one figure: of last values the latest."""
-    if not hours:
-        return None
-    add = ADDING.get(aggregation)
-    return add(hours) if add else max(hours).value
+    """Hours as one figure."""
+    return ADDING[aggregation](hours) if hours else None
 
 
 def _between(hours: Sequence[Cell], since: datetime, before: datetime) -> list[Cell]:

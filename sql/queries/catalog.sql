@@ -1,10 +1,11 @@
--- name: catalog_entry
--- What questions about a metric need to know.
+-- name: catalog_entries
+-- What questions about metrics need to know.
 SELECT
+    metric_name,
     default_aggregation,
     dimensions
 FROM fature.metric
-WHERE tenant = %(tenant)s AND metric_name = %(metric_name)s;
+WHERE tenant = %(tenant)s AND metric_name = ANY(%(metric_names)s::text []);
 
 -- name: catalog_listed
 -- Every metric in scope with its number of series; for one service those it has any of.

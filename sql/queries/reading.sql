@@ -201,7 +201,7 @@ sum(r.sum_value)::numeric::double precision AS value;
 -- Never a mean of means: what it is of comes with it, for that of several periods.
 (sum(r.sum_value) / sum(r.sample_count))::numeric::double precision AS value,
 sum(r.sum_value) AS total,
-sum(r.sample_count)::bigint AS samples;
+sum(r.sample_count)::bigint AS count;
 
 -- name: figure_min
 -- The smallest of all.
@@ -216,11 +216,13 @@ max(r.max_value) AS value;
 sum(r.sample_count)::bigint AS value;
 
 -- name: figure_last
--- The last value of each series, added up over the series; of one series as it is.
+-- The last value of each series, added up over the series; of one series as it is. Of how many
+-- comes with it: where that is all, it is the last value of a longer time, too.
 CASE
     WHEN count(*) = 1 THEN min(r.last_value)
     ELSE sum(r.last_value)::numeric::double precision
-END AS value;
+END AS value,
+count(*) AS count;
 
 -- name: watermarks
 -- Up to where each rollup is materialised; none on the plain engine.

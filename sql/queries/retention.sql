@@ -147,7 +147,10 @@ ORDER BY c.relname;
 
 -- name: oldest_row
 -- One index look-up.
-SELECT min(ts) AS oldest FROM {relation};
+SELECT
+    {name} AS relation,
+    min(ts) AS oldest
+FROM {relation};
 
 -- name: delete_batch
 -- By physical address, so that one batch is one short transaction.

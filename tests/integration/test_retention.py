@@ -17,6 +17,7 @@ from retention.policies import Policy, Refresh, Retention, accept_ages, declared
 from retention.report import report
 from sql.engine import Engine
 from sql.migrator import migrate
+from sql.queries import query
 from sql.rollups import FREQUENCIES, LEVELS
 from sql.timezones import check_whole_hours
 from tests.conftest import DatabaseServer
@@ -50,7 +51,8 @@ def apply(url: str, setting: str = "", timezone: str = "UTC") -> Plan:
 def policies_of(url: str) -> list[Policy | None]:
     """The policies on the service's relations; None is one that nobody could declare."""
     with psycopg.connect(url, row_factory=dict_row) as conn:
-        return [found.policy for found in actual_policies(conn)]
+        rows = conn.execute(query("actual_policies").body)
+        return [found.policy for found in actual_policies(rows)]
 
 
 def is_as_declared(url: str, setting: str = "") -> bool:

@@ -4,6 +4,9 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import pytest
+from babel.numbers import format_currency
+from hypothesis import given
+from hypothesis import strategies as st
 
 from service.web.formats import NOTHING, Reader
 from service.web.languages import negotiated
@@ -33,6 +36,17 @@ def test_a_figure_has_its_unit(
     accept: str, value: float | None, unit: str | None, words: str
 ) -> None:
     assert _plain(reader(accept).figure(value, unit)) == words
+
+
+@pytest.mark.parametrize("accept", ["en", "en-GB", "pt-BR"])
+@given(value=st.floats(-1e12, 1e12), data=st.data())
+def test_money_is_written_as_the_locale_writes_it(
+    accept: str, value: float, data: st.DataObject
+) -> None:
+    ours = reader(accept)
+    unit = data.draw(st.sampled_from(sorted(ours.locale.currencies)))
+    assert ours.figure(value, unit) == format_currency(value, unit, locale=ours.locale)
+    assert ours.figures([value, None], unit) == [ours.figure(value, unit), NOTHING]
 
 
 def test_a_large_figure_is_shortened_where_there_is_little_room() -> None:
