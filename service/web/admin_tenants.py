@@ -9,6 +9,7 @@ from service.access.tenant_routes import add_tenant, alter_tenant, remove_tenant
 from service.auth import principal_of
 from service.errors import ApiError
 from service.resources import resources_of
+from service.web.confirming import confirmed
 from service.web.forms import Form, read_form
 from service.web.languages import marked
 from service.web.navigation import section
@@ -79,10 +80,14 @@ async def _page(request: Request, form: Form[TenantIn], *, status: int = 200) ->
 
 _ONE = f"{_PATH}/{{tenant}}"
 
+_delete = confirmed(
+    marked("Delete this tenant, its keys and dashboards?"), marked("Delete"), delete_tenant
+)
+
 PAGES = [
     Page("GET", _PATH, list_tenants, scope="keys:admin"),
     Page("POST", _PATH, create_tenant, scope="keys:admin"),
     Page("POST", f"{_ONE}/describe", describe_tenant, scope="keys:admin"),
     Page("POST", f"{_ONE}/switch", switch_tenant, scope="keys:admin"),
-    Page("POST", f"{_ONE}/delete", delete_tenant, scope="keys:admin"),
+    Page("POST", f"{_ONE}/delete", _delete, scope="keys:admin"),
 ]

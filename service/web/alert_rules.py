@@ -24,6 +24,7 @@ from service.query.params import AggregateParams
 from service.resources import resources_of
 from service.web.alert_words import WORDS
 from service.web.charts import Chart, Line, Mark, Threshold
+from service.web.confirming import confirmed
 from service.web.forms import Form
 from service.web.languages import marked
 from service.web.pages import Page
@@ -264,6 +265,8 @@ def _chart(request: Request, rule: Rule, answer: Answer, tried: Backtest) -> dic
 
 _ONE = "/alerts/rules/{id:int}"
 
+_delete = confirmed(marked("Delete this rule?"), marked("Delete"), delete_rule)
+
 PAGES = [
     Page("GET", "/alerts/rules", list_rules, scope="alerts:read"),
     Page("POST", "/alerts/rules", create_rule, scope="alerts:write"),
@@ -272,5 +275,5 @@ PAGES = [
     Page("GET", _ONE, show_rule, scope="alerts:read"),
     Page("POST", _ONE, edit_rule, scope="alerts:write"),
     Page("POST", f"{_ONE}/switch", switch_rule, scope="alerts:write"),
-    Page("POST", f"{_ONE}/delete", delete_rule, scope="alerts:write"),
+    Page("POST", f"{_ONE}/delete", _delete, scope="alerts:write"),
 ]

@@ -17,8 +17,10 @@ from service.dashboards.routes import refusals
 from service.errors import ApiError, Detail, details_of
 from service.items import missing, number_of
 from service.resources import resources_of
+from service.web.confirming import confirmed
 from service.web.dashboards import board, dashboard_of
 from service.web.forms import Form, read_form
+from service.web.languages import marked
 from service.web.pages import Page
 from service.web.rendering import redirect, render
 from service.web.visits import reader_of
@@ -266,13 +268,18 @@ async def _free_name(request: Request, name: str) -> str:
 
 _ONE = "/dashboards/{id:int}"
 
+_delete = confirmed(
+    marked("Delete this dashboard for everybody?"), marked("Delete"), delete_dashboard
+)
+_remove = confirmed(marked("Remove this panel?"), marked("Remove"), remove_panel)
+
 PAGES = [
     Page("POST", "/dashboards", create_dashboard, scope="catalog:write"),
     Page("GET", f"{_ONE}/edit", edit_dashboard, scope="catalog:write"),
     Page("POST", f"{_ONE}/edit", save_settings, scope="catalog:write"),
     Page("POST", f"{_ONE}/copy", copy_dashboard, scope="catalog:write"),
-    Page("POST", f"{_ONE}/delete", delete_dashboard, scope="catalog:write"),
+    Page("POST", f"{_ONE}/delete", _delete, scope="catalog:write"),
     Page("POST", f"{_ONE}/panels/move", move_panel, scope="catalog:write"),
     Page("POST", f"{_ONE}/panels/copy", copy_panel, scope="catalog:write"),
-    Page("POST", f"{_ONE}/panels/remove", remove_panel, scope="catalog:write"),
+    Page("POST", f"{_ONE}/panels/remove", _remove, scope="catalog:write"),
 ]

@@ -17,6 +17,9 @@ marked("This is no email address")
 marked("String should have at least 12 characters")
 marked("Input should be a valid number, unable to parse string as a number")
 
+# That somebody is sure, and what of: see `service.web.confirming`.
+SURE, WHAT = "sure", "what"
+
 Model = TypeVar("Model", bound=BaseModel)
 
 
@@ -65,7 +68,7 @@ async def read_form(request: Request, model: type[Model]) -> Form[Model]:
     given = await request.form()
     values = {name: _value(given, name, model) for name in model.model_fields}
     form: Form[Model] = Form(values)
-    extra = set(given) - set(values) - {FIELD}
+    extra = set(given) - set(values) - {FIELD, SURE, WHAT}
     filled = {name: value for name, value in values.items() if value not in ("", [], None)}
     form.check(model, filled | {name: given[name] for name in extra})
     return form

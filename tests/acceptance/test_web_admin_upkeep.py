@@ -165,7 +165,7 @@ def test_a_tenant_is_made_described_locked_out_and_deleted(api: httpx2.Client) -
         assert post(browser, f"{path}/switch", active="false").status_code == 303
         assert "Locked out" in text_of(browser.get("/admin/tenants"))
         assert post(browser, f"{path}/switch", active="true").status_code == 303
-        assert post(browser, f"{path}/delete").status_code == 303
+        assert post(browser, f"{path}/delete", sure="yes").status_code == 303
         assert name not in browser.get("/admin/tenants").text
         assert post(browser, "/admin/tenants/default/switch", active="false").status_code == 409
 
@@ -173,7 +173,7 @@ def test_a_tenant_is_made_described_locked_out_and_deleted(api: httpx2.Client) -
 def test_a_tenant_with_users_stays(api: httpx2.Client) -> None:
     name = new_name()
     with new_tenant(api, name) as admin, signed_in(admin), signed_in(api) as browser:
-        answer = post(browser, f"/admin/tenants/{name}/delete")
+        answer = post(browser, f"/admin/tenants/{name}/delete", sure="yes")
         assert answer.status_code == 409
         assert name in browser.get("/admin/tenants").text
 
@@ -186,7 +186,7 @@ def test_the_whole_installation_is_for_the_tenant_default(api: httpx2.Client) ->
             assert browser.get(f"/admin/{name}").status_code == 403
         assert post(browser, "/admin/tenants", tenant=new_name()).status_code == 403
         for change in ("describe", "switch", "delete"):
-            assert post(browser, f"/admin/tenants/default/{change}").status_code == 403
+            assert post(browser, f"/admin/tenants/default/{change}", sure="yes").status_code == 403
 
 
 @pytest.mark.parametrize(

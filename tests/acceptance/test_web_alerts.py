@@ -112,7 +112,10 @@ def test_a_rule_is_made_edited_switched_and_deleted(api: httpx2.Client, metric: 
         assert ok(api.get(f"/api{path}"))["threshold_value"] == 7
         assert post(browser, f"{path}/switch", active="false").status_code == 303
         assert ok(api.get(f"/api{path}"))["is_active"] is False
-        assert post(browser, f"{path}/delete").status_code == 303
+        asked = post(browser, f"{path}/delete", what="Too low")
+        assert (asked.status_code, "Too low" in asked.text) == (200, True)
+        assert api.get(f"/api{path}").is_success
+        assert post(browser, f"{path}/delete", sure="yes").status_code == 303
     assert api.get(f"/api{path}").status_code == 404
 
 

@@ -136,7 +136,7 @@ def test_editing_by_forms(api: httpx2.Client, web: httpx2.Client, made: dict[str
     assert post(web, f"{here}/panels/move", panel="curve", step="up").status_code == 303
     assert post(web, f"{here}/panels/move", panel="rows", x=6, y=0, w=3, h=2).status_code == 303
     assert post(web, f"{here}/panels/copy", panel="total").status_code == 303
-    assert post(web, f"{here}/panels/remove", panel="alerts").status_code == 303
+    assert post(web, f"{here}/panels/remove", panel="alerts", sure="yes").status_code == 303
     kept = ok(api.get(f"{ALL}/{made['id']}"))
     config = kept["config"]
     assert (kept["name"], kept["description"]) == (made["name"] + "!", "New words")
@@ -229,7 +229,10 @@ def test_copies_and_deletion(api: httpx2.Client, web: httpx2.Client, made: dict[
     copy = post(web, f"/dashboards/{made['id']}/copy")
     number = int(copy.headers["Location"].split("/")[2])
     assert ok(api.get(f"{ALL}/{number}"))["name"] == f"{made['name']} (2)"
-    assert post(web, f"/dashboards/{number}/delete").status_code == 303
+    asked = post(web, f"/dashboards/{number}/delete", what="<The copy>")
+    assert (asked.status_code, "&lt;The copy&gt;" in asked.text) == (200, True)
+    assert api.get(f"{ALL}/{number}").is_success
+    assert post(web, f"/dashboards/{number}/delete", sure="yes").status_code == 303
     assert api.get(f"{ALL}/{number}").status_code == 404
 
 
@@ -295,7 +298,7 @@ def test_roles_see_what_they_may_do(api: httpx2.Client, made: dict[str, Any]) ->
     with signed_in(api, "operator", service_name="shop") as bound:
         assert f"{here}/edit" not in bound.get(here).text
         assert "121.25" in panel_in(bound.get(here), "total")
-        assert post(bound, f"{here}/delete").status_code == 403
+        assert post(bound, f"{here}/delete", sure="yes").status_code == 403
 
 
 def test_a_form_without_its_token_changes_nothing(
@@ -314,7 +317,7 @@ def test_another_tenant_has_nothing_of_it(api: httpx2.Client, made: dict[str, An
         for path in ("", "/edit", "/export", "/shares", "/panels/new"):
             assert stranger.get(here + path).status_code == 404, path
         for path in ("copy", "delete", "shares", "edit"):
-            assert post(stranger, f"{here}/{path}", name="x").status_code == 404, path
+            assert post(stranger, f"{here}/{path}", name="x", sure="yes").status_code == 404, path
     assert ok(api.get(f"{ALL}/{made['id']}")) == made
 
 

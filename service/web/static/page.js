@@ -1,10 +1,5 @@
 // On every page: what forms and menus do beyond HTML, and charts where there are any.
 
-document.addEventListener("submit", (event) => {
-  const question = event.target.dataset.confirm;
-  if (question && !window.confirm(question)) event.preventDefault();
-});
-
 // A menu closes on Escape and when something else is clicked.
 document.addEventListener("click", (event) => {
   for (const menu of document.querySelectorAll("details.menu[open]")) {
