@@ -15,8 +15,9 @@ import uvicorn
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
+from service.connections import HttpConnection
 from service.settings import Settings, SettingsError, hand_down
-from service.stopping import WITHDRAW, LingeringConnection
+from service.stopping import WITHDRAW
 
 # Where prometheus_client keeps the figures of several workers; whoever is asked adds them up.
 TELEMETRY_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
@@ -41,7 +42,7 @@ def _run(settings: Settings) -> None:
         host=settings.host,
         port=settings.port,
         workers=settings.workers,
-        http=LingeringConnection,
+        http=HttpConnection,
         log_config=None,
         access_log=False,
         server_header=False,

@@ -11,12 +11,9 @@ from types import FrameType
 from typing import Any
 
 import structlog
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 # The supervisor of several workers tells them with it that the whole service will stop.
 WITHDRAW = signal.SIGUSR1
-# How long a connection without a request under way is kept for one that was just sent.
-LINGER_SECONDS = 1.0
 END_SECONDS = 10.0
 
 _log = structlog.get_logger()
@@ -80,16 +77,3 @@ class Stopping:
         finally:
             for number, handler in previous.items():
                 signal.signal(number, handler)
-
-
-class LingeringConnection(HttpToolsProtocol):
-    """When the server stops, a connection without a request under way is not cut at once: the
-    client may just have sent one.
-    """
-
-    def shutdown(self) -> None:
-        """uvicorn's call, once nothing new is accepted; it then waits for all connections."""
-        if self.cycle is None or self.cycle.response_complete:
-            self.loop.call_later(LINGER_SECONDS, super().shutdown)
-        else:
-            super().shutdown()

@@ -34,6 +34,14 @@ def value(api: httpx2.Client, metric: str, **params: Any) -> float | None:
     return found
 
 
+def test_a_series_that_is_new_counts_at_once(api: httpx2.Client, metric: str) -> None:
+    for number, service in enumerate(("shop", "app", "cart", "till"), start=1):
+        submit(api, metric, at(noon(), 1.0, service_name=service))
+        assert value(api, metric) == number
+        # The same series, asked for otherwise.
+        assert value(api, metric, aggregation="count") == number
+
+
 @pytest.mark.parametrize(
     ("metric_type", "aggregation", "right"),
     [

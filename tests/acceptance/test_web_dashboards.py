@@ -86,6 +86,48 @@ def test_panels_show_the_figures_of_the_api(
     assert "Alarms" in text_of(page)
 
 
+@pytest.mark.parametrize(
+    ("aggregation", "this_week", "change"),
+    [
+        # 10 + 20 + 40 + 6, of it 36 before today; the week before 24.
+        ("sum", "76", "+50.0%"),
+        ("count", "4", "−25.0%"),
+        # The mean of four samples, not that of three days; 12 against 6.
+        ("avg", "19", "+100.0%"),
+        ("min", "6", "+200.0%"),
+        ("max", "40", "+66.7%"),
+        # The last of each service: 40 today and 20 of two days ago; before today 6 and 20.
+        ("last", "60", "+62.5%"),
+    ],
+)
+def test_one_figure_is_that_of_the_whole_range(
+    api: httpx2.Client,
+    web: httpx2.Client,
+    metric: str,
+    aggregation: str,
+    this_week: str,
+    change: str,
+) -> None:
+    submit(
+        api,
+        metric,
+        at(TODAY - timedelta(days=9), 6, service_name="shop"),
+        at(TODAY - timedelta(days=9), 2, service_name="shop"),
+        at(TODAY - timedelta(days=8), 4, service_name="shop"),
+        at(TODAY - timedelta(days=8), 12, service_name="app"),
+        at(TODAY - timedelta(days=2), 10, service_name="shop"),
+        at(TODAY - timedelta(days=2), 20, service_name="app"),
+        at(TODAY - timedelta(days=1), 6, service_name="shop"),
+        at(TODAY, 40, service_name="shop"),
+    )
+    query = {"metric_name": metric, "aggregation": aggregation}
+    panel = {"id": "figure", "type": "stat", "title": "Figure", "queries": [query]}
+    config = config_of(metric, panel) | {"time_range": {"last": "last_7_days"}}
+    shown = panel_in(web.get(f"/dashboards/{make(api, config)['id']}"), "figure")
+    assert re.match(rf"Figure {this_week} ", shown), shown
+    assert change in shown
+
+
 def test_a_variable_and_a_range_are_in_the_address(
     web: httpx2.Client, made: dict[str, Any]
 ) -> None:
