@@ -172,6 +172,15 @@ def test_units_are_never_mixed_and_one_is_offered(
     assert [spec["unit"] for spec in specs_of(apart)] == ["USD", "BRL"]
 
 
+def test_units_are_in_the_readers_language(
+    api: httpx2.Client, web: httpx2.Client, metric: str
+) -> None:
+    submit(api, metric, at(datetime.now(UTC), 1200.0, unit="users"))
+    page = web.get("/explore", params={"metric_name": metric}, headers={"Accept-Language": "pt"})
+    assert 'data-unit="usuários"' in page.text
+    assert re.search(r"1\.200\Wusuários", unescape(page.text))
+
+
 @pytest.mark.parametrize(
     "wrong", [{"period": "decade"}, {"group_by": "colour"}, {"filter.colour": "x"}, {"typo": "1"}]
 )

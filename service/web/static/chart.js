@@ -62,7 +62,7 @@ function data(spec) {
 }
 
 function options(figure, spec, look) {
-  const compact = figures(spec.unit, true);
+  const compact = figures(spec.unit, figure.dataset.unit, true);
   return {
     ...size(figure),
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), timeZone),
@@ -228,7 +228,7 @@ function tip(figure, spec, look) {
   box.className = "tip";
   box.hidden = true;
   figure.append(box);
-  const write = figures(spec.unit);
+  const write = figures(spec.unit, figure.dataset.unit);
   const when = instants(spec.period);
   return (chart) => {
     if (!box.isConnected) figure.append(box);

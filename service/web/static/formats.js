@@ -3,7 +3,6 @@
 const root = document.documentElement;
 const locale = root.dataset.locale || root.lang;
 const timeZone = root.dataset.zone;
-const symbols = { milliseconds: "ms", seconds: "s", minutes: "min", requests_per_second: "req/s", requests_per_minute: "req/min" };
 const currencies = new Set(Intl.supportedValuesOf ? Intl.supportedValuesOf("currency") : ["BRL", "USD", "EUR"]);
 const percents = new Set(["percent", "%", "percentage"]);
 
@@ -16,10 +15,10 @@ function formatter(unit, compact) {
   return new Intl.NumberFormat(locale, { maximumFractionDigits: 2, ...short });
 }
 
-/** A function that writes values with their unit; `compact` for axes. */
-export function figures(unit, compact = false) {
+/** A function that writes values with their unit, in the reader's `words`; `compact` for axes. */
+export function figures(unit, words, compact = false) {
   const format = formatter(unit, compact);
-  const behind = percents.has(unit) ? "%" : !unit || currencies.has(unit) || unit === "count" ? "" : ` ${symbols[unit] || unit.replaceAll("_", " ")}`;
+  const behind = percents.has(unit) ? "%" : !unit || currencies.has(unit) || unit === "count" ? "" : ` ${words}`;
   return (value) => (value === null || value === undefined ? "–" : format.format(value) + behind);
 }
 
