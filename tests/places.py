@@ -39,6 +39,17 @@ class Place:
     zone: ZoneInfo
     names: Iterator[str]
 
+    def pause_refreshes(self) -> None:
+        """Nothing is materialised from now on, however long a test takes."""
+        if self.conn.execute("SELECT 1 FROM pg_extension WHERE extname = 'timescaledb'").fetchone():
+            self.conn.execute(
+                """
+                SELECT alter_job(job_id, scheduled => false)
+                FROM timescaledb_information.jobs
+                WHERE proc_name = 'policy_refresh_continuous_aggregate'
+                """
+            )
+
     def check_sql(self, metric: str, samples: Sequence[Sample]) -> None:
         """Every view, and SQL over the samples in several zones."""
         for period in PERIODS:

@@ -76,6 +76,8 @@ several_questions = st.lists(questions(), min_size=3, max_size=4)
 
 
 def test_live_figures_are_the_same_everywhere(place: Place) -> None:
+    place.pause_refreshes()
+
     @settings(profile, max_examples=15)
     @given(made=drafts(), asked=several_questions)
     def check(made: list[Draft], asked: list[Question]) -> None:

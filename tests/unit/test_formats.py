@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 from babel.numbers import format_currency
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.web.formats import NOTHING, Reader
@@ -39,6 +39,7 @@ def test_a_figure_has_its_unit(
 
 
 @pytest.mark.parametrize("accept", ["en", "en-GB", "pt-BR"])
+@settings(deadline=None)
 @given(value=st.floats(-1e12, 1e12), data=st.data())
 def test_money_is_written_as_the_locale_writes_it(
     accept: str, value: float, data: st.DataObject
