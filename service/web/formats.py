@@ -33,6 +33,8 @@ NOTHING = "–"
 _SPACE = "\N{NARROW NO-BREAK SPACE}"
 _PERCENT = frozenset({"percent", "%", "percentage"})
 _COMPACT_FROM = 100_000
+# Added to a value it leaves no -0.0, which would be written with its sign.
+_ZERO = 0.0
 _SYMBOLS = {
     "milliseconds": "ms",
     "seconds": "s",
@@ -79,7 +81,7 @@ class Reader:
         if value is None:
             return NOTHING
         if not compact or abs(value) < _COMPACT_FROM or unit in _PERCENT:
-            return self._writer(unit)(value)
+            return _writer(self, unit)(value + _ZERO)
         if unit and unit in self.locale.currencies:
             return str(format_compact_currency(value, unit, locale=self.locale, fraction_digits=1))
         text = format_compact_decimal(value, locale=self.locale, fraction_digits=1)
@@ -87,18 +89,8 @@ class Reader:
 
     def figures(self, values: Sequence[float | None], unit: str | None) -> list[str]:
         """Each value with the unit."""
-        write = self._writer(unit)
-        return [NOTHING if value is None else write(value) for value in values]
-
-    def _writer(self, unit: str | None) -> Callable[[float], str]:
-        if unit and unit in self.locale.currencies:
-            money = _money(unit, self.locale)
-            return lambda value: money.apply(value, self.locale)
-        if unit in _PERCENT:
-            percent = _pattern("#,##0.##%")
-            return lambda value: percent.apply(value / 100, self.locale)
-        suffix = self._suffix(unit)
-        return lambda value: self.number(value) + suffix
+        write = _writer(self, unit)
+        return [NOTHING if value is None else write(value + _ZERO) for value in values]
 
     def _suffix(self, unit: str | None) -> str:
         return _SPACE + self.unit(unit) if unit and unit != "count" else ""
@@ -180,6 +172,22 @@ def _money(currency: str, locale: Locale) -> NumberPattern:
     pattern = parse_pattern(usual.replace("¤", f"'{symbol}'"))
     pattern.frac_prec = (get_currency_precision(currency),) * 2
     return pattern
+
+
+@lru_cache(maxsize=100)
+def _writer(reader: Reader, unit: str | None) -> Callable[[float], str]:
+    """Writes values with that unit. What it wrote it keeps: pages that are looked at again show
+    the figures of all periods but the last again.
+    """
+    locale = reader.locale
+    if unit and unit in locale.currencies:
+        money = _money(unit, locale)
+        return lru_cache(maxsize=10_000)(lambda value: money.apply(value, locale))
+    if unit in _PERCENT:
+        percent = _pattern("#,##0.##%")
+        return lru_cache(maxsize=10_000)(lambda value: percent.apply(value / 100, locale))
+    suffix = reader._suffix(unit)
+    return lru_cache(maxsize=10_000)(lambda value: reader.number(value) + suffix)
 
 
 @lru_cache(maxsize=10_000)

@@ -50,19 +50,21 @@ def charts_of(
 
 
 class Column(NamedTuple):
-    """Figures in words below each other, newest first; `quiet` are those to compare with."""
+    """Figures in words below each other, newest first."""
 
     title: str
     total: str
     cells: Sequence[str]
-    quiet: bool = False
 
 
 class Table(NamedTuple):
-    """A row for each period, newest first, whose names are `periods`."""
+    """A row for each period, newest first, whose names are `periods`. Where it is `compared`,
+    every other column is what to compare with.
+    """
 
     periods: Sequence[str]
     columns: Sequence[Column]
+    compared: bool
 
     @property
     def rows(self) -> list[tuple[str, tuple[str, ...]]]:
@@ -84,9 +86,9 @@ def table_of(figures: Figures, reader: Reader, *, several: bool = False, rows: i
         columns.append(Column(title, total, reader.figures(line.values[newest], line.unit)))
         if line.before:
             cells = reader.figures(line.before[newest], line.unit)
-            columns.append(Column(reader.gettext(marked("Before")), before, cells, quiet=True))
+            columns.append(Column(reader.gettext(marked("Before")), before, cells))
     periods = [reader.period(start, figures.period) for start in figures.times[newest]]
-    return Table(periods, columns)
+    return Table(periods, columns, compared=any(line.before for line in figures.lines))
 
 
 def name_of(figures: Figures, line: FiguresLine, reader: Reader, *, several: bool = False) -> str:

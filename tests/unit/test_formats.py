@@ -46,8 +46,13 @@ def test_money_is_written_as_the_locale_writes_it(
 ) -> None:
     ours = reader(accept)
     unit = data.draw(st.sampled_from(sorted(ours.locale.currencies)))
-    assert ours.figure(value, unit) == format_currency(value, unit, locale=ours.locale)
+    assert ours.figure(value, unit) == format_currency(value + 0.0, unit, locale=ours.locale)
     assert ours.figures([value, None], unit) == [ours.figure(value, unit), NOTHING]
+
+
+def test_nothing_has_no_sign() -> None:
+    ours = reader("en")
+    assert [ours.figure(-0.0, unit) for unit in ("BRL", "%", None)] == ["R$0.00", "0%", "0"]
 
 
 def test_a_large_figure_is_shortened_where_there_is_little_room() -> None:
