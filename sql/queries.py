@@ -35,6 +35,10 @@ class Query:
         assert isinstance(self.body, sql.SQL)
         return Query(self.name, self.body.format(**parts))
 
+    def rendered(self) -> "Query":
+        """The same in one piece, to be kept; parts need nothing of a connection."""
+        return Query(self.name, sql.SQL(self.body.as_string()))
+
 
 def union_all(queries: Iterable[Query]) -> sql.Composed:
     """Queries of the same columns as one."""

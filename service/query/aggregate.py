@@ -3,27 +3,33 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import cached_property
+from datetime import datetime
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from psycopg import sql
-from psycopg.rows import DictRow
+from aiodataloader import DataLoader
 
 from service.errors import ApiError, Detail, invalid
 from service.query.catalog import MetricEntry
 from service.query.fill import Cell, filled
 from service.query.params import MAX_LIMIT, AggregateParams, Aggregation
 from service.query.periods import named_period
-from service.query.selection import FILTERS, GROUPABLE, Series, by_frequency, select_series
+from service.query.rollups import Buckets, Rollups, Wanted
+from service.query.selection import (
+    GROUPABLE,
+    Selection,
+    Series,
+    by_frequency,
+    select_series,
+    selection_of,
+)
 from service.query.single_flight import SingleFlight
 from service.responses import utc_instant
 from service.scope import Scope
 from sql import calendar
 from sql.calendar import Period
 from sql.database import Connections, fetch_all
-from sql.queries import Query, query, union_all
 from sql.rollups import LEVELS, Frequency
 
 Group = tuple[str | None, ...]
@@ -57,10 +63,9 @@ class Question:
         return repr((self.scope, self.params, sorted(self.dimensions.items()), self.aggregation))
 
     @property
-    def selection(self) -> str:
-        """What makes its series the same as those of another question."""
-        filters = [getattr(self.params, name) for name in FILTERS]
-        return repr((self.scope, filters, sorted(self.dimensions.items())))
+    def selection(self) -> Selection:
+        """The series that it is about."""
+        return selection_of(self.scope, self.params, self.dimensions)
 
 
 @dataclass(frozen=True)
@@ -69,7 +74,7 @@ class Answer:
 
     `sizes` are how many series each group has. `cells` are those with samples, oldest first;
     where there are more than the limit, one more than it. `omitted` are frequencies too coarse
-    for the period.
+    for the period, `rollups` the relations that the figures are computed from.
     """
 
     question: Question
@@ -79,7 +84,7 @@ class Answer:
     sizes: Sequence[int]
     cells: Sequence[Cell]
     omitted: Sequence[Frequency]
-    materialized_until: str | None
+    rollups: Sequence[str]
 
     @cached_property
     def shown(self) -> Sequence[Cell]:
@@ -122,7 +127,7 @@ class Answer:
 
     @cached_property
     def body(self) -> Mapping[str, Any]:
-        """What the API answers.
+        """What the API answers, but for how far it is materialised.
 
         Raises:
             ApiError: as `shown`.
@@ -137,7 +142,6 @@ class Answer:
             "metric_name": params.metric_name,
             "unit": self.unit,
             "timezone": str(self.question.zone),
-            "materialized_until": self.materialized_until,
         }
         if self.omitted:
             body["omitted_frequencies"] = self.omitted
@@ -169,6 +173,10 @@ class Aggregates:
 
     def __init__(self, reads: Connections, business_zone: ZoneInfo) -> None:
         self._reads = reads
+        self._selecting: DataLoader[Selection, list[Series]] = DataLoader(
+            partial(select_series, reads), cache=False
+        )
+        self._rollups = Rollups(reads)
         self._business_zone = business_zone
         self._series: SingleFlight[list[Series]] = SingleFlight(max_age=_SELECTION_AGE)
         self._answers: SingleFlight[Answer] = SingleFlight(max_age=_ANSWER_AGE)
@@ -205,18 +213,27 @@ class Aggregates:
             question.subject, question.key, lambda: self._compute_totals(question)
         )
 
+    async def materialized_until(self, answer: Answer) -> str | None:
+        """From where on every sample counts at once: where the last of its rollups is not
+        materialised any more.
+        """
+        watermarks = await self._watermarks.get((), "", self._read_watermarks)
+        known = [watermarks[name] for name in answer.rollups if name in watermarks]
+        return utc_instant(max(known)) if known else None
+
     async def _compute_totals(self, question: Question) -> dict[Group, float]:
-        _, _, usable, groups, level = await self._select(question)
-        rows = await self._rows(question, usable, groups, level, whole=True)
-        return {groups[row["group_number"]]: row["value"] for row in rows}
+        selection = await self._select(question)
+        cells = await self._cells(question, selection, whole=True)
+        return {
+            selection.groups[cell.group]: cell.value for cell in cells if cell.value is not None
+        }
 
     async def _select(self, question: Question) -> _Selection:
         params = question.params
         level: Period = "hour" if self._from_hours(question) else params.period
+        wanted = question.selection
         series = await self._series.get(
-            question.subject,
-            question.selection,
-            lambda: select_series(self._reads, question.scope, params, question.dimensions),
+            question.subject, repr(wanted), lambda: self._selecting.load(wanted)
         )
         unit = _one_unit(series, question)
         usable = [one for one in series if level in LEVELS[one.frequency]]
@@ -226,8 +243,9 @@ class Aggregates:
         return _Selection(unit, series, usable, groups if params.group_by else [()], level)
 
     async def _compute(self, question: Question, now: datetime) -> Answer:
-        unit, series, usable, groups, level = await self._select(question)
-        rows = await self._rows(question, usable, groups, level)
+        selection = await self._select(question)
+        cells = await self._cells(question, selection)
+        unit, series, usable, groups, level = selection
         omitted = {one.frequency for one in series} - {one.frequency for one in usable}
         return Answer(
             question,
@@ -235,73 +253,43 @@ class Aggregates:
             unit,
             groups,
             _sizes(usable, groups, question.params.group_by),
-            [_cell(row) for row in reversed(rows)],
+            cells,
             sorted(omitted),
-            await self._materialized_until(usable, level),
+            _rollups(usable, level),
         )
 
-    async def _rows(
-        self,
-        question: Question,
-        series: Sequence[Series],
-        groups: Sequence[Group],
-        level: Period,
-        *,
-        whole: bool = False,
-    ) -> list[DictRow]:
-        """Bucket, group number, value and, of a mean, what it is of; newest first, one more
-        than the limit. Of the `whole` range one bucket.
-        """
-        if not series:
+    async def _cells(
+        self, question: Question, selection: _Selection, *, whole: bool = False
+    ) -> list[Cell]:
+        """Oldest first, one more than the limit; of the `whole` range one for each group."""
+        _, _, usable, groups, level = selection
+        if not usable:
             return []
         params = question.params
+        numbers = {group: number for number, group in enumerate(groups)}
         # What is carried forward may be older than the rows that are shown.
         limit = MAX_LIMIT if params.fill == "previous" else params.limit
-        numbers = {group: number for number, group in enumerate(groups)}
-        sources = [
-            self._source(question, frequency, level) for frequency, _ in by_frequency(series)
-        ]
-        source: sql.Composable = union_all(sources)
-        if whole:
-            source = query("rollup_source_whole").format(periods=source).body
-            limit = len(groups)
-        statement = query("aggregate").format(
-            figure=query(f"figure_{question.aggregation}").body, sources=source
+        return await self._rollups.cells(
+            Wanted(
+                buckets=Buckets(
+                    frequencies=tuple(frequency for frequency, _ in by_frequency(usable)),
+                    level=level,
+                    period=params.period,
+                    zone=str(question.zone),
+                    since=question.since,
+                    before=question.before,
+                    whole=whole,
+                ),
+                aggregation=question.aggregation,
+                series=[one.series_id for one in usable],
+                groups=[numbers[_group_of(one, params.group_by)] for one in usable],
+                limit=len(groups) if whole else limit + 1,
+            )
         )
-        values = {
-            "series": [one.series_id for one in series],
-            "groups": [numbers[_group_of(one, params.group_by)] for one in series],
-            "since": question.since or "-infinity",
-            "before": question.before or "infinity",
-            "limit": limit + 1,
-            "period": params.period,
-            "zone": str(question.zone),
-        }
-        return await fetch_all(self._reads, statement, values)
-
-    def _source(self, question: Question, frequency: Frequency, level: Period) -> Query:
-        rollup = sql.Identifier("fature", f"rollup_{frequency}_{level}")
-        source = query("rollup_source").format(rollup=rollup)
-        if self._from_hours(question):
-            source = query("rollup_source_in_zone").format(hours=source.body)
-        return source
 
     def _from_hours(self, question: Question) -> bool:
         """Day edges of another zone than the business one are in no rollup."""
         return question.params.period != "hour" and question.zone != self._business_zone
-
-    async def _materialized_until(self, series: Sequence[Series], level: Period) -> str | None:
-        """From where on every sample counts at once: where the last of these rollups, or of
-        those below that their live part is computed from, is not materialised any more.
-        """
-        watermarks = await self._watermarks.get((), "", self._read_watermarks)
-        reached = [
-            watermarks.get(f"rollup_{frequency}_{below}")
-            for frequency, _ in by_frequency(series)
-            for below in LEVELS[frequency][: LEVELS[frequency].index(level) + 1]
-        ]
-        known = [watermark for watermark in reached if watermark is not None]
-        return utc_instant(max(known)) if known else None
 
     async def _read_watermarks(self) -> dict[str, datetime]:
         rows = await fetch_all(self._reads, "watermarks")
@@ -367,6 +355,15 @@ def _one_unit(series: Sequence[Series], question: Question) -> str | None:
     raise invalid([Detail(field="unit", message=message)])
 
 
+def _rollups(series: Sequence[Series], level: Period) -> Sequence[str]:
+    """Those at the level, and those below that their live part is computed from."""
+    return [
+        f"rollup_{frequency}_{below}"
+        for frequency, _ in by_frequency(series)
+        for below in LEVELS[frequency][: LEVELS[frequency].index(level) + 1]
+    ]
+
+
 def _too_fine(series: Sequence[Series], question: Question, level: Period) -> ApiError:
     frequencies = ", ".join(frequency for frequency, _ in by_frequency(series))
     name, period = question.params.metric_name, question.params.period
@@ -375,11 +372,6 @@ def _too_fine(series: Sequence[Series], question: Question, level: Period) -> Ap
         return invalid([Detail(field="tz", message=reason)])
     reason = f"{name} is submitted {frequencies}: there are no figures per {period}"
     return invalid([Detail(field="period", message=reason)])
-
-
-def _cell(row: DictRow) -> Cell:
-    start = row["bucket"].astimezone(UTC)
-    return Cell(start, row["group_number"], row["value"], row.get("total"), row.get("count"))
 
 
 def _row(

@@ -102,7 +102,10 @@ async def aggregate(request: Request) -> Response:
             raise invalid([Detail(field="tz", message=str(error))]) from error
     question = ask(params, dimensions, scope, metric, zone)
     answer = await resources.aggregates.answer(question, datetime.now(UTC))
-    return figures_csv(answer) if wants_csv(request) else json_response(answer.body)
+    if wants_csv(request):
+        return figures_csv(answer)
+    until = await resources.aggregates.materialized_until(answer)
+    return json_response({**answer.body, "materialized_until": until})
 
 
 def figures_csv(answer: Answer) -> Response:

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from service.auth import principal_of
 from service.errors import Detail, invalid
 from service.query.params import Order, QueryParams, read_params
-from service.query.selection import by_frequency, select_series
+from service.query.selection import by_frequency, select_series, selection_of
 from service.resources import resources_of
 from service.responses import csv_response, json_response, utc_instant, wants_csv
 from sql.database import fetch_all
@@ -55,7 +55,8 @@ async def query_samples(request: Request) -> Response:
     zone = resources.settings.zone
     params.check(zone)
     cursor = _START[params.order] if params.cursor is None else _position(params)
-    series = await select_series(resources.reads, principal.scope, params, dimensions)
+    selection = selection_of(principal.scope, params, dimensions)
+    [series] = await select_series(resources.reads, [selection])
     rows: list[DictRow] = []
     if series:
         outer, inner = _QUERIES[params.order]

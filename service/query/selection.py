@@ -4,16 +4,19 @@ TimescaleDB pushes ``series_id = ANY(…)`` into the live part of a rollup, but 
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import msgspec
+from psycopg import sql
 
 from service.query.params import Filters
 from service.scope import Scope
 from sql.database import Connections, fetch_all
+from sql.queries import query
 from sql.rollups import FREQUENCIES, Frequency
 
-FILTERS = (
+_FILTERS = (
     "metric_name",
     "metric_type",
     "unit",
@@ -44,17 +47,50 @@ class Series(NamedTuple):
         return self.dimensions.get(name)
 
 
-async def select_series(
-    pool: Connections, scope: Scope, filters: Filters, dimensions: Mapping[str, str]
-) -> list[Series]:
+@dataclass(frozen=True, slots=True, eq=False)
+class Selection:
+    """Which series: those in scope that pass every filter (None: all do) and have the
+    dimensions.
+    """
+
+    tenant: str
+    only_service: str | None
+    metric_name: str | None
+    metric_type: str | None
+    unit: str | None
+    frequency: str | None
+    service_name: str | None
+    affiliate_id: str | None
+    region: str | None
+    dimensions: Mapping[str, str]
+
+    @property
+    def index(self) -> str:
+        """The column that, beside the tenant, leads to the series."""
+        if self.metric_name is not None:
+            return "metric_name"
+        return "tenant" if self.service_name is None else "service_name"
+
+
+def selection_of(scope: Scope, filters: Filters, dimensions: Mapping[str, str]) -> Selection:
     """The series in `scope` that pass every filter and have those dimensions."""
-    params: dict[str, Any] = {name: getattr(filters, name) for name in FILTERS}
-    params |= {
-        "tenant": scope.tenant,
-        "only_service": scope.service_name,
-        "dimensions": msgspec.json.encode(dimensions).decode(),
+    given = {name: getattr(filters, name) for name in _FILTERS}
+    return Selection(scope.tenant, scope.service_name, **given, dimensions=dimensions)
+
+
+async def select_series(pool: Connections, selections: Sequence[Selection]) -> list[list[Series]]:
+    """The series of each selection, in one statement."""
+    indexes = {selection.index for selection in selections}
+    index = indexes.pop() if len(indexes) == 1 else "tenant"
+    statement = query("find_series").format(index=sql.Identifier(index))
+    params = {
+        "selections": msgspec.json.encode(selections).decode(),
+        "count": len(selections),
     }
-    return [Series(**row) for row in await fetch_all(pool, "find_series", params)]
+    found: list[list[Series]] = [[] for _ in selections]
+    for row in await fetch_all(pool, statement, params):
+        found[row.pop("number") - 1].append(Series(**row))
+    return found
 
 
 def by_frequency(series: Sequence[Series]) -> Iterator[tuple[Frequency, list[Series]]]:

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.requests import Request
@@ -86,6 +87,7 @@ def _environment(language: str, assets: Assets) -> Environment:
     environment.install_gettext_translations(  # type: ignore[attr-defined]
         translations(language), newstyle=True
     )
+    environment.policies |= {"json.dumps_function": _json, "json.dumps_kwargs": {}}
     environment.globals |= {
         "asset": assets.url,
         "icon": partial(_icon, assets),
@@ -95,6 +97,11 @@ def _environment(language: str, assets: Assets) -> Environment:
         "role_names": _ROLES,
     }
     return environment
+
+
+def _json(value: Any) -> str:
+    """For ``tojson``, which makes it safe within HTML."""
+    return msgspec.json.encode(value).decode()
 
 
 def _icon(assets: Assets, name: str) -> Markup:

@@ -1,25 +1,47 @@
 -- name: find_series
--- The series that a selection covers; every filter that is NULL lets all through.
+-- The series that each of some selections covers; a filter that is NULL lets all through.
 SELECT
-    series_id,
-    unit,
-    frequency,
-    service_name,
-    affiliate_id,
-    region,
-    dimensions
-FROM fature.series
+    q.ordinality AS number,
+    s.series_id,
+    s.unit,
+    s.frequency,
+    s.service_name,
+    s.affiliate_id,
+    s.region,
+    s.dimensions
+FROM (
+    SELECT *
+    FROM ROWS FROM (
+        jsonb_to_recordset(%(selections)s::jsonb) AS (
+            tenant text,
+            only_service text,
+            metric_name text,
+            metric_type text,
+            unit text,
+            frequency text,
+            service_name text,
+            affiliate_id text,
+            region text,
+            dimensions jsonb
+        )
+    ) WITH ORDINALITY
+    -- All of them: it tells the planner how many there are.
+    LIMIT %(count)s
+) AS q
+INNER JOIN fature.series AS s
+    ON
+        q.tenant = s.tenant
+        AND q.{index} = s.{index}
+        AND s.dimensions @> q.dimensions
 WHERE
-    tenant = %(tenant)s
-    AND (%(only_service)s::text IS NULL OR service_name = %(only_service)s)
-    AND (%(metric_name)s::text IS NULL OR metric_name = %(metric_name)s)
-    AND (%(metric_type)s::text IS NULL OR metric_type = %(metric_type)s)
-    AND (%(unit)s::text IS NULL OR unit = %(unit)s)
-    AND (%(frequency)s::text IS NULL OR frequency = %(frequency)s)
-    AND (%(service_name)s::text IS NULL OR service_name = %(service_name)s)
-    AND (%(affiliate_id)s::text IS NULL OR affiliate_id = %(affiliate_id)s)
-    AND (%(region)s::text IS NULL OR region = %(region)s)
-    AND dimensions @> %(dimensions)s::jsonb;
+    (q.only_service IS NULL OR q.only_service = s.service_name)
+    AND (q.metric_name IS NULL OR q.metric_name = s.metric_name)
+    AND (q.metric_type IS NULL OR q.metric_type = s.metric_type)
+    AND (q.unit IS NULL OR q.unit = s.unit)
+    AND (q.frequency IS NULL OR q.frequency = s.frequency)
+    AND (q.service_name IS NULL OR q.service_name = s.service_name)
+    AND (q.affiliate_id IS NULL OR q.affiliate_id = s.affiliate_id)
+    AND (q.region IS NULL OR q.region = s.region);
 
 -- name: samples_newest_first
 -- A page of samples of the given series, from one or several frequencies.
@@ -180,11 +202,11 @@ ORDER BY n.name, v.value;
 UNION ALL;
 
 -- name: aggregate
--- One figure per bucket and group, newest first, one more than asked for.
+-- Figures per bucket and group, newest first.
 SELECT
     r.bucket,
     s.group_number,
-    {figure}
+    {figures}
 FROM ({sources}) AS r
 INNER JOIN unnest(%(series)s::integer [], %(groups)s::integer [])
     AS s (series_id, group_number)
@@ -195,25 +217,25 @@ LIMIT %(limit)s;
 
 -- name: figure_sum
 -- Through numeric to the 15 digits that a double surely has: 0.1 + 0.2 is 0.3.
-sum(r.sum_value)::numeric::double precision AS value;
+sum(r.sum_value)::numeric::double precision AS sum;
 
 -- name: figure_avg
 -- Never a mean of means: what it is of comes with it, for that of several periods.
-(sum(r.sum_value) / sum(r.sample_count))::numeric::double precision AS value,
-sum(r.sum_value) AS total,
-sum(r.sample_count)::bigint AS count;
+(sum(r.sum_value) / sum(r.sample_count))::numeric::double precision AS avg,
+sum(r.sum_value) AS avg_total,
+sum(r.sample_count)::bigint AS avg_of;
 
 -- name: figure_min
 -- The smallest of all.
-min(r.min_value) AS value;
+min(r.min_value) AS min;
 
 -- name: figure_max
 -- The largest of all.
-max(r.max_value) AS value;
+max(r.max_value) AS max;
 
 -- name: figure_count
 -- Samples.
-sum(r.sample_count)::bigint AS value;
+sum(r.sample_count)::bigint AS count;
 
 -- name: figure_last
 -- The last value of each series, added up over the series; of one series as it is. Of how many
@@ -221,8 +243,8 @@ sum(r.sample_count)::bigint AS value;
 CASE
     WHEN count(*) = 1 THEN min(r.last_value)
     ELSE sum(r.last_value)::numeric::double precision
-END AS value,
-count(*) AS count;
+END AS last,
+count(*) AS last_of;
 
 -- name: watermarks
 -- Up to where each rollup is materialised; none on the plain engine.

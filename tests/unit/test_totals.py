@@ -24,7 +24,7 @@ def answer(aggregation: Aggregation, *cells: Cell, sizes: tuple[int, int] = (1, 
     given = {"metric_name": "sales", "aggregation": aggregation, "limit": 100}
     params = AggregateParams.model_validate(given)
     question = ask(params, {}, Scope(), MetricEntry(), START.tzinfo)  # type: ignore[arg-type]
-    return Answer(question, START + 9 * DAY, "BRL", [SHOP, APP], sizes, cells, [], None)
+    return Answer(question, START + 9 * DAY, "BRL", [SHOP, APP], sizes, cells, [], [])
 
 
 def cell(day: int, group: int, value: float, total: float = 0.0, of: int = 1) -> Cell:
