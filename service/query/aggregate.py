@@ -8,9 +8,8 @@ from functools import cached_property, partial
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from aiodataloader import DataLoader
-
 from service.errors import ApiError, Detail, invalid
+from service.query.batching import Batcher
 from service.query.catalog import MetricEntry
 from service.query.fill import Cell, filled
 from service.query.params import MAX_LIMIT, AggregateParams, Aggregation
@@ -173,9 +172,7 @@ class Aggregates:
 
     def __init__(self, reads: Connections, business_zone: ZoneInfo) -> None:
         self._reads = reads
-        self._selecting: DataLoader[Selection, list[Series]] = DataLoader(
-            partial(select_series, reads), cache=False
-        )
+        self._selections = Batcher(partial(select_series, reads))
         self._rollups = Rollups(reads)
         self._business_zone = business_zone
         self._series: SingleFlight[list[Series]] = SingleFlight(max_age=_SELECTION_AGE)
@@ -233,7 +230,7 @@ class Aggregates:
         level: Period = "hour" if self._from_hours(question) else params.period
         wanted = question.selection
         series = await self._series.get(
-            question.subject, repr(wanted), lambda: self._selecting.load(wanted)
+            question.subject, repr(wanted), lambda: self._selections.ask(wanted)
         )
         unit = _one_unit(series, question)
         usable = [one for one in series if level in LEVELS[one.frequency]]

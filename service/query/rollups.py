@@ -2,17 +2,15 @@
 a dashboard, is read in one statement: planning it takes as long as reading some thousand buckets.
 """
 
-import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
-from typing import Any
 
-from aiodataloader import DataLoader
 from psycopg import sql
 from psycopg.rows import DictRow
 
+from service.query.batching import Batcher
 from service.query.fill import Cell
 from service.query.params import Aggregation
 from sql.calendar import Period
@@ -63,21 +61,11 @@ class Rollups:
 
     def __init__(self, reads: Connections) -> None:
         self._reads = reads
-        self._together: DataLoader[Wanted, Any] = DataLoader(self._read_all, cache=False)
+        self._batches = Batcher(self._read, _lots)
 
     async def cells(self, wanted: Wanted) -> list[Cell]:
         """The figures with samples, oldest first."""
-        cells: list[Cell] = await self._together.load(wanted)
-        return cells
-
-    async def _read_all(self, wanted: list[Wanted]) -> list[Any]:
-        """The cells of each, or what went wrong."""
-        lots = list(_lots(wanted))
-        read = await asyncio.gather(*(self._read(lot) for lot in lots), return_exceptions=True)
-        answers: dict[Wanted, Any] = {}
-        for lot, cells in zip(lots, read, strict=True):
-            answers |= dict.fromkeys(lot, cells) if isinstance(cells, BaseException) else cells
-        return [answers[one] for one in wanted]
+        return await self._batches.ask(wanted)
 
     async def _read(self, lot: Sequence[Wanted]) -> dict[Wanted, list[Cell]]:
         """The cells of each, all of the same buckets."""
@@ -107,7 +95,7 @@ class Rollups:
         rows = await fetch_all(self._reads, statement, values)
         if len(lot) > 1 and len(rows) == limit:
             # Some may have been left out that another had no use for.
-            return {one: cells for each in lot for one, cells in (await self._read([each])).items()}
+            return {one: (await self._read([one]))[one] for one in lot}
         return _shared_out(rows, lot, firsts)
 
 

@@ -56,7 +56,7 @@ async def query_samples(request: Request) -> Response:
     params.check(zone)
     cursor = _START[params.order] if params.cursor is None else _position(params)
     selection = selection_of(principal.scope, params, dimensions)
-    [series] = await select_series(resources.reads, [selection])
+    series = (await select_series(resources.reads, [selection]))[selection]
     rows: list[DictRow] = []
     if series:
         outer, inner = _QUERIES[params.order]

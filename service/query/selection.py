@@ -78,8 +78,10 @@ def selection_of(scope: Scope, filters: Filters, dimensions: Mapping[str, str]) 
     return Selection(scope.tenant, scope.service_name, **given, dimensions=dimensions)
 
 
-async def select_series(pool: Connections, selections: Sequence[Selection]) -> list[list[Series]]:
-    """The series of each selection, in one statement."""
+async def select_series(
+    pool: Connections, selections: Sequence[Selection]
+) -> dict[Selection, list[Series]]:
+    """The series of each selection, found in one statement."""
     indexes = {selection.index for selection in selections}
     index = indexes.pop() if len(indexes) == 1 else "tenant"
     statement = query("find_series").format(index=sql.Identifier(index))
@@ -87,9 +89,9 @@ async def select_series(pool: Connections, selections: Sequence[Selection]) -> l
         "selections": msgspec.json.encode(selections).decode(),
         "count": len(selections),
     }
-    found: list[list[Series]] = [[] for _ in selections]
+    found: dict[Selection, list[Series]] = {selection: [] for selection in selections}
     for row in await fetch_all(pool, statement, params):
-        found[row.pop("number") - 1].append(Series(**row))
+        found[selections[row.pop("number") - 1]].append(Series(**row))
     return found
 
 

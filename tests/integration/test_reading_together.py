@@ -1,0 +1,169 @@
+"""What is read in one statement is what each question would have got alone."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import get_args
+
+import pytest
+from prometheus_client import REGISTRY
+
+from service.query.fill import Cell
+from service.query.params import Aggregation, Filters
+from service.query.rollups import Buckets, Rollups, Wanted
+from service.query.selection import Series, select_series, selection_of
+from service.scope import Scope
+from sql.database import Pool
+from tests.integration.rollups import new_series, session, store
+
+pytestmark = pytest.mark.anyio
+
+DAY = timedelta(days=1)
+TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+AGGREGATIONS: tuple[Aggregation, ...] = get_args(Aggregation)
+WEEK = Buckets(("hourly",), "day", "day", "UTC", TODAY - 7 * DAY, TODAY)
+
+
+@pytest.fixture
+def series(database: str) -> list[int]:
+    """Four of hourly samples over eight days, each with values of its own, whose sums are exact
+    in any order.
+    """
+    with session(database) as conn:
+        series = [new_series(conn, "hourly") for _ in range(4)]
+        samples = [
+            (TODAY - 8 * DAY + timedelta(hours=n), n, one, (n * one) % 23 / 4)
+            for n in range(8 * 24)
+            for one in series
+        ]
+        store(conn, "hourly", samples)
+    return series
+
+
+def wanted_of(series: Sequence[int], buckets: Buckets = WEEK, limit: int = 1000) -> list[Wanted]:
+    """Every aggregation of all of them, of each and of pairs: some share a series."""
+    groups = ([0, 0, 0, 0], [0, 1, 2, 3], [0, 0, 1, 1])
+    return [
+        Wanted(buckets, aggregation, series, group, limit)
+        for aggregation in AGGREGATIONS
+        for group in groups
+    ]
+
+
+async def alone(pool: Pool, wanted: Sequence[Wanted]) -> list[list[Cell]]:
+    """Each in a statement of its own."""
+    rollups = Rollups(pool)
+    return [await rollups.cells(one) for one in wanted]
+
+
+async def together(pool: Pool, wanted: Sequence[Wanted]) -> tuple[list[list[Cell]], int]:
+    """All at once, and in how many statements."""
+    before = _statements()
+    rollups = Rollups(pool)
+    cells = await asyncio.gather(*map(rollups.cells, wanted))
+    return cells, _statements() - before
+
+
+def _statements() -> int:
+    labels = {"query": "aggregate"}
+    return int(REGISTRY.get_sample_value("fature_query_seconds_count", labels) or 0)
+
+
+async def test_questions_about_the_same_buckets_are_one_statement(
+    pool: Pool, series: list[int]
+) -> None:
+    wanted = wanted_of(series)
+    expected = await alone(pool, wanted)
+    assert await together(pool, wanted) == (expected, 1)
+    assert [len(cells) for cells in expected] == [7, 28, 14] * len(AGGREGATIONS)
+
+
+async def test_of_another_range_zone_or_frequency_each_has_its_own(
+    pool: Pool, series: list[int]
+) -> None:
+    since = TODAY - 3 * DAY
+    buckets = [
+        WEEK,
+        replace(WEEK, since=since),
+        replace(WEEK, since=None),
+        replace(WEEK, before=None),
+        replace(WEEK, level="hour", zone="America/Sao_Paulo"),
+        replace(WEEK, frequencies=("real_time", "hourly")),
+        replace(WEEK, whole=True),
+    ]
+    wanted = [one for each in buckets for one in wanted_of(series, each)]
+    expected = await alone(pool, wanted)
+    cells, statements = await together(pool, wanted)
+    assert cells == expected
+    # Of the range without a start nobody knows how much it is: each of its questions is alone.
+    assert statements == len(buckets) - 1 + len(wanted_of(series))
+
+
+async def test_each_has_the_newest_up_to_its_own_limit(pool: Pool, series: list[int]) -> None:
+    for limit in (1, 3, 7, 27):
+        wanted = wanted_of(series, limit=limit)
+        cells, _ = await together(pool, wanted)
+        assert cells == await alone(pool, wanted)
+        assert max(map(len, cells)) == limit
+        assert cells[0][-1].start == TODAY - DAY
+
+
+async def test_very_many_buckets_are_read_side_by_side(pool: Pool, series: list[int]) -> None:
+    long = replace(WEEK, level="hour", period="hour", since=TODAY - 200 * DAY)
+    wanted = [Wanted(long, "sum", series, [0, 1, 2, 3], 10_000) for _ in range(3)]
+    expected = await alone(pool, wanted)
+    assert await together(pool, wanted) == (expected, 3)
+
+
+@pytest.fixture
+def catalogue(database: str) -> None:
+    """Series of two tenants that differ in one label each."""
+    with session(database) as conn:
+        conn.execute("INSERT INTO fature.tenant (tenant) VALUES ('acme')")
+        conn.execute(
+            """
+            INSERT INTO fature.metric
+                (tenant, metric_name, metric_type, kind, default_aggregation, frequency)
+            SELECT tenant, metric_name, 'revenue', 'flow', 'sum', 'hourly'
+            FROM unnest('{default,acme}'::text []) AS tenant
+            CROSS JOIN unnest('{sales,visits}'::text []) AS metric_name
+            """
+        )
+        conn.execute(
+            """
+            INSERT INTO fature.series
+                (tenant, metric_name, metric_type, frequency, service_name, region, dimensions)
+            SELECT tenant, metric_name, 'revenue', 'hourly', service_name, region, plan
+            FROM unnest('{default,acme}'::text []) AS tenant
+            CROSS JOIN unnest('{sales,visits}'::text []) AS metric_name
+            CROSS JOIN unnest('{shop,NULL}'::text []) AS service_name
+            CROSS JOIN unnest('{SP,RJ}'::text []) AS region
+            CROSS JOIN (VALUES ('{}'::jsonb), ('{"plan": "pro"}'::jsonb)) AS p (plan)
+            """
+        )
+
+
+@pytest.mark.usefixtures("catalogue")
+async def test_selections_at_once_are_what_each_is_alone(pool: Pool) -> None:
+    asked = [
+        (Scope(), Filters(metric_name="sales"), {}, 8),
+        (Scope("acme"), Filters(metric_name="sales"), {}, 8),
+        (Scope(), Filters(metric_name="sales", region="SP"), {}, 4),
+        (Scope(), Filters(metric_name="sales"), {"plan": "pro"}, 4),
+        (Scope("default", "shop"), Filters(metric_name="sales"), {}, 4),
+        (Scope("default", "shop"), Filters(metric_name="sales", service_name="other"), {}, 0),
+        (Scope(), Filters(service_name="shop"), {}, 8),
+        (Scope(), Filters(), {}, 16),
+        (Scope(), Filters(metric_name="visits", frequency="daily"), {}, 0),
+        (Scope(), Filters(metric_name="'; DROP TABLE fature.series; --"), {}, 0),
+    ]
+    selections = [selection_of(scope, filters, wanted) for scope, filters, wanted, _ in asked]
+    found = await select_series(pool, selections)
+    assert [len(found[one]) for one in selections] == [number for *_, number in asked]
+    for one in selections:
+        assert _ids(found[one]) == _ids((await select_series(pool, [one]))[one])
+
+
+def _ids(series: Sequence[Series]) -> list[int]:
+    return sorted(one.series_id for one in series)
