@@ -20,36 +20,39 @@ from sql.rollups import Frequency
 
 # Buckets. More are quicker read side by side, on connections of their own.
 _TOGETHER = 20_000
+_EVER = datetime.min.replace(tzinfo=UTC)
 _HOURS: dict[Period, int] = {"hour": 1, "day": 24, "week": 168, "month": 720}
 
 
 @dataclass(frozen=True, slots=True)
 class Buckets:
-    """Those of the rollups of some frequencies at a level, from `since` up to, not including,
-    `before` (None: all), put together into periods of `zone`. The `whole` range is one period.
+    """Those of the rollups of some frequencies at a level, up to, not including, `before` (None:
+    all), put together into periods of `zone`; of a `whole` range all are one period.
     """
 
     frequencies: tuple[Frequency, ...]
     level: Period
     period: Period
     zone: str
-    since: datetime | None
     before: datetime | None
     whole: bool = False
 
-    def count(self, series: int) -> float:
-        """About how many of so many series there are."""
-        if self.since is None:
+    def count(self, since: datetime | None, series: int) -> float:
+        """About how many of so many series there are from then on."""
+        if since is None:
             return float("inf")
-        hours = ((self.before or datetime.now(UTC)) - self.since).total_seconds() / 3600
+        hours = ((self.before or datetime.now(UTC)) - since).total_seconds() / 3600
         return series * hours / _HOURS[self.level]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Wanted:
-    """The newest `limit` figures of some series, each in the group of the number beside it."""
+    """The newest `limit` figures since then (None: ever) of some series, each in the group of
+    the number beside it.
+    """
 
     buckets: Buckets
+    since: datetime | None
     aggregation: Aggregation
     series: Sequence[int]
     groups: Sequence[int]
@@ -68,25 +71,28 @@ class Rollups:
         return await self._batches.ask(wanted)
 
     async def _read(self, lot: Sequence[Wanted]) -> dict[Wanted, list[Cell]]:
-        """The cells of each, all of the same buckets."""
+        """The cells of each, all of the same buckets; the first is the one that goes back most."""
         buckets, limit = lot[0].buckets, sum(one.limit for one in lot)
-        figures = tuple(sorted({one.aggregation for one in lot}))
-        put_together = buckets.level != buckets.period
         statement = _statement(
-            figures, buckets.frequencies, buckets.level, put_together, buckets.whole
+            tuple(sorted({one.aggregation for one in lot})),
+            buckets.frequencies,
+            buckets.level,
+            buckets.level != buckets.period,
+            buckets.whole,
         )
         # Groups are numbered through.
         firsts = [0]
         for one in lot:
             firsts.append(firsts[-1] + max(one.groups) + 1)
+        places = list(zip(lot, firsts, strict=False))
         values = {
             "series": [series for one in lot for series in one.series],
-            "groups": [
-                first + group
-                for first, one in zip(firsts, lot, strict=False)
-                for group in one.groups
+            "groups": [first + group for one, first in places for group in one.groups],
+            # What becomes one period is told by its series alone.
+            "starts": [
+                _instant(None if buckets.whole else one.since) for one in lot for _ in one.series
             ],
-            "since": buckets.since or "-infinity",
+            "since": _instant(lot[0].since),
             "before": buckets.before or "infinity",
             "limit": limit,
             "period": buckets.period,
@@ -127,20 +133,27 @@ def _statement(
     )
 
 
+def _instant(since: datetime | None) -> str:
+    return since.isoformat() if since else "-infinity"
+
+
 def _lots(wanted: Sequence[Wanted]) -> Iterator[list[Wanted]]:
     """Those of the same buckets together, as long as they are not too many."""
-    lots: dict[Buckets, list[Wanted]] = {}
-    counts: dict[Buckets, float] = {}
+    alike: dict[tuple[Buckets, datetime | None], list[Wanted]] = {}
     for one in wanted:
-        count = one.buckets.count(len(one.series))
-        lot = lots.setdefault(one.buckets, [])
-        if lot and counts[one.buckets] + count > _TOGETHER:
-            yield lot
-            lot = lots[one.buckets] = []
-            counts[one.buckets] = 0
-        lot.append(one)
-        counts[one.buckets] = counts.get(one.buckets, 0) + count
-    yield from lots.values()
+        # Parts of what becomes one period cannot be told apart.
+        alike.setdefault((one.buckets, one.since if one.buckets.whole else None), []).append(one)
+    for (buckets, _), members in alike.items():
+        members.sort(key=lambda one: one.since or _EVER)
+        lot: list[Wanted] = []
+        series = 0
+        for one in members:
+            if lot and buckets.count(lot[0].since, series + len(one.series)) > _TOGETHER:
+                yield lot
+                lot, series = [], 0
+            lot.append(one)
+            series += len(one.series)
+        yield lot
 
 
 def _shared_out(

@@ -202,15 +202,15 @@ ORDER BY n.name, v.value;
 UNION ALL;
 
 -- name: aggregate
--- Figures per bucket and group, newest first.
+-- Figures per bucket and group, newest first; of each group since its own start.
 SELECT
     r.bucket,
     s.group_number,
     {figures}
 FROM ({sources}) AS r
-INNER JOIN unnest(%(series)s::integer [], %(groups)s::integer [])
-    AS s (series_id, group_number)
-    ON r.series_id = s.series_id
+INNER JOIN unnest(%(series)s::integer [], %(groups)s::integer [], %(starts)s::timestamptz [])
+    AS s (series_id, group_number, since)
+    ON r.series_id = s.series_id AND r.bucket >= s.since
 GROUP BY r.bucket, s.group_number
 ORDER BY r.bucket DESC, s.group_number DESC
 LIMIT %(limit)s;

@@ -22,7 +22,8 @@ pytestmark = pytest.mark.anyio
 DAY = timedelta(days=1)
 TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 AGGREGATIONS: tuple[Aggregation, ...] = get_args(Aggregation)
-WEEK = Buckets(("hourly",), "day", "day", "UTC", TODAY - 7 * DAY, TODAY)
+DAYS = Buckets(("hourly",), "day", "day", "UTC", TODAY)
+WEEK = TODAY - 7 * DAY
 
 
 @pytest.fixture
@@ -41,11 +42,16 @@ def series(database: str) -> list[int]:
     return series
 
 
-def wanted_of(series: Sequence[int], buckets: Buckets = WEEK, limit: int = 1000) -> list[Wanted]:
+def wanted_of(
+    series: Sequence[int],
+    buckets: Buckets = DAYS,
+    since: datetime | None = WEEK,
+    limit: int = 1000,
+) -> list[Wanted]:
     """Every aggregation of all of them, of each and of pairs: some share a series."""
     groups = ([0, 0, 0, 0], [0, 1, 2, 3], [0, 0, 1, 1])
     return [
-        Wanted(buckets, aggregation, series, group, limit)
+        Wanted(buckets, since, aggregation, series, group, limit)
         for aggregation in AGGREGATIONS
         for group in groups
     ]
@@ -79,25 +85,40 @@ async def test_questions_about_the_same_buckets_are_one_statement(
     assert [len(cells) for cells in expected] == [7, 28, 14] * len(AGGREGATIONS)
 
 
-async def test_of_another_range_zone_or_frequency_each_has_its_own(
-    pool: Pool, series: list[int]
-) -> None:
-    since = TODAY - 3 * DAY
-    buckets = [
-        WEEK,
-        replace(WEEK, since=since),
-        replace(WEEK, since=None),
-        replace(WEEK, before=None),
-        replace(WEEK, level="hour", zone="America/Sao_Paulo"),
-        replace(WEEK, frequencies=("real_time", "hourly")),
-        replace(WEEK, whole=True),
-    ]
-    wanted = [one for each in buckets for one in wanted_of(series, each)]
+async def test_each_begins_with_its_own_start(pool: Pool, series: list[int]) -> None:
+    later = wanted_of(series, since=TODAY - 3 * DAY)
+    wanted = [*later, *wanted_of(series)]
     expected = await alone(pool, wanted)
-    cells, statements = await together(pool, wanted)
-    assert cells == expected
-    # Of the range without a start nobody knows how much it is: each of its questions is alone.
-    assert statements == len(buckets) - 1 + len(wanted_of(series))
+    assert await together(pool, wanted) == (expected, 1)
+    assert [len(cells) for cells in expected[: len(later)]] == [3, 12, 6] * len(AGGREGATIONS)
+
+
+async def test_of_other_buckets_each_kind_is_read_by_itself(pool: Pool, series: list[int]) -> None:
+    kinds = [
+        DAYS,
+        replace(DAYS, before=TODAY - DAY),
+        replace(DAYS, before=None),
+        replace(DAYS, level="hour", zone="America/Sao_Paulo"),
+        replace(DAYS, frequencies=("real_time", "hourly")),
+        replace(DAYS, whole=True),
+    ]
+    wanted = [one for buckets in kinds for one in wanted_of(series, buckets)]
+    expected = await alone(pool, wanted)
+    assert await together(pool, wanted) == (expected, len(kinds))
+
+
+async def test_of_a_whole_range_each_start_is_read_by_itself(pool: Pool, series: list[int]) -> None:
+    whole = replace(DAYS, whole=True)
+    wanted = [*wanted_of(series, whole), *wanted_of(series, whole, TODAY - 3 * DAY)]
+    expected = await alone(pool, wanted)
+    assert await together(pool, wanted) == (expected, 2)
+
+
+async def test_without_a_start_each_is_alone(pool: Pool, series: list[int]) -> None:
+    """Nobody knows how much it is."""
+    wanted = [*wanted_of(series), *wanted_of(series, since=None)]
+    expected = await alone(pool, wanted)
+    assert await together(pool, wanted) == (expected, 1 + len(wanted) // 2)
 
 
 async def test_each_has_the_newest_up_to_its_own_limit(pool: Pool, series: list[int]) -> None:
@@ -110,8 +131,8 @@ async def test_each_has_the_newest_up_to_its_own_limit(pool: Pool, series: list[
 
 
 async def test_very_many_buckets_are_read_side_by_side(pool: Pool, series: list[int]) -> None:
-    long = replace(WEEK, level="hour", period="hour", since=TODAY - 200 * DAY)
-    wanted = [Wanted(long, "sum", series, [0, 1, 2, 3], 10_000) for _ in range(3)]
+    hours, since = replace(DAYS, level="hour", period="hour"), TODAY - 200 * DAY
+    wanted = [Wanted(hours, since, "sum", series, [0, 1, 2, 3], 10_000) for _ in range(3)]
     expected = await alone(pool, wanted)
     assert await together(pool, wanted) == (expected, 3)
 
