@@ -5,6 +5,7 @@ TimescaleDB pushes ``series_id = ANY(…)`` into the live part of a rollup, but 
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import NamedTuple
 
 import msgspec
@@ -13,7 +14,7 @@ from psycopg import sql
 from service.query.params import Filters
 from service.scope import Scope
 from sql.database import Connections, fetch_all
-from sql.queries import query
+from sql.queries import Query, query
 from sql.rollups import FREQUENCIES, Frequency
 
 _FILTERS = (
@@ -25,6 +26,8 @@ _FILTERS = (
     "affiliate_id",
     "region",
 )
+_INDEXED = ("metric_name", "service_name")
+_SCOPE = "only_service"
 GROUPABLE = ("service_name", "affiliate_id", "region", "unit")
 
 
@@ -49,50 +52,60 @@ class Series(NamedTuple):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Selection:
-    """Which series: those in scope that pass every filter (None: all do) and have the
-    dimensions.
+    """Which series of a tenant: those that pass every filter and have the dimensions. Filters
+    are labels; `only_service` is the service of a scope.
     """
 
     tenant: str
-    only_service: str | None
-    metric_name: str | None
-    metric_type: str | None
-    unit: str | None
-    frequency: str | None
-    service_name: str | None
-    affiliate_id: str | None
-    region: str | None
+    filters: Mapping[str, str]
     dimensions: Mapping[str, str]
-
-    @property
-    def index(self) -> str:
-        """The column that, beside the tenant, leads to the series."""
-        if self.metric_name is not None:
-            return "metric_name"
-        return "tenant" if self.service_name is None else "service_name"
 
 
 def selection_of(scope: Scope, filters: Filters, dimensions: Mapping[str, str]) -> Selection:
     """The series in `scope` that pass every filter and have those dimensions."""
-    given = {name: getattr(filters, name) for name in _FILTERS}
-    return Selection(scope.tenant, scope.service_name, **given, dimensions=dimensions)
+    given = {name: getattr(filters, name) for name in _FILTERS} | {_SCOPE: scope.service_name}
+    passed = {name: value for name, value in given.items() if value is not None}
+    return Selection(scope.tenant, passed, dimensions)
 
 
 async def select_series(
     pool: Connections, selections: Sequence[Selection]
 ) -> dict[Selection, list[Series]]:
     """The series of each selection, found in one statement."""
-    indexes = {selection.index for selection in selections}
-    index = indexes.pop() if len(indexes) == 1 else "tenant"
-    statement = query("find_series").format(index=sql.Identifier(index))
-    params = {
-        "selections": msgspec.json.encode(selections).decode(),
-        "count": len(selections),
-    }
+    everywhere = set.intersection(*(set(one.filters) for one in selections))
+    somewhere = {"metric_name", *(name for one in selections for name in one.filters)}
+    index = next((name for name in _INDEXED if name in everywhere), "tenant")
+    asked = [
+        {**selection.filters, "tenant": selection.tenant, "dimensions": selection.dimensions}
+        for selection in selections
+    ]
+    params = {"selections": msgspec.json.encode(asked).decode(), "count": len(asked)}
     found: dict[Selection, list[Series]] = {selection: [] for selection in selections}
-    for row in await fetch_all(pool, statement, params):
+    for row in await fetch_all(pool, _find_series(index, tuple(sorted(somewhere))), params):
         found[selections[row.pop("number") - 1]].append(Series(**row))
     return found
+
+
+@cache
+def _find_series(index: str, filters: Sequence[str]) -> Query:
+    """Finds series by that column beside the tenant, and filters them."""
+    columns = [query("filter_column").format(filter=sql.Identifier(name)) for name in filters]
+    passed = [
+        query("filter_passed").format(
+            filter=sql.Identifier(name),
+            label=sql.Identifier("service_name" if name == _SCOPE else name),
+        )
+        for name in filters
+    ]
+    return (
+        query("find_series")
+        .format(
+            index=sql.Identifier(index),
+            filters=sql.SQL(", ").join(one.body for one in columns),
+            passed=sql.SQL(" AND ").join(one.body for one in passed),
+        )
+        .rendered()
+    )
 
 
 def by_frequency(series: Sequence[Series]) -> Iterator[tuple[Frequency, list[Series]]]:

@@ -1,5 +1,6 @@
 -- name: find_series
--- The series that each of some selections covers; a filter that is NULL lets all through.
+-- The series that each of some selections covers; a filter that is NULL lets all through. Named are
+-- those that occur: to parse and plan all takes longer than to find the series.
 SELECT
     q.ordinality AS number,
     s.series_id,
@@ -12,18 +13,7 @@ SELECT
 FROM (
     SELECT *
     FROM ROWS FROM (
-        jsonb_to_recordset(%(selections)s::jsonb) AS (
-            tenant text,
-            only_service text,
-            metric_name text,
-            metric_type text,
-            unit text,
-            frequency text,
-            service_name text,
-            affiliate_id text,
-            region text,
-            dimensions jsonb
-        )
+        jsonb_to_recordset(%(selections)s::jsonb) AS (tenant text, dimensions jsonb, {filters})
     ) WITH ORDINALITY
     -- All of them: it tells the planner how many there are.
     LIMIT %(count)s
@@ -33,15 +23,15 @@ INNER JOIN fature.series AS s
         q.tenant = s.tenant
         AND q.{index} = s.{index}
         AND s.dimensions @> q.dimensions
-WHERE
-    (q.only_service IS NULL OR q.only_service = s.service_name)
-    AND (q.metric_name IS NULL OR q.metric_name = s.metric_name)
-    AND (q.metric_type IS NULL OR q.metric_type = s.metric_type)
-    AND (q.unit IS NULL OR q.unit = s.unit)
-    AND (q.frequency IS NULL OR q.frequency = s.frequency)
-    AND (q.service_name IS NULL OR q.service_name = s.service_name)
-    AND (q.affiliate_id IS NULL OR q.affiliate_id = s.affiliate_id)
-    AND (q.region IS NULL OR q.region = s.region);
+WHERE {passed};
+
+-- name: filter_column
+-- A filter of selections.
+{filter} text;
+
+-- name: filter_passed
+-- Whether a series passes it.
+(q.{filter} IS NULL OR q.{filter} = s.{label});
 
 -- name: samples_newest_first
 -- A page of samples of the given series, from one or several frequencies.
