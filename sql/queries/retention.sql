@@ -8,8 +8,8 @@ SELECT
         WHEN 'delete_resolved_alert_events' THEN 'expiry'
         ELSE 'refresh'
     END AS kind,
-    -- A job of our own has no hypertable; there is one.
-    coalesce(c.view_name, j.hypertable_name, 'alert_event') AS relation,
+    -- A job of our own has no hypertable; there is one. Of a rollup it is the view.
+    coalesce(j.hypertable_name, 'alert_event') AS relation,
     coalesce(j.config ->> 'drop_after', j.config ->> 'keep')::interval AS keep,
     (j.config ->> 'compress_after')::interval AS "after",
     (j.config ->> 'start_offset')::interval AS start_offset,
@@ -19,13 +19,11 @@ SELECT
     -- -infinity while a job waits for its first run
     CASE WHEN isfinite(j.next_start) THEN j.next_start END AS next_start
 FROM timescaledb_information.jobs AS j
-LEFT JOIN timescaledb_information.continuous_aggregates AS c
-    ON j.hypertable_name = c.materialization_hypertable_name
 WHERE j.proc_name IN (
     'policy_retention', 'policy_compression', 'policy_refresh_continuous_aggregate',
     'delete_resolved_alert_events'
 )
-AND coalesce(c.view_schema, j.hypertable_schema, j.proc_schema) = 'fature'
+AND coalesce(j.hypertable_schema, j.proc_schema) = 'fature'
 ORDER BY relation, kind;
 
 -- name: samples_dropped
