@@ -1,7 +1,5 @@
 """How fast aggregates are answered over HTTP."""
 
-from datetime import timedelta
-
 from bench.dataset import DAYS, METRICS, Dataset
 from bench.figures import Figures, Reads
 from bench.requests import get
@@ -15,6 +13,7 @@ CONNECTIONS = (1, 16)
 # Different questions, so that none is answered from the cache of equal ones; more than are
 # asked in the second that it keeps an answer.
 _QUESTIONS = 5000
+_MAX_LIMIT = 10_000
 
 
 def measure_reads(figures: Figures, kit: Kit, service: Service, dataset: Dataset) -> None:
@@ -39,8 +38,8 @@ def measure_cached(figures: Figures, kit: Kit, service: Service, dataset: Datase
 
 
 def questions(dataset: Dataset, period: str) -> list[bytes]:
-    """Requests for the sums of one metric after the other, no two of them equal: the start
-    moves on by a second, which changes the question but not the periods it covers.
+    """Requests for the sums of one metric after the other, no two of them equal: the limit on
+    rows, which none of them reaches, gets smaller.
     """
     since = dataset.before - DAYS
     return [
@@ -49,8 +48,9 @@ def questions(dataset: Dataset, period: str) -> list[bytes]:
             {
                 "metric_name": f"figure_{number % METRICS + 1}",
                 "period": period,
-                "start_date": (since + timedelta(seconds=number)).isoformat(),
+                "start_date": since.isoformat(),
                 "end_date": dataset.before.isoformat(),
+                "limit": str(_MAX_LIMIT - number),
             },
         )
         for number in range(_QUESTIONS)

@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cached_property, partial
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
@@ -43,9 +43,8 @@ _ANSWER_AGE = 0.75
 class Question:
     """A validated aggregate request; equal questions have equal answers."""
 
-    scope: Scope
+    selection: Selection
     params: AggregateParams
-    dimensions: Mapping[str, str]
     aggregation: Aggregation
     zone: ZoneInfo
     since: datetime | None
@@ -54,17 +53,25 @@ class Question:
     @property
     def subject(self) -> tuple[str, str]:
         """The metric, within its tenant."""
-        return self.scope.tenant, self.params.metric_name
+        return self.selection.tenant, self.params.metric_name
 
     @property
     def key(self) -> str:
-        """What makes this question the same as another."""
-        return repr((self.scope, self.params, sorted(self.dimensions.items()), self.aggregation))
-
-    @property
-    def selection(self) -> Selection:
-        """The series that it is about."""
-        return selection_of(self.scope, self.params, self.dimensions)
+        """What makes this question the same as another: of its range only the periods."""
+        params = self.params
+        return repr(
+            (
+                self.selection,
+                self.aggregation,
+                params.period,
+                params.group_by,
+                params.fill,
+                params.limit,
+                str(self.zone),
+                self.since and self.since.astimezone(UTC),
+                self.before and self.before.astimezone(UTC),
+            )
+        )
 
 
 @dataclass(frozen=True)
@@ -228,9 +235,10 @@ class Aggregates:
     async def _select(self, question: Question) -> _Selection:
         params = question.params
         level: Period = "hour" if self._from_hours(question) else params.period
-        wanted = question.selection
         series = await self._series.get(
-            question.subject, repr(wanted), lambda: self._selections.ask(wanted)
+            question.subject,
+            repr(question.selection),
+            lambda: self._selections.ask(question.selection),
         )
         unit = _one_unit(series, question)
         usable = [one for one in series if level in LEVELS[one.frequency]]
@@ -303,7 +311,8 @@ def ask(
     """The question behind the parameters, its range widened to whole periods of `zone`.
 
     Raises:
-        ApiError: 422 for an unknown group or a range that ends before it starts.
+        ApiError: 422 for an unknown group, a range that ends before it starts, or a filter that
+            can be no label.
     """
     known = (*GROUPABLE, *metric.dimensions)
     details = [
@@ -318,9 +327,8 @@ def ask(
     params.check(zone)
     since, before = params.since(zone), params.before(zone)
     return Question(
-        scope=scope,
+        selection=selection_of(scope, params, dimensions),
         params=params,
-        dimensions=dimensions,
         aggregation=params.aggregation or metric.default_aggregation,
         zone=zone,
         since=since and calendar.floor(since, params.period, zone),

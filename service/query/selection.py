@@ -11,6 +11,7 @@ from typing import NamedTuple
 import msgspec
 from psycopg import sql
 
+from service.errors import Detail, invalid
 from service.query.params import Filters
 from service.scope import Scope
 from sql.database import Connections, fetch_all
@@ -62,9 +63,21 @@ class Selection:
 
 
 def selection_of(scope: Scope, filters: Filters, dimensions: Mapping[str, str]) -> Selection:
-    """The series in `scope` that pass every filter and have those dimensions."""
+    """The series in `scope` that pass every filter and have those dimensions.
+
+    Raises:
+        ApiError: 422 for what no label can be.
+    """
     given = {name: getattr(filters, name) for name in _FILTERS} | {_SCOPE: scope.service_name}
     passed = {name: value for name, value in given.items() if value is not None}
+    # The database would refuse the whole statement, with what others asked for.
+    details = [
+        Detail(field=name, message="The character NUL cannot occur")
+        for name, value in (passed | dict(dimensions)).items()
+        if "\0" in value
+    ]
+    if details:
+        raise invalid(details)
     return Selection(scope.tenant, passed, dimensions)
 
 

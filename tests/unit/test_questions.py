@@ -1,0 +1,79 @@
+"""Which questions are the same."""
+
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from service.errors import ApiError
+from service.query.aggregate import Question, ask
+from service.query.catalog import MetricEntry
+from service.query.params import AggregateParams
+from service.scope import Scope
+
+SAO_PAULO = ZoneInfo("America/Sao_Paulo")
+EVERYTHING = Scope()
+PLAN = MetricEntry(dimensions=("plan",))
+
+
+def question(
+    scope: Scope = EVERYTHING,
+    dimensions: dict[str, str] | None = None,
+    zone: ZoneInfo = SAO_PAULO,
+    **params: Any,
+) -> Question:
+    """What the service makes of such a request for sales per day in June."""
+    given = {"metric_name": "sales", "start_date": "2026-06-01", "end_date": "2026-06-30"} | params
+    return ask(AggregateParams.model_validate(given), dimensions or {}, scope, PLAN, zone)
+
+
+@pytest.mark.parametrize(
+    "params",
+    [
+        {"start_date": "2026-06-01T00:00:00-03:00"},
+        {"start_date": "2026-06-01T15:00:00Z"},
+        {"end_date": "2026-06-30T12:34:56.789-03:00"},
+        {"end_date": "2026-07-01T02:59:59Z"},
+        {"aggregation": "sum"},
+    ],
+)
+def test_a_range_of_the_same_periods_is_the_same_question(params: dict[str, Any]) -> None:
+    assert question(**params).key == question().key
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"start_date": "2026-06-01T02:59:59Z"},
+        {"start_date": None},
+        {"end_date": "2026-07-01T03:00:00Z"},
+        {"end_date": None},
+        {"period": "week"},
+        {"aggregation": "avg"},
+        {"group_by": ["region"]},
+        {"group_by": ["region", "unit"]},
+        {"fill": "zero"},
+        {"limit": 1},
+        {"unit": "BRL"},
+        {"region": "BRL"},
+        {"frequency": "daily"},
+        {"scope": Scope("default", "shop")},
+        {"scope": Scope("acme")},
+        {"dimensions": {"plan": "pro"}},
+        {"zone": ZoneInfo("America/Bahia")},
+    ],
+)
+def test_anything_else_is_another_question(asked: dict[str, Any]) -> None:
+    assert question(**asked).key != question().key
+
+
+@pytest.mark.parametrize(
+    "asked", [{"region": "a\0"}, {"metric_name": "\0"}, {"dimensions": {"plan": "\0b"}}]
+)
+def test_what_no_label_can_be_is_refused_before_others_are_asked_with_it(
+    asked: dict[str, Any],
+) -> None:
+    with pytest.raises(ApiError) as refused:
+        question(**asked)
+    assert refused.value.status == 422
+    assert "NUL" in refused.value.message
