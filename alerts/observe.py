@@ -18,7 +18,7 @@ from alerts.figures import Bucket, Periods, figure, periods, span_of
 from alerts.selection import Group, Plan, RuleProblem, Source
 from sql.database import Connection, run
 from sql.errors import DatabaseError, DatabaseTimeout, translated_errors
-from sql.queries import query
+from sql.queries import array_of, query
 from sql.rollups import FREQUENCIES, Frequency
 
 
@@ -93,7 +93,7 @@ async def read_first_samples(
         samples = sql.Identifier("fature", f"sample_{frequency}")
         statement = query("alert_first_samples").format(samples=samples)
         with translated_errors():
-            rows = await run(conn, statement, {"series": ids})
+            rows = await run(conn, statement, {"series": array_of(ids)})
         for row in rows:
             first = row["first_ts"]
             if first and first < first_seen.get(row["series_id"], first + timedelta(1)):
@@ -214,7 +214,7 @@ async def read_rollup(
         return await run(
             conn,
             query(name).format(rollup=rollup),
-            {"series": list(series), "since": since, "before": before},
+            {"series": array_of(series), "since": since, "before": before},
         )
 
 

@@ -15,7 +15,7 @@ from service.query.fill import Cell
 from service.query.params import Aggregation
 from sql.calendar import Period
 from sql.database import Connections, fetch_all
-from sql.queries import Query, query, union_all
+from sql.queries import Query, array_of, query, union_all
 from sql.rollups import Frequency
 
 # Buckets. More are quicker read side by side, on connections of their own.
@@ -86,12 +86,12 @@ class Rollups:
             firsts.append(firsts[-1] + max(one.groups) + 1)
         places = list(zip(lot, firsts, strict=False))
         values = {
-            "series": [series for one in lot for series in one.series],
-            "groups": [first + group for one, first in places for group in one.groups],
+            "series": array_of(series for one in lot for series in one.series),
+            "groups": array_of(first + group for one, first in places for group in one.groups),
             # What becomes one period is told by its series alone.
-            "starts": [
+            "starts": array_of(
                 _instant(None if buckets.whole else one.since) for one in lot for _ in one.series
-            ],
+            ),
             "since": _instant(lot[0].since),
             "before": buckets.before or "infinity",
             "limit": limit,

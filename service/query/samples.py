@@ -17,7 +17,7 @@ from service.query.selection import by_frequency, select_series, selection_of
 from service.resources import resources_of
 from service.responses import csv_response, json_response, utc_instant, wants_csv
 from sql.database import fetch_all
-from sql.queries import query, union_all
+from sql.queries import array_of, query, union_all
 
 COLUMNS = (
     "id",
@@ -66,7 +66,7 @@ async def query_samples(request: Request) -> Response:
         ]
         statement = query(outer).format(pages=union_all(pages))
         values: dict[str, Any] = {
-            "series": [one.series_id for one in series],
+            "series": array_of(one.series_id for one in series),
             "since": params.since(zone) or "-infinity",
             "before": params.before(zone) or "infinity",
             "cursor_ts": cursor[0],
