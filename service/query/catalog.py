@@ -90,7 +90,7 @@ class Catalog:
 
     async def entry(self, scope: Scope, metric_name: str | None) -> MetricEntry:
         """The entry of that metric, or what holds for a name that was never seen."""
-        if not metric_name:
+        if not metric_name or "\0" in metric_name:
             return MetricEntry()
         subject = (scope.tenant, metric_name)
         entries = await self._entries.get(subject, "", lambda: self.entries(scope, [metric_name]))
