@@ -33,6 +33,8 @@ NOTHING = "–"
 _SPACE = "\N{NARROW NO-BREAK SPACE}"
 _PERCENT = frozenset({"percent", "%", "percentage"})
 _COMPACT_FROM = 100_000
+# Written figures of a unit that are kept: more than a page shows, in about a megabyte.
+_KEPT = 4_000
 # Added to a value it leaves no -0.0, which would be written with its sign.
 _ZERO = 0.0
 _SYMBOLS = {
@@ -174,7 +176,7 @@ def _money(currency: str, locale: Locale) -> NumberPattern:
     return pattern
 
 
-@lru_cache(maxsize=100)
+@lru_cache(maxsize=32)
 def _writer(reader: Reader, unit: str | None) -> Callable[[float], str]:
     """Writes values with that unit. What it wrote it keeps: pages that are looked at again show
     the figures of all periods but the last again.
@@ -182,12 +184,12 @@ def _writer(reader: Reader, unit: str | None) -> Callable[[float], str]:
     locale = reader.locale
     if unit and unit in locale.currencies:
         money = _money(unit, locale)
-        return lru_cache(maxsize=10_000)(lambda value: money.apply(value, locale))
+        return lru_cache(maxsize=_KEPT)(lambda value: money.apply(value, locale))
     if unit in _PERCENT:
         percent = _pattern("#,##0.##%")
-        return lru_cache(maxsize=10_000)(lambda value: percent.apply(value / 100, locale))
+        return lru_cache(maxsize=_KEPT)(lambda value: percent.apply(value / 100, locale))
     suffix = reader._suffix(unit)
-    return lru_cache(maxsize=10_000)(lambda value: reader.number(value) + suffix)
+    return lru_cache(maxsize=_KEPT)(lambda value: reader.number(value) + suffix)
 
 
 @lru_cache(maxsize=10_000)
