@@ -28,7 +28,7 @@ _TROUBLES = (BenchmarkError, LoadError, SettingsError, EmbeddedPostgresError, Da
 
 
 @click.command()
-@click.option("--quick", is_flag=True, help="Small sizes, less than a minute.")
+@click.option("--quick", is_flag=True, help="Small sizes, about a minute.")
 @click.option("--write", is_flag=True, help="Renew docs/benchmarks.md.")
 def main(quick: bool, write: bool) -> None:
     """Measure the product on this machine; ratios in one run."""

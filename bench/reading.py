@@ -1,5 +1,7 @@
 """How fast aggregates are answered over HTTP."""
 
+from collections.abc import Sequence
+
 from bench.dataset import DAYS, METRICS, Dataset
 from bench.figures import Figures, Reads
 from bench.requests import get
@@ -12,34 +14,47 @@ PERIODS = ("hour", "day", "week", "month")
 CONNECTIONS = (1, 16)
 # Different questions, so that none is answered from the cache of equal ones; more than are
 # asked in the second that it keeps an answer.
-_QUESTIONS = 5000
+_QUESTIONS = 1250
 _MAX_LIMIT = 10_000
+_TURNS = 4
+
+Served = tuple[Service, Dataset]
 
 
-def measure_reads(figures: Figures, kit: Kit, service: Service, dataset: Dataset) -> None:
-    """Every period over 90 days, with one connection and with many."""
+def measure_reads(figures: Figures, kit: Kit, served: Sequence[Served]) -> None:
+    """Every period over 90 days, with one connection and with many. The databases take turns, so
+    that none has the machine at a better time than the others.
+    """
+    seconds = kit.scale.query_seconds / _TURNS
     for period in PERIODS:
-        requests = questions(dataset, period)
         for connections in CONNECTIONS:
-            plan = Plan(service.port, requests, connections, kit.scale.query_seconds, warm_up=0.5)
-            found = _reads(dataset, period, plan, kit.drive(plan))
-            figures.reads.append(found)
-            kit.tell(
-                f"{dataset.samples:,} samples, {period}, {connections} connections: "
-                f"p50 {found.latency.p50:.1f} ms"
-            )
+            outcomes = [Outcome() for _ in served]
+            for turn in range(_TURNS):
+                for (service, dataset), outcome in zip(served, outcomes, strict=True):
+                    requests = questions(dataset, period, turn)
+                    plan = Plan(service.port, requests, connections, seconds, warm_up=0.2)
+                    outcome.add(kit.drive(plan))
+            for (_, dataset), outcome in zip(served, outcomes, strict=True):
+                found = _reads(dataset, period, connections, outcome)
+                figures.reads.append(found)
+                kit.tell(
+                    f"{dataset.samples:,} samples, {period}, {connections} connections: "
+                    f"p50 {found.latency.p50:.1f} ms"
+                )
 
 
-def measure_cached(figures: Figures, kit: Kit, service: Service, dataset: Dataset) -> None:
+def measure_cached(figures: Figures, kit: Kit, served: Served) -> None:
     """The same question again and again: most answers are those of the second before."""
+    service, dataset = served
+    connections = CONNECTIONS[-1]
     requests = questions(dataset, "day")[:1]
-    plan = Plan(service.port, requests, CONNECTIONS[-1], kit.scale.query_seconds, warm_up=0.5)
-    figures.cached = _reads(dataset, "day", plan, kit.drive(plan))
+    plan = Plan(service.port, requests, connections, kit.scale.query_seconds, warm_up=0.5)
+    figures.cached = _reads(dataset, "day", connections, kit.drive(plan))
 
 
-def questions(dataset: Dataset, period: str) -> list[bytes]:
-    """Requests for the sums of one metric after the other, no two of them equal: the limit on
-    rows, which none of them reaches, gets smaller.
+def questions(dataset: Dataset, period: str, turn: int = 0) -> list[bytes]:
+    """Requests for the sums of one metric after the other, no two of them equal, in whichever
+    turn: the limit on rows, which none of them reaches, gets smaller.
     """
     since = dataset.before - DAYS
     return [
@@ -53,16 +68,16 @@ def questions(dataset: Dataset, period: str) -> list[bytes]:
                 "limit": str(_MAX_LIMIT - number),
             },
         )
-        for number in range(_QUESTIONS)
+        for number in range(turn * _QUESTIONS, (turn + 1) * _QUESTIONS)
     ]
 
 
-def _reads(dataset: Dataset, period: str, plan: Plan, outcome: Outcome) -> Reads:
+def _reads(dataset: Dataset, period: str, connections: int, outcome: Outcome) -> Reads:
     outcome.check()
     return Reads(
         samples=dataset.samples,
         period=period,
-        connections=plan.connections,
+        connections=connections,
         per_second=outcome.per_second,
         latency=latency(outcome.durations),
     )

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from contextlib import ExitStack
 from pathlib import Path
 
 from bench.alerts import measure_ticks
@@ -24,8 +25,7 @@ def measure(kit: Kit, server: EmbeddedServer, folder: Path) -> Figures:
     """All figures of a run on that PostgreSQL, with files in `folder`."""
     _check_space(folder, max(kit.scale.samples))
     figures = _writes(kit, server, folder)
-    for samples in kit.scale.samples:
-        _reads(figures, kit, server, folder, samples)
+    _reads(figures, kit, server, folder)
     with new_database(server.url, "benchmark_alerts") as url:
         migrated(url)
         measure_ticks(figures, kit, url)
@@ -53,16 +53,23 @@ def _writes(kit: Kit, server: EmbeddedServer, folder: Path) -> Figures:
     return figures
 
 
-def _reads(figures: Figures, kit: Kit, server: EmbeddedServer, folder: Path, samples: int) -> None:
-    with new_database(server.url, f"benchmark_{samples}") as url:
-        kit.tell(f"loading {samples:,} samples")
-        dataset = load(url, samples)
-        with running_service(folder, url) as service:
-            measure_reads(figures, kit, service, dataset)
-            if samples == max(kit.scale.samples):
-                measure_cached(figures, kit, service, dataset)
-                figures.storage = storage(url)
-            figures.peak_memory = max(figures.peak_memory, service.peak_memory())
+def _reads(figures: Figures, kit: Kit, server: EmbeddedServer, folder: Path) -> None:
+    """All sizes at once, each in a database and with a service of its own."""
+    with ExitStack() as stack:
+        datasets = []
+        for samples in kit.scale.samples:
+            url = stack.enter_context(new_database(server.url, f"benchmark_{samples}"))
+            kit.tell(f"loading {samples:,} samples")
+            datasets.append(load(url, samples))
+        served = [
+            (stack.enter_context(running_service(folder, dataset.url)), dataset)
+            for dataset in datasets
+        ]
+        measure_reads(figures, kit, served)
+        measure_cached(figures, kit, served[-1])
+        figures.storage = storage(datasets[-1].url)
+        peaks = [service.peak_memory() for service, _ in served]
+        figures.peak_memory = max(figures.peak_memory, *peaks)
 
 
 def _check_space(folder: Path, samples: int) -> None:

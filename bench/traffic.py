@@ -59,6 +59,14 @@ class Outcome:
         """Requests that were answered with success."""
         return len(self.durations) / self.seconds if self.durations else 0.0
 
+    def add(self, other: "Outcome") -> None:
+        """What came of more of the same requests, sent at another time."""
+        self.durations += other.durations
+        self.seconds += other.seconds
+        self.answered += other.answered
+        self.refused += other.refused
+        self.cpu += other.cpu
+
     def check(self) -> None:
         """Figures of failures say nothing.
 
