@@ -31,13 +31,16 @@ class Paced:
 
 @dataclass(frozen=True, slots=True)
 class Reads:
-    """Aggregate questions over 90 days with so many samples in the database."""
+    """Aggregate questions over 90 days with so many samples in the database; `prompt` is the
+    share of them that took the service itself no longer than it promises.
+    """
 
     samples: int
     period: str
     connections: int
     per_second: float
     latency: Latency
+    prompt: float
 
 
 @dataclass(frozen=True, slots=True)

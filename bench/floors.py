@@ -68,9 +68,9 @@ def _of_reads(figures: Figures) -> Iterator[Floor]:
     days = [one for one in figures.reads if one.period == "day" and one.connections == 1]
     few, many = days[0], days[-1]
     yield Floor(
-        f"90 days by day, {many.samples:,} samples: p50 below 5 ms",
-        f"{many.latency.p50:.1f} ms",
-        many.latency.p50 < 5,
+        f"90 days by day, {many.samples:,} samples: p50 at the service below 5 ms",
+        f"{many.prompt:.0%} within it",
+        many.prompt > 0.5,
     )
     yield Floor(
         f"90 days by day, {many.samples:,} samples: p99 below 100 ms",

@@ -12,6 +12,9 @@ from bench.traffic import Outcome, Plan
 
 PERIODS = ("hour", "day", "week", "month")
 CONNECTIONS = (1, 16)
+# An answer by day is promised within these seconds at the service itself.
+PROMPT = 0.005
+_ROUTE = "/api/metrics/aggregate"
 # Different questions, so that none is answered from the cache of equal ones; more than are
 # asked in the second that it keeps an answer.
 _QUESTIONS = 1250
@@ -29,13 +32,15 @@ def measure_reads(figures: Figures, kit: Kit, served: Sequence[Served]) -> None:
     for period in PERIODS:
         for connections in CONNECTIONS:
             outcomes = [Outcome() for _ in served]
+            before = [_answers(service) for service, _ in served]
             for turn in range(_TURNS):
                 for (service, dataset), outcome in zip(served, outcomes, strict=True):
                     requests = questions(dataset, period, turn)
                     plan = Plan(service.port, requests, connections, seconds, warm_up=0.2)
                     outcome.add(kit.drive(plan))
-            for (_, dataset), outcome in zip(served, outcomes, strict=True):
-                found = _reads(dataset, period, connections, outcome)
+            for (service, dataset), outcome, earlier in zip(served, outcomes, before, strict=True):
+                prompt = _share(earlier, _answers(service))
+                found = _reads(dataset, period, connections, outcome, prompt)
                 figures.reads.append(found)
                 kit.tell(
                     f"{dataset.samples:,} samples, {period}, {connections} connections: "
@@ -49,7 +54,10 @@ def measure_cached(figures: Figures, kit: Kit, served: Served) -> None:
     connections = CONNECTIONS[-1]
     requests = questions(dataset, "day")[:1]
     plan = Plan(service.port, requests, connections, kit.scale.query_seconds, warm_up=0.5)
-    figures.cached = _reads(dataset, "day", connections, kit.drive(plan))
+    before = _answers(service)
+    outcome = kit.drive(plan)
+    prompt = _share(before, _answers(service))
+    figures.cached = _reads(dataset, "day", connections, outcome, prompt)
 
 
 def questions(dataset: Dataset, period: str, turn: int = 0) -> list[bytes]:
@@ -59,7 +67,7 @@ def questions(dataset: Dataset, period: str, turn: int = 0) -> list[bytes]:
     since = dataset.before - DAYS
     return [
         get(
-            "/api/metrics/aggregate",
+            _ROUTE,
             {
                 "metric_name": f"figure_{number % METRICS + 1}",
                 "period": period,
@@ -72,7 +80,19 @@ def questions(dataset: Dataset, period: str, turn: int = 0) -> list[bytes]:
     ]
 
 
-def _reads(dataset: Dataset, period: str, connections: int, outcome: Outcome) -> Reads:
+def _answers(service: Service) -> tuple[int, int]:
+    return service.answers(_ROUTE, PROMPT)
+
+
+def _share(before: tuple[int, int], after: tuple[int, int]) -> float:
+    """The prompt ones of the answers between two counts."""
+    prompt, answers = (late - early for early, late in zip(before, after, strict=True))
+    return prompt / answers
+
+
+def _reads(
+    dataset: Dataset, period: str, connections: int, outcome: Outcome, prompt: float
+) -> Reads:
     outcome.check()
     return Reads(
         samples=dataset.samples,
@@ -80,4 +100,5 @@ def _reads(dataset: Dataset, period: str, connections: int, outcome: Outcome) ->
         connections=connections,
         per_second=outcome.per_second,
         latency=latency(outcome.durations),
+        prompt=prompt,
     )

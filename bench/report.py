@@ -77,13 +77,22 @@ def _ingest(figures: Figures) -> Table:
 def _reads(figures: Figures) -> Table:
     return Table(
         "Aggregates",
-        ("90 days by", "samples", "connections", *_MS, "answers/s", "p50 to the fewest"),
+        (
+            "90 days by",
+            "samples",
+            "connections",
+            *_MS,
+            "within 5 ms at the service",
+            "answers/s",
+            "p50 to the fewest",
+        ),
         [
             (
                 one.period,
                 f"{one.samples:,}",
                 str(one.connections),
                 *_milliseconds(one.latency),
+                f"{one.prompt:.0%}",
                 f"{one.per_second:,.0f}",
                 f"{growth(_fewest(figures, one), one):.2f}",
             )

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
+from prometheus_client.parser import text_string_to_metric_families
 from psycopg import sql
 
 from bench.requests import ADMIN_KEY
@@ -44,6 +45,24 @@ class Service:
     def peak_memory(self) -> int:
         """The most bytes of memory that one of its processes has had at once."""
         return max(map(_peak_memory, self._processes()))
+
+    def answers(self, route: str, within: float) -> tuple[int, int]:
+        """GET requests of a route so far, by the service's own clock: those that took it at most
+        so many seconds (a bound of its histogram), and all.
+        """
+        request = urllib.request.Request(
+            f"http://127.0.0.1:{self.port}/metrics", headers={"X-API-Key": ADMIN_KEY}
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            families = list(text_string_to_metric_families(answer.read().decode()))
+        bounds = {
+            sample.labels["le"]: int(sample.value)
+            for family in families
+            for sample in family.samples
+            if sample.name == "fature_http_request_seconds_bucket"
+            and (sample.labels["method"], sample.labels["route"]) == ("GET", route)
+        }
+        return bounds.get(str(within), 0), bounds.get("+Inf", 0)
 
     def _processes(self) -> list[int]:
         children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
