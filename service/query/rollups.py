@@ -79,21 +79,26 @@ class Rollups:
             buckets.level,
             buckets.level != buckets.period,
             buckets.whole,
+            tuple(_bounds(buckets, lot[0].since)),
         )
         # Groups are numbered through.
         firsts = [0]
         for one in lot:
             firsts.append(firsts[-1] + max(one.groups) + 1)
         places = list(zip(lot, firsts, strict=False))
+        end = _instant(None if buckets.whole else buckets.before, "infinity")
         values = {
             "series": array_of(series for one in lot for series in one.series),
             "groups": array_of(first + group for one, first in places for group in one.groups),
             # What becomes one period is told by its series alone.
             "starts": array_of(
-                _instant(None if buckets.whole else one.since) for one in lot for _ in one.series
+                _instant(None if buckets.whole else one.since, "-infinity")
+                for one in lot
+                for _ in one.series
             ),
-            "since": _instant(lot[0].since),
-            "before": buckets.before or "infinity",
+            "ends": array_of(end for one in lot for _ in one.series),
+            "since": lot[0].since,
+            "before": buckets.before,
             "limit": limit,
             "period": buckets.period,
             "zone": buckets.zone,
@@ -112,12 +117,15 @@ def _statement(
     level: Period,
     put_together: bool,
     whole: bool,
+    bounds: tuple[str, ...],
 ) -> Query:
     """Kept, as putting it together takes longer than sending it."""
 
     def source(frequency: Frequency) -> Query:
-        rollup = sql.Identifier("fature", f"rollup_{frequency}_{level}")
-        rows = query("rollup_source").format(rollup=rollup)
+        rows = query("rollup_source").format(
+            rollup=sql.Identifier("fature", f"rollup_{frequency}_{level}"),
+            bounds=sql.SQL(" ").join(query(name).body for name in bounds),
+        )
         return query("rollup_source_in_zone").format(hours=rows.body) if put_together else rows
 
     sources: sql.Composable = union_all(source(frequency) for frequency in frequencies)
@@ -133,8 +141,19 @@ def _statement(
     )
 
 
-def _instant(since: datetime | None) -> str:
-    return since.isoformat() if since else "-infinity"
+def _instant(instant: datetime | None, otherwise: str) -> str:
+    return instant.isoformat() if instant else otherwise
+
+
+def _bounds(buckets: Buckets, since: datetime | None) -> Iterator[str]:
+    """Those that spare reading. Each is compared with every sample of what is not materialised,
+    twice, while the ends of a group are compared with its buckets: an end that lies ahead is left
+    to them.
+    """
+    if since:
+        yield "rollup_since"
+    if buckets.before and (buckets.whole or buckets.before <= datetime.now(UTC)):
+        yield "rollup_before"
 
 
 def _lots(wanted: Sequence[Wanted]) -> Iterator[list[Wanted]]:

@@ -132,8 +132,13 @@ SELECT
 FROM {rollup}
 WHERE
     series_id = ANY(%(series)s::integer [])
-    AND bucket >= %(since)s::timestamptz
-    AND bucket < %(before)s::timestamptz;
+    {bounds};
+
+-- name: rollup_since
+AND bucket >= %(since)s::timestamptz;
+
+-- name: rollup_before
+AND bucket < %(before)s::timestamptz;
 
 -- name: rollup_source_in_zone
 -- The same, put together from hours for the calendar of another time zone.
@@ -192,15 +197,20 @@ ORDER BY n.name, v.value;
 UNION ALL;
 
 -- name: aggregate
--- Figures per bucket and group, newest first; of each group since its own start.
+-- Figures per bucket and group, newest first; of each group from its own start to its end.
 SELECT
     r.bucket,
     s.group_number,
     {figures}
 FROM ({sources}) AS r
-INNER JOIN unnest(%(series)s::integer [], %(groups)s::integer [], %(starts)s::timestamptz [])
-    AS s (series_id, group_number, since)
-    ON r.series_id = s.series_id AND r.bucket >= s.since
+INNER JOIN
+    unnest(
+        %(series)s::integer [],
+        %(groups)s::integer [],
+        %(starts)s::timestamptz [],
+        %(ends)s::timestamptz []
+    ) AS s (series_id, group_number, since, before)
+    ON r.series_id = s.series_id AND r.bucket >= s.since AND r.bucket < s.before
 GROUP BY r.bucket, s.group_number
 ORDER BY r.bucket DESC, s.group_number DESC
 LIMIT %(limit)s;

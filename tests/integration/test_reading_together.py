@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 from prometheus_client import REGISTRY
@@ -105,6 +105,25 @@ async def test_of_other_buckets_each_kind_is_read_by_itself(pool: Pool, series: 
     wanted = [one for buckets in kinds for one in wanted_of(series, buckets)]
     expected = await alone(pool, wanted)
     assert await together(pool, wanted) == (expected, len(kinds))
+
+
+@pytest.mark.parametrize("since", [WEEK, None])
+@pytest.mark.parametrize("whole", [False, True], ids=["periods", "whole"])
+@pytest.mark.parametrize(
+    "zone", [{}, {"level": "hour", "zone": "America/Sao_Paulo"}], ids=["days", "days of a zone"]
+)
+async def test_what_is_behind_an_end_that_lies_ahead_does_not_count(
+    pool: Pool, database: str, zone: dict[str, Any], whole: bool, since: datetime | None
+) -> None:
+    with session(database) as conn:
+        series = new_series(conn, "hourly")
+        ahead = [TODAY + DAY * n + timedelta(hours=12) for n in range(-1, 4)]
+        store(conn, "hourly", [(ts, n, series, 10.0**n) for n, ts in enumerate(ahead)])
+    # Midnight in the zone, too, is between the samples.
+    end = (TODAY + 2 * DAY) if not zone else (TODAY + 2 * DAY + timedelta(hours=3))
+    buckets = replace(DAYS, before=end, whole=whole, **zone)
+    cells = await Rollups(pool).cells(Wanted(buckets, since, "sum", [series], [0], 1000))
+    assert [cell.value for cell in cells] == ([111.0] if whole else [1.0, 10.0, 100.0])
 
 
 async def test_of_a_whole_range_each_start_is_read_by_itself(pool: Pool, series: list[int]) -> None:
