@@ -135,9 +135,11 @@ WHERE
     {bounds};
 
 -- name: rollup_since
+-- Spares reading what is older.
 AND bucket >= %(since)s::timestamptz;
 
 -- name: rollup_before
+-- Spares reading what is newer.
 AND bucket < %(before)s::timestamptz;
 
 -- name: rollup_source_in_zone
