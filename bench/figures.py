@@ -29,10 +29,14 @@ class Paced:
     latency: Latency
 
 
+# An answer by day is promised within these seconds at the service itself.
+PROMPT_SECONDS = 0.005
+
+
 @dataclass(frozen=True, slots=True)
 class Reads:
     """Aggregate questions over 90 days with so many samples in the database; `prompt` is the
-    share of them that took the service itself no longer than it promises.
+    share of them that took the service itself `PROMPT_SECONDS` at most.
     """
 
     samples: int
@@ -41,6 +45,15 @@ class Reads:
     per_second: float
     latency: Latency
     prompt: float
+
+
+@dataclass(frozen=True, slots=True)
+class Repeated:
+    """One aggregate question, asked again and again over so many connections."""
+
+    connections: int
+    per_second: float
+    latency: Latency
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +84,7 @@ class Figures:
     paced: Paced | None = None
     paced_after: Paced | None = None
     reads: list[Reads] = field(default_factory=list)
-    cached: Reads | None = None
+    cached: Repeated | None = None
     storage: Storage | None = None
     ticks: list[Ticks] = field(default_factory=list)
     peak_memory: int = 0

@@ -1,9 +1,9 @@
 """How fast aggregates are answered over HTTP."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from bench.dataset import DAYS, METRICS, Dataset
-from bench.figures import Figures, Reads
+from bench.figures import PROMPT_SECONDS, Figures, Reads, Repeated
 from bench.requests import get
 from bench.scale import Kit
 from bench.stack import Service
@@ -12,8 +12,6 @@ from bench.traffic import Outcome, Plan
 
 PERIODS = ("hour", "day", "week", "month")
 CONNECTIONS = (1, 16)
-# An answer by day is promised within these seconds at the service itself.
-PROMPT = 0.005
 _ROUTE = "/api/metrics/aggregate"
 # Different questions, so that none is answered from the cache of equal ones; more than are
 # asked in the second that it keeps an answer.
@@ -25,25 +23,13 @@ Served = tuple[Service, Dataset]
 
 
 def measure_reads(figures: Figures, kit: Kit, served: Sequence[Served]) -> None:
-    """Every period over 90 days, with one connection and with many. The databases take turns, so
-    that none has the machine at a better time than the others.
-    """
-    seconds = kit.scale.query_seconds / _TURNS
+    """Every period over 90 days, with one connection and with many."""
     for period in PERIODS:
         for connections in CONNECTIONS:
-            outcomes = [Outcome() for _ in served]
-            before = [_answers(service) for service, _ in served]
-            for turn in range(_TURNS):
-                for (service, dataset), outcome in zip(served, outcomes, strict=True):
-                    requests = questions(dataset, period, turn)
-                    plan = Plan(service.port, requests, connections, seconds, warm_up=0.2)
-                    outcome.add(kit.drive(plan))
-            for (service, dataset), outcome, earlier in zip(served, outcomes, before, strict=True):
-                prompt = _share(earlier, _answers(service))
-                found = _reads(dataset, period, connections, outcome, prompt)
+            for found in _in_turns(kit, served, period, connections):
                 figures.reads.append(found)
                 kit.tell(
-                    f"{dataset.samples:,} samples, {period}, {connections} connections: "
+                    f"{found.samples:,} samples, {period}, {connections} connections: "
                     f"p50 {found.latency.p50:.1f} ms"
                 )
 
@@ -54,10 +40,9 @@ def measure_cached(figures: Figures, kit: Kit, served: Served) -> None:
     connections = CONNECTIONS[-1]
     requests = questions(dataset, "day")[:1]
     plan = Plan(service.port, requests, connections, kit.scale.query_seconds, warm_up=0.5)
-    before = _answers(service)
     outcome = kit.drive(plan)
-    prompt = _share(before, _answers(service))
-    figures.cached = _reads(dataset, "day", connections, outcome, prompt)
+    outcome.check()
+    figures.cached = Repeated(connections, outcome.per_second, latency(outcome.durations))
 
 
 def questions(dataset: Dataset, period: str, turn: int = 0) -> list[bytes]:
@@ -80,25 +65,26 @@ def questions(dataset: Dataset, period: str, turn: int = 0) -> list[bytes]:
     ]
 
 
-def _answers(service: Service) -> tuple[int, int]:
-    return service.answers(_ROUTE, PROMPT)
-
-
-def _share(before: tuple[int, int], after: tuple[int, int]) -> float:
-    """The prompt ones of the answers between two counts."""
-    prompt, answers = (late - early for early, late in zip(before, after, strict=True))
-    return prompt / answers
-
-
-def _reads(
-    dataset: Dataset, period: str, connections: int, outcome: Outcome, prompt: float
-) -> Reads:
-    outcome.check()
-    return Reads(
-        samples=dataset.samples,
-        period=period,
-        connections=connections,
-        per_second=outcome.per_second,
-        latency=latency(outcome.durations),
-        prompt=prompt,
-    )
+def _in_turns(kit: Kit, served: Sequence[Served], period: str, connections: int) -> Iterator[Reads]:
+    """What each database got of the same load. They take turns, so that none has the machine at
+    a better time than the others.
+    """
+    seconds = kit.scale.query_seconds / _TURNS
+    outcomes = [Outcome() for _ in served]
+    before = [service.answers(_ROUTE, PROMPT_SECONDS) for service, _ in served]
+    for turn in range(_TURNS):
+        for (service, dataset), outcome in zip(served, outcomes, strict=True):
+            requests = questions(dataset, period, turn)
+            plan = Plan(service.port, requests, connections, seconds, warm_up=0.2)
+            outcome.add(kit.drive(plan))
+    for (service, dataset), outcome, earlier in zip(served, outcomes, before, strict=True):
+        outcome.check()
+        later = service.answers(_ROUTE, PROMPT_SECONDS)
+        yield Reads(
+            samples=dataset.samples,
+            period=period,
+            connections=connections,
+            per_second=outcome.per_second,
+            latency=latency(outcome.durations),
+            prompt=(later[0] - earlier[0]) / (later[1] - earlier[1]),
+        )

@@ -62,7 +62,7 @@ class Service:
             if sample.name == "fature_http_request_seconds_bucket"
             and (sample.labels["method"], sample.labels["route"]) == ("GET", route)
         }
-        return bounds.get(str(within), 0), bounds.get("+Inf", 0)
+        return (bounds[str(within)], bounds["+Inf"]) if bounds else (0, 0)
 
     def _processes(self) -> list[int]:
         children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()

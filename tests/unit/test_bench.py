@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from bench.figures import Figures, Ingest, Paced, Reads, Storage, Ticks
+from bench.figures import Figures, Ingest, Paced, Reads, Repeated, Storage, Ticks
 from bench.floors import MIB, floors
 from bench.machine import Machine
 from bench.report import document, text
@@ -34,7 +34,7 @@ def figures() -> Figures:
             Reads(50_000_000, "day", 1, 200.0, Latency(4.8, 6.0, 7.0), 0.6),
             Reads(50_000_000, "day", 16, 200.0, Latency(60.0, 70.0, 80.0), 0.6),
         ],
-        cached=Reads(50_000_000, "day", 16, 4000.0, FAST, 0.6),
+        cached=Repeated(16, 4000.0, FAST),
         storage=Storage(140.0, 14.0),
         ticks=[Ticks(1000, 1000, 0.2, 0.1), Ticks(10_000, 1000, 1.5, 0.9)],
         peak_memory=100 * MIB,
