@@ -18,7 +18,6 @@ from sql.engine import Engine
 from sql.migrator import migrate
 
 DAYS = timedelta(days=90)
-METRICS = 20
 # More parts than loaders, so that all loaders are busy to the end.
 _PARTS = 36
 _STATEMENT_SECONDS = 900
@@ -26,7 +25,7 @@ _STATEMENT_SECONDS = 900
 
 @dataclass(frozen=True, slots=True)
 class Dataset:
-    """Samples of `METRICS` metrics called figure_1 and so on, from `since` to `before`."""
+    """Samples from `since` to `before`."""
 
     url: str
     samples: int
@@ -41,14 +40,15 @@ def migrated(url: str) -> Engine:
     return capability.engine
 
 
-def load(url: str, samples: int) -> Dataset:
-    """Hourly samples spread evenly over 90 days up to now, rolled up and turned into columns
-    by the declared policies.
+def load(url: str, samples: int, series: str) -> Dataset:
+    """Hourly samples of the `series` that a statement makes, spread evenly over 90 days up to
+    now, rolled up and turned into columns by the declared policies.
     """
     engine = migrated(url)
     now = datetime.now(UTC)
     dataset = Dataset(url, samples, now - DAYS, now)
     with _session(url) as conn, _alone(conn, engine):
+        conn.execute(statement(series))
         _insert(conn, dataset)
         if engine == "timescale":
             _run_jobs(conn, "refresh_jobs")
@@ -68,7 +68,6 @@ def storage(url: str) -> Storage | None:
 
 
 def _insert(conn: psycopg.Connection, dataset: Dataset) -> None:
-    conn.execute(statement("insert_series"))
     series = [row[0] for row in conn.execute(statement("series_ids"))]
     step = DAYS * len(series) / dataset.samples
 

@@ -56,6 +56,22 @@ class Repeated:
     latency: Latency
 
 
+# A page is promised within these seconds at the service itself.
+PAGE_SECONDS = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class PageViews:
+    """Views of the pages of one route with so many samples in the database; `prompt` is the
+    share of them that took the service itself `PAGE_SECONDS` at most.
+    """
+
+    route: str
+    samples: int
+    views: int
+    prompt: float
+
+
 @dataclass(frozen=True, slots=True)
 class Ticks:
     """Seconds that judging so many active rules takes: the first time, and after that."""
@@ -86,5 +102,6 @@ class Figures:
     reads: list[Reads] = field(default_factory=list)
     cached: Repeated | None = None
     storage: Storage | None = None
+    pages: list[PageViews] = field(default_factory=list)
     ticks: list[Ticks] = field(default_factory=list)
     peak_memory: int = 0

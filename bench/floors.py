@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bench.figures import PROMPT_SECONDS, Figures, Ingest, Reads
+from bench.figures import PAGE_SECONDS, PROMPT_SECONDS, Figures, Ingest, Reads
 
 MIB = 1024 * 1024
 # A batch waits for those of the other connections, so its latency is judged at few of them.
@@ -24,6 +24,7 @@ def floors(figures: Figures) -> list[Floor]:
     return [
         *_of_ingest(figures),
         *_of_reads(figures),
+        _of_pages(figures),
         *_of_alerts(figures),
         _of_memory(figures),
     ]
@@ -83,6 +84,16 @@ def _of_reads(figures: Figures) -> Iterator[Floor]:
         f"90 days by day: {many.samples:,} samples at most 1.5 times {few.samples:,}",
         f"{times:.2f} times",
         times <= 1.5,
+    )
+
+
+def _of_pages(figures: Figures) -> Floor:
+    slowest = min(figures.pages, key=lambda one: one.prompt)
+    return Floor(
+        f"every page, {slowest.samples:,} samples: p95 at the service below "
+        f"{1000 * PAGE_SECONDS:.0f} ms",
+        f"{slowest.prompt:.1%} within it ({slowest.route})",
+        slowest.prompt > 0.95,
     )
 
 

@@ -3,7 +3,7 @@
 INSERT INTO fature.sample_hourly (ts, id, series_id, value, metadata)
 SELECT
     x.ts,
-    (%(first)s + x.step) * 200 + x.series_id,
+    (%(first)s + x.step) * cardinality(%(series)s::integer []) + x.series_id,
     x.series_id,
     ((x.step * 7919 + x.series_id * 104729) %% 50000) / 100.0,
     CASE WHEN x.step %% 10 = 0 THEN '{"payment_method": "pix"}'::jsonb END

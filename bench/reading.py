@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 
-from bench.dataset import DAYS, METRICS, Dataset
+from bench.dataset import DAYS, Dataset
 from bench.figures import PROMPT_SECONDS, Figures, Reads, Repeated
 from bench.requests import get
 from bench.scale import Kit
@@ -12,6 +12,9 @@ from bench.traffic import Outcome, Plan
 
 PERIODS = ("hour", "day", "week", "month")
 CONNECTIONS = (1, 16)
+# The metrics that `SERIES` makes are called figure_1 and so on.
+SERIES = "series_of_figures"
+METRICS = 20
 _ROUTE = "/api/metrics/aggregate"
 # Different questions, so that none is answered from the cache of equal ones; more than are
 # asked in the second that it keeps an answer.

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from bench.figures import PROMPT_SECONDS, Figures, Reads
+from bench.figures import PAGE_SECONDS, PROMPT_SECONDS, Figures, Reads
 from bench.floors import MIB, floors, growth
 from bench.machine import Machine
 from bench.stats import Latency
@@ -40,6 +40,7 @@ def document(figures: Figures) -> str:
 def _tables(figures: Figures) -> Iterator[Table]:
     yield _ingest(figures)
     yield _reads(figures)
+    yield _pages(figures)
     yield _others(figures)
     yield Table(
         "Floors",
@@ -98,6 +99,14 @@ def _reads(figures: Figures) -> Table:
             )
             for one in sorted(figures.reads, key=_by_question)
         ],
+    )
+
+
+def _pages(figures: Figures) -> Table:
+    return Table(
+        "Pages",
+        ("page", "views", f"within {1000 * PAGE_SECONDS:.0f} ms at the service"),
+        [(one.route, str(one.views), f"{one.prompt:.1%}") for one in figures.pages],
     )
 
 

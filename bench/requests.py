@@ -8,6 +8,8 @@ from urllib.parse import urlencode
 
 import msgspec
 
+from service.web.cookies import ACCESS
+
 ADMIN_KEY = "benchmark-admin-key"
 # (metric_name, metric_type, unit), times services, times regions: 200 series.
 METRICS = (
@@ -66,6 +68,12 @@ def posts(now: datetime, size: int, count: int) -> list[bytes]:
 def get(path: str, params: Mapping[str, str]) -> bytes:
     """A request that reads."""
     return _head("GET", f"{path}?{urlencode(params)}") + b"\r\n"
+
+
+def view(path: str, access_token: str) -> bytes:
+    """A request for a page, as the browser of somebody who is signed in sends it."""
+    headers = f"Cookie: {ACCESS}={access_token}\r\nAccept: text/html\r\nAccept-Encoding: gzip\r\n"
+    return f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{headers}\r\n".encode()
 
 
 def _post(path: str, content: object) -> bytes:

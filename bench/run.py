@@ -11,7 +11,8 @@ from bench.dataset import load, migrated, storage
 from bench.figures import Figures
 from bench.ingest import measure_ingest, measure_paced
 from bench.machine import this_machine
-from bench.reading import measure_cached, measure_reads
+from bench.pages import measure_pages
+from bench.reading import SERIES, measure_cached, measure_reads
 from bench.scale import Kit
 from bench.stack import BenchmarkError, new_database, running_service
 from sql.embedded import EmbeddedServer
@@ -26,6 +27,8 @@ def measure(kit: Kit, server: EmbeddedServer, folder: Path) -> Figures:
     _check_space(folder, max(kit.scale.samples))
     figures = _writes(kit, server, folder)
     _reads(figures, kit, server, folder)
+    with new_database(server.url, "benchmark_pages") as url:
+        measure_pages(figures, kit, folder, url)
     with new_database(server.url, "benchmark_alerts") as url:
         migrated(url)
         measure_ticks(figures, kit, url)
@@ -60,7 +63,7 @@ def _reads(figures: Figures, kit: Kit, server: EmbeddedServer, folder: Path) -> 
         for samples in kit.scale.samples:
             url = stack.enter_context(new_database(server.url, f"benchmark_{samples}"))
             kit.tell(f"loading {samples:,} samples")
-            datasets.append(load(url, samples))
+            datasets.append(load(url, samples, SERIES))
         served = [
             (stack.enter_context(running_service(folder, dataset.url)), dataset)
             for dataset in datasets

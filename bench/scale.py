@@ -16,6 +16,8 @@ class Scale:
     copy_rows: int
     samples: tuple[int, ...]
     query_seconds: float
+    page_samples: int
+    page_seconds: float
     alert_metrics: int
 
 
@@ -26,6 +28,8 @@ WHOLE = Scale(
     copy_rows=300_000,
     samples=(1_000_000, 10_000_000, 50_000_000),
     query_seconds=4,
+    page_samples=1_000_000,
+    page_seconds=60,
     alert_metrics=1000,
 )
 QUICK = Scale(
@@ -35,6 +39,8 @@ QUICK = Scale(
     copy_rows=50_000,
     samples=(50_000, 200_000),
     query_seconds=0.5,
+    page_samples=50_000,
+    page_seconds=3,
     alert_metrics=50,
 )
 

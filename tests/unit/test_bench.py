@@ -6,7 +6,7 @@ from datetime import date
 
 import pytest
 
-from bench.figures import Figures, Ingest, Paced, Reads, Repeated, Storage, Ticks
+from bench.figures import Figures, Ingest, Paced, PageViews, Reads, Repeated, Storage, Ticks
 from bench.floors import MIB, floors
 from bench.machine import Machine
 from bench.report import document, text
@@ -36,6 +36,7 @@ def figures() -> Figures:
         ],
         cached=Repeated(16, 4000.0, FAST),
         storage=Storage(140.0, 14.0),
+        pages=[PageViews("/", 1_000_000, 30, 1.0), PageViews("/explore", 1_000_000, 60, 0.97)],
         ticks=[Ticks(1000, 1000, 0.2, 0.1), Ticks(10_000, 1000, 1.5, 0.9)],
         peak_memory=100 * MIB,
     )
@@ -92,6 +93,12 @@ def test_reading_floors_are_judged_with_the_most_samples() -> None:
     ]
 
 
+def test_pages_are_judged_by_the_slowest() -> None:
+    measured = figures()
+    measured.pages[1] = replace(measured.pages[1], prompt=0.95)
+    assert missed(measured) == ["every page, 1,000,000 samples: p95 at the service below 50 ms"]
+
+
 def test_memory_counts_in_binary_megabytes() -> None:
     measured = figures()
     measured.peak_memory = 300 * MIB
@@ -115,6 +122,7 @@ def test_the_document_has_every_table_and_no_gap() -> None:
     assert "on 2026-01-31" in page
     assert "| 1000 | 1 | 64 | 120,000 | 0.60 | 500.0 | 600.0 | 700.0 | 5.0 |" in page
     assert "| day | 50,000,000 | 1 | 4.8 | 6.0 | 7.0 | 60% | 200 | 1.20 |" in page
+    assert "| /explore | 60 | 97.0% |" in page
     assert "| columnstore is smaller by | 10.0 times |" in page
 
 
