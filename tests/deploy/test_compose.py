@@ -15,6 +15,7 @@ from psycopg.conninfo import conninfo_to_dict
 from deploy.compose.make_secrets import OWNERS, make_secrets
 from service.secrets import weakness
 from service.settings import Settings
+from sql.embedded.tuning import tuned_settings
 from sql.private_files import require_private
 from tests.conftest import ROOT
 from tests.deploy.images import is_pinned
@@ -36,6 +37,13 @@ def test_everything_is_there() -> None:
         "db", "pgbouncer", "service", "alerts", "retention", "grafana", "prometheus", "mailpit",
     } == LASTING  # fmt: skip
     assert SERVICES["service"]["ports"] == ["127.0.0.1:5000:5000"]
+
+
+def test_the_database_plans_as_the_embedded_one_does() -> None:
+    given = dict(re.findall(r"-c([\w.]+)=(\S+)", " ".join(SERVICES["db"]["command"])))
+    embedded = tuned_settings(memory=0, wal_compression="off", timescaledb=True)
+    for name in ("seq_page_cost", "random_page_cost", "jit", "max_worker_processes"):
+        assert given[name] == embedded[name]
 
 
 @pytest.mark.parametrize("name", SERVICES)

@@ -14,6 +14,7 @@ import yaml
 from retention.apply import reconcile
 from retention.policies import parse_keep
 from service.settings import Settings
+from sql.embedded.tuning import tuned_settings
 from sql.engine import Engine
 from sql.migrator import migrate
 from sql.roles import administers
@@ -190,7 +191,11 @@ def test_the_database_is_replicated_timescaledb_of_the_community() -> None:
     assert cluster["instances"] == 3
     assert is_pinned(cluster["imageName"])
     assert cluster["postgresql"]["shared_preload_libraries"] == ["timescaledb"]
-    assert cluster["postgresql"]["parameters"]["timescaledb.license"] == "timescale"
+    parameters = cluster["postgresql"]["parameters"]
+    assert parameters["timescaledb.license"] == "timescale"
+    embedded = tuned_settings(memory=0, wal_compression="off", timescaledb=True)
+    for name in ("seq_page_cost", "random_page_cost", "jit", "max_worker_processes"):
+        assert parameters[name] == embedded[name]
     assert cluster["storage"]["resizeInUseVolumes"] is True
     assert set(cluster["resources"]) == {"requests", "limits"}
     pooler = one("Pooler", "fature-db-pooler", among=DATABASE)["spec"]
