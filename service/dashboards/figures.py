@@ -9,9 +9,10 @@ from typing import Literal, get_args
 from service.dashboards.config import Compare, Query
 from service.dashboards.ranges import axis, span_before
 from service.errors import ApiError, Detail, invalid
-from service.query.aggregate import Answer, Group, Question, ask
+from service.query.answers import Answer, Group
 from service.query.catalog import MetricEntry
 from service.query.params import AggregateParams
+from service.query.questions import Question, ask
 from service.query.ranges import Span, period_for, year_before
 from service.query.selection import GROUPABLE
 from service.query.totals import added_up

@@ -1,165 +1,30 @@
-"""``GET /api/metrics/aggregate``: one figure per period and group."""
+"""Answering questions about figures: their series, then their rollups, each asked once."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import cached_property, partial
-from typing import Any, NamedTuple
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from functools import partial
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from service.errors import ApiError, Detail, invalid
+from service.query.answers import Answer, Group
 from service.query.batching import Batcher
-from service.query.catalog import MetricEntry
-from service.query.fill import Cell, filled
-from service.query.params import MAX_LIMIT, AggregateParams, Aggregation
-from service.query.periods import named_period
+from service.query.fill import Cell
+from service.query.params import MAX_LIMIT
+from service.query.questions import Question
 from service.query.rollups import Buckets, Rollups, Wanted
-from service.query.selection import (
-    GROUPABLE,
-    Selection,
-    Series,
-    by_frequency,
-    select_series,
-    selection_of,
-)
+from service.query.selection import Series, by_frequency, select_series
 from service.query.single_flight import SingleFlight
 from service.responses import utc_instant
-from service.scope import Scope
-from sql import calendar
 from sql.calendar import Period
 from sql.database import Connections, fetch_all
-from sql.rollups import LEVELS, Frequency
-
-Group = tuple[str | None, ...]
+from sql.rollups import LEVELS
 
 # In seconds; together the second that a figure may be old: what an answer is computed from may
 # have been selected for another question.
 _SELECTION_AGE = 0.25
 _ANSWER_AGE = 0.75
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """A validated aggregate request; equal questions have equal answers."""
-
-    selection: Selection
-    params: AggregateParams
-    aggregation: Aggregation
-    zone: ZoneInfo
-    since: datetime | None
-    before: datetime | None
-
-    @property
-    def subject(self) -> tuple[str, str]:
-        """The metric, within its tenant."""
-        return self.selection.tenant, self.params.metric_name
-
-    @property
-    def key(self) -> str:
-        """What makes this question the same as another: of its range only the periods."""
-        params = self.params
-        return repr(
-            (
-                self.selection,
-                self.aggregation,
-                params.period,
-                params.group_by,
-                params.fill,
-                params.limit,
-                str(self.zone),
-                self.since and self.since.astimezone(UTC),
-                self.before and self.before.astimezone(UTC),
-            )
-        )
-
-
-@dataclass(frozen=True)
-class Answer:
-    """The figures of a question as of `now`; shared by all who ask it, so not to be changed.
-
-    `sizes` are how many series each group has. `cells` are those with samples, oldest first;
-    where there are more than the limit, one more than it. `omitted` are frequencies too coarse
-    for the period, `rollups` the relations that the figures are computed from.
-    """
-
-    question: Question
-    now: datetime
-    unit: str | None
-    groups: Sequence[Group]
-    sizes: Sequence[int]
-    cells: Sequence[Cell]
-    omitted: Sequence[Frequency]
-    rollups: Sequence[str]
-
-    @cached_property
-    def shown(self) -> Sequence[Cell]:
-        """The figures within the limit, with periods without samples as the question wants
-        them.
-
-        Raises:
-            ApiError: 422 for more periods than can be filled.
-        """
-        return self._filled[-self.question.params.limit :]
-
-    @property
-    def is_whole(self) -> bool:
-        """Whether every period with samples is among the cells."""
-        return len(self.cells) <= self.question.params.limit
-
-    @property
-    def is_truncated(self) -> bool:
-        """Whether the oldest of what is shown was left out."""
-        return len(self._filled) > self.question.params.limit
-
-    @property
-    def is_under_way(self) -> bool:
-        """Whether the last period with samples is not over."""
-        params, zone = self.question.params, self.question.zone
-        ends = (calendar.following(one.start, params.period, zone) for one in self.cells[-1:])
-        return any(end > self.now for end in ends)
-
-    @cached_property
-    def by_group(self) -> Mapping[Group, Mapping[datetime, float | None]]:
-        """What is shown of each group that has any, by the start of the period in UTC.
-
-        Raises:
-            ApiError: as `shown`.
-        """
-        found: dict[Group, dict[datetime, float | None]] = {}
-        for cell in self.shown:
-            found.setdefault(self.groups[cell.group], {})[cell.start] = cell.value
-        return found
-
-    @cached_property
-    def body(self) -> Mapping[str, Any]:
-        """What the API answers, but for how far it is materialised.
-
-        Raises:
-            ApiError: as `shown`.
-        """
-        params = self.question.params
-        labels = [dict(zip(params.group_by, group, strict=True)) for group in self.groups]
-        body: dict[str, Any] = {
-            "success": True,
-            "data": [_row(self.question, cell, labels, self.now) for cell in self.shown],
-            "aggregation": self.question.aggregation,
-            "period": params.period,
-            "metric_name": params.metric_name,
-            "unit": self.unit,
-            "timezone": str(self.question.zone),
-        }
-        if self.omitted:
-            body["omitted_frequencies"] = self.omitted
-        if self.is_truncated:
-            body["truncated"] = True
-        return body
-
-    @cached_property
-    def _filled(self) -> Sequence[Cell]:
-        if self.question.params.fill == "none":
-            return self.cells
-        return filled(self.cells, self.question, len(self.groups), self.now)
 
 
 class _Selection(NamedTuple):
@@ -301,41 +166,6 @@ class Aggregates:
         return {row["relation"]: row["watermark"] for row in rows}
 
 
-def ask(
-    params: AggregateParams,
-    dimensions: Mapping[str, str],
-    scope: Scope,
-    metric: MetricEntry,
-    zone: ZoneInfo,
-) -> Question:
-    """The question behind the parameters, its range widened to whole periods of `zone`.
-
-    Raises:
-        ApiError: 422 for an unknown group, a range that ends before it starts, or a filter that
-            can be no label.
-    """
-    known = (*GROUPABLE, *metric.dimensions)
-    details = [
-        Detail(field="group_by", message=f"{name!r} is none of {', '.join(known)}")
-        for name in params.group_by
-        if name not in known
-    ]
-    if len(set(params.group_by)) < len(params.group_by):
-        details.append(Detail(field="group_by", message="A group is named twice"))
-    if details:
-        raise invalid(details)
-    params.check(zone)
-    since, before = params.since(zone), params.before(zone)
-    return Question(
-        selection=selection_of(scope, params, dimensions),
-        params=params,
-        aggregation=params.aggregation or metric.default_aggregation,
-        zone=zone,
-        since=since and calendar.floor(since, params.period, zone),
-        before=before and calendar.ceiling(before, params.period, zone),
-    )
-
-
 def _group_of(series: Series, names: Sequence[str]) -> Group:
     return tuple(series.label(name) for name in names)
 
@@ -377,17 +207,3 @@ def _too_fine(series: Sequence[Series], question: Question, level: Period) -> Ap
         return invalid([Detail(field="tz", message=reason)])
     reason = f"{name} is submitted {frequencies}: there are no figures per {period}"
     return invalid([Detail(field="period", message=reason)])
-
-
-def _row(
-    question: Question, cell: Cell, labels: Sequence[Mapping[str, str | None]], now: datetime
-) -> dict[str, Any]:
-    period = named_period(cell.start, question.params.period, question.zone)
-    return {
-        "period": period.label,
-        **labels[cell.group],
-        "value": cell.value,
-        "start": period.start_text,
-        "end": period.end_text,
-        "complete": period.end <= now,
-    }

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import NamedTuple, Protocol
-from zoneinfo import ZoneInfo
+from typing import NamedTuple
 
 from service.errors import Detail, invalid
-from service.query.params import MAX_LIMIT, AggregateParams
+from service.query.params import MAX_LIMIT
+from service.query.questions import Question
 from sql import calendar
 
 
@@ -22,18 +22,7 @@ class Cell(NamedTuple):
     of: int | None = None
 
 
-class _Question(Protocol):
-    @property
-    def params(self) -> AggregateParams: ...
-    @property
-    def zone(self) -> ZoneInfo: ...
-    @property
-    def since(self) -> datetime | None: ...
-    @property
-    def before(self) -> datetime | None: ...
-
-
-def filled(cells: Sequence[Cell], question: _Question, groups: int, now: datetime) -> list[Cell]:
+def filled(cells: Sequence[Cell], question: Question, groups: int, now: datetime) -> list[Cell]:
     """Every period of the range for every group, oldest first; of more than the limit, the
     newest ones, and up to a period more.
 
@@ -61,7 +50,7 @@ def filled(cells: Sequence[Cell], question: _Question, groups: int, now: datetim
     return result
 
 
-def _periods(cells: Sequence[Cell], question: _Question, now: datetime) -> Iterator[datetime]:
+def _periods(cells: Sequence[Cell], question: Question, now: datetime) -> Iterator[datetime]:
     """The starts in UTC."""
     period, zone = question.params.period, question.zone
     first = question.since or (cells[0].start if cells else None)

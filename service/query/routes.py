@@ -13,9 +13,10 @@ from service.auth import principal_of
 from service.bodies import read_model
 from service.errors import ApiError, Detail, invalid
 from service.openapi import Endpoint
-from service.query.aggregate import Answer, ask
+from service.query.answers import Answer
 from service.query.catalog import CatalogPatch, CatalogRow
 from service.query.params import AggregateParams, QueryParams, read_params
+from service.query.questions import ask
 from service.query.samples import query_samples
 from service.resources import resources_of
 from service.responses import csv_response, json_response, utc_instant, wants_csv

@@ -5,7 +5,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
-from service.query.aggregate import Answer, Group
+from service.query.answers import Answer, Group
 from service.query.fill import Cell
 from service.query.ranges import Span
 

@@ -18,8 +18,9 @@ from service.alerts.models import EventParams, Remark
 from service.auth import principal_of
 from service.errors import ApiError
 from service.items import missing, number_of
-from service.query.aggregate import Answer, ask
+from service.query.answers import Answer
 from service.query.params import AggregateParams
+from service.query.questions import ask
 from service.query.selection import GROUPABLE
 from service.resources import resources_of
 from service.web.alert_words import STATUSES, WORDS

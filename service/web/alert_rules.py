@@ -19,8 +19,9 @@ from service.alerts.rules import rehearse, trial_out
 from service.auth import principal_of
 from service.errors import ApiError
 from service.items import missing, number_of
-from service.query.aggregate import Answer, ask
+from service.query.answers import Answer
 from service.query.params import AggregateParams
+from service.query.questions import ask
 from service.resources import resources_of
 from service.web.alert_words import WORDS
 from service.web.charts import Chart, Line, Mark, Threshold

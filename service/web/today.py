@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from service.errors import ApiError
-from service.query.aggregate import ask
 from service.query.catalog import MetricEntry
 from service.query.fill import Cell
 from service.query.params import AggregateParams, Aggregation
+from service.query.questions import ask
 from service.query.totals import ADDING
 from service.resources import Resources
 from service.scope import Scope

@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.errors import ApiError
-from service.query.aggregate import Question, ask
 from service.query.catalog import MetricEntry
 from service.query.fill import Cell, filled
 from service.query.params import MAX_LIMIT, AggregateParams, Fill
+from service.query.questions import Question, ask
 from service.scope import Scope
 from sql.calendar import Period, floor, following
 

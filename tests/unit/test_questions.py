@@ -6,9 +6,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from service.errors import ApiError
-from service.query.aggregate import Question, ask
 from service.query.catalog import MetricEntry
 from service.query.params import AggregateParams
+from service.query.questions import Question, ask
 from service.scope import Scope
 
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")

@@ -4,10 +4,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from service.query.aggregate import Answer, Group, ask
+from service.query.answers import Answer, Group
 from service.query.catalog import MetricEntry
 from service.query.fill import Cell
 from service.query.params import AggregateParams, Aggregation
+from service.query.questions import ask
 from service.query.ranges import Span
 from service.query.totals import added_up
 from service.scope import Scope
