@@ -118,10 +118,12 @@ class Reader:
         return str(_pattern("#,##0." + "#" * digits + "%").apply(ratio, self.locale))
 
     def change(self, ratio: float | None) -> str:
-        """A relative change with its sign: ``+12.5%``."""
+        """A relative change with its sign: ``+12.5%``; one too small to be seen has none."""
         if ratio is None:
             return NOTHING
-        return str(_pattern("+#,##0.0%;−#,##0.0%").apply(ratio, self.locale))
+        shown = round(ratio, 3)
+        pattern = "+#,##0.0%;−#,##0.0%" if shown else "#,##0.0%"
+        return str(_pattern(pattern).apply(shown + _ZERO, self.locale))
 
     def moment(self, instant: datetime | None) -> str:
         """Date and time of day in the business time zone."""

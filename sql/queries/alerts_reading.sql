@@ -26,17 +26,40 @@ FROM fature.alert_rule
 WHERE rule_id = ANY(%(rules)s::integer []);
 
 -- name: alert_catalogue
--- What the catalogue says of the watched metrics.
+-- What the catalogue says of the watched metrics; where all that is submitted comes more rarely than
+-- it says, how often that is: in a shorter window there would never be a figure.
 SELECT
     m.tenant,
     m.metric_name,
     m.kind,
     m.default_aggregation,
-    m.frequency,
+    CASE
+        -- Ends at the first series in nearly every case.
+        WHEN
+            EXISTS (
+                SELECT
+                FROM fature.series AS s
+                WHERE
+                    s.tenant = m.tenant
+                    AND s.metric_name = m.metric_name
+                    AND array_position(f.finest_first, s.frequency)
+                    <= array_position(f.finest_first, m.frequency)
+            )
+            THEN m.frequency
+        ELSE coalesce(
+            (
+                SELECT f.finest_first[min(array_position(f.finest_first, s.frequency))]
+                FROM fature.series AS s
+                WHERE s.tenant = m.tenant AND s.metric_name = m.metric_name
+            ),
+            m.frequency
+        )
+    END AS frequency,
     m.dimensions
 FROM fature.metric AS m
 INNER JOIN unnest(%(tenants)s::text [], %(metrics)s::text []) AS w (tenant, metric_name)
-    ON m.tenant = w.tenant AND m.metric_name = w.metric_name;
+    ON m.tenant = w.tenant AND m.metric_name = w.metric_name
+CROSS JOIN (VALUES (ARRAY['real_time', 'hourly', 'daily', 'monthly'])) AS f (finest_first);
 
 -- name: alert_series
 -- The series of watched metrics from an id on.

@@ -173,6 +173,22 @@ async def test_a_value_past_the_threshold_opens_tells_once_and_resolves(
     assert outbox(database)[2:] == [("resolved", "email"), ("resolved", "webhook")]
 
 
+async def test_what_is_submitted_more_rarely_than_the_catalogue_says_is_judged_in_its_own_period(
+    database: str, pool: Pool
+) -> None:
+    """The rule was there first, and the catalogue has active users in real time."""
+    rule = rule_of("active_users", condition="<", threshold_value=75)
+    await create_rule(pool, "default", rule, author(NOON))
+    async with leader(database) as leading:
+        await leading.tick(NOON - minutes(1))
+        add_samples(database, "active_users", [(NOON - minutes(30), 40)])
+        await leading.tick(NOON - timedelta(seconds=30))
+        assert events_of(database) == []
+        await leading.tick(NOON + timedelta(seconds=10))
+    (event,) = events_of(database)
+    assert (event["value"], event["window_start"]) == (40, NOON - minutes(60))
+
+
 async def test_state_survives_a_restart(database: str, pool: Pool) -> None:
     await create_rule(pool, "default", rule_of("load", **{"for": "2m"}), author(NOON))
     add_samples(

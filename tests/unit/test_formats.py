@@ -67,6 +67,11 @@ def test_a_change_has_its_sign() -> None:
     assert reader("en").change(None) == NOTHING
 
 
+def test_a_change_too_small_to_be_seen_has_no_sign() -> None:
+    assert {reader("en").change(ratio) for ratio in (-0.0004, -0.0, 0.0, 0.0004)} == {"0.0%"}
+    assert reader("en").change(-0.0006) == "−0.1%"
+
+
 def test_times_are_those_of_the_business() -> None:
     late = datetime(2025, 6, 15, 1, 30, tzinfo=UTC)
     assert _plain(reader("en").moment(late)) == "Jun 14, 2025, 10:30 PM"
