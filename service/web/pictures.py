@@ -108,5 +108,5 @@ def title_of(metric_name: str) -> str:
 
 def _drawn(line: FiguresLine, name: str, reader: Reader) -> Iterable[Line]:
     yield Line(name, line.values)
-    if line.before:
+    if any(value is not None for value in line.before):
         yield Line(reader.gettext(BEFORE) % {"name": name}, line.before, before=True)

@@ -133,6 +133,16 @@ def test_what_it_is_compared_with_stands_under_the_same_instant(
     assert "+50.0%" in text_of(page)
 
 
+def test_where_there_is_nothing_to_compare_with_nothing_is_drawn_of_it(
+    api: httpx2.Client, web: httpx2.Client, metric: str
+) -> None:
+    submit(api, metric, at(TODAY - timedelta(days=2), 30.0))
+    asked = {"metric_name": metric, "range": "last_7_days", "compare": "previous_period"}
+    page = web.get("/explore", params=asked)
+    assert [line["label"] for line in specs_of(page)[0]["lines"]] == [title(metric)]
+    assert "nothing to compare with" in text_of(page)
+
+
 def test_the_address_is_the_whole_state(web: httpx2.Client, sold: str) -> None:
     asked = {
         "metric_name": sold,
