@@ -35,6 +35,9 @@ _PERCENT = frozenset({"percent", "%", "percentage"})
 _COMPACT_FROM = 100_000
 # Written figures of a unit that are kept: more than a page shows, in about a megabyte.
 _KEPT = 4_000
+# From here on a double has no hundredths, and up to there one can be read at a glance.
+_HUGE = 1e15
+_TINY = 1e-6
 # Added to a value it leaves no -0.0, which would be written with its sign.
 _ZERO = 0.0
 _SYMBOLS = {
@@ -74,7 +77,7 @@ class Reader:
         """A number with up to so many digits behind the point."""
         if value is None:
             return NOTHING
-        return str(_pattern("#,##0." + "#" * digits).apply(round(value, digits), self.locale))
+        return _digits(value, digits, self.locale)
 
     def figure(self, value: float | None, unit: str | None, *, compact: bool = False) -> str:
         """A value with its unit: money as money, percent as such; `compact` shortens large
@@ -82,7 +85,7 @@ class Reader:
         """
         if value is None:
             return NOTHING
-        if not compact or abs(value) < _COMPACT_FROM or unit in _PERCENT:
+        if not compact or not _COMPACT_FROM <= abs(value) < _HUGE or unit in _PERCENT:
             return _writer(self, unit)(value + _ZERO)
         if unit and unit in self.locale.currencies:
             return str(format_compact_currency(value, unit, locale=self.locale, fraction_digits=1))
@@ -115,15 +118,17 @@ class Reader:
         """A ratio (0 to 1) in percent."""
         if ratio is None:
             return NOTHING
-        return str(_pattern("#,##0." + "#" * digits + "%").apply(ratio, self.locale))
+        return _digits(ratio, digits, self.locale, "%")
 
     def change(self, ratio: float | None) -> str:
         """A relative change with its sign: ``+12.5%``; one too small to be seen has none."""
         if ratio is None:
             return NOTHING
-        shown = round(ratio, 3)
+        shown = round(ratio, 3) + _ZERO
+        if abs(shown) >= _HUGE:
+            return _scientific(shown, self.locale, "%")
         pattern = "+#,##0.0%;−#,##0.0%" if shown else "#,##0.0%"
-        return str(_pattern(pattern).apply(shown + _ZERO, self.locale))
+        return str(_pattern(pattern).apply(shown, self.locale))
 
     def moment(self, instant: datetime | None) -> str:
         """Date and time of day in the business time zone."""
@@ -168,6 +173,22 @@ def _pattern(text: str) -> NumberPattern:
     return parse_pattern(text)
 
 
+def _digits(value: float, digits: int, locale: Locale, behind: str = "") -> str:
+    """With up to so many digits behind the point; more where none would be left."""
+    size = abs(value)
+    if size >= _HUGE or 0 < size < _TINY:
+        return _scientific(value, locale, behind)
+    shown = round(value, digits + 2 if behind else digits) + _ZERO
+    if value and digits and not shown:
+        return str(_pattern(f"@##{behind}").apply(value, locale))
+    return str(_pattern(f"#,##0.{'#' * digits}{behind}").apply(shown, locale))
+
+
+def _scientific(value: float, locale: Locale, behind: str = "") -> str:
+    """``1.5E300``: Babel writes out no number of so many digits."""
+    return str(_pattern(f"0.###E0{behind}").apply(value, locale))
+
+
 @cache
 def _money(currency: str, locale: Locale) -> NumberPattern:
     """How a locale writes that currency, with its symbol and digits put in once and for all."""
@@ -185,11 +206,16 @@ def _writer(reader: Reader, unit: str | None) -> Callable[[float], str]:
     """
     locale = reader.locale
     if unit and unit in locale.currencies:
-        money = _money(unit, locale)
-        return lru_cache(maxsize=_KEPT)(lambda value: money.apply(value, locale))
+        money, symbol = _money(unit, locale), get_currency_symbol(unit, locale)
+        return lru_cache(maxsize=_KEPT)(
+            lambda value: (
+                money.apply(value, locale)
+                if abs(value) < _HUGE
+                else f"{symbol}{_SPACE}{_scientific(value, locale)}"
+            )
+        )
     if unit in _PERCENT:
-        percent = _pattern("#,##0.##%")
-        return lru_cache(maxsize=_KEPT)(lambda value: percent.apply(value / 100, locale))
+        return lru_cache(maxsize=_KEPT)(lambda value: _digits(value / 100, 2, locale, "%"))
     suffix = reader._suffix(unit)
     return lru_cache(maxsize=_KEPT)(lambda value: reader.number(value) + suffix)
 

@@ -30,6 +30,12 @@ def reader(accept: str) -> Reader:
         ("en", 42, "count", "42"),
         ("pt-BR", 1234567.891, None, "1.234.567,89"),
         ("en", None, "BRL", NOTHING),
+        ("en", 0.00001234, "seconds", "0.0000123 s"),
+        ("pt-BR", 0.004, "percent", "0,004%"),
+        ("en", 1.5e-9, "seconds", "1.5E-9 s"),
+        ("en", -1e300, "BRL", "R$ -1E300"),
+        ("pt-BR", 1.5e300, None, "1,5E300"),
+        ("en", 1e300, "percent", "1E300%"),
     ],
 )
 def test_a_figure_has_its_unit(
@@ -59,6 +65,17 @@ def test_a_large_figure_is_shortened_where_there_is_little_room() -> None:
     assert _plain(reader("en").figure(1_234_567, "BRL", compact=True)) == "R$1.2M"
     assert _plain(reader("pt-BR").figure(1_234_567, "BRL", compact=True)) == "R$ 1,2 mi"
     assert _plain(reader("en").figure(99_999, "users", compact=True)) == "99,999 users"
+
+
+@given(value=st.floats(allow_nan=False, allow_infinity=False))
+@settings(deadline=None)
+def test_any_number_can_be_written(value: float) -> None:
+    ours = reader("pt-BR")
+    for unit in ("BRL", "percent", "users", None):
+        for compact in (False, True):
+            assert ours.figure(value, unit, compact=compact)
+    assert ours.share(value)
+    assert ours.change(value)
 
 
 def test_a_change_has_its_sign() -> None:
