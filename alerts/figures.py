@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from alerts.durations import Calendar, Window
 from alerts.rules import Aggregation
 from sql import calendar
+from sql.decimals import exact_sum, rounded
 from sql.rollups import Level
 
 
@@ -27,11 +28,10 @@ def figure(aggregation: Aggregation, buckets: Sequence[Bucket]) -> float:
     """
     match aggregation:
         case "sum":
-            return _exact(sum(one.sum_value for one in buckets))
+            return exact_sum(one.sum_value for one in buckets)
         case "avg":
-            return _exact(
-                sum(one.sum_value for one in buckets) / sum(one.sample_count for one in buckets)
-            )
+            total = exact_sum(one.sum_value for one in buckets)
+            return rounded(total / sum(one.sample_count for one in buckets))
         case "min":
             return min(one.min_value for one in buckets)
         case "max":
@@ -39,13 +39,13 @@ def figure(aggregation: Aggregation, buckets: Sequence[Bucket]) -> float:
         case "count":
             return float(sum(one.sample_count for one in buckets))
         case "last":
-            return _exact(sum(one.last_value for one in buckets))
+            return exact_sum(one.last_value for one in buckets)
 
 
 def merged(buckets: Sequence[Bucket]) -> Bucket:
     """Buckets of one series, oldest first, as one: at least one."""
     return Bucket(
-        sum(one.sum_value for one in buckets),
+        exact_sum(one.sum_value for one in buckets),
         sum(one.sample_count for one in buckets),
         min(one.min_value for one in buckets),
         max(one.max_value for one in buckets),
@@ -96,8 +96,3 @@ def bucket_end(start: datetime, level: Level, zone: ZoneInfo) -> datetime:
     if level == "minute":
         return start + timedelta(minutes=1)
     return calendar.following(start, level, zone).astimezone(UTC)
-
-
-def _exact(value: float) -> float:
-    """To the 15 digits a double surely has: 0.1 + 0.2 is 0.3, as in every other figure."""
-    return float(f"{value:.15g}")

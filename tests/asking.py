@@ -158,7 +158,7 @@ def check_raw_sql(
     statement = """
         SELECT date_trunc(%s, ts, %s) AS bucket, frequency, unit, service_name, affiliate_id,
             region, dimensions ->> 'payment_method' AS payment_method,
-            sum(value), count(*), avg(value), min(value), max(value),
+            sum(value::numeric), count(*), avg(value::numeric), min(value), max(value),
             (array_agg(value ORDER BY ts, id))[1],
             (array_agg(value ORDER BY ts DESC, id DESC))[1]
         FROM analytics.metrics WHERE metric_name = %s

@@ -8,13 +8,12 @@ import math
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
+from decimal import Decimal, localcontext
 from functools import cache
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 HOUR = timedelta(hours=1)
-CENT = Decimal("0.01")
 FINEST = {"real_time": "minute", "hourly": "hour", "daily": "day", "monthly": "month"}
 PERIODS = ("minute", "hour", "day", "week", "month")
 
@@ -55,32 +54,17 @@ class Figures:
     def of(self, aggregation: str) -> float:
         """The figure of that aggregation."""
         values = self.values
-        if aggregation in ("sum", "avg"):
-            return math.fsum(values) / (len(values) if aggregation == "avg" else 1)
-        if aggregation == "last":
-            return math.fsum(series[-1].value for series in self._by_series())
-        if aggregation == "first":
-            return math.fsum(series[0].value for series in self._by_series())
+        if aggregation == "sum":
+            return float(_exact_sum(values))
+        if aggregation == "avg":
+            return float(_exact_sum(values) / len(values))
+        if aggregation in ("first", "last"):
+            place = 0 if aggregation == "first" else -1
+            chosen = [series[place].value for series in self._by_series()]
+            return chosen[0] if len(chosen) == 1 else float(_exact_sum(chosen))
         if aggregation == "count":
             return len(values)
         return min(values) if aggregation == "min" else max(values)
-
-    @property
-    def magnitude(self) -> float:
-        """How large the addends are: an inexact sum cannot be nearer than this allows."""
-        return math.fsum(map(abs, self.values))
-
-    @property
-    def money(self) -> Decimal | None:
-        """The exact sum, where every value is an amount of whole cents."""
-        amounts = [Decimal(repr(value)) for value in self.values]
-        if any(abs(amount) > 10**9 or amount.quantize(CENT) != amount for amount in amounts):
-            return None
-        return sum(amounts, Decimal(0))
-
-    @property
-    def is_one_series(self) -> bool:
-        return len({sample.labels for sample in self.samples}) == 1
 
     def _by_series(self) -> Iterator[list[Sample]]:
         for labels in {sample.labels for sample in self.samples}:
@@ -88,22 +72,20 @@ class Figures:
             yield sorted(mine, key=lambda sample: (sample.ts, sample.id))
 
 
-def agrees(found: float | None, figures: Figures, aggregation: str) -> bool:
-    """Whether `found` is that figure: exactly where nothing is added up, to the cent
-    where cents are, otherwise within 1e-9 or what doubles allow where large values cancel out.
-    """
-    expected = figures.of(aggregation)
+def agrees(found: float | Decimal | None, figures: Figures, aggregation: str) -> bool:
+    """Whether `found` is that figure: exactly, a mean to 15 digits."""
     if found is None:
         return False
-    exact = aggregation in ("count", "min", "max") or (
-        aggregation in ("first", "last") and figures.is_one_series
-    )
-    if exact:
-        return found == expected
-    if aggregation == "sum" and figures.money is not None:
-        return Decimal(repr(found)).quantize(CENT) == figures.money
-    rounding = 1e-13 * figures.magnitude
-    return math.isclose(found, expected, rel_tol=1e-9, abs_tol=rounding)
+    expected = figures.of(aggregation)
+    if aggregation == "avg":
+        return math.isclose(found, expected, rel_tol=1e-14)
+    return float(found) == expected
+
+
+def _exact_sum(values: Iterable[float]) -> Decimal:
+    """Of values taken as the 15 digits that a double surely has."""
+    with localcontext(prec=700):
+        return sum((Decimal(f"{value:.15g}") for value in values), Decimal())
 
 
 def per_period(

@@ -1,6 +1,5 @@
 """Figures of a range, put together from those of its periods where that gives the same."""
 
-import math
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -8,20 +7,16 @@ from datetime import UTC, datetime
 from service.query.answers import Answer, Group
 from service.query.fill import Cell
 from service.query.ranges import Span
-
-
-def _rounded(value: float) -> float:
-    """To the 15 digits that a double surely has, as the database rounds."""
-    return float(f"{value:.15g}")
+from sql.decimals import exact_sum, rounded
 
 
 def _sum(cells: Sequence[Cell]) -> float:
-    return _rounded(math.fsum(_values(cells)))
+    return exact_sum(_values(cells))
 
 
 def _mean(cells: Sequence[Cell]) -> float:
     samples = sum(cell.of or 0 for cell in cells)
-    return _rounded(math.fsum(cell.total or 0.0 for cell in cells) / samples)
+    return rounded(exact_sum(cell.total or 0.0 for cell in cells) / samples)
 
 
 def _values(cells: Iterable[Cell]) -> list[float]:

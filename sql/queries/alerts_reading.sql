@@ -94,7 +94,7 @@ FROM fature.alert_state;
 SELECT
     series_id,
     bucket,
-    sum_value,
+    fature.nearest_double(sum_value) AS sum_value,
     sample_count,
     min_value,
     max_value,
@@ -109,7 +109,7 @@ WHERE
 -- The same put together to one row for each series.
 SELECT
     series_id,
-    sum(sum_value) AS sum_value,
+    fature.nearest_double(sum(sum_value)) AS sum_value,
     sum(sample_count)::bigint AS sample_count,
     min(min_value) AS min_value,
     max(max_value) AS max_value,

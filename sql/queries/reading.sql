@@ -218,13 +218,15 @@ ORDER BY r.bucket DESC, s.group_number DESC
 LIMIT %(limit)s;
 
 -- name: figure_sum
--- Through numeric to the 15 digits that a double surely has: 0.1 + 0.2 is 0.3.
-sum(r.sum_value)::numeric::double precision AS sum;
+-- Sums in rollups are exact decimals: 0.1 + 0.2 is 0.3.
+fature.nearest_double(sum(r.sum_value)) AS sum;
 
 -- name: figure_avg
--- Never a mean of means: what it is of comes with it, for that of several periods.
-(sum(r.sum_value) / sum(r.sample_count))::numeric::double precision AS avg,
-sum(r.sum_value) AS avg_total,
+-- Never a mean of means: what it is of comes with it, for that of several periods. To 15 digits.
+fature.nearest_double(
+    fature.nearest_double(sum(r.sum_value) / sum(r.sample_count))::numeric
+) AS avg,
+fature.nearest_double(sum(r.sum_value)) AS avg_total,
 sum(r.sample_count)::bigint AS avg_of;
 
 -- name: figure_min
@@ -244,7 +246,7 @@ sum(r.sample_count)::bigint AS count;
 -- comes with it: where that is all, it is the last value of a longer time, too.
 CASE
     WHEN count(*) = 1 THEN min(r.last_value)
-    ELSE sum(r.last_value)::numeric::double precision
+    ELSE fature.nearest_double(sum(r.last_value::numeric))
 END AS last,
 count(*) AS last_of;
 

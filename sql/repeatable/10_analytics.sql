@@ -98,7 +98,7 @@ COMMENT ON COLUMN analytics.metric_minute.affiliate_id IS 'Affiliate it belongs 
 COMMENT ON COLUMN analytics.metric_minute.region IS 'Region, such as the state.';
 COMMENT ON COLUMN analytics.metric_minute.dimensions IS 'Promoted metadata, as text: dimensions ->> ''payment_method''.';
 COMMENT ON COLUMN analytics.metric_minute.series_id IS 'Key of the series: everything above together.';
-COMMENT ON COLUMN analytics.metric_minute.sum_value IS 'Sum of the values in the bucket.';
+COMMENT ON COLUMN analytics.metric_minute.sum_value IS 'Sum of the values in the bucket, an exact decimal.';
 COMMENT ON COLUMN analytics.metric_minute.sample_count IS 'Number of samples in the bucket.';
 COMMENT ON COLUMN analytics.metric_minute.avg_value IS 'Mean of the values: sum_value / sample_count.';
 COMMENT ON COLUMN analytics.metric_minute.min_value IS 'Smallest value in the bucket.';
@@ -152,7 +152,7 @@ COMMENT ON COLUMN analytics.metric_hour.affiliate_id IS 'Affiliate it belongs to
 COMMENT ON COLUMN analytics.metric_hour.region IS 'Region, such as the state.';
 COMMENT ON COLUMN analytics.metric_hour.dimensions IS 'Promoted metadata, as text: dimensions ->> ''payment_method''.';
 COMMENT ON COLUMN analytics.metric_hour.series_id IS 'Key of the series: everything above together.';
-COMMENT ON COLUMN analytics.metric_hour.sum_value IS 'Sum of the values in the bucket.';
+COMMENT ON COLUMN analytics.metric_hour.sum_value IS 'Sum of the values in the bucket, an exact decimal.';
 COMMENT ON COLUMN analytics.metric_hour.sample_count IS 'Number of samples in the bucket.';
 COMMENT ON COLUMN analytics.metric_hour.avg_value IS 'Mean of the values: sum_value / sample_count.';
 COMMENT ON COLUMN analytics.metric_hour.min_value IS 'Smallest value in the bucket.';
@@ -210,7 +210,7 @@ COMMENT ON COLUMN analytics.metric_day.affiliate_id IS 'Affiliate it belongs to,
 COMMENT ON COLUMN analytics.metric_day.region IS 'Region, such as the state.';
 COMMENT ON COLUMN analytics.metric_day.dimensions IS 'Promoted metadata, as text: dimensions ->> ''payment_method''.';
 COMMENT ON COLUMN analytics.metric_day.series_id IS 'Key of the series: everything above together.';
-COMMENT ON COLUMN analytics.metric_day.sum_value IS 'Sum of the values in the bucket.';
+COMMENT ON COLUMN analytics.metric_day.sum_value IS 'Sum of the values in the bucket, an exact decimal.';
 COMMENT ON COLUMN analytics.metric_day.sample_count IS 'Number of samples in the bucket.';
 COMMENT ON COLUMN analytics.metric_day.avg_value IS 'Mean of the values: sum_value / sample_count.';
 COMMENT ON COLUMN analytics.metric_day.min_value IS 'Smallest value in the bucket.';
@@ -268,7 +268,7 @@ COMMENT ON COLUMN analytics.metric_week.affiliate_id IS 'Affiliate it belongs to
 COMMENT ON COLUMN analytics.metric_week.region IS 'Region, such as the state.';
 COMMENT ON COLUMN analytics.metric_week.dimensions IS 'Promoted metadata, as text: dimensions ->> ''payment_method''.';
 COMMENT ON COLUMN analytics.metric_week.series_id IS 'Key of the series: everything above together.';
-COMMENT ON COLUMN analytics.metric_week.sum_value IS 'Sum of the values in the bucket.';
+COMMENT ON COLUMN analytics.metric_week.sum_value IS 'Sum of the values in the bucket, an exact decimal.';
 COMMENT ON COLUMN analytics.metric_week.sample_count IS 'Number of samples in the bucket.';
 COMMENT ON COLUMN analytics.metric_week.avg_value IS 'Mean of the values: sum_value / sample_count.';
 COMMENT ON COLUMN analytics.metric_week.min_value IS 'Smallest value in the bucket.';
@@ -330,7 +330,7 @@ COMMENT ON COLUMN analytics.metric_month.affiliate_id IS 'Affiliate it belongs t
 COMMENT ON COLUMN analytics.metric_month.region IS 'Region, such as the state.';
 COMMENT ON COLUMN analytics.metric_month.dimensions IS 'Promoted metadata, as text: dimensions ->> ''payment_method''.';
 COMMENT ON COLUMN analytics.metric_month.series_id IS 'Key of the series: everything above together.';
-COMMENT ON COLUMN analytics.metric_month.sum_value IS 'Sum of the values in the bucket.';
+COMMENT ON COLUMN analytics.metric_month.sum_value IS 'Sum of the values in the bucket, an exact decimal.';
 COMMENT ON COLUMN analytics.metric_month.sample_count IS 'Number of samples in the bucket.';
 COMMENT ON COLUMN analytics.metric_month.avg_value IS 'Mean of the values: sum_value / sample_count.';
 COMMENT ON COLUMN analytics.metric_month.min_value IS 'Smallest value in the bucket.';

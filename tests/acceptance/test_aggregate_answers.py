@@ -275,3 +275,24 @@ def test_filling_without_end_is_refused(api: httpx2.Client, metric: str) -> None
     asked = {"period": "hour", "fill": "zero", "start_date": "2000-01-01"}
     error = refused(ask(api, metric, **asked), 422)
     assert places(error) == [(None, "fill")]
+
+
+@pytest.mark.parametrize(
+    ("values", "total"),
+    [
+        ([0.1] * 1000, 100.0),
+        ([1234567.89, -1234560.0], 7.89),
+        ([1000.1, -999.0], 1.1),
+        ([99.9, -99.9, 0.1, 0.2, -0.3], 0.0),
+        ([1e15, 0.01, -1e15], 0.01),
+        ([1e-12, 2e-12], 3e-12),
+        ([1e308, 1e308], 1.7976931348623157e308),
+        ([-1.7976931348623157e308], -1.7976931348623157e308),
+    ],
+)
+def test_sums_are_exact(api: httpx2.Client, metric: str, values: list[float], total: float) -> None:
+    submit(api, metric, *(at(noon(2), value, unit="BRL") for value in values))
+    for period in PERIODS:
+        assert list(figures(api, metric, period=period, aggregation="sum").values()) == [total]
+    for tz in ("UTC", "Asia/Tokyo"):
+        assert list(figures(api, metric, tz=tz, aggregation="sum").values()) == [total]

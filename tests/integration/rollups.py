@@ -30,7 +30,7 @@ WITH expected AS (
     SELECT
         date_trunc(%(level)s, ts, %(zone)s) AS bucket,
         series_id,
-        sum(value) AS sum_value,
+        sum(value::numeric) AS sum_value,
         count(*) AS sample_count,
         min(value) AS min_value,
         max(value) AS max_value,

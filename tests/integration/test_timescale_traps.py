@@ -67,7 +67,7 @@ def midnight_before(age: timedelta) -> datetime:
 def buckets(conn: Conn, frequency: Frequency, level: Level, series: int) -> Buckets:
     """Sum and count of each bucket of a series."""
     statement = sql.SQL(
-        "SELECT bucket, sum_value, sample_count FROM {} WHERE series_id = %(series)s"
+        "SELECT bucket, sum_value::float8, sample_count FROM {} WHERE series_id = %(series)s"
     ).format(relation(f"rollup_{frequency}_{level}"))
     rows = conn.execute(statement, {"series": series}).fetchall()
     return {bucket: (total, count) for bucket, total, count in rows}
