@@ -1,16 +1,20 @@
 """Today's figure of a metric, and how it stood at the same time a week ago."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from service.errors import ApiError
+from service.query.answers import Answer
 from service.query.catalog import MetricEntry
 from service.query.fill import Cell
-from service.query.params import AggregateParams, Aggregation
-from service.query.questions import ask
-from service.query.totals import ADDING
+from service.query.params import AggregateParams
+from service.query.questions import Question, ask
+from service.query.ranges import Span
+from service.query.totals import added_up
 from service.resources import Resources
 from service.scope import Scope
 from sql import calendar
@@ -34,56 +38,66 @@ class Today:
     problem: str | None = None
 
 
+class Spans(NamedTuple):
+    """Today with the hour under way, its hours that are over, and those hours last week."""
+
+    so_far: Span
+    over: Span
+    last_week: Span
+
+
 async def read_today(
     resources: Resources, scope: Scope, metric_name: str, metric: MetricEntry, now: datetime
 ) -> Today:
     """Today's figure of that metric, added up as its entry in the catalogue says."""
     zone = resources.settings.zone
-    aggregation = metric.default_aggregation
-    since = _week_before(calendar.floor(now, "day", zone), zone)
-    given = {"metric_name": metric_name, "aggregation": aggregation, "period": "hour"}
-    params = AggregateParams.model_validate(given | {"start_date": since, "end_date": now})
+    spans = spans_of(now, zone)
+
+    def question(span: Span) -> Question:
+        given = {"metric_name": metric_name, "period": "hour", "start_date": span.since}
+        end = {"end_date": span.before - timedelta(microseconds=1)}
+        return ask(AggregateParams.model_validate(given | end), {}, scope, metric, zone)
+
+    async def figure(span: Span) -> float | None:
+        if span.since == span.before:
+            return None
+        found = added_up(answer, span)
+        if found is None:
+            found = await resources.aggregates.totals(question(span))
+        return found.get(())
+
     try:
-        answer = await resources.aggregates.answer(ask(params, {}, scope, metric, zone), now)
+        both_days = Span(spans.last_week.since, spans.so_far.before)
+        answer = await resources.aggregates.answer(question(both_days), now)
+        return today(answer, spans, await asyncio.gather(*map(figure, spans)))
     except ApiError as error:
         return Today(metric_name, None, problem=error.message)
-    return today(metric_name, answer.unit, answer.cells, aggregation, now, zone)
 
 
-def today(
-    metric_name: str,
-    unit: str | None,
-    hours: Sequence[Cell],
-    aggregation: Aggregation,
-    now: datetime,
-    zone: ZoneInfo,
-) -> Today:
-    """The figure, of hours from the same day last week on; pure."""
+def spans_of(now: datetime, zone: ZoneInfo) -> Spans:
+    """What is compared at that time: the same time of day a week ago, whatever the clocks did
+    in between.
+    """
     midnight = calendar.floor(now, "day", zone)
-    over = calendar.floor(now, "hour", zone)
-    latest = _between(hours, midnight, now)
-    this = combined(_between(hours, midnight, over), aggregation)
-    last = combined(
-        _between(hours, _week_before(midnight, zone), _week_before(over, zone)), aggregation
+    hour = calendar.floor(now, "hour", zone)
+    week = timedelta(days=7)
+    last_week = Span(midnight.astimezone(zone) - week, hour.astimezone(zone) - week)
+    return Spans(
+        Span(midnight, calendar.following(hour, "hour", zone)), Span(midnight, hour), last_week
     )
+
+
+def today(answer: Answer, spans: Spans, figures: Sequence[float | None]) -> Today:
+    """What hours from the same day last week on and the figures of the spans come to; pure."""
+    value, over, last_week = figures
     return Today(
-        metric_name,
-        unit,
-        value=combined(latest, aggregation),
-        change=None if this is None or not last else (this - last) / abs(last),
-        until=over,
-        hours=_spark(hours, over),
+        answer.question.params.metric_name,
+        answer.unit,
+        value=value,
+        change=None if over is None or not last_week else (over - last_week) / abs(last_week),
+        until=spans.over.before,
+        hours=_spark(answer.cells, spans.over.before),
     )
-
-
-def combined(hours: Sequence[Cell], aggregation: Aggregation) -> float | None:
-    """Hours as one figure."""
-    return ADDING[aggregation](hours) if hours else None
-
-
-def _between(hours: Sequence[Cell], since: datetime, before: datetime) -> list[Cell]:
-    first, last = since.astimezone(UTC), before.astimezone(UTC)
-    return [hour for hour in hours if first <= hour.start < last]
 
 
 def _spark(hours: Sequence[Cell], over: datetime) -> list[float | None]:
@@ -92,8 +106,3 @@ def _spark(hours: Sequence[Cell], over: datetime) -> list[float | None]:
     end = over.astimezone(UTC)
     starts = [end - timedelta(hours=back) for back in range(_SPARK_HOURS, 0, -1)]
     return [known.get(start) for start in starts]
-
-
-def _week_before(moment: datetime, zone: ZoneInfo) -> datetime:
-    """The same time of day, a week ago, whatever the clocks did in between."""
-    return moment.astimezone(zone) - timedelta(days=7)

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx2
 import pytest
 
 from tests.acceptance.talk import sample
@@ -50,6 +51,26 @@ def test_today_is_added_up(place: Service) -> None:
         if timedelta(hours=1) <= NOW - MIDNIGHT:
             assert "+100.0%" in text
         assert "Active users –" in text
+
+
+def test_a_level_is_of_all_who_report_it_also_of_those_who_have_not_this_hour(
+    api: httpx2.Client, metric: str
+) -> None:
+    """Seen by somebody of one service, as others report active users, too."""
+    hour = NOW.replace(minute=0, second=0, microsecond=0)
+    for region, back in (("SP", 0), ("RJ", 1)):
+        body = sample(
+            "active_users",
+            value=300,
+            unit="users",
+            frequency="hourly",
+            service_name=metric,
+            region=region,
+            timestamp=max(hour - timedelta(hours=back), MIDNIGHT).isoformat(),
+        )
+        assert api.post("/api/metrics", json=body).status_code == 201
+    with signed_in(api, "reader", service_name=metric) as ana:
+        assert "Active users 600 users" in text_of(ana.get("/")).replace("\u202f", " ")
 
 
 def test_open_alerts_are_shown(place: Service) -> None:

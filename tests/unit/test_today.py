@@ -5,9 +5,14 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from service.query.answers import Answer
+from service.query.catalog import MetricEntry
 from service.query.fill import Cell
-from service.query.params import Aggregation
-from service.web.today import Today, combined, today
+from service.query.params import AggregateParams, Aggregation
+from service.query.questions import ask
+from service.query.totals import added_up
+from service.scope import Scope
+from service.web.today import Today, spans_of, today
 
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
 MIDNIGHT = datetime(2025, 6, 18, 3, tzinfo=UTC)
@@ -21,9 +26,20 @@ def hours(start: datetime, *values: float, samples: int = 1) -> list[Cell]:
     ]
 
 
-def figure(*given: Cell, aggregation: Aggregation = "sum", at: float = 2.5) -> Today:
-    now = MIDNIGHT + timedelta(hours=at)
-    return today("revenue", "BRL", given, aggregation, now, SAO_PAULO)
+def figure(
+    *given: Cell,
+    aggregation: Aggregation = "sum",
+    at: float = 2.5,
+    midnight: datetime = MIDNIGHT,
+    zone: ZoneInfo = SAO_PAULO,
+) -> Today:
+    now = midnight + timedelta(hours=at)
+    given_params = {"metric_name": "revenue", "period": "hour", "aggregation": aggregation}
+    params = AggregateParams.model_validate(given_params)
+    question = ask(params, {}, Scope(), MetricEntry(), zone)
+    answer = Answer(question, now, "BRL", [()], [1], given, [], [])
+    spans = spans_of(now, zone)
+    return today(answer, spans, [(added_up(answer, span) or {}).get(()) for span in spans])
 
 
 def test_the_hour_under_way_counts_today_but_is_compared_with_nothing() -> None:
@@ -63,16 +79,16 @@ def test_a_level_is_compared_hour_with_hour() -> None:
 
 def test_an_average_weighs_hours_by_their_samples() -> None:
     given = hours(MIDNIGHT, 10, samples=9) + hours(MIDNIGHT + timedelta(hours=1), 20, samples=1)
-    assert combined(given, "avg") == 11
+    assert figure(*given, aggregation="avg").value == 11
 
 
 def test_where_the_clock_changed_in_between_the_time_of_day_counts() -> None:
     zone = ZoneInfo("Europe/Lisbon")
     # Summer time began on 30 March: midnight is an hour earlier in UTC now.
-    now = datetime(2025, 4, 1, 1, 30, tzinfo=UTC)
-    this = hours(datetime(2025, 3, 31, 23, tzinfo=UTC), 3, 3)
+    midnight = datetime(2025, 3, 31, 23, tzinfo=UTC)
     last = hours(datetime(2025, 3, 25, 0, tzinfo=UTC), 2, 2, 50)
-    assert today("m", None, last + this, "sum", now, zone).change == pytest.approx(0.5)
+    found = figure(*last, *hours(midnight, 3, 3), midnight=midnight, zone=zone)
+    assert found.change == pytest.approx(0.5)
 
 
 def test_the_line_beside_it_is_of_the_last_24_hours_that_are_over() -> None:
