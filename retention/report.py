@@ -19,7 +19,8 @@ from sql.queries import Query, query, union_all
 @dataclass(frozen=True, slots=True)
 class Line:
     """One policy of one relation: the declared one and the one found, None where there is
-    none. `bytes` with everything that belongs to the relation.
+    none. `bytes` with everything that belongs to the relation; `oldest` of a rollup is where its
+    oldest chunk begins.
     """
 
     relation: str
@@ -59,9 +60,6 @@ Rows = Mapping[str, Sequence[DictRow]]
 
 def questions(engine: Engine, keep: Mapping[str, timedelta]) -> dict[str, Query]:
     """What `lines` needs to know of the database, by its name there."""
-    if engine == "timescale":
-        names = ("actual_policies", "samples_dropped", "relation_sizes", "table_sizes")
-        return {name: query(name) for name in names}
     oldest = [
         query("oldest_row").format(
             name=sql.Literal(policy.relation),
@@ -70,8 +68,11 @@ def questions(engine: Engine, keep: Mapping[str, timedelta]) -> dict[str, Query]
         for policy in _done_by_the_service(keep)
         if isinstance(policy, Retention)
     ]
+    names = ["table_sizes"]
+    if engine == "timescale":
+        names += ["actual_policies", "samples_dropped", "relation_sizes"]
     return {
-        "table_sizes": query("table_sizes"),
+        **{name: query(name) for name in names},
         "oldest_rows": Query("oldest_rows", union_all(oldest)),
     }
 
@@ -81,19 +82,21 @@ def lines(engine: Engine, found: Rows, keep: Mapping[str, timedelta], now: datet
     to `questions`; pure.
     """
     sizes = {row["relation"]: row for row in found["table_sizes"]}
+    if engine == "timescale":
+        sizes |= {row["relation"]: row for row in found["relation_sizes"]}
+    for row in found["oldest_rows"]:
+        sizes[row["relation"]] |= row
     if engine == "plain":
-        oldest = {row["relation"]: row["oldest"] for row in found["oldest_rows"]}
         return [
             _line(
                 policy.relation,
                 policy,
                 # The service itself does what is declared.
                 ActualPolicy(0, kind_of(policy), policy.relation, policy),
-                sizes[policy.relation] | {"oldest": oldest.get(policy.relation)},
+                sizes[policy.relation],
             )
             for policy in _done_by_the_service(keep)
         ]
-    sizes |= {row["relation"]: row for row in found["relation_sizes"]}
     wanted = declared(keep, complete(keep, dropped_before(found["samples_dropped"]), now))
     return list(_pairs(wanted, actual_policies(found["actual_policies"]), sizes))
 

@@ -32,12 +32,16 @@ class Part(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
 
+# As in the API; further away days cannot be counted on from.
+Day = Annotated[date, Field(ge=date(1900, 1, 1), le=date(2999, 12, 31))]
+
+
 class TimeRange(Part):
     """A range that moves with the clock, or the days from `start_date` to `end_date`."""
 
     last: RangeName | None = None
-    start_date: date | None = None
-    end_date: date | None = None
+    start_date: Day | None = None
+    end_date: Day | None = None
 
     @model_validator(mode="after")
     def _one_of_both(self) -> "TimeRange":

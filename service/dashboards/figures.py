@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal, get_args
 
+from pydantic import ValidationError
+
 from service.dashboards.config import Compare, Query
 from service.dashboards.ranges import axis, span_before
-from service.errors import ApiError, Detail, invalid
+from service.errors import ApiError, Detail, details_of, invalid
 from service.query.answers import Answer, Group
 from service.query.catalog import MetricEntry
 from service.query.params import AggregateParams
@@ -225,7 +227,11 @@ class _Inquiry:
             "start_date": span.since,
             "end_date": span.before - timedelta(microseconds=1),
         }
-        params = AggregateParams.model_validate(labels | given)
+        try:
+            params = AggregateParams.model_validate(labels | given)
+        except ValidationError as error:
+            # A range to compare with can lie before all times.
+            raise invalid(details_of(error)) from error
         zone = self.resources.settings.zone
         return ask(params, dimensions, self.scope, self.metric, zone)
 

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.datastructures import QueryParams
 
-from service.dashboards.config import Compare, Query, TimeRange
+from service.dashboards.config import Compare, Day, Query, TimeRange
 from service.errors import details_of, invalid
 from service.query.params import Aggregation
 from service.query.ranges import RangeName
@@ -28,8 +28,8 @@ class _Given(BaseModel):
     aggregation: Aggregation | None = None
     period: Period | Literal["auto"] = "auto"
     range: RangeName | Literal["custom"] | None = None
-    start_date: date | None = None
-    end_date: date | None = None
+    start_date: Day | None = None
+    end_date: Day | None = None
     group_by: list[str] = []
     compare: Compare = "none"
     look: Look = "line"

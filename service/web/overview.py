@@ -20,7 +20,7 @@ from service.web.alert_words import SEVERITIES, STATUSES
 from service.web.languages import marked
 from service.web.live import stream
 from service.web.pages import Page
-from service.web.rendering import render, render_text
+from service.web.rendering import redirect, render, render_text
 from service.web.services import SPANS, STATUS_NAMES, TONES, read_services
 from service.web.today import Today, read_today
 
@@ -59,7 +59,11 @@ class Picture:
 
 
 async def show_overview(request: Request) -> Response:
-    """Today's figures, what is wrong, and the services."""
+    """Today's figures, what is wrong, and the services. Who reads nothing, such as a writer, goes
+    on to their account: it is where every sign-in leads.
+    """
+    if not principal_of(request).may("metrics:read"):
+        return redirect(request, "/account")
     return render(request, "overview.html", await _context(request))
 
 
@@ -118,6 +122,6 @@ async def _context(request: Request) -> dict[str, Any]:
 
 
 PAGES = [
-    Page("GET", "/", show_overview, scope="metrics:read"),
+    Page("GET", "/", show_overview),
     Page("GET", "/live", stream_overview, scope="metrics:read"),
 ]

@@ -53,7 +53,7 @@ LIMIT %(limit)s;
 
 -- name: health_seconds
 -- Seconds in each status within a range: a report holds until the next one, for at most
--- five minutes. The report before the range counts into it.
+-- five minutes, and not ahead of time. The report before the range counts into it.
 SELECT
     r.status,
     sum(extract(EPOCH FROM r.until - r.since))::double precision AS seconds
@@ -64,7 +64,8 @@ FROM (
         least(
             lead(ts) OVER (ORDER BY ts),
             ts + interval '5 minutes',
-            %(before)s::timestamptz
+            %(before)s::timestamptz,
+            now()
         ) AS until
     FROM fature.service_health
     WHERE
@@ -78,7 +79,7 @@ GROUP BY r.status;
 
 -- name: health_segments
 -- Seconds in each status by service and segment of `width`, within a range: a report holds
--- until the next one, for at most five minutes.
+-- until the next one, for at most five minutes, and not ahead of time.
 SELECT
     r.service_name,
     segment.start,
@@ -97,7 +98,8 @@ FROM (
         least(
             lead(ts) OVER (PARTITION BY service_name ORDER BY ts),
             ts + interval '5 minutes',
-            %(before)s::timestamptz
+            %(before)s::timestamptz,
+            now()
         ) AS until
     FROM fature.service_health
     WHERE

@@ -351,6 +351,16 @@ def test_availability_is_the_share_of_known_time_that_was_not_unhealthy(
     }
 
 
+def test_a_report_does_not_hold_ahead_of_time(
+    api: httpx2.Client, service: Service, name: str
+) -> None:
+    told(service, name, datetime.now(UTC), [("healthy", 100), ("unhealthy", 0)])
+    tomorrow = str(datetime.now(UTC).date() + timedelta(days=1))
+    found = history(api, name, end_date=tomorrow)["availability"]
+    assert 100 <= found["healthy_seconds"] < 160
+    assert found["unhealthy_seconds"] < 60
+
+
 def test_availability_covers_the_range_whatever_the_page(
     api: httpx2.Client, service: Service, name: str
 ) -> None:

@@ -192,7 +192,16 @@ def test_units_are_in_the_readers_language(
 
 
 @pytest.mark.parametrize(
-    "wrong", [{"period": "decade"}, {"group_by": "colour"}, {"filter.colour": "x"}, {"typo": "1"}]
+    "wrong",
+    [
+        {"period": "decade"},
+        {"group_by": "colour"},
+        {"filter.colour": "x"},
+        {"typo": "1"},
+        {"end_date": "9999-12-31"},
+        {"start_date": "1500-01-01"},
+        {"start_date": "1900-01-01", "end_date": "1900-12-31", "compare": "previous_year"},
+    ],
 )
 def test_what_makes_no_sense_is_said_on_the_page(
     web: httpx2.Client, sold: str, wrong: dict[str, str]

@@ -108,7 +108,8 @@ def test_a_user_of_one_service_sees_that_alone(place: Service) -> None:
 
 def test_who_may_not_read_sees_no_figures(place: Service) -> None:
     with signed_in(place.client, "writer") as client:
-        for path in ("/", "/live", "/services", "/services/checkout"):
+        assert client.get("/").headers["Location"] == "/account"
+        for path in ("/live", "/services", "/services/checkout"):
             answer = client.get(path)
             assert answer.status_code == 403
             assert "2,469" not in answer.text
