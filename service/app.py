@@ -16,13 +16,13 @@ from service.access.limits import RateLimits
 from service.alerts import routes as alerts
 from service.auth import Authentication, KeyRing
 from service.dashboards import routes as dashboards
-from service.documentation import documentation_routes
+from service.documentation import documentation_routes, render_page
 from service.errors import EXCEPTION_HANDLERS
 from service.health import own, reports
 from service.ingest import routes as ingest
 from service.logging import configure_logging
 from service.middleware import RequestHeaders
-from service.openapi import routes_of
+from service.openapi import openapi_document, routes_of
 from service.query import routes as reading
 from service.resources import running_resources
 from service.secrets import admin_key
@@ -84,7 +84,8 @@ def build_app(settings: Settings, engine: Engine) -> ASGIApp:
             await tracing.close()
 
     key, _ = admin_key(settings.admin_key, settings.data_dir)
-    documentation = documentation_routes(ENDPOINTS)
+    document = openapi_document(ENDPOINTS)
+    documentation = documentation_routes(document)
     app = Starlette(
         routes=[*routes_of(ENDPOINTS), *documentation],
         middleware=[
@@ -97,7 +98,8 @@ def build_app(settings: Settings, engine: Engine) -> ASGIApp:
     # A slash too many is a mistake to be told of, not a redirect.
     app.router.redirect_slashes = False
     api_paths = {endpoint.path for endpoint in ENDPOINTS} | {route.path for route in documentation}
-    surfaces = Surfaces(app, web_app(settings), frozenset(api_paths | {"/api"}))
+    pages = web_app(settings, render_page(document))
+    surfaces = Surfaces(app, pages, frozenset(api_paths | {"/api"}))
     routes = [*app.routes, *pages_of(PAGES)]
     served = tracing.around(surfaces, routes) if tracing else surfaces
     return RequestMetrics(RequestHeaders(served, stopping))

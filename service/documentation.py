@@ -1,6 +1,5 @@
 """``GET /api/openapi.json``, and the same to read: ``GET /docs``, and docs/api.md."""
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +9,6 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from service.openapi import Endpoint, openapi_document
 from service.query.params import NoParams, read_params
 from service.responses import json_response
 
@@ -21,9 +19,8 @@ _CSP = (
 )
 
 
-def documentation_routes(endpoints: Sequence[Endpoint]) -> list[Route]:
+def documentation_routes(document: dict[str, Any]) -> list[Route]:
     """Both are made once, from the endpoints that validate."""
-    document = openapi_document(endpoints)
     page = render_page(document)
 
     async def openapi_json(request: Request) -> Response:
@@ -32,9 +29,14 @@ def documentation_routes(endpoints: Sequence[Endpoint]) -> list[Route]:
 
     async def docs(request: Request) -> Response:
         read_params(request, NoParams)
-        return HTMLResponse(page, headers={"Content-Security-Policy": _CSP})
+        return page_response(page)
 
     return [Route("/api/openapi.json", openapi_json), Route("/docs", docs)]
+
+
+def page_response(page: str) -> Response:
+    """What `render_page` made, as an answer."""
+    return HTMLResponse(page, headers={"Content-Security-Policy": _CSP})
 
 
 def render_page(document: dict[str, Any]) -> str:

@@ -200,7 +200,7 @@ ENDPOINTS = [
     ),
     Endpoint(
         "GET",
-        "/api/services/{service_name}/health",
+        "/api/services/{service_name:path}/health",
         health_history,
         "services",
         scope="metrics:read",

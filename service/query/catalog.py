@@ -15,7 +15,12 @@ from sql.database import Connections, Pool, connection, fetch_all, run
 
 Kind = Literal["flow", "stock", "ratio"]
 
-_RESERVED = frozenset(AggregateParams.model_fields) | {"order", "cursor", "timestamp", "value"}
+# Parameters, and fields of the answers.
+_RESERVED = frozenset(AggregateParams.model_fields) | {
+    *("order", "cursor"),
+    *("id", "timestamp", "value", "metadata"),
+    *("start", "end", "complete"),
+}
 
 Dimension = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 
@@ -52,7 +57,7 @@ class CatalogPatch(BaseModel):
         if names and len(set(names)) < len(names):
             raise ValueError("A dimension is named twice")
         if taken := sorted(_RESERVED.intersection(names or ())):
-            raise ValueError(f"{', '.join(taken)} cannot be a dimension: it is a parameter")
+            raise ValueError(f"{', '.join(taken)} cannot be a dimension: answers have the name")
         return names
 
     @field_validator("unit", "description")

@@ -54,7 +54,7 @@ class Series(NamedTuple):
 @dataclass(frozen=True, slots=True, eq=False)
 class Selection:
     """Which series of a tenant: those that pass every filter and have the dimensions. Filters
-    are labels; `only_service` is the service of a scope.
+    are labels, of which an empty one is none; `only_service` is the service of a scope.
     """
 
     tenant: str
@@ -85,7 +85,10 @@ async def select_series(
     pool: Connections, selections: Sequence[Selection]
 ) -> dict[Selection, list[Series]]:
     """The series of each selection, found in one statement."""
-    everywhere = set.intersection(*(set(one.filters) for one in selections))
+    # An empty one stands for none, which no index finds.
+    everywhere = set.intersection(
+        *({name for name, value in one.filters.items() if value} for one in selections)
+    )
     somewhere = {"metric_name", *(name for one in selections for name in one.filters)}
     index = next((name for name in _INDEXED if name in everywhere), "tenant")
     asked = [

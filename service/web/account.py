@@ -11,6 +11,7 @@ from service.access.throttle import TooManyAttempts
 from service.access.tokens import ACCESS_LIFE, UserPrincipal
 from service.access.user_models import PasswordChange
 from service.access.users import find_user
+from service.documentation import page_response
 from service.errors import ApiError
 from service.resources import resources_of
 from service.web.cookies import ACCESS
@@ -19,12 +20,18 @@ from service.web.languages import marked
 from service.web.pages import SIGN_IN, Page
 from service.web.rendering import redirect, render
 from service.web.sign_in import BUSY, wait
+from service.web.site import site_of
 from service.web.visits import reader_of, visit_of
 
 
 async def show_account(request: Request) -> Response:
     """Who is signed in, and what they can do about it."""
     return await _page(request, _empty())
+
+
+async def show_documentation(request: Request) -> Response:
+    """The API's documentation, which at /docs needs a key."""
+    return page_response(site_of(request).documentation)
 
 
 async def change_password(request: Request) -> Response:
@@ -89,6 +96,7 @@ async def _found(request: Request) -> DictRow:
 
 
 PAGES = [
+    Page("GET", "/documentation", show_documentation),
     Page("GET", "/account", show_account),
     Page("POST", "/account/password", change_password),
     Page("POST", "/account/sign-out", sign_out_everywhere),

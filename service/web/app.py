@@ -85,19 +85,21 @@ class Surfaces:
         await (self.api if mine else self.pages)(scope, receive, send)
 
 
-def web_app(settings: Settings) -> ASGIApp:
-    """Every page; where their scripts were never fetched, an app that says so."""
+def web_app(settings: Settings, documentation: str) -> ASGIApp:
+    """Every page, and the API's `documentation`; where the pages' scripts were never fetched, an
+    app that says so.
+    """
     try:
         assets = load_assets()
     except AssetsMissing as error:
         _log.warning("pages_missing", reason=str(error))
         return _missing(str(error))
-    return _site(settings, assets)
+    return _site(settings, assets, documentation)
 
 
-def _site(settings: Settings, assets: Assets) -> ASGIApp:
+def _site(settings: Settings, assets: Assets, documentation: str) -> ASGIApp:
     secret = signing_secret(settings.secret, settings.data_dir)
-    site = Site(settings, assets, environments(assets), CsrfTokens(secret))
+    site = Site(settings, assets, environments(assets), CsrfTokens(secret), documentation)
     app = Starlette(
         routes=[assets.route, *routes_of(PAGES)],
         middleware=[Middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)],

@@ -12,12 +12,13 @@ from service.web.csrf import CsrfTokens
 
 @dataclass(frozen=True, slots=True)
 class Site:
-    """`environments` are the templates by language."""
+    """`environments` are the templates by language, `documentation` the API's as HTML."""
 
     settings: Settings
     assets: Assets
     environments: dict[str, Environment]
     csrf: CsrfTokens
+    documentation: str
 
 
 def site_of(request: Request) -> Site:

@@ -30,8 +30,8 @@ WHERE {passed};
 {filter} text;
 
 -- name: filter_passed
--- Whether a series passes it.
-(q.{filter} IS NULL OR q.{filter} = s.{label});
+-- Whether a series passes it. An empty text counts as absent, as it does in samples.
+(q.{filter} IS NULL OR q.{filter} = coalesce(s.{label}, ''));
 
 -- name: samples_newest_first
 -- A page of samples of the given series, from one or several frequencies.

@@ -31,7 +31,7 @@ GET     /api/health                             open
 GET     /api/ready                              open
 POST    /api/services/health                    201   403      201    403    403 201   403          201
 GET     /api/services/health                    200   200      403    200    403 200   200          200
-GET     /api/services/{service_name}/health     200   200      403    200    403 200   200          200
+GET     /api/services/{service_name:path}/health 200   200      403    200    403 200   200          200
 GET     /api/alerts/rules                       200   200      403    200    200 403   200          200
 POST    /api/alerts/rules                       201   201      403    403    403 403   403          201
 POST    /api/alerts/rules/test                  200   200      403    200    403 200   200          200

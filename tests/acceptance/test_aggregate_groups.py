@@ -8,7 +8,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.acceptance.reading import aggregate, ask, at, figures, submit
+from tests.acceptance.reading import aggregate, ask, at, figures, query, submit
 from tests.acceptance.talk import places, refused
 
 DAY = timedelta(days=1)
@@ -187,6 +187,22 @@ def test_several_units_can_be_counted_grouped_and_picked(api: httpx2.Client, met
     picked = aggregate(api, metric, unit="USD")
     assert [row["value"] for row in picked["data"]] == [2.0]
     assert picked["unit"] == "USD"
+
+
+def test_an_empty_filter_picks_what_has_no_such_label(api: httpx2.Client, metric: str) -> None:
+    submit(api, metric, at(noon(), 1.0, unit="BRL"), at(noon(), 4.0), at(noon(), 2.0, region="SP"))
+    assert value(api, metric, unit="") == 6
+    assert value(api, metric, unit="", region="") == 4
+    assert [row["value"] for row in query(api, metric, unit="", region="SP")["data"]] == [2]
+
+
+@pytest.mark.parametrize("name", ["start", "end", "complete", "value", "period", "id"])
+def test_no_dimension_is_called_like_a_field_of_answers(
+    api: httpx2.Client, metric: str, name: str
+) -> None:
+    submit(api, metric, at(noon()))
+    error = refused(api.patch(f"/api/metrics/catalog/{metric}", json={"dimensions": [name]}), 422)
+    assert places(error) == [(None, "dimensions")]
 
 
 def test_a_filter_may_leave_one_unit(api: httpx2.Client, metric: str) -> None:

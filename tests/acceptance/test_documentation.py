@@ -11,6 +11,7 @@ import schemathesis
 
 from service.app import ENDPOINTS
 from tests.acceptance.talk import BATCH, ONE, accepted, refused, sample
+from tests.acceptance.web import signed_in
 from tests.conftest import Service
 
 DOCUMENT = "/api/openapi.json"
@@ -270,3 +271,11 @@ def test_documentation_can_be_asked_for_its_head(api: httpx2.Client, path: str) 
     assert answer.status_code == 200
     assert answer.content == b""
     assert answer.headers["Content-Length"] == api.get(path).headers["Content-Length"]
+
+
+def test_who_is_signed_in_reads_it_among_the_pages(api: httpx2.Client) -> None:
+    with signed_in(api, "writer") as client:
+        assert 'href="/documentation"' in client.get("/account").text
+        page = client.get("/documentation")
+    assert page.text == api.get("/docs").text
+    assert page.headers["Content-Security-Policy"].startswith("default-src 'none'; style-src")

@@ -375,3 +375,8 @@ def test_availability_covers_the_range_whatever_the_page(
     following = history(api, name, **params, cursor=page["next_cursor"])
     assert page["availability"] == following["availability"]
     assert page["availability"]["ratio"] == round(600 / 900, 6)
+
+
+def test_a_name_with_a_slash_has_a_history(api: httpx2.Client, name: str) -> None:
+    accepted(api.post(REPORT, json={"service_name": f"{name}/b", "status": "healthy"}))
+    assert [row["status"] for row in history(api, f"{name}%2Fb")["data"]] == ["healthy"]
