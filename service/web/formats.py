@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from functools import cache, cached_property, lru_cache
 from gettext import NullTranslations
 from zoneinfo import ZoneInfo
@@ -16,11 +17,16 @@ from babel.dates import (
     get_datetime_format,
 )
 from babel.numbers import (
+    NumberFormatError,
     NumberPattern,
     format_compact_currency,
     format_compact_decimal,
+    format_decimal,
     get_currency_precision,
     get_currency_symbol,
+    get_decimal_symbol,
+    get_group_symbol,
+    parse_decimal,
     parse_pattern,
 )
 from babel.units import format_unit
@@ -75,6 +81,29 @@ class Reader:
         if value is None:
             return NOTHING
         return str(_pattern("#,##0." + "#" * digits).apply(round(value, digits), self.locale))
+
+    def plain_number(self, value: float) -> str:
+        """A number with all its digits, for a field: `read_number` gives the same again."""
+        return str(
+            format_decimal(
+                Decimal(repr(value)).normalize(),
+                locale=self.locale,
+                decimal_quantization=False,
+                group_separator=False,
+            )
+        )
+
+    def read_number(self, text: str) -> float | None:
+        """A number as the reader's locale writes it; None for anything else, such as what is
+        one in another locale alone.
+        """
+        signs = {get_decimal_symbol(self.locale), get_group_symbol(self.locale)}
+        if not set(text) <= {*"+-0123456789", " ", *signs}:
+            return None
+        try:
+            return float(parse_decimal(text, self.locale, strict=True))
+        except NumberFormatError:
+            return None
 
     def figure(self, value: float | None, unit: str | None, *, compact: bool = False) -> str:
         """A value with its unit: money as money, percent as such; `compact` shortens large

@@ -84,7 +84,7 @@ def test_a_rule_is_made_edited_switched_and_deleted(api: httpx2.Client, metric: 
         "rule_name": f"Rule {metric}",
         "metric_name": metric,
         "condition": "<",
-        "threshold_value": "1.500,5",
+        "threshold_value": "1,500.5",
         "severity": "high",
         "notification_channels": ["email", "webhook"],
         "notification_recipients": "a@example.com\nb@example.com",
@@ -126,6 +126,55 @@ def test_what_is_wrong_with_a_rule_is_said_at_its_field(api: httpx2.Client, metr
     assert answer.status_code == 422
     assert 'id="rule_name-error"' in answer.text
     assert 'id="threshold_value-error"' in answer.text
+
+
+@pytest.mark.parametrize(
+    ("language", "typed", "meant", "shown"),
+    [
+        ("pt-BR", "1.500", 1500, "1500"),
+        ("pt-BR", "1,5", 1.5, "1,5"),
+        ("pt-BR", "1.234.567,25", 1234567.25, "1234567,25"),
+        ("en", "1,500", 1500, "1500"),
+        ("en", "1.500", 1.5, "1.5"),
+        ("en", "0.0000001", 1e-7, "0.0000001"),
+    ],
+)
+def test_a_threshold_is_read_and_written_as_the_reader_writes_numbers(
+    api: httpx2.Client, metric: str, language: str, typed: str, meant: float, shown: str
+) -> None:
+    fields = {**RULE, "rule_name": f"Rule {metric}", "metric_name": metric, "condition": ">"}
+    fields |= {"threshold_value": typed, "recovery_threshold": typed}
+    with signed_in(api, "operator") as browser:
+        browser.headers["Accept-Language"] = language
+        path = post(browser, "/alerts/rules", **fields).headers["location"]
+        for _ in range(2):
+            made = ok(api.get(f"/api{path}"))
+            assert (made["threshold_value"], made["recovery_threshold"]) == (meant, meant)
+            assert browser.get(path).text.count(f'value="{shown}"') == 2
+            again = fields | {"threshold_value": shown, "recovery_threshold": shown}
+            assert post(browser, path, **again).status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("language", "typed", "said"),
+    [
+        ("pt-BR", "1.5", "Escreva um número como 1.500,5"),
+        ("pt-BR", "1,500.50", "Escreva um número como 1.500,5"),
+        ("en", "1.500,50", "Write a number such as 1,500.5"),
+        ("en", "1,5", "Write a number such as 1,500.5"),
+        ("en", "nan", "Write a number such as 1,500.5"),
+    ],
+)
+def test_what_the_reader_writes_otherwise_is_no_threshold(
+    api: httpx2.Client, metric: str, language: str, typed: str, said: str
+) -> None:
+    fields = {**RULE, "rule_name": f"Rule {metric}", "metric_name": metric}
+    with signed_in(api, "operator") as browser:
+        browser.headers["Accept-Language"] = language
+        answer = post(browser, "/alerts/rules", **fields | {"threshold_value": typed})
+    assert answer.status_code == 422
+    assert said in text_of(answer)
+    assert f'value="{typed}"' in answer.text
 
 
 @pytest.mark.parametrize("htmx", [True, False])
