@@ -273,7 +273,7 @@ _delete = confirmed(marked("Delete this rule?"), marked("Delete"), delete_rule)
 
 PAGES = [
     Page("GET", "/alerts/rules", list_rules, scope="alerts:read"),
-    Page("POST", "/alerts/rules", create_rule, scope="alerts:write"),
+    Page("POST", "/alerts/rules", create_rule, scope="alerts:write", once="/alerts/rules"),
     Page("GET", "/alerts/rules/new", new_rule, scope="alerts:write"),
     Page("POST", "/alerts/rules/preview", preview_rule, scope="metrics:read"),
     Page("GET", _ONE, show_rule, scope="alerts:read"),

@@ -96,6 +96,6 @@ async def _page(request: Request, form: Form[SilenceForm], *, status: int = 200)
 
 PAGES = [
     Page("GET", "/alerts/silences", list_silences, scope="alerts:read"),
-    Page("POST", "/alerts/silences", create_silence, scope="alerts:write"),
+    Page("POST", "/alerts/silences", create_silence, scope="alerts:write", once="/alerts/silences"),
     Page("POST", "/alerts/silences/{id:int}/end", end_silence, scope="alerts:write"),
 ]

@@ -111,5 +111,5 @@ async def _document(given: object) -> Any:
 PAGES = [
     Page("GET", "/dashboards/{id:int}/export", export_dashboard, scope="metrics:read"),
     Page("POST", "/dashboards/import", import_dashboard, scope="catalog:write"),
-    Page("POST", "/explore/panel", save_as_panel, scope="catalog:write"),
+    Page("POST", "/explore/panel", save_as_panel, scope="catalog:write", once="/dashboards"),
 ]

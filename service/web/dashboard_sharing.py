@@ -120,7 +120,7 @@ _SHARES = "/dashboards/{id:int}/shares"
 
 PAGES = [
     Page("GET", _SHARES, show_shares, scope="metrics:read"),
-    Page("POST", _SHARES, create_share, scope="metrics:read"),
+    Page("POST", _SHARES, create_share, scope="metrics:read", once="/dashboards/{id}/shares"),
     Page("POST", f"{_SHARES}/end", end_share, scope="metrics:read"),
     Page("GET", "/shared/{token}", show_shared, open=True),
 ]

@@ -119,6 +119,16 @@ def test_a_rule_is_made_edited_switched_and_deleted(api: httpx2.Client, metric: 
     assert api.get(f"/api{path}").status_code == 404
 
 
+def test_a_rule_that_is_sent_twice_is_saved_once(api: httpx2.Client, metric: str) -> None:
+    fields = {**RULE, "rule_name": f"Rule {metric}", "metric_name": metric}
+    with signed_in(api, "operator") as browser:
+        fields["csrf"] = token_in(browser.get("/alerts/rules/new"))
+        first, second = (browser.post("/alerts/rules", data=fields) for _ in range(2))
+        assert (first.status_code, second.status_code) == (303, 303)
+        assert second.headers["location"] == "/alerts/rules"
+        assert f"Rule {metric}" in browser.get("/alerts/rules").text
+
+
 def test_what_is_wrong_with_a_rule_is_said_at_its_field(api: httpx2.Client, metric: str) -> None:
     fields = {"rule_name": "", "metric_name": metric, "condition": "<", "threshold_value": "low"}
     with signed_in(api, "operator") as browser:

@@ -302,6 +302,15 @@ def test_a_link_shows_the_dashboard_until_it_is_ended(
         assert stranger.get(link).status_code == 404
 
 
+def test_a_reload_makes_no_second_link(web: httpx2.Client, made: dict[str, Any]) -> None:
+    here = f"/dashboards/{made['id']}/shares"
+    fields = {"days": "30", "csrf": token_in(web.get(here))}
+    assert web.post(here, data=fields).status_code == 201
+    again = web.post(here, data=fields)
+    assert (again.status_code, again.headers["location"]) == (303, here)
+    assert web.get(here).text.count('name="share"') == 1
+
+
 def test_a_link_expires(service: Service, web: httpx2.Client, made: dict[str, Any]) -> None:
     link = shared_path(post(web, f"/dashboards/{made['id']}/shares", days="1"))
     with visitor(service.url) as stranger:
