@@ -29,7 +29,6 @@ from babel.numbers import (
     parse_decimal,
     parse_pattern,
 )
-from babel.units import format_unit
 
 from service.web.languages import marked, translations
 from sql.calendar import Period
@@ -132,13 +131,12 @@ class Reader:
 
     def size(self, count: int) -> str:
         """So many bytes, in the unit that leaves few digits."""
-        amount, unit = float(count), "byte"
-        for larger in ("kilobyte", "megabyte", "gigabyte", "terabyte"):
+        amount, unit = float(count), "B"
+        for larger in ("kB", "MB", "GB", "TB"):
             if amount < 1000:
                 break
             amount, unit = amount / 1000, larger
-        text = format_unit(round(amount, 1), f"digital-{unit}", "short", locale=self.locale)
-        return text.replace(" ", _SPACE)
+        return self.number(amount, 1) + _SPACE + unit
 
     def share(self, ratio: float | None, digits: int = 1) -> str:
         """A ratio (0 to 1) in percent."""

@@ -210,6 +210,17 @@ def test_the_preview_is_what_the_test_of_the_api_says(
     assert ("<html" in answer.text) == (not htmx)
 
 
+def test_what_alerts_are_called_in_portuguese(api: httpx2.Client) -> None:
+    with signed_in(api, "operator") as browser:
+        browser.headers["Accept-Language"] = "pt-BR"
+        events = text_of(browser.get("/alerts"))
+        editor = text_of(browser.get("/alerts/rules/new"))
+    assert "Alertas não resolvidos" in events
+    assert "Alertas resolvidos" in events
+    assert "Ativa" in editor
+    assert "Observa" not in editor
+
+
 def test_the_explorer_fills_in_a_new_rule(api: httpx2.Client) -> None:
     address = "/alerts/rules/new?metric_name=orders&threshold_value=12&region=SP"
     with signed_in(api, "operator") as browser:
