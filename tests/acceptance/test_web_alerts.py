@@ -14,6 +14,7 @@ from tests.acceptance.talk import ONE, sample
 from tests.acceptance.test_access_table import RULE
 from tests.acceptance.web import post, signed_in, text_of, token_in
 from tests.conftest import Service
+from tests.killable import until
 
 
 def rule(api: httpx2.Client, **changes: Any) -> dict[str, Any]:
@@ -65,6 +66,27 @@ def test_an_event_is_shown_acknowledged_and_resolved_with_comments(
     found = ok(api.get(f"/api{path}"))
     assert found["status"] == "resolved"
     assert found["resolved_by"].startswith("user:")
+
+
+def test_people_are_called_by_their_names(service: Service, api: httpx2.Client) -> None:
+    path = f"/alerts/events/{event(service, rule(api))}"
+    with signed_in(api, "operator", name="Ana Lima") as browser:
+        until(lambda: "Ana Lima Operator" in text_of(browser.get("/account")))
+        assert post(browser, f"{path}/acknowledge", comment="On it").status_code == 303
+        page = text_of(browser.get(path))
+        assert post(browser, "/alerts/silences", hours=1, severity="low").status_code == 303
+        silences = text_of(browser.get("/alerts/silences"))
+    assert "Acknowledged by Ana Lima" in page
+    assert page.count("Ana Lima") >= 4
+    assert "Ana Lima" in silences.split("In force")[1]
+    assert "user:" not in page + silences
+
+
+def test_who_has_no_name_is_called_by_the_email(api: httpx2.Client) -> None:
+    with signed_in(api, "admin") as browser:
+        browser.headers["Accept-Language"] = "pt-BR"
+        known = re.compile(r"user-\w+@example\S* Admin\b")
+        until(lambda: known.search(text_of(browser.get("/account"))) is not None)
 
 
 def test_events_are_filtered_by_the_address(service: Service, api: httpx2.Client) -> None:

@@ -308,7 +308,9 @@ def test_a_reload_makes_no_second_link(web: httpx2.Client, made: dict[str, Any])
     assert web.post(here, data=fields).status_code == 201
     again = web.post(here, data=fields)
     assert (again.status_code, again.headers["location"]) == (303, here)
-    assert web.get(here).text.count('name="share"') == 1
+    page = web.get(here)
+    assert page.text.count('name="share"') == 1
+    assert "@example.com" in text_of(page).split("Links that hold")[1]
 
 
 def test_a_link_expires(service: Service, web: httpx2.Client, made: dict[str, Any]) -> None:
