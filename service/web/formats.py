@@ -30,7 +30,8 @@ from babel.numbers import (
     parse_pattern,
 )
 
-from service.web.languages import marked, translations
+from service.web.languages import DEFAULT, marked, translations
+from service.web.phrases import recognised, told
 from sql.calendar import Period
 
 NOTHING = "–"
@@ -68,8 +69,13 @@ class Reader:
         return translations(self.language)
 
     def gettext(self, message: str) -> str:
-        """`message` in the reader's language."""
-        return self._words.gettext(message) if message else ""
+        """`message` in the reader's language, also one with values that `phrases` knows."""
+        words = self._words.gettext(message) if message else ""
+        if words != message or self.language == DEFAULT or not (found := recognised(message)):
+            return words
+        phrase, values = found
+        said = {name: told(name, value, self) for name, value in values.items()}
+        return self._words.gettext(phrase).format(**said)
 
     def ngettext(self, singular: str, plural: str, number: int) -> str:
         """The one of both that goes with `number`, in the reader's language."""

@@ -243,6 +243,24 @@ def test_what_alerts_are_called_in_portuguese(api: httpx2.Client) -> None:
     assert "Observa" not in editor
 
 
+def test_what_is_kept_in_english_is_said_in_portuguese(
+    service: Service, api: httpx2.Client, metric: str
+) -> None:
+    path = f"/alerts/events/{event(service, rule(api))}"
+    with signed_in(api, "operator", name="Ana Lima") as browser:
+        browser.headers["Accept-Language"] = "pt-BR"
+        assert post(browser, f"{path}/resolve", comment="Feito").status_code == 303
+        assert "Resolvido por Ana Lima" in text_of(browser.get(path))
+        assert "Não existe alerta 999999999" in text_of(browser.get("/alerts/events/999999999"))
+        assert "Não existe painel 999999" in text_of(browser.get("/dashboards/999999"))
+        wrong = {**RULE, "rule_name": "x" * 300, "metric_name": metric}
+        answer = text_of(post(browser, "/alerts/rules", **wrong))
+        assert "Use no máximo 200 caracteres" in answer
+        dates = "start_date=2026-11-30&end_date=2026-11-01"
+        assert "A data final é anterior à inicial" in text_of(browser.get(f"/explore?{dates}"))
+    assert "Resolved by user:" in str(ok(api.get(f"/api{path}")))
+
+
 def test_the_explorer_fills_in_a_new_rule(api: httpx2.Client) -> None:
     address = "/alerts/rules/new?metric_name=orders&threshold_value=12&region=SP"
     with signed_in(api, "operator") as browser:
