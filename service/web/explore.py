@@ -30,6 +30,7 @@ from service.web.exploration import (
     filter_fields,
     read_exploration,
 )
+from service.web.formats import Reader
 from service.web.forms import Form
 from service.web.pages import Page
 from service.web.pictures import MAX_COLUMNS, MAX_LINES, charts_of, name_of, table_of, title_of
@@ -82,7 +83,7 @@ async def explorer_page(
             "fields": filter_fields(values, asked.query.filters),
             "names": names,
             "dashboards": dashboards,
-            "saving": saving or _unsaved(asked),
+            "saving": saving or _unsaved(request, asked),
             "choices": choices,
             "name_of": name_of,
             "table_of": table_of,
@@ -94,8 +95,8 @@ async def explorer_page(
     )
 
 
-def _unsaved(asked: Exploration) -> Form[Any]:
-    title = title_of(asked.query.metric_name)
+def _unsaved(request: Request, asked: Exploration) -> Form[Any]:
+    title = reader_of(request).ours(title_of(asked.query.metric_name))
     return Form({"title": title, "dashboard": None, "name": ""})
 
 
@@ -144,7 +145,7 @@ async def _look(
         )
     except ApiError as error:
         return await _nothing(error)
-    marks = marks_of(events, linked=True)
+    marks = marks_of(events, reader, linked=True)
     return {
         "problem": None,
         "figures": figures,
@@ -153,12 +154,12 @@ async def _look(
     }
 
 
-def marks_of(events: Sequence[DictRow], *, linked: bool) -> list[Mark]:
+def marks_of(events: Sequence[DictRow], reader: Reader, *, linked: bool) -> list[Mark]:
     """Events on the axis of a chart."""
     return [
         Mark(
             row["opened_at"],
-            row["rule_name"],
+            reader.ours(row["rule_name"]),
             f"/alerts/events/{row['event_id']}" if linked else "",
             row["severity"],
         )

@@ -30,6 +30,7 @@ from babel.numbers import (
     parse_pattern,
 )
 
+from service.web.defaults import TEXTS
 from service.web.languages import DEFAULT, marked, translations
 from service.web.phrases import recognised, told
 from sql.calendar import Period
@@ -76,6 +77,12 @@ class Reader:
         phrase, values = found
         said = {name: told(name, value, self) for name, value in values.items()}
         return self._words.gettext(phrase).format(**said)
+
+    def ours(self, text: str) -> str:
+        """A text that the installation came with in the reader's language; what somebody wrote
+        stays as it is.
+        """
+        return self.gettext(text) if text in TEXTS else text
 
     def ngettext(self, singular: str, plural: str, number: int) -> str:
         """The one of both that goes with `number`, in the reader's language."""
