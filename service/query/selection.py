@@ -104,10 +104,9 @@ def _find_series(index: str, filters: Sequence[str]) -> Query:
     """Finds series by that column beside the tenant, and filters them."""
     columns = [query("filter_column").format(filter=sql.Identifier(name)) for name in filters]
     passed = [
-        query("filter_passed").format(
-            filter=sql.Identifier(name),
-            label=sql.Identifier("service_name" if name == _SCOPE else name),
-        )
+        query("scope_passed")
+        if name == _SCOPE
+        else query("filter_passed").format(filter=sql.Identifier(name))
         for name in filters
     ]
     return (

@@ -182,6 +182,18 @@ def test_units_are_never_mixed_and_one_is_offered(
     assert [spec["unit"] for spec in specs_of(apart)] == ["USD", "BRL"]
 
 
+def test_what_has_no_unit_is_offered_beside_what_has_one(
+    api: httpx2.Client, web: httpx2.Client, metric: str
+) -> None:
+    submit(api, metric, at(TODAY, 1.0, unit="BRL"), at(TODAY, 2.0, unit=None))
+    page = web.get("/explore", params={"metric_name": metric})
+    link = re.search(r'href="([^"]+)">without a unit<', page.text)
+    assert link
+    (spec,) = specs_of(web.get(unescape(link[1])))
+    assert spec["unit"] is None
+    assert 2.0 in spec["lines"][0]["values"]
+
+
 def test_units_are_in_the_readers_language(
     api: httpx2.Client, web: httpx2.Client, metric: str
 ) -> None:
