@@ -70,8 +70,8 @@ class Exploration:
         if self.range.last:
             yield "range", self.range.last
         else:
-            yield "start_date", str(self.range.start_date)
-            yield "end_date", str(self.range.end_date)
+            dates = {name: getattr(self.range, name) for name in ("start_date", "end_date")}
+            yield from ((name, str(day)) for name, day in dates.items() if day)
         yield from (("group_by", name) for name in query.group_by)
         yield from ((FILTER + name, value) for name, value in query.filters.items())
         if self.compare != "none":

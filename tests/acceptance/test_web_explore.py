@@ -226,6 +226,9 @@ def test_what_was_asked_for_stands_beside_what_is_wrong_with_it(
     for chosen in ("custom", "week", "SP", "bar"):
         assert f'<option value="{chosen}" selected>' in page.text, chosen
     assert f'name="metric_name" value="{sold}"' in page.text
+    half = web.get("/explore", params={"metric_name": sold, "start_date": "2026-02-31"})
+    assert "start_date=2026-02-31" in half.text
+    assert "end_date=None" not in half.text
 
 
 def test_a_picture_becomes_a_panel(api: httpx2.Client, web: httpx2.Client, sold: str) -> None:
