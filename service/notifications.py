@@ -51,6 +51,18 @@ def channels_of(settings: Settings) -> dict[str, Channel]:
     return channels
 
 
+def with_default(settings: Settings) -> set[str]:
+    """The channels that reach somebody where a rule names no recipient."""
+    defaults = {
+        "slack": settings.slack_webhook_url,
+        "webhook": settings.webhook_url,
+        "sms": settings.sms_to,
+        # The sender, if nothing else.
+        "email": True,
+    }
+    return {name for name in channels_of(settings) if defaults[name]}
+
+
 def _email(settings: Settings) -> EmailChannel | None:
     if settings.smtp_host is None:
         return None

@@ -1,4 +1,6 @@
-"""Which version each user is at, so that an access token can end before it expires."""
+"""Which version each user is at, so that an access token can end before it expires; and what
+they are called, which no token says.
+"""
 
 from service.access.tokens import Claims
 from sql.database import Pool, fetch_all
@@ -16,11 +18,13 @@ class UserVersions:
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
         self._versions: dict[int, int] = {}
+        self._names: dict[int, str] = {}
 
     async def reload(self) -> None:
         """Read them again."""
         rows = await fetch_all(self._pool, "user_versions")
         self._versions = {row["user_id"]: row["version"] for row in rows}
+        self._names = {row["user_id"]: row["name"] or row["email"] for row in rows}
 
     def note(self, user_id: int, version: int | None) -> None:
         """A change made by this process, to be seen here at once; None: deleted."""
@@ -28,6 +32,10 @@ class UserVersions:
             self._versions.pop(user_id, None)
         else:
             self._versions[user_id] = version
+
+    def name_of(self, user_id: int) -> str:
+        """The name, else the email; empty for somebody who is not known here yet."""
+        return self._names.get(user_id, "")
 
     def holds(self, claims: Claims, now: float) -> bool:
         """Whether a token still speaks for its user; `now` in Unix seconds."""

@@ -14,7 +14,7 @@ from service.query.fill import Cell
 from service.query.params import MAX_LIMIT
 from service.query.questions import Question
 from service.query.rollups import Buckets, Rollups, Wanted
-from service.query.selection import Series, by_frequency, select_series
+from service.query.selection import NONE, Series, by_frequency, select_series
 from service.query.single_flight import SingleFlight
 from service.responses import utc_instant
 from sql.calendar import Period
@@ -185,7 +185,7 @@ def _one_unit(series: Sequence[Series], question: Question) -> str | None:
     allowed = "unit" in question.params.group_by or question.aggregation == "count"
     if not units or allowed:
         return None
-    names = ", ".join(sorted(unit or "(none)" for unit in units))
+    names = ", ".join(sorted(unit or NONE for unit in units))
     message = f"The selection has several units ({names}); give unit= or group_by=unit"
     raise invalid([Detail(field="unit", message=message)])
 

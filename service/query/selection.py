@@ -29,6 +29,8 @@ _FILTERS = (
 )
 _INDEXED = ("metric_name", "service_name")
 _SCOPE = "only_service"
+# What has no such label, in a filter; an empty text means the same, as in samples.
+NONE = "(none)"
 GROUPABLE = ("service_name", "affiliate_id", "region", "unit")
 
 
@@ -54,7 +56,7 @@ class Series(NamedTuple):
 @dataclass(frozen=True, slots=True, eq=False)
 class Selection:
     """Which series of a tenant: those that pass every filter and have the dimensions. Filters
-    are labels, of which an empty one is none; `only_service` is the service of a scope.
+    are labels, `NONE` for none; `only_service` is the service of a scope.
     """
 
     tenant: str
@@ -69,7 +71,7 @@ def selection_of(scope: Scope, filters: Filters, dimensions: Mapping[str, str]) 
         ApiError: 422 for what no label can be.
     """
     given = {name: getattr(filters, name) for name in _FILTERS} | {_SCOPE: scope.service_name}
-    passed = {name: value for name, value in given.items() if value is not None}
+    passed = {name: value or NONE for name, value in given.items() if value is not None}
     # The database would refuse the whole statement, with what others asked for.
     details = [
         Detail(field=name, message="The character NUL cannot occur")
@@ -85,9 +87,9 @@ async def select_series(
     pool: Connections, selections: Sequence[Selection]
 ) -> dict[Selection, list[Series]]:
     """The series of each selection, found in one statement."""
-    # An empty one stands for none, which no index finds.
+    # What has no such label no index finds.
     everywhere = set.intersection(
-        *({name for name, value in one.filters.items() if value} for one in selections)
+        *({name for name, value in one.filters.items() if value != NONE} for one in selections)
     )
     somewhere = {"metric_name", *(name for one in selections for name in one.filters)}
     index = next((name for name in _INDEXED if name in everywhere), "tenant")
@@ -107,10 +109,9 @@ def _find_series(index: str, filters: Sequence[str]) -> Query:
     """Finds series by that column beside the tenant, and filters them."""
     columns = [query("filter_column").format(filter=sql.Identifier(name)) for name in filters]
     passed = [
-        query("filter_passed").format(
-            filter=sql.Identifier(name),
-            label=sql.Identifier("service_name" if name == _SCOPE else name),
-        )
+        query("scope_passed")
+        if name == _SCOPE
+        else query("filter_passed").format(filter=sql.Identifier(name))
         for name in filters
     ]
     return (

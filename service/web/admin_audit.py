@@ -9,13 +9,11 @@ from psycopg.rows import DictRow
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.access import keys, users
 from service.access.audit_routes import read_entries
 from service.access.models import AuditParams
-from service.auth import principal_of
-from service.resources import resources_of
 from service.web.forms import Form, read_filters
 from service.web.pages import Page
+from service.web.people import names_of
 from service.web.rendering import render
 
 _PATH = "/admin/audit"
@@ -37,18 +35,8 @@ async def list_entries(request: Request) -> Response:
     if not form.is_valid:
         return render(request, "admin_audit.html", _context(form, [], None, {}), status=422)
     params = form.data.model_copy(update={"limit": _PER_PAGE})
-    (rows, cursor), names = await asyncio.gather(read_entries(request, params), _names(request))
+    (rows, cursor), names = await asyncio.gather(read_entries(request, params), names_of(request))
     return render(request, "admin_audit.html", _context(form, rows, cursor, names))
-
-
-async def _names(request: Request) -> dict[str, str]:
-    """What users and keys are called, for who knows them by that."""
-    pool, tenant = resources_of(request).read_pool, principal_of(request).scope.tenant
-    people, programs = await asyncio.gather(
-        users.list_users(pool, tenant), keys.list_keys(pool, tenant)
-    )
-    named = {f"user:{row['user_id']}": row["email"] for row in people}
-    return named | {f"key:{row['key_id']}": row["name"] for row in programs}
 
 
 def _context(

@@ -217,10 +217,10 @@ _ONE = _LIST + "/{id:int}"
 
 PAGES = [
     Page("GET", _LIST, list_keys, scope="keys:admin"),
-    Page("POST", _LIST, create_key, scope="keys:admin"),
+    Page("POST", _LIST, create_key, scope="keys:admin", once=_LIST),
     Page("GET", f"{_LIST}/new", new_key, scope="keys:admin"),
     Page("GET", f"{_ONE}/rotate", confirm_rotation, scope="keys:admin"),
-    Page("POST", f"{_ONE}/rotate", rotate_key, scope="keys:admin"),
+    Page("POST", f"{_ONE}/rotate", rotate_key, scope="keys:admin", once=_LIST),
     Page("GET", f"{_ONE}/revoke", confirm_revocation, scope="keys:admin"),
     Page("POST", f"{_ONE}/revoke", revoke_key, scope="keys:admin"),
 ]

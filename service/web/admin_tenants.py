@@ -86,7 +86,7 @@ _delete = confirmed(
 
 PAGES = [
     Page("GET", _PATH, list_tenants, scope="keys:admin"),
-    Page("POST", _PATH, create_tenant, scope="keys:admin"),
+    Page("POST", _PATH, create_tenant, scope="keys:admin", once=_PATH),
     Page("POST", f"{_ONE}/describe", describe_tenant, scope="keys:admin"),
     Page("POST", f"{_ONE}/switch", switch_tenant, scope="keys:admin"),
     Page("POST", f"{_ONE}/delete", _delete, scope="keys:admin"),

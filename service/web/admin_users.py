@@ -191,7 +191,7 @@ _ONE = _LIST + "/{id:int}"
 
 PAGES = [
     Page("GET", _LIST, list_users, scope="keys:admin"),
-    Page("POST", _LIST, create_user, scope="keys:admin"),
+    Page("POST", _LIST, create_user, scope="keys:admin", once=_LIST),
     Page("GET", f"{_LIST}/new", new_user, scope="keys:admin"),
     Page("GET", _ONE, show_user, scope="keys:admin"),
     Page("POST", _ONE, update_user, scope="keys:admin"),

@@ -6,7 +6,7 @@ from starlette.responses import Response
 from alerts.recipients import TAKES
 from service.auth import principal_of
 from service.channel_trial import ChannelTrial, TrialResult, run_trial
-from service.notifications import channels_of
+from service.notifications import channels_of, with_default
 from service.resources import resources_of
 from service.web.alert_words import WORDS
 from service.web.forms import Form, read_form
@@ -47,11 +47,13 @@ def _page(
     *,
     status: int = 200,
 ) -> Response:
+    settings = resources_of(request).settings
     context = {
         "form": form,
         "result": result,
         "takes": {channel: _TAKES[kind] for channel, kind in TAKES.items()},
-        "set_up": channels_of(resources_of(request).settings),
+        "set_up": with_default(settings),
+        "usable": channels_of(settings),
         **WORDS,
     }
     return render(request, "alert_channels.html", context, status=status)

@@ -28,6 +28,7 @@ from service.web.charts import Chart, Line, Mark, Threshold
 from service.web.forms import Form, read_filters, read_form
 from service.web.languages import marked
 from service.web.pages import Page
+from service.web.people import names_of
 from service.web.rendering import redirect, render
 from service.web.visits import reader_of
 from sql.calendar import Period
@@ -123,15 +124,17 @@ async def _event_page(
     request: Request, row: DictRow, form: Form[Remark], *, status: int = 200
 ) -> Response:
     pool, number = resources_of(request).read_pool, row["event_id"]
-    steps, deliveries, rule = await asyncio.gather(
+    steps, deliveries, rule, names = await asyncio.gather(
         events.history(pool, number),
         events.deliveries(pool, number),
         _rule_of(request, row),
+        names_of(request),
     )
     context = {
         "event": row,
         "form": form,
-        "steps": steps,
+        "steps": [{**step, "reason": _with_name(step, names)} for step in steps],
+        "names": names,
         "deliveries": deliveries,
         "rule": rule,
         "chart": await _chart(request, row, rule),
@@ -139,6 +142,12 @@ async def _event_page(
         **WORDS,
     }
     return render(request, "alert_event.html", context, status=status)
+
+
+def _with_name(step: DictRow, names: Mapping[str, str]) -> str:
+    """Why, such as ``Acknowledged by Ana``."""
+    actor, reason = step["actor"], str(step["reason"])
+    return reason.replace(actor, names[actor]) if actor in names else reason
 
 
 async def _rule_of(request: Request, row: DictRow) -> DictRow | None:

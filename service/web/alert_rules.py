@@ -51,19 +51,19 @@ async def list_rules(request: Request) -> Response:
 
 async def new_rule(request: Request) -> Response:
     """An empty form, filled in as far as the address says."""
-    form = fresh_form(request.query_params, reach_of(request).only_service)
+    form = fresh_form(request.query_params, reach_of(request).only_service, reader_of(request))
     return await _editor(request, form)
 
 
 async def show_rule(request: Request) -> Response:
     """A rule, to read or to edit."""
     row = await _found(request)
-    return await _editor(request, form_of(readable(row)), row)
+    return await _editor(request, form_of(readable(row), reader_of(request)), row)
 
 
 async def create_rule(request: Request) -> Response:
     """Watch from now on."""
-    form = filled_form(await request.form())
+    form = filled_form(await request.form(), reader_of(request))
     pool, tenant = resources_of(request).pool, reach_of(request).tenant
     if form.is_valid:
         check_service(request, form.data)
@@ -79,7 +79,7 @@ async def create_rule(request: Request) -> Response:
 
 async def edit_rule(request: Request) -> Response:
     """Replace a rule; its open events are resolved."""
-    row, form = await _found(request), filled_form(await request.form())
+    row, form = await _found(request), filled_form(await request.form(), reader_of(request))
     if form.is_valid:
         check_service(request, form.data)
         try:
@@ -113,7 +113,7 @@ async def preview_rule(request: Request) -> Response:
     else the editor with it.
     """
     given = await request.form()
-    form, number = filled_form(given), str(given.get("id", ""))
+    form, number = filled_form(given, reader_of(request)), str(given.get("id", ""))
     if "hx-request" in request.headers:
         context = {"preview": await _preview(request, form), "later": "", **WORDS}
         return render(request, "parts/rule_preview.html", context)
@@ -183,7 +183,10 @@ def _later(request: Request, form: Form[Rule]) -> str:
     """The address of the page with its preview, which takes longer than all the rest: who
     looks at a rule first sees the rule. Empty where there is none or it is asked for.
     """
-    may = principal_of(request).may("metrics:read") and trial_of(form, 1) is not None
+    may = (
+        principal_of(request).may("metrics:read")
+        and trial_of(form, 1, reader_of(request)) is not None
+    )
     if request.method != "GET" or "preview" in request.query_params or not may:
         return ""
     return str(request.url.include_query_params(preview="yes").replace(scheme="", netloc=""))
@@ -197,7 +200,7 @@ async def _preview(request: Request, form: Form[Rule]) -> dict[str, Any] | None:
     """What would have happened; None while the form is no rule yet. `problem` says why it
     cannot be tried.
     """
-    rule = trial_of(form, 1)
+    rule = trial_of(form, 1, reader_of(request))
     if rule is None or not principal_of(request).may("metrics:read"):
         return None
     period = await _period(request, rule)
@@ -270,7 +273,7 @@ _delete = confirmed(marked("Delete this rule?"), marked("Delete"), delete_rule)
 
 PAGES = [
     Page("GET", "/alerts/rules", list_rules, scope="alerts:read"),
-    Page("POST", "/alerts/rules", create_rule, scope="alerts:write"),
+    Page("POST", "/alerts/rules", create_rule, scope="alerts:write", once="/alerts/rules"),
     Page("GET", "/alerts/rules/new", new_rule, scope="alerts:write"),
     Page("POST", "/alerts/rules/preview", preview_rule, scope="metrics:read"),
     Page("GET", _ONE, show_rule, scope="alerts:read"),

@@ -16,6 +16,7 @@ from service.web.alert_words import WORDS
 from service.web.forms import Form, read_form
 from service.web.languages import marked
 from service.web.pages import Page
+from service.web.people import names_of
 from service.web.rendering import redirect, render
 from service.web.visits import reader_of
 
@@ -85,6 +86,7 @@ async def _page(request: Request, form: Form[SilenceForm], *, status: int = 200)
         "form": form,
         "current": [row for row in rows if row["ends_at"] > now],
         "past": [row for row in rows if row["ends_at"] <= now][:50],
+        "names": await names_of(request),
         "rules": rules,
         "rule_names": {row["rule_id"]: row["rule_name"] for row in rules},
         "hours": HOURS,
@@ -96,6 +98,6 @@ async def _page(request: Request, form: Form[SilenceForm], *, status: int = 200)
 
 PAGES = [
     Page("GET", "/alerts/silences", list_silences, scope="alerts:read"),
-    Page("POST", "/alerts/silences", create_silence, scope="alerts:write"),
+    Page("POST", "/alerts/silences", create_silence, scope="alerts:write", once="/alerts/silences"),
     Page("POST", "/alerts/silences/{id:int}/end", end_silence, scope="alerts:write"),
 ]

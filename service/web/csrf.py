@@ -30,6 +30,10 @@ class CsrfTokens:
         salt, _, digest = token.partition(".")
         return hmac.compare_digest(digest.encode(), self._digest(salt, binding).encode())
 
+    def seal(self, text: str) -> str:
+        """A digest of `text` from which nobody without the secret can guess it."""
+        return hmac.digest(self._key, f"seal:{text}".encode(), "sha256").hex()
+
     def _digest(self, salt: str, binding: str) -> str:
         return hmac.digest(self._key, f"{salt}:{binding}".encode(), "sha256").hex()
 

@@ -274,10 +274,10 @@ _delete = confirmed(
 _remove = confirmed(marked("Remove this panel?"), marked("Remove"), remove_panel)
 
 PAGES = [
-    Page("POST", "/dashboards", create_dashboard, scope="catalog:write"),
+    Page("POST", "/dashboards", create_dashboard, scope="catalog:write", once="/dashboards"),
     Page("GET", f"{_ONE}/edit", edit_dashboard, scope="catalog:write"),
     Page("POST", f"{_ONE}/edit", save_settings, scope="catalog:write"),
-    Page("POST", f"{_ONE}/copy", copy_dashboard, scope="catalog:write"),
+    Page("POST", f"{_ONE}/copy", copy_dashboard, scope="catalog:write", once="/dashboards"),
     Page("POST", f"{_ONE}/delete", _delete, scope="catalog:write"),
     Page("POST", f"{_ONE}/panels/move", move_panel, scope="catalog:write"),
     Page("POST", f"{_ONE}/panels/copy", copy_panel, scope="catalog:write"),

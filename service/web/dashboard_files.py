@@ -20,6 +20,8 @@ from service.resources import resources_of
 from service.web.dashboard_editing import keep
 from service.web.dashboards import dashboard_of
 from service.web.exploration import read_exploration
+from service.web.explore import explorer_page
+from service.web.forms import Form
 from service.web.pages import Page
 from service.web.rendering import redirect, render
 from service.web.visits import reader_of
@@ -62,18 +64,24 @@ async def save_as_panel(request: Request) -> Response:
     panel = ChartPanel(
         id="panel", type=asked.look, title=title, queries=[asked.query], compare=asked.compare
     )
-    number = await _add(request, str(form.get("dashboard") or ""), form.get("name"), panel)
+    values = {name: str(form.get(name) or "") for name in ("title", "dashboard", "name")}
+    try:
+        number = await _add(request, values["dashboard"], values["name"], panel)
+    except ApiError as error:
+        saving: Form[Any] = Form(values)
+        saving.fail_all(error.details or [Detail(message=error.message)])
+        return await explorer_page(request, given, saving, status=error.status)
     said = reader_of(request).gettext("The panel was added")
     return redirect(request, f"/dashboards/{number}", said=said)
 
 
-async def _add(request: Request, number: str, name: object, panel: ChartPanel) -> int:
+async def _add(request: Request, number: str, name: str, panel: ChartPanel) -> int:
     """To that dashboard, or to a new one of that name; its id."""
     pool, principal = resources_of(request).pool, principal_of(request)
     if not number:
         empty = DashboardConfig(version=1, panels=[], layout=[])
         begun = with_panel(empty, panel).model_dump(mode="json")
-        row = await keep(request, {"name": str(name or panel.title), "config": begun})
+        row = await keep(request, {"name": name or panel.title, "config": begun})
         return int(row["dashboard_id"])
     row = await _row(request, number)
     config = DashboardConfig.model_validate(row["config"])
@@ -111,5 +119,5 @@ async def _document(given: object) -> Any:
 PAGES = [
     Page("GET", "/dashboards/{id:int}/export", export_dashboard, scope="metrics:read"),
     Page("POST", "/dashboards/import", import_dashboard, scope="catalog:write"),
-    Page("POST", "/explore/panel", save_as_panel, scope="catalog:write"),
+    Page("POST", "/explore/panel", save_as_panel, scope="catalog:write", once="/dashboards"),
 ]

@@ -15,6 +15,7 @@ from service.scope import Principal
 from service.web.dashboards import board, dashboard_of
 from service.web.forms import Form, read_form
 from service.web.pages import Page
+from service.web.people import names_of
 from service.web.rendering import redirect, render
 from service.web.site import site_of
 from service.web.visits import reader_of
@@ -111,6 +112,7 @@ async def _context(request: Request, form: Form[ShareForm] | None = None) -> dic
     return {
         "row": row,
         "shares": [one for one in shares if own in (None, one["service_name"])],
+        "names": await names_of(request),
         "form": form or Form({"days": "7"}),
         "link": "",
     }
@@ -120,7 +122,7 @@ _SHARES = "/dashboards/{id:int}/shares"
 
 PAGES = [
     Page("GET", _SHARES, show_shares, scope="metrics:read"),
-    Page("POST", _SHARES, create_share, scope="metrics:read"),
+    Page("POST", _SHARES, create_share, scope="metrics:read", once="/dashboards/{id}/shares"),
     Page("POST", f"{_SHARES}/end", end_share, scope="metrics:read"),
     Page("GET", "/shared/{token}", show_shared, open=True),
 ]

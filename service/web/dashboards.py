@@ -22,6 +22,7 @@ from service.web import choices
 from service.web.alert_words import STATUSES
 from service.web.charts import Chart
 from service.web.explore import marks_of
+from service.web.formats import Reader
 from service.web.pages import Page
 from service.web.pictures import charts_of, name_of, table_of, title_of
 from service.web.rendering import render
@@ -67,7 +68,7 @@ async def board(
 ) -> dict[str, Any]:
     """What the template of a dashboard needs; `linked` where its marks lead somewhere."""
     resources, now = resources_of(request), datetime.now(UTC)
-    config = DashboardConfig.model_validate(row["config"])
+    config = _in_words(DashboardConfig.model_validate(row["config"]), reader_of(request))
     given = request.query_params
     values = {n.removeprefix(_VARIABLE): v for n, v in given.items() if n.startswith(_VARIABLE)}
     view = View(scope, choices_of(config, values), range_of(given, config.time_range), alerts)
@@ -96,8 +97,20 @@ def drawn(request: Request, shown: Shown, *, linked: bool) -> list[Chart]:
     """The charts of a panel."""
     if shown.panel.type not in ("line", "bar") or shown.problem:
         return []
-    marks = marks_of(shown.events, linked=linked)
-    return charts_of(shown.figures, shown.panel.type, reader_of(request), marks)
+    reader = reader_of(request)
+    marks = marks_of(shown.events, reader, linked=linked)
+    return charts_of(shown.figures, shown.panel.type, reader, marks)
+
+
+def _in_words(config: DashboardConfig, reader: Reader) -> DashboardConfig:
+    """The same with its titles and labels as the reader sees them."""
+    panels = [
+        panel.model_copy(update={"title": reader.ours(panel.title)}) for panel in config.panels
+    ]
+    variables = [
+        one.model_copy(update={"label": reader.ours(one.label)}) for one in config.variables
+    ]
+    return config.model_copy(update={"panels": panels, "variables": variables})
 
 
 def range_of(given: QueryParams, usual: TimeRange) -> TimeRange:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Literal
+from typing import Any, Literal
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
@@ -70,8 +70,8 @@ class Exploration:
         if self.range.last:
             yield "range", self.range.last
         else:
-            yield "start_date", str(self.range.start_date)
-            yield "end_date", str(self.range.end_date)
+            dates = {name: getattr(self.range, name) for name in ("start_date", "end_date")}
+            yield from ((name, str(day)) for name, day in dates.items() if day)
         yield from (("group_by", name) for name in query.group_by)
         yield from ((FILTER + name, value) for name, value in query.filters.items())
         if self.compare != "none":
@@ -86,16 +86,7 @@ def read_exploration(given: QueryParams, usual: str, now: datetime, zone: ZoneIn
     Raises:
         ApiError: 422 for what makes no sense.
     """
-    values: dict[str, object] = {
-        name: value for name, value in given.items() if value and not name.startswith(FILTER)
-    }
-    if "group_by" in values:
-        values["group_by"] = given.getlist("group_by")
-    filters = {
-        name.removeprefix(FILTER): value
-        for name, value in given.items()
-        if value and name.startswith(FILTER)
-    }
+    values, filters = _parts(given)
     try:
         read = _Given.model_validate(values)
         query = Query(
@@ -109,6 +100,28 @@ def read_exploration(given: QueryParams, usual: str, now: datetime, zone: ZoneIn
     except ValidationError as error:
         raise invalid(details_of(error)) from error
     return Exploration(query, chosen, read.compare, read.look)
+
+
+def as_given(given: QueryParams, usual: str) -> Exploration:
+    """The same unchecked, to be shown beside what is wrong with it."""
+    values, filters = _parts(given)
+    told = {name: values[name] for name in ("aggregation", "period", "group_by") if name in values}
+    query = Query.model_construct(metric_name=usual, filters=filters, **told)
+    named = given.get("range") if given.get("range") != "custom" else None
+    dates = {name: values.get(name) for name in ("start_date", "end_date") if not named}
+    last = named if named or any(dates.values()) else "last_30_days"
+    chosen = TimeRange.model_construct(last=last, **dates)
+    return Exploration(query, chosen, values.get("compare", "none"), values.get("look", "line"))
+
+
+def _parts(given: QueryParams) -> tuple[dict[str, Any], dict[str, str]]:
+    """What is given, and the filters apart; what was left empty is absent."""
+    filled = {name: value for name, value in given.items() if value}
+    values: dict[str, Any] = {n: v for n, v in filled.items() if not n.startswith(FILTER)}
+    if "group_by" in values:
+        values["group_by"] = given.getlist("group_by")
+    filters = {n.removeprefix(FILTER): v for n, v in filled.items() if n.startswith(FILTER)}
+    return values, filters
 
 
 def _range(read: _Given, today: date) -> TimeRange:

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from psycopg.rows import DictRow
+from starlette.datastructures import QueryParams
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -22,7 +23,15 @@ from service.query.selection import GROUPABLE
 from service.resources import resources_of
 from service.web import choices
 from service.web.charts import Mark
-from service.web.exploration import FILTER, Exploration, filter_fields, read_exploration
+from service.web.exploration import (
+    FILTER,
+    Exploration,
+    as_given,
+    filter_fields,
+    read_exploration,
+)
+from service.web.formats import Reader
+from service.web.forms import Form
 from service.web.pages import Page
 from service.web.pictures import MAX_COLUMNS, MAX_LINES, charts_of, name_of, table_of, title_of
 from service.web.rendering import render
@@ -35,17 +44,26 @@ MAX_ROWS = 400
 
 async def show_explorer(request: Request) -> Response:
     """Chart and table of what the address asks for."""
+    return await explorer_page(request, request.query_params)
+
+
+async def explorer_page(
+    request: Request, given: QueryParams, saving: Form[Any] | None = None, *, status: int = 200
+) -> Response:
+    """What `given` asks for; what is wrong with it beside the form as it was filled in.
+    `saving` is the form that saves it as a panel.
+    """
     resources, principal = resources_of(request), principal_of(request)
     now, zone = datetime.now(UTC), resources.settings.zone
     catalogue = await resources.catalog.listed(principal.scope)
     usual = _usual(catalogue)
     problem: ApiError | None = None
     try:
-        asked = read_exploration(request.query_params, usual, now, zone)
+        asked = read_exploration(given, usual, now, zone)
     except ApiError as error:
         problem = error
-        given = type(request.query_params)({"metric_name": usual})
-        asked = read_exploration(given, usual, now, zone)
+        known = any(row["metric_name"] == given.get("metric_name") for row in catalogue)
+        asked = as_given(given, given["metric_name"] if known else usual)
     entry = next((row for row in catalogue if row["metric_name"] == asked.query.metric_name), None)
     names = (*GROUPABLE, *(entry["dimensions"] if entry else ()))
     may_save = principal.may("catalog:write")
@@ -65,6 +83,7 @@ async def show_explorer(request: Request) -> Response:
             "fields": filter_fields(values, asked.query.filters),
             "names": names,
             "dashboards": dashboards,
+            "saving": saving or _unsaved(request, asked),
             "choices": choices,
             "name_of": name_of,
             "table_of": table_of,
@@ -72,7 +91,13 @@ async def show_explorer(request: Request) -> Response:
             "filter_prefix": FILTER,
             "limits": {"lines": MAX_LINES, "rows": MAX_ROWS, "columns": MAX_COLUMNS},
         },
+        status=status,
     )
+
+
+def _unsaved(request: Request, asked: Exploration) -> Form[Any]:
+    title = reader_of(request).ours(title_of(asked.query.metric_name))
+    return Form({"title": title, "dashboard": None, "name": ""})
 
 
 async def explorer_csv(request: Request) -> Response:
@@ -120,7 +145,7 @@ async def _look(
         )
     except ApiError as error:
         return await _nothing(error)
-    marks = marks_of(events, linked=True)
+    marks = marks_of(events, reader, linked=True)
     return {
         "problem": None,
         "figures": figures,
@@ -129,12 +154,12 @@ async def _look(
     }
 
 
-def marks_of(events: Sequence[DictRow], *, linked: bool) -> list[Mark]:
+def marks_of(events: Sequence[DictRow], reader: Reader, *, linked: bool) -> list[Mark]:
     """Events on the axis of a chart."""
     return [
         Mark(
             row["opened_at"],
-            row["rule_name"],
+            reader.ours(row["rule_name"]),
             f"/alerts/events/{row['event_id']}" if linked else "",
             row["severity"],
         )

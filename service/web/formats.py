@@ -3,6 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
 from functools import cache, cached_property, lru_cache
 from gettext import NullTranslations
 from zoneinfo import ZoneInfo
@@ -16,16 +17,22 @@ from babel.dates import (
     get_datetime_format,
 )
 from babel.numbers import (
+    NumberFormatError,
     NumberPattern,
     format_compact_currency,
     format_compact_decimal,
+    format_decimal,
     get_currency_precision,
     get_currency_symbol,
+    get_decimal_symbol,
+    get_group_symbol,
+    parse_decimal,
     parse_pattern,
 )
-from babel.units import format_unit
 
-from service.web.languages import marked, translations
+from service.web.defaults import TEXTS
+from service.web.languages import DEFAULT, marked, translations
+from service.web.phrases import recognised, told
 from sql.calendar import Period
 
 NOTHING = "–"
@@ -66,8 +73,19 @@ class Reader:
         return translations(self.language)
 
     def gettext(self, message: str) -> str:
-        """`message` in the reader's language."""
-        return self._words.gettext(message) if message else ""
+        """`message` in the reader's language, also one with values that `phrases` knows."""
+        words = self._words.gettext(message) if message else ""
+        if words != message or self.language == DEFAULT or not (found := recognised(message)):
+            return words
+        phrase, values = found
+        said = {name: told(name, value, self) for name, value in values.items()}
+        return self._words.gettext(phrase).format(**said)
+
+    def ours(self, text: str) -> str:
+        """A text that the installation came with in the reader's language; what somebody wrote
+        stays as it is.
+        """
+        return self.gettext(text) if text in TEXTS else text
 
     def ngettext(self, singular: str, plural: str, number: int) -> str:
         """The one of both that goes with `number`, in the reader's language."""
@@ -78,6 +96,29 @@ class Reader:
         if value is None:
             return NOTHING
         return _digits(value, digits, self.locale)
+
+    def plain_number(self, value: float) -> str:
+        """A number with all its digits, for a field: `read_number` gives the same again."""
+        return str(
+            format_decimal(
+                Decimal(repr(value)).normalize(),
+                locale=self.locale,
+                decimal_quantization=False,
+                group_separator=False,
+            )
+        )
+
+    def read_number(self, text: str) -> float | None:
+        """A number as the reader's locale writes it; None for anything else, such as what is
+        one in another locale alone.
+        """
+        signs = {get_decimal_symbol(self.locale), get_group_symbol(self.locale)}
+        if not set(text) <= {*"+-0123456789", " ", *signs}:
+            return None
+        try:
+            return float(parse_decimal(text, self.locale, strict=True))
+        except NumberFormatError:
+            return None
 
     def figure(self, value: float | None, unit: str | None, *, compact: bool = False) -> str:
         """A value with its unit: money as money, percent as such; `compact` shortens large
@@ -106,13 +147,12 @@ class Reader:
 
     def size(self, count: int) -> str:
         """So many bytes, in the unit that leaves few digits."""
-        amount, unit = float(count), "byte"
-        for larger in ("kilobyte", "megabyte", "gigabyte", "terabyte"):
+        amount, unit = float(count), "B"
+        for larger in ("kB", "MB", "GB", "TB"):
             if amount < 1000:
                 break
             amount, unit = amount / 1000, larger
-        text = format_unit(round(amount, 1), f"digital-{unit}", "short", locale=self.locale)
-        return text.replace(" ", _SPACE)
+        return self.number(amount, 1) + _SPACE + unit
 
     def share(self, ratio: float | None, digits: int = 1) -> str:
         """A ratio (0 to 1) in percent."""

@@ -13,6 +13,7 @@ from service.bodies import MAX_BODY
 from service.errors import ApiError
 from service.scope import AccessScope
 from service.web.csrf import FIELD, HEADER, comes_from_here
+from service.web.once import answer_once
 from service.web.site import site_of
 from service.web.visits import visit_of
 
@@ -25,7 +26,8 @@ _SAFE = frozenset({"GET", "HEAD"})
 class Page:
     """One method of one path. `scope` is what a user needs (None: anybody signed in); `open`
     ones need nobody. What changes something is a POST, whose token is checked before the
-    handler is called.
+    handler is called; one that makes something names in `once` the page to go on to where the
+    same form is sent again.
     """
 
     method: str
@@ -33,6 +35,7 @@ class Page:
     handler: Handler
     scope: AccessScope | None = None
     open: bool = False
+    once: str | None = None
 
 
 def routes_of(pages: Sequence[Page]) -> list[Route]:
@@ -66,6 +69,9 @@ def _route(path: str, members: Sequence[Page]) -> Route:
             await _check_token(request)
         if page.scope and not (visit.principal and visit.principal.may(page.scope)):
             raise ApiError(403, "You may not do or see this")
+        if page.once:
+            then = page.once.format(**request.path_params)
+            return await answer_once(request, page.handler, then)
         return await page.handler(request)
 
     return Route(path, dispatch, methods=list(by_method), name=path)

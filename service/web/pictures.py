@@ -93,7 +93,7 @@ def table_of(figures: Figures, reader: Reader, *, several: bool = False, rows: i
 
 def name_of(figures: Figures, line: FiguresLine, reader: Reader, *, several: bool = False) -> str:
     """What a line is called: its group, and where there are several queries their names."""
-    title = figures.query.label or title_of(figures.query.metric_name)
+    title = figures.query.label or reader.ours(title_of(figures.query.metric_name))
     groups = " · ".join(value or reader.gettext(NONE) for value in line.labels.values())
     if not groups:
         return title

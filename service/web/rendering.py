@@ -12,6 +12,7 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from service.resources import resources_of
 from service.web.assets import Assets
 from service.web.languages import LANGUAGES, marked, translations
 from service.web.navigation import navigation_of, sections_of
@@ -42,7 +43,8 @@ def render(
     headers: Mapping[str, str] | None = None,
 ) -> Response:
     """A template as the answer. Beside `context` it knows `reader` (formats), `principal`
-    (None before signing in), `path`, `now` and `csrf`, a token for forms.
+    (None before signing in), `person` (what they are called), `path`, `now` and `csrf`, a
+    token for forms.
     """
     return HTMLResponse(render_text(request, template, context), status, headers)
 
@@ -54,6 +56,7 @@ def render_text(request: Request, template: str, context: Mapping[str, Any] | No
         "reader": visit.reader,
         "visit": visit,
         "principal": visit.principal,
+        "person": _called(request),
         "navigation": list(navigation_of(visit.principal)),
         "administration": sections_of(visit.principal),
         "csrf": site.csrf.issue(visit.binding),
@@ -63,6 +66,12 @@ def render_text(request: Request, template: str, context: Mapping[str, Any] | No
     }
     page = site.environments[visit.reader.language].get_template(template)
     return page.render(known | dict(context or {}))
+
+
+def _called(request: Request) -> str:
+    principal = visit_of(request).principal
+    versions = resources_of(request).sessions.versions
+    return versions.name_of(principal.user_id) if principal else ""
 
 
 def redirect(request: Request, path: str, *, said: str | None = None) -> Response:

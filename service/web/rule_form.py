@@ -9,7 +9,9 @@ from starlette.datastructures import FormData, QueryParams
 from alerts.durations import duration_text
 from alerts.rules import Rule
 from service.alerts.rule_models import RuleTest
+from service.web.formats import Reader
 from service.web.forms import Form
+from service.web.languages import marked
 
 _LISTS = {"notification_recipients": "\n", "group_by": ","}
 _NUMBERS = ("threshold_value", "recovery_threshold")
@@ -34,38 +36,43 @@ _FRESH = {
 }
 
 
-def fresh_form(query: QueryParams, own_service: str | None) -> Form[Rule]:
-    """An empty form, but for what the address says."""
+def fresh_form(query: QueryParams, own_service: str | None, reader: Reader) -> Form[Rule]:
+    """An empty form, but for what the address says, in which numbers are as in the API."""
     given = {name: query[name] for name in _PREFILLED if query.get(name)}
+    if "threshold_value" in given:
+        given["threshold_value"] = _as_read(given["threshold_value"], reader)
     values = dict.fromkeys(_names(), "") | _FRESH | given
     if own_service is not None:
         values["service_name"] = own_service
     return Form(values)
 
 
-def form_of(rule: Rule) -> Form[Rule]:
+def form_of(rule: Rule, reader: Reader) -> Form[Rule]:
     """The form as somebody would have filled it in."""
     values = rule.model_dump(mode="json", by_alias=True)
     values["notification_recipients"] = "\n".join(values["notification_recipients"])
     values["group_by"] = ", ".join(values["group_by"])
-    values |= {name: f"{values[name]:.15g}" for name in _NUMBERS if values[name] is not None}
+    values |= {n: reader.plain_number(values[n]) for n in _NUMBERS if values[n] is not None}
     values |= {name: "" for name in ("for", "keep_firing_for") if values[name] == duration_text(0)}
     return Form({name: "" if value is None else value for name, value in values.items()})
 
 
-def filled_form(given: FormData) -> Form[Rule]:
+def filled_form(given: FormData, reader: Reader) -> Form[Rule]:
     """What was filled in, as a rule if it is one."""
     values: dict[str, Any] = {name: str(given.get(name, "")).strip() for name in _names()}
     values["notification_channels"] = [str(one) for one in given.getlist("notification_channels")]
     values["is_active"] = given.get("is_active") == "true"
     form: Form[Rule] = Form(values)
-    form.check(Rule, meant_by(values))
+    for name in _NUMBERS:
+        if values[name] and reader.read_number(values[name]) is None:
+            form.fail(name, _how_to_write(reader))
+    form.check(Rule, meant_by(values, reader))
     return form
 
 
-def trial_of(form: Form[Rule], days: int) -> RuleTest | None:
+def trial_of(form: Form[Rule], days: int, reader: Reader) -> RuleTest | None:
     """The rule so far, to be tried over so many days; None while it watches nothing yet."""
-    meant = meant_by(form.values)
+    meant = meant_by(form.values, reader)
     # Neither whom it tells nor whether it watches already changes what it sees.
     others = ("notification_channels", "notification_recipients", "rule_name", "is_active")
     wanted = {name: value for name, value in meant.items() if name not in others}
@@ -75,26 +82,30 @@ def trial_of(form: Form[Rule], days: int) -> RuleTest | None:
         return None
 
 
-def meant_by(values: Mapping[str, Any]) -> dict[str, Any]:
-    """The fields of a rule as the API takes them; what was left empty is absent."""
+def meant_by(values: Mapping[str, Any], reader: Reader) -> dict[str, Any]:
+    """The fields of a rule as the API takes them; what was left empty is absent, and what is
+    no number stays text, to be refused.
+    """
     meant = {name: value for name, value in values.items() if value not in ("", [])}
     for name, separator in _LISTS.items():
         parts = [part.strip() for part in str(values[name]).split(separator)]
         meant[name] = [part for part in parts if part]
     for name in _NUMBERS:
-        if name in meant:
-            meant[name] = _number(meant[name])
+        number = reader.read_number(values[name])
+        if number is not None:
+            meant[name] = number
     return meant
 
 
-def _number(text: str) -> float | str:
-    """A number as it is written in English or Portuguese; else the text, to be refused."""
-    plain = text.replace(" ", "")
-    if "," in plain and plain.rfind(",") > plain.rfind("."):
-        plain = plain.replace(".", "").replace(",", ".")
+def _how_to_write(reader: Reader) -> str:
+    words = reader.gettext(marked("Write a number such as %(example)s"))
+    return words % {"example": reader.number(1500.5)}
+
+
+def _as_read(text: str, reader: Reader) -> str:
     try:
-        return float(plain.replace(",", ""))
-    except ValueError:
+        return reader.plain_number(float(text))
+    except (ValueError, ArithmeticError):
         return text
 
 

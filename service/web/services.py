@@ -107,12 +107,19 @@ async def read_services(
         {
             **row,
             "state": "stale" if row["stale"] else row["status"],
-            "href": f"/services/{quote(row['service_name'], safe='')}",
+            "href": _address(row["service_name"]),
             "segments": segments.get(row["service_name"], []),
             "availability": history.together(segments.get(row["service_name"], [])),
         }
         for row in rows
     ]
+
+
+def _address(name: str) -> str:
+    """Of the page of a service; none where browsers would take its name for a step in the path,
+    however it is quoted.
+    """
+    return "" if name in (".", "..") else f"/services/{quote(name, safe='')}"
 
 
 def _range(scope: Scope, name: str | None, span: Span, now: datetime) -> Range:

@@ -30,8 +30,12 @@ WHERE {passed};
 {filter} text;
 
 -- name: filter_passed
--- Whether a series passes it. An empty text counts as absent, as it does in samples.
-(q.{filter} IS NULL OR q.{filter} = coalesce(s.{label}, ''));
+-- Whether a series passes it; what has no such label is called as in answers.
+(q.{filter} IS NULL OR q.{filter} = coalesce(s.{filter}, '(none)'));
+
+-- name: scope_passed
+-- Whether a series is of the service that the caller is bound to.
+(q.only_service IS NULL OR q.only_service = s.service_name);
 
 -- name: samples_newest_first
 -- A page of samples of the given series, from one or several frequencies.

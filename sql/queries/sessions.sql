@@ -1,8 +1,11 @@
 -- name: user_versions
--- What access tokens are compared with; nothing holds for users of a locked tenant.
+-- What access tokens are compared with, and what their users are called; nothing holds for
+-- users of a locked tenant.
 SELECT
     u.user_id,
-    u.version
+    u.version,
+    u.name,
+    u.email
 FROM fature.api_user AS u
 INNER JOIN fature.tenant AS t ON u.tenant = t.tenant
 WHERE t.is_active;

@@ -160,3 +160,11 @@ def test_a_reader_finds_no_channels(notifying: Service) -> None:
         assert "/alerts/channels" not in browser.get("/alerts").text
         assert browser.get("/alerts/channels").status_code == 403
         assert post(browser, "/alerts/channels", channel="webhook").status_code == 403
+
+
+def test_a_channel_without_a_default_says_that_it_needs_a_recipient(service: Service) -> None:
+    with signed_in(service.client, "operator") as browser:
+        text = text_of(browser.get("/alerts/channels"))
+    for channel in ("slack", "webhook"):
+        assert f"{channel} An http(s) URL Only with a recipient" in text
+    assert "email An email address Not set up" in text

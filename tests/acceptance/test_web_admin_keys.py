@@ -15,7 +15,7 @@ import pytest
 
 from tests.acceptance.access import caller, ends_in, issued, new_tenant, ok
 from tests.acceptance.talk import ONE, sample
-from tests.acceptance.web import post, signed_in, text_of
+from tests.acceptance.web import post, signed_in, text_of, token_in
 from tests.conftest import Service
 
 LIST = "/admin/keys"
@@ -79,6 +79,34 @@ def test_a_key_is_made_and_shown_once(
     shown = row_of(page, metric)
     for words in (made["prefix"], "Writer", "checkout", "all of the role", "In use"):
         assert words in shown
+
+
+def test_a_reload_makes_no_second_key(api: httpx2.Client, web: httpx2.Client, metric: str) -> None:
+    fields = {"name": metric, "role": "reader", "life": "90", "csrf": token_in(web.get(LIST))}
+    key = key_in(web.post(LIST, data=fields))
+    again = web.post(LIST, data=fields)
+    assert (again.status_code, again.headers["location"]) == (303, LIST)
+    page = web.get(LIST)
+    assert "sent twice and counts once" in text_of(page)
+    assert key not in page.text
+    assert [one["name"] for one in ok(api.get("/api/keys"))].count(metric) == 1
+    assert web.post(LIST, data=fields | {"name": f"{metric}-b"}).status_code == 201
+
+
+def test_a_reload_rotates_no_second_time(
+    service: Service, api: httpx2.Client, web: httpx2.Client, metric: str
+) -> None:
+    path = f"{LIST}/{issued(api, 'reader', name=metric)['id']}/rotate"
+    fields = {"csrf": token_in(web.get(path))}
+    key = key_in(web.post(path, data=fields))
+    assert web.post(path, data=fields).headers["location"] == LIST
+    with caller(service.url, key) as client:
+        assert client.get("/api/metrics/catalog").status_code == 200
+
+
+def test_what_was_refused_may_be_sent_again(web: httpx2.Client, metric: str) -> None:
+    fields = {"name": "", "role": "reader", "life": "90", "csrf": token_in(web.get(LIST))}
+    assert [web.post(LIST, data=fields).status_code for _ in range(2)] == [422, 422]
 
 
 @pytest.mark.parametrize("role", ["admin", "operator", "writer", "reader"])

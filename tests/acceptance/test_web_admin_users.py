@@ -18,7 +18,7 @@ from tests.acceptance.people import (
     status_with,
     try_login,
 )
-from tests.acceptance.web import post, sign_in, signed_in, text_of, visitor
+from tests.acceptance.web import post, sign_in, signed_in, text_of, token_in, visitor
 from tests.conftest import Service
 
 LIST = "/admin/users"
@@ -85,6 +85,13 @@ def test_a_generated_password_is_shown_once(api: httpx2.Client, web: httpx2.Clie
     assert made is not None
     log_in(web, Person(made["id"], email, match[1]))
     assert match[1] not in web.get(f"{LIST}/{made['id']}").text
+
+
+def test_a_reload_makes_no_second_user(api: httpx2.Client, web: httpx2.Client) -> None:
+    fields = {"email": new_email(), "role": "reader", "csrf": token_in(web.get(LIST))}
+    assert web.post(LIST, data=fields).status_code == 201
+    again = web.post(LIST, data=fields)
+    assert (again.status_code, again.headers["location"]) == (303, LIST)
 
 
 @pytest.mark.parametrize(

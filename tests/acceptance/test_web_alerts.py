@@ -14,6 +14,7 @@ from tests.acceptance.talk import ONE, sample
 from tests.acceptance.test_access_table import RULE
 from tests.acceptance.web import post, signed_in, text_of, token_in
 from tests.conftest import Service
+from tests.killable import until
 
 
 def rule(api: httpx2.Client, **changes: Any) -> dict[str, Any]:
@@ -67,6 +68,27 @@ def test_an_event_is_shown_acknowledged_and_resolved_with_comments(
     assert found["resolved_by"].startswith("user:")
 
 
+def test_people_are_called_by_their_names(service: Service, api: httpx2.Client) -> None:
+    path = f"/alerts/events/{event(service, rule(api))}"
+    with signed_in(api, "operator", name="Ana Lima") as browser:
+        until(lambda: "Ana Lima Operator" in text_of(browser.get("/account")))
+        assert post(browser, f"{path}/acknowledge", comment="On it").status_code == 303
+        page = text_of(browser.get(path))
+        assert post(browser, "/alerts/silences", hours=1, severity="low").status_code == 303
+        silences = text_of(browser.get("/alerts/silences"))
+    assert "Acknowledged by Ana Lima" in page
+    assert page.count("Ana Lima") >= 4
+    assert "Ana Lima" in silences.split("In force")[1]
+    assert "user:" not in page + silences
+
+
+def test_who_has_no_name_is_called_by_the_email(api: httpx2.Client) -> None:
+    with signed_in(api, "admin") as browser:
+        browser.headers["Accept-Language"] = "pt-BR"
+        known = re.compile(r"user-\w+… Admin\b")
+        until(lambda: known.search(text_of(browser.get("/account"))) is not None)
+
+
 def test_events_are_filtered_by_the_address(service: Service, api: httpx2.Client) -> None:
     made, other = rule(api), rule(api)
     event(service, made)
@@ -84,7 +106,7 @@ def test_a_rule_is_made_edited_switched_and_deleted(api: httpx2.Client, metric: 
         "rule_name": f"Rule {metric}",
         "metric_name": metric,
         "condition": "<",
-        "threshold_value": "1.500,5",
+        "threshold_value": "1,500.5",
         "severity": "high",
         "notification_channels": ["email", "webhook"],
         "notification_recipients": "a@example.com\nb@example.com",
@@ -119,6 +141,16 @@ def test_a_rule_is_made_edited_switched_and_deleted(api: httpx2.Client, metric: 
     assert api.get(f"/api{path}").status_code == 404
 
 
+def test_a_rule_that_is_sent_twice_is_saved_once(api: httpx2.Client, metric: str) -> None:
+    fields = {**RULE, "rule_name": f"Rule {metric}", "metric_name": metric}
+    with signed_in(api, "operator") as browser:
+        fields["csrf"] = token_in(browser.get("/alerts/rules/new"))
+        first, second = (browser.post("/alerts/rules", data=fields) for _ in range(2))
+        assert (first.status_code, second.status_code) == (303, 303)
+        assert second.headers["location"] == "/alerts/rules"
+        assert f"Rule {metric}" in browser.get("/alerts/rules").text
+
+
 def test_what_is_wrong_with_a_rule_is_said_at_its_field(api: httpx2.Client, metric: str) -> None:
     fields = {"rule_name": "", "metric_name": metric, "condition": "<", "threshold_value": "low"}
     with signed_in(api, "operator") as browser:
@@ -126,6 +158,55 @@ def test_what_is_wrong_with_a_rule_is_said_at_its_field(api: httpx2.Client, metr
     assert answer.status_code == 422
     assert 'id="rule_name-error"' in answer.text
     assert 'id="threshold_value-error"' in answer.text
+
+
+@pytest.mark.parametrize(
+    ("language", "typed", "meant", "shown"),
+    [
+        ("pt-BR", "1.500", 1500, "1500"),
+        ("pt-BR", "1,5", 1.5, "1,5"),
+        ("pt-BR", "1.234.567,25", 1234567.25, "1234567,25"),
+        ("en", "1,500", 1500, "1500"),
+        ("en", "1.500", 1.5, "1.5"),
+        ("en", "0.0000001", 1e-7, "0.0000001"),
+    ],
+)
+def test_a_threshold_is_read_and_written_as_the_reader_writes_numbers(
+    api: httpx2.Client, metric: str, language: str, typed: str, meant: float, shown: str
+) -> None:
+    fields = {**RULE, "rule_name": f"Rule {metric}", "metric_name": metric, "condition": ">"}
+    fields |= {"threshold_value": typed, "recovery_threshold": typed}
+    with signed_in(api, "operator") as browser:
+        browser.headers["Accept-Language"] = language
+        path = post(browser, "/alerts/rules", **fields).headers["location"]
+        for _ in range(2):
+            made = ok(api.get(f"/api{path}"))
+            assert (made["threshold_value"], made["recovery_threshold"]) == (meant, meant)
+            assert browser.get(path).text.count(f'value="{shown}"') == 2
+            again = fields | {"threshold_value": shown, "recovery_threshold": shown}
+            assert post(browser, path, **again).status_code == 303
+
+
+@pytest.mark.parametrize(
+    ("language", "typed", "said"),
+    [
+        ("pt-BR", "1.5", "Escreva um número como 1.500,5"),
+        ("pt-BR", "1,500.50", "Escreva um número como 1.500,5"),
+        ("en", "1.500,50", "Write a number such as 1,500.5"),
+        ("en", "1,5", "Write a number such as 1,500.5"),
+        ("en", "nan", "Write a number such as 1,500.5"),
+    ],
+)
+def test_what_the_reader_writes_otherwise_is_no_threshold(
+    api: httpx2.Client, metric: str, language: str, typed: str, said: str
+) -> None:
+    fields = {**RULE, "rule_name": f"Rule {metric}", "metric_name": metric}
+    with signed_in(api, "operator") as browser:
+        browser.headers["Accept-Language"] = language
+        answer = post(browser, "/alerts/rules", **fields | {"threshold_value": typed})
+    assert answer.status_code == 422
+    assert said in text_of(answer)
+    assert f'value="{typed}"' in answer.text
 
 
 @pytest.mark.parametrize("htmx", [True, False])
@@ -149,6 +230,35 @@ def test_the_preview_is_what_the_test_of_the_api_says(
     assert int(times[1]) == tried["count"] == 1
     assert ("It fires now" in text_of(answer)) == any(one["firing"] for one in tried["now"])
     assert ("<html" in answer.text) == (not htmx)
+
+
+def test_what_alerts_are_called_in_portuguese(api: httpx2.Client) -> None:
+    with signed_in(api, "operator") as browser:
+        browser.headers["Accept-Language"] = "pt-BR"
+        events = text_of(browser.get("/alerts"))
+        editor = text_of(browser.get("/alerts/rules/new"))
+    assert "Alertas não resolvidos" in events
+    assert "Alertas resolvidos" in events
+    assert "Ativa" in editor
+    assert "Observa" not in editor
+
+
+def test_what_is_kept_in_english_is_said_in_portuguese(
+    service: Service, api: httpx2.Client, metric: str
+) -> None:
+    path = f"/alerts/events/{event(service, rule(api))}"
+    with signed_in(api, "operator", name="Ana Lima") as browser:
+        browser.headers["Accept-Language"] = "pt-BR"
+        assert post(browser, f"{path}/resolve", comment="Feito").status_code == 303
+        assert "Resolvido por Ana Lima" in text_of(browser.get(path))
+        assert "Não existe alerta 999999999" in text_of(browser.get("/alerts/events/999999999"))
+        assert "Não existe painel 999999" in text_of(browser.get("/dashboards/999999"))
+        wrong = {**RULE, "rule_name": "x" * 300, "metric_name": metric}
+        answer = text_of(post(browser, "/alerts/rules", **wrong))
+        assert "Use no máximo 200 caracteres" in answer
+        dates = "start_date=2026-11-30&end_date=2026-11-01"
+        assert "A data final é anterior à inicial" in text_of(browser.get(f"/explore?{dates}"))
+    assert "Resolved by user:" in str(ok(api.get(f"/api{path}")))
 
 
 def test_the_explorer_fills_in_a_new_rule(api: httpx2.Client) -> None:

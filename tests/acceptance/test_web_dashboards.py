@@ -302,6 +302,37 @@ def test_a_link_shows_the_dashboard_until_it_is_ended(
         assert stranger.get(link).status_code == 404
 
 
+def test_what_came_with_the_installation_is_in_the_readers_language(
+    api: httpx2.Client, web: httpx2.Client, made: dict[str, Any]
+) -> None:
+    rows = ok(api.get("/api/dashboards"))
+    number = next(row["id"] for row in rows if row["name"] == "Business overview")
+    headers = {"Accept-Language": "pt-BR"}
+    page = text_of(web.get("/dashboards", headers=headers))
+    assert "Visão geral do negócio" in page
+    assert "Business overview" not in page
+    board = text_of(web.get(f"/dashboards/{number}", headers=headers))
+    for words in ("Visão geral do negócio", "Serviço", "Região", "Comissão paga"):
+        assert words in board, words
+    for path in ("/alerts/rules", "/admin/catalog", "/explore?metric_name=active_users"):
+        page = text_of(web.get(path, headers=headers))
+        assert re.search("Poucos usuários ativos|Usuários ativos no momento", page), path
+    own = text_of(web.get(f"/dashboards/{made['id']}", headers=headers))
+    assert made["name"] in own
+    assert "Business overview" in text_of(web.get("/dashboards"))
+
+
+def test_a_reload_makes_no_second_link(web: httpx2.Client, made: dict[str, Any]) -> None:
+    here = f"/dashboards/{made['id']}/shares"
+    fields = {"days": "30", "csrf": token_in(web.get(here))}
+    assert web.post(here, data=fields).status_code == 201
+    again = web.post(here, data=fields)
+    assert (again.status_code, again.headers["location"]) == (303, here)
+    page = web.get(here)
+    assert page.text.count('name="share"') == 1
+    assert "@example.com" in text_of(page).split("Links that hold")[1]
+
+
 def test_a_link_expires(service: Service, web: httpx2.Client, made: dict[str, Any]) -> None:
     link = shared_path(post(web, f"/dashboards/{made['id']}/shares", days="1"))
     with visitor(service.url) as stranger:

@@ -182,6 +182,18 @@ def test_units_are_never_mixed_and_one_is_offered(
     assert [spec["unit"] for spec in specs_of(apart)] == ["USD", "BRL"]
 
 
+def test_what_has_no_unit_is_offered_beside_what_has_one(
+    api: httpx2.Client, web: httpx2.Client, metric: str
+) -> None:
+    submit(api, metric, at(TODAY, 1.0, unit="BRL"), at(TODAY, 2.0, unit=None))
+    page = web.get("/explore", params={"metric_name": metric})
+    link = re.search(r'href="([^"]+)">without a unit<', page.text)
+    assert link
+    (spec,) = specs_of(web.get(unescape(link[1])))
+    assert spec["unit"] is None
+    assert 2.0 in spec["lines"][0]["values"]
+
+
 def test_units_are_in_the_readers_language(
     api: httpx2.Client, web: httpx2.Client, metric: str
 ) -> None:
@@ -211,6 +223,23 @@ def test_what_makes_no_sense_is_said_on_the_page(
     assert 'class="notice bad"' in page.text
 
 
+def test_what_was_asked_for_stands_beside_what_is_wrong_with_it(
+    web: httpx2.Client, sold: str
+) -> None:
+    dates = {"start_date": "2026-11-30", "end_date": "2026-11-01"}
+    asked = {**dates, "metric_name": sold, "period": "week", "filter.region": "SP", "look": "bar"}
+    page = web.get("/explore", params=asked)
+    assert "end_date is before start_date" in text_of(page)
+    for name, value in dates.items():
+        assert f'name="{name}" type="date" value="{value}"' in page.text
+    for chosen in ("custom", "week", "SP", "bar"):
+        assert f'<option value="{chosen}" selected>' in page.text, chosen
+    assert f'name="metric_name" value="{sold}"' in page.text
+    half = web.get("/explore", params={"metric_name": sold, "start_date": "2026-02-31"})
+    assert "start_date=2026-02-31" in half.text
+    assert "end_date=None" not in half.text
+
+
 def test_a_picture_becomes_a_panel(api: httpx2.Client, web: httpx2.Client, sold: str) -> None:
     fields = {
         "state": [f"metric_name={sold}", "look=bar", "group_by=region", "filter.service_name=shop"],
@@ -228,6 +257,26 @@ def test_a_picture_becomes_a_panel(api: httpx2.Client, web: httpx2.Client, sold:
     query = config["panels"][0]["queries"][0]
     assert (query["group_by"], query["filters"]) == (["region"], {"service_name": "shop"})
     assert {key[1] for key in drawn(web.get(f"/dashboards/{number}"))} <= {"SP", "RJ", "(none)"}
+
+
+def test_a_taken_name_is_said_at_the_form_with_all_that_was_typed(
+    web: httpx2.Client, sold: str
+) -> None:
+    fields = {
+        "state": [f"metric_name={sold}", "look=bar", "filter.service_name=shop"],
+        "title": "Sold in the shop",
+        "dashboard": "",
+        "name": "Business overview",
+    }
+    answer = post(web, "/explore/panel", **fields)
+    assert answer.status_code == 409
+    assert "There is another dashboard named Business overview" in text_of(answer)
+    assert 'id="name-error"' in answer.text
+    assert 'value="Sold in the shop"' in answer.text
+    assert 'value="Business overview"' in answer.text
+    assert '<details class="menu save" open>' in answer.text
+    assert 'value="filter.service_name=shop"' in answer.text
+    assert specs_of(answer)[0]["look"] == "bar"
 
 
 def test_a_reader_is_offered_nothing_that_is_refused(api: httpx2.Client, sold: str) -> None:

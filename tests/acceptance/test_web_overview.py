@@ -116,6 +116,16 @@ def test_who_may_not_read_sees_no_figures(place: Service) -> None:
             assert 'href="/services"' not in answer.text
 
 
+def test_no_link_leads_elsewhere_by_the_name_of_a_service(service: Service) -> None:
+    for name in (".", ".."):
+        body = {"service_name": name, "status": "healthy"}
+        assert service.client.post("/api/services/health", json=body).is_success
+    with signed_in(service.client) as ana:
+        page = ana.get("/services").text
+    assert 'class="name">.</th>' in page
+    assert 'class="name">..</th>' in page
+
+
 def test_services_show_health_and_availability(place: Service) -> None:
     with signed_in(place.client) as ana:
         page = ana.get("/services")

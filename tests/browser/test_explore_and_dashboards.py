@@ -88,8 +88,8 @@ def test_a_panel_from_the_explorer_is_moved_and_edited(
     page = signed_in(f"/explore?metric_name={sold}")
     name = f"Board {secrets.token_hex(4)}"
     page.locator("summary", has_text="Save as a panel").click()
-    page.locator("#panel-dashboard").select_option("")
-    page.locator("#panel-name").fill(name)
+    page.locator("#dashboard").select_option("")
+    page.locator("#name").fill(name)
     page.locator(".save button").click()
     expect(page.get_by_role("heading", name=name)).to_be_visible()
     expect(page.locator(".panel-card canvas")).to_have_count(1)

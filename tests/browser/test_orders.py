@@ -192,8 +192,8 @@ def test_a_figure_becomes_a_panel_that_is_renamed(open_page: Opener, shop: Repla
         open_page, shop, "operator", "/explore?metric_name=revenue_hourly&range=last_90_days"
     )
     page.locator("summary", has_text="Save as a panel").click()
-    page.locator("#panel-dashboard").select_option("")
-    page.locator("#panel-name").fill("Money")
+    page.locator("#dashboard").select_option("")
+    page.locator("#name").fill("Money")
     page.locator(".save button").click()
     expect(page.get_by_role("heading", name="Money")).to_be_visible()
     page.get_by_role("link", name="Edit").click()

@@ -8,7 +8,7 @@ import httpx2
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.acceptance.access import caller, issued
+from tests.acceptance.access import caller, issued, ok
 from tests.acceptance.people import add_person, new_email
 from tests.acceptance.talk import ONE, sample
 from tests.browser.conftest import DESKTOP, PHONE, Opener, serious_violations
@@ -51,6 +51,18 @@ def test_a_key_is_made_used_and_revoked(
         assert client.post(ONE, json=sample(metric)).status_code == 401
     ended = page.get_by_role("row", name=re.compile(metric))
     expect(ended).to_contain_text("Revoked")
+
+
+def test_a_double_click_and_a_reload_make_one_key(
+    signed_in: Opener, api: httpx2.Client, metric: str
+) -> None:
+    page = signed_in("/admin/keys/new")
+    page.get_by_label("Name").fill(metric)
+    page.get_by_role("button", name="Make the key").dblclick()
+    expect(page.get_by_label("The key")).to_have_value(re.compile("."))
+    page.reload()
+    expect(page.get_by_text("sent twice and counts once")).to_be_visible()
+    assert [one["name"] for one in ok(api.get("/api/keys"))].count(metric) == 1
 
 
 def test_a_user_is_made_edited_and_deleted_without_scripts(signed_in: Opener) -> None:

@@ -78,6 +78,17 @@ def test_any_number_can_be_written(value: float) -> None:
     assert ours.change(value)
 
 
+def test_sizes_are_written_one_way() -> None:
+    sizes = (1, 2_000_000, 1_600_000, 999)
+    assert [_plain(reader("pt-BR").size(one)) for one in sizes] == [
+        "1 B",
+        "2 MB",
+        "1,6 MB",
+        "999 B",
+    ]
+    assert _plain(reader("en").size(1_600_000)) == "1.6 MB"
+
+
 def test_a_change_has_its_sign() -> None:
     assert reader("en").change(0.1234) == "+12.3%"
     assert reader("pt-BR").change(-0.1234) == "−12,3%"

@@ -1,8 +1,13 @@
 """Which language a reader gets, and that nothing is left untranslated."""
 
+import re
+
 import pytest
 
+from service.web.defaults import TEXTS
 from service.web.languages import negotiated, translations
+from service.web.pictures import title_of
+from tests.conftest import ROOT
 from tests.messages import messages
 
 
@@ -55,3 +60,20 @@ def test_the_reader_gets_what_the_browser_asks_for(
 ) -> None:
     found, format_locale = negotiated(chosen, accept)
     assert (found, str(format_locale)) == (language, locale)
+
+
+def test_what_an_installation_comes_with_is_translated() -> None:
+    migrations = ROOT / "sql" / "migrations"
+    dashboards = (migrations / "0012_dashboards.sql").read_text()
+    metrics = (migrations / "0004_platform_metrics.sql").read_text()
+    rules = (migrations / "0005_alerts.sql").read_text()
+    texts = set(re.findall(r'"(?:title|label)": "([^"]+)"', dashboards))
+    for pair in re.findall(r"'([^']+)', '([^']+)', \$json", dashboards):
+        texts.update(pair)
+    texts.update(re.findall(r"'([A-Z][^']*)', '\w+', '[<>]'", rules))
+    for name, description in re.findall(
+        r"\(\s+'(\w+)',[^\n]+\n\s+'((?:[^']|'')+)',\n\s+'\{", metrics
+    ):
+        texts.update((title_of(name), description.replace("''", "'")))
+    assert len(texts) > 80
+    assert texts - TEXTS == set()

@@ -19,6 +19,17 @@ document.addEventListener("change", (event) => {
   if (event.target.form?.matches("[data-at-once]")) event.target.form.requestSubmit();
 });
 
+// A second click sends nothing more; a page that is come back to sends again.
+const sent = new Set();
+document.addEventListener("submit", (event) => {
+  const form = event.target;
+  if (event.defaultPrevented || form.getAttribute("method") !== "post") return;
+  if (sent.has(form)) event.preventDefault();
+  sent.add(form);
+  setTimeout(() => sent.delete(form), 5000);
+});
+addEventListener("pageshow", () => sent.clear());
+
 async function drawCharts(root) {
   const waiting = "[data-chart]:not([data-drawn])";
   const figures = [...root.querySelectorAll(waiting)];
