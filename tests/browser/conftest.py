@@ -135,6 +135,8 @@ def picture(request: pytest.FixtureRequest) -> Callable[[Page, str], None]:
 
 
 def _note(complaints: list[str], message: ConsoleMessage) -> None:
-    # A refused form is a refused form: the browser's line about its status is no complaint.
-    if message.type == "error" and "Failed to load resource" not in message.text:
+    # A refused form is a refused form: the lines of browser and htmx about its status are no
+    # complaints.
+    refused = ("Failed to load resource", "Response Status Error")
+    if message.type == "error" and not message.text.startswith(refused):
         complaints.append(message.text)
