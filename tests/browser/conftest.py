@@ -109,13 +109,13 @@ def sign_in(page: Page, person: Person) -> None:
 
 
 def serious_violations(page: Page) -> list[str]:
-    """What axe-core finds wrong with a page, from serious upwards."""
+    """What axe-core finds wrong with a page, from serious upwards, and landmarks alike."""
     page.evaluate((NODE_MODULES / "axe-core" / "axe.min.js").read_text(encoding="utf-8"))
     found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
     return [
         f"{violation['id']}: {node['target']} {node['failureSummary']}"
         for violation in found["violations"]
-        if violation["impact"] in ("serious", "critical")
+        if violation["impact"] in ("serious", "critical") or violation["id"] == "landmark-unique"
         for node in violation["nodes"]
     ]
 
