@@ -18,6 +18,14 @@ _CUT = """() => [...document.querySelectorAll("main select")].flatMap((one) => {
 })"""
 
 
+# Figures on more than one line, or wider than where they stand.
+_BROKEN = """() => [...document.querySelectorAll(".stat .value")].filter((one) => {
+    const range = document.createRange();
+    range.selectNodeContents(one);
+    return range.getClientRects().length > 1 || one.scrollWidth > one.clientWidth;
+}).map((one) => one.textContent)"""
+
+
 @pytest.fixture
 def board(api: httpx2.Client) -> int:
     """The first dashboard."""
@@ -39,3 +47,11 @@ def test_choices_are_not_cut(signed_in: Opener, board: int, locale: str) -> None
         page.goto(path)
         page.evaluate("for (const one of document.querySelectorAll('details')) one.open = true")
         assert page.evaluate(_CUT) == [], path
+
+
+@pytest.mark.parametrize("width", [390, 1000, 1280, 1920])
+def test_a_figure_stays_on_one_line(signed_in: Opener, width: int) -> None:
+    page = signed_in("/", locale="pt-BR", viewport={"width": width, "height": 800})
+    figure = page.locator(".stat .value").first
+    figure.evaluate("(one) => { one.textContent = 'R$\\u00a044.402,61' }")
+    assert page.evaluate(_BROKEN) == []
