@@ -1,9 +1,14 @@
 """What is written has the room it needs, however long it is."""
 
+import secrets
+
 import httpx2
 import pytest
+from playwright.sync_api import expect
 
+from tests.acceptance.reading import at, submit
 from tests.browser.conftest import DESKTOP, Opener
+from tests.browser.test_explore_and_dashboards import HOUR
 
 # Choices that are wider than the select that shows them, with its arrow.
 _CUT = """() => [...document.querySelectorAll("main select")].flatMap((one) => {
@@ -55,3 +60,22 @@ def test_a_figure_stays_on_one_line(signed_in: Opener, width: int) -> None:
     figure = page.locator(".stat .value").first
     figure.evaluate("(one) => { one.textContent = 'R$\\u00a044.402,61' }")
     assert page.evaluate(_BROKEN) == []
+
+
+def test_long_names_leave_room_for_the_rest(signed_in: Opener, api: httpx2.Client) -> None:
+    long = f"a{secrets.token_hex(99)}"
+    for name in (long, "short"):
+        report = {"service_name": name, "status": "healthy", "response_time_ms": 80}
+        assert api.post("/api/services/health", json=report).is_success
+    submit(api, long, at(HOUR, 400), at(HOUR, 300, service_name=long))
+    page = signed_in("/")
+    for path in ("/", "/services"):
+        page.goto(path)
+        table = page.locator(".scroll", has_text=long)
+        assert table.evaluate("(one) => one.scrollWidth <= one.clientWidth"), path
+    for query in ("", "&group_by=service_name&compare=previous_period"):
+        page.goto(f"/explore?metric_name={long}{query}")
+        expect(page.locator(".chart canvas")).to_have_count(1)
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+        table = page.locator(".figures")
+        assert table.evaluate("(one) => one.scrollWidth <= one.clientWidth")
