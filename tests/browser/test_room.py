@@ -79,3 +79,17 @@ def test_long_names_leave_room_for_the_rest(signed_in: Opener, api: httpx2.Clien
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
         table = page.locator(".figures")
         assert table.evaluate("(one) => one.scrollWidth <= one.clientWidth")
+
+
+def test_a_phone_shows_the_first_figures(signed_in: Opener, api: httpx2.Client) -> None:
+    metric = f"sold_{secrets.token_hex(4)}"
+    submit(api, metric, at(HOUR, 102_924.18, unit="BRL", frequency="daily"))
+    page = signed_in(
+        f"/explore?metric_name={metric}&period=day&range=last_7_days",
+        locale="pt-BR",
+        viewport={"width": 390, "height": 844},
+    )
+    figure = page.locator(".figures tbody td.number", has_text="102.924,18")
+    box = figure.bounding_box()
+    assert box
+    assert box["x"] + box["width"] <= 390
