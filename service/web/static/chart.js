@@ -21,14 +21,50 @@ function load() {
 
 let loading;
 
+// The figures that are drawn, with their charts. They are followed together: what followed each
+// on its own would keep it after it has left the page.
+const drawn = new Map();
+const resized = new ResizeObserver((entries) => entries.forEach(({ target }) => drawn.get(target)?.setSize(size(target))));
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => [...drawn.keys()].forEach(redraw));
+document.addEventListener("htmx:beforeCleanupElement", (event) => drawn.has(event.target) && forget(event.target));
+
+// What somebody chose in a legend, by the id of its figure, for when the figure is asked for again.
+const choices = new Map();
+
 /** Draw one figure; drawn again when the colours change. */
 export async function draw(figure) {
   await (loading ??= load());
-  const spec = JSON.parse(figure.querySelector("script[type='application/json']").textContent);
-  let chart = build(figure, spec);
-  figure.chart = { redraw: (next) => { chart.destroy(); figure.querySelector(".legend")?.remove(); figure.querySelector(".tip")?.remove(); chart = build(figure, next); } };
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => figure.isConnected && figure.chart.redraw(spec));
-  new ResizeObserver(() => chart.setSize(size(figure))).observe(figure);
+  if (!figure.isConnected) return;
+  drawn.set(figure, build(figure, JSON.parse(figure.querySelector("script[type='application/json']").textContent)));
+  resized.observe(figure);
+  choose(figure, choices.get(figure.id));
+}
+
+function forget(figure) {
+  choices.set(figure.id, chosenIn(figure));
+  resized.unobserve(figure);
+  drawn.get(figure).destroy();
+  drawn.delete(figure);
+}
+
+function redraw(figure) {
+  forget(figure);
+  figure.querySelector(".legend").remove();
+  figure.querySelector(".tip").remove();
+  draw(figure);
+}
+
+function chosenIn(figure) {
+  const buttons = [...figure.querySelectorAll(".legend button")];
+  const hidden = buttons.filter((button) => button.ariaPressed === "false").map((button) => button.textContent);
+  return { hidden, focused: buttons.find((button) => button === document.activeElement)?.textContent };
+}
+
+function choose(figure, chosen) {
+  for (const button of chosen ? figure.querySelectorAll(".legend button") : []) {
+    if (chosen.hidden.includes(button.textContent)) button.onclick();
+    if (chosen.focused === button.textContent && document.activeElement === document.body) button.focus({ preventScroll: true });
+  }
 }
 
 function size(figure) {
