@@ -13,6 +13,21 @@ from tests.browser.conftest import Opener
 from tests.browser.test_explore_and_dashboards import HOUR
 
 REFRESHES = 8
+# Keeps what is written on canvases, with where it ends and how lines are dashed.
+_WATCH = """
+    const { fillText, stroke } = CanvasRenderingContext2D.prototype;
+    window.written = [];
+    window.dashes = [];
+    CanvasRenderingContext2D.prototype.fillText = function (text, x, ...rest) {
+        const end = x + this.measureText(text).width / 2;
+        window.written.push({ text, fits: end <= this.canvas.width });
+        return fillText.call(this, text, x, ...rest);
+    };
+    CanvasRenderingContext2D.prototype.stroke = function (...given) {
+        window.dashes.push(this.getLineDash().join());
+        return stroke.apply(this, given);
+    };
+"""
 
 
 @pytest.fixture
@@ -75,3 +90,24 @@ def test_what_was_chosen_in_a_legend_is_kept(signed_in: Opener, board: int) -> N
     refresh(page)
     expect(button).to_have_attribute("aria-pressed", "false")
     expect(button).to_be_focused()
+
+
+def watched(signed_in: Opener, path: str) -> Page:
+    """A page with a chart, of which is known what is written and drawn on it."""
+    page = signed_in("/dashboards")
+    page.add_init_script(_WATCH)
+    page.goto(path)
+    # It comes once the chart is drawn.
+    expect(page.locator(".chart .legend")).to_have_count(1)
+    return page
+
+
+@pytest.mark.parametrize("look", ["line", "bar"])
+def test_an_axis_of_days_has_days_alone(signed_in: Opener, grouped: str, look: str) -> None:
+    address = f"/explore?metric_name={grouped}&period=day&range=last_7_days&look={look}"
+    page = watched(signed_in, address)
+    written = page.evaluate("window.written")
+    days = {f"{day:%b} {day.day}" for day in (HOUR - timedelta(days=back) for back in range(7))}
+    texts = {one["text"] for one in written}
+    assert {text for text in texts if not text.replace(".", "").isdecimal()} == days
+    assert all(one["fits"] for one in written)

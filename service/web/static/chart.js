@@ -1,7 +1,8 @@
 // Draws <figure data-chart> with uPlot from the JSON in it (service/web/charts.py says what is
 // in that). Colours are the style sheet's, so that light and dark need nothing here.
 
-import { axisLabels, figures, instants, timeZone } from "./formats.js";
+import { axes, scales } from "./axes.js";
+import { figures, instants, timeZone } from "./formats.js";
 
 const COLOURS = 8;
 
@@ -98,18 +99,15 @@ function data(spec) {
 }
 
 function options(figure, spec, look) {
-  const compact = figures(spec.unit, figure.dataset.unit, true);
   return {
     ...size(figure),
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), timeZone),
     legend: { show: false },
     cursor: { drag: { x: spec.zoom, y: false, setScale: false }, points: { size: 7 } },
-    padding: [12, 8, 0, 0],
-    scales: { x: { time: true, range: (_, low, high) => span(spec, low, high) }, y: { range: (_, low, high) => range(spec, low, high) } },
-    axes: [
-      { stroke: look.quiet, font: look.font, grid: { show: false }, ticks: { show: false }, space: 70, values: (_, splits) => splits.map(axisLabels(splits[1] - splits[0] || 86400)), size: labelHeight },
-      { stroke: look.quiet, font: look.font, grid: { stroke: look.grid, width: 1 }, ticks: { show: false }, values: (_, splits) => splits.map(compact), size: axisWidth },
-    ],
+    // On the right, half the last label of the time axis.
+    padding: [12, 34, 0, 0],
+    scales: scales(spec),
+    axes: axes(spec, figure.dataset.unit, look),
     series: [{}, ...spec.lines.map((line, index) => series(line, index, spec, look))],
     hooks: {
       setCursor: [tip(figure, spec, look)],
@@ -120,40 +118,11 @@ function options(figure, spec, look) {
   };
 }
 
-// Bars at both ends are whole, and what happened in the last period is on the chart.
-function span(spec, low, high) {
-  const half = spec.look === "bar" ? (high - low || 86400) / Math.max(spec.times.length - 1, 1) / 2 : 0;
-  const latest = Math.max(high, ...spec.marks.map((mark) => mark.at));
-  return [low - half, Math.max(high + half, latest)];
-}
-
 // What is compared with has the colour of what it is compared to.
 function colourOf(spec, index, look) {
   const own = spec.lines.slice(0, index + 1).filter((line) => !line.before).length - 1;
   const colour = look.lines[Math.max(own, 0) % COLOURS];
   return spec.lines[index].before ? faded(colour, 0.6) : colour;
-}
-
-function range(spec, low, high) {
-  const levels = spec.thresholds.map((threshold) => threshold.value);
-  const from = Math.min(0, low ?? 0, ...levels);
-  const to = Math.max(high ?? 1, ...levels);
-  // Far from zero, the interesting part is not the way up there; bars always stand on it.
-  if (spec.look === "line" && low > 0 && high - low < high * 0.3 && !levels.length) {
-    const room = (high - low || high) * 0.15;
-    return [low - room, high + room];
-  }
-  return [from, to + (to - from || 1) * 0.08];
-}
-
-// Labels of hours have a second line where a day begins.
-function labelHeight(chart, values) {
-  return values?.some((value) => value.includes("\n")) ? 44 : 28;
-}
-
-function axisWidth(chart, values) {
-  const longest = (values ?? []).reduce((most, value) => Math.max(most, value.length), 4);
-  return Math.min(longest * 7 + 14, 110);
 }
 
 function series(line, index, spec, look) {
