@@ -111,3 +111,14 @@ def test_an_axis_of_days_has_days_alone(signed_in: Opener, grouped: str, look: s
     texts = {one["text"] for one in written}
     assert {text for text in texts if not text.replace(".", "").isdecimal()} == days
     assert all(one["fits"] for one in written)
+
+
+def test_a_period_that_is_not_over_is_dashed_beside_one_other(
+    signed_in: Opener, grouped: str
+) -> None:
+    first, last = ((HOUR - timedelta(days=back)).date() for back in (1, 0))
+    page = watched(
+        signed_in,
+        f"/explore?metric_name={grouped}&period=day&start_date={first}&end_date={last}",
+    )
+    assert "5,5" in page.evaluate("window.dashes")

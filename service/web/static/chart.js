@@ -142,7 +142,7 @@ function series(line, index, spec, look) {
 
 // The last stretch leads to a period that is not over: it is left out here and drawn dashed.
 function firstPaths(spec, line) {
-  if (!spec.incomplete || line.before || spec.times.length < 3) return uPlot.paths.linear();
+  if (!spec.incomplete || line.before) return uPlot.paths.linear();
   const linear = uPlot.paths.linear();
   return (chart, number, first, last) => linear(chart, number, first, Math.min(last, spec.times.length - 2));
 }
@@ -171,7 +171,7 @@ function drawOver(chart, spec, look) {
 
 function drawIncomplete(chart, spec, look) {
   const last = spec.times.length - 1;
-  if (last < 2) return;
+  if (last < 1) return;
   spec.lines.forEach((line, index) => {
     const values = [line.values[last - 1], line.values[last]];
     if (line.before || values.includes(null) || !chart.series[index + 1].show) return;
