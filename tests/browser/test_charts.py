@@ -122,3 +122,17 @@ def test_a_period_that_is_not_over_is_dashed_beside_one_other(
         f"/explore?metric_name={grouped}&period=day&start_date={first}&end_date={last}",
     )
     assert "5,5" in page.evaluate("window.dashes")
+
+
+def test_twelve_lines_are_told_apart(signed_in: Opener, api: httpx2.Client) -> None:
+    metric = f"sold_{secrets.token_hex(4)}"
+    days = (HOUR, HOUR - timedelta(days=1))
+    submit(api, metric, *(at(day, n, service_name=f"s{n}") for day in days for n in range(12)))
+    page = signed_in(
+        f"/explore?metric_name={metric}&period=day&range=last_7_days&group_by=service_name"
+    )
+    swatches = page.locator(".legend i")
+    expect(swatches).to_have_count(12)
+    colours = swatches.evaluate_all("(all) => all.map((one) => getComputedStyle(one).color)")
+    assert len(set(colours)) == 12
+    expect(page.locator(".legend i.dashed")).to_have_count(6)

@@ -3,8 +3,12 @@
 
 import { axes, scales } from "./axes.js";
 import { figures, instants, timeZone } from "./formats.js";
+import { choose, chosenIn, legend } from "./legend.js";
 
-const COLOURS = 8;
+const COLOURS = 12;
+// From the seventh on a line has its own dashes, too.
+const PLAIN = 6;
+const DASHES = [10, 4, 2, 4];
 
 function load() {
   if (window.uPlot) return Promise.resolve();
@@ -55,19 +59,6 @@ function redraw(figure) {
   draw(figure);
 }
 
-function chosenIn(figure) {
-  const buttons = [...figure.querySelectorAll(".legend button")];
-  const hidden = buttons.filter((button) => button.ariaPressed === "false").map((button) => button.textContent);
-  return { hidden, focused: buttons.find((button) => button === document.activeElement)?.textContent };
-}
-
-function choose(figure, chosen) {
-  for (const button of chosen ? figure.querySelectorAll(".legend button") : []) {
-    if (chosen.hidden.includes(button.textContent)) button.onclick();
-    if (chosen.focused === button.textContent && document.activeElement === document.body) button.focus({ preventScroll: true });
-  }
-}
-
 function size(figure) {
   if (figure.classList.contains("fill")) {
     const legend = figure.querySelector(".legend:not([hidden])");
@@ -90,7 +81,7 @@ function build(figure, spec) {
   };
   probe.remove();
   const chart = new uPlot(options(figure, spec, look), data(spec), figure);
-  figure.append(legend(chart, spec, look));
+  figure.append(legend(chart, spec, (index) => colourOf(spec, index, look), (index) => isDashed(spec, index)));
   return chart;
 }
 
@@ -120,9 +111,16 @@ function options(figure, spec, look) {
 
 // What is compared with has the colour of what it is compared to.
 function colourOf(spec, index, look) {
-  const own = spec.lines.slice(0, index + 1).filter((line) => !line.before).length - 1;
-  const colour = look.lines[Math.max(own, 0) % COLOURS];
+  const colour = look.lines[placeOf(spec, index) % COLOURS];
   return spec.lines[index].before ? faded(colour, 0.6) : colour;
+}
+
+function placeOf(spec, index) {
+  return Math.max(spec.lines.slice(0, index + 1).filter((line) => !line.before).length - 1, 0);
+}
+
+function isDashed(spec, index) {
+  return spec.look === "line" && !spec.lines[index].before && placeOf(spec, index) % COLOURS >= PLAIN;
 }
 
 function series(line, index, spec, look) {
@@ -132,7 +130,7 @@ function series(line, index, spec, look) {
     label: line.label,
     stroke,
     width: line.before ? 1.25 : 2,
-    dash: line.before ? [4, 4] : undefined,
+    dash: line.before ? [4, 4] : isDashed(spec, index) ? DASHES : undefined,
     fill: bars ? faded(stroke, 0.75) : spec.lines.length === 1 ? faded(stroke, 0.08) : undefined,
     paths: bars ? uPlot.paths.bars({ size: [0.7, 60], radius: 0.15 }) : firstPaths(spec, line),
     // A value between unknown ones has no line to be on.
@@ -276,27 +274,4 @@ function zoom(figure, chart) {
   const detail = { from: chart.posToVal(left, "x"), to: chart.posToVal(left + width, "x") };
   chart.setSelect({ left: 0, width: 0, top: 0, height: 0 }, false);
   figure.dispatchEvent(new CustomEvent("chart:zoom", { bubbles: true, detail }));
-}
-
-function legend(chart, spec, look) {
-  const list = document.createElement("ul");
-  list.className = "legend";
-  list.hidden = spec.lines.length < 2;
-  spec.lines.forEach((line, index) => {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.ariaPressed = "true";
-    const swatch = document.createElement("i");
-    swatch.style.color = colourOf(spec, index, look);
-    button.append(swatch, line.label);
-    button.onclick = () => {
-      const show = !chart.series[index + 1].show;
-      chart.setSeries(index + 1, { show });
-      button.ariaPressed = String(show);
-    };
-    const item = document.createElement("li");
-    item.append(button);
-    list.append(item);
-  });
-  return list;
 }
