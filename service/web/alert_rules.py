@@ -30,7 +30,7 @@ from service.web.forms import Form
 from service.web.languages import marked
 from service.web.pages import Page
 from service.web.rendering import redirect, render
-from service.web.rule_form import filled_form, form_of, fresh_form, trial_of
+from service.web.rule_form import NAMES, filled_form, form_of, fresh_form, trial_of, wrong_with
 from service.web.visits import reader_of
 from sql.calendar import Period
 
@@ -197,12 +197,16 @@ async def _nothing() -> None:
 
 
 async def _preview(request: Request, form: Form[Rule]) -> dict[str, Any] | None:
-    """What would have happened; None while the form is no rule yet. `problem` says why it
-    cannot be tried.
+    """What would have happened; None while the form is no rule yet. `wrong` or `problem` say
+    why it cannot be tried.
     """
-    rule = trial_of(form, 1, reader_of(request))
-    if rule is None or not principal_of(request).may("metrics:read"):
+    if not principal_of(request).may("metrics:read"):
         return None
+    reader = reader_of(request)
+    rule = trial_of(form, 1, reader)
+    if rule is None:
+        wrong = wrong_with(form, reader)
+        return {"wrong": wrong, "names": NAMES} if wrong else None
     period = await _period(request, rule)
     rule = rule.model_copy(update={"days": _DAYS[period]})
     try:
@@ -210,8 +214,9 @@ async def _preview(request: Request, form: Form[Rule]) -> dict[str, Any] | None:
             rehearse(request, rule), _history(request, rule, period)
         )
     except ApiError as error:
-        return {"problem": error.message}
+        return {"wrong": (), "problem": error.message}
     return {
+        "wrong": (),
         "problem": None,
         "days": rule.days,
         "fires_now": any(one["firing"] for one in trial_out(tried)["now"]),

@@ -94,8 +94,7 @@ async def delete_dashboard(request: Request) -> Response:
 
 async def edit_dashboard(request: Request) -> Response:
     """The dashboard with handles on everything."""
-    row = await dashboard_of(request)
-    return await _editor(request, row, Form(_settings_of(row)))
+    return await _shown(request)
 
 
 async def save_settings(request: Request) -> Response:
@@ -117,7 +116,9 @@ async def move_panel(request: Request) -> Response:
     """Move or resize a panel, by a step or to a place."""
     row, config, form = await _panel_form(request)
     changed = _moved(config, form)
-    return await _kept(request, row, changed, form.panel)
+    # Where one step is taken, the next one often follows: the menu stays open.
+    stepped = form.panel if form.step else ""
+    return await _kept(request, row, changed, form.panel, stepped)
 
 
 async def copy_panel(request: Request) -> Response:
@@ -198,20 +199,30 @@ async def _panel_form(request: Request) -> tuple[DictRow, DashboardConfig, Panel
     return row, config, form.data
 
 
-async def _kept(request: Request, row: DictRow, config: DashboardConfig, panel: str) -> Response:
+async def _kept(
+    request: Request, row: DictRow, config: DashboardConfig, panel: str, stepped: str = ""
+) -> Response:
     await change(request, {"config": config.model_dump(mode="json")})
     place = f"#panel-{panel}" if panel else ""
     if "hx-request" in request.headers:
-        return await edit_dashboard(request)
+        return await _shown(request, stepped)
     return redirect(request, f"/dashboards/{row['dashboard_id']}/edit{place}")
 
 
-async def _editor(request: Request, row: DictRow, form: Form[Any], status: int = 200) -> Response:
+async def _shown(request: Request, stepped: str = "") -> Response:
+    row = await dashboard_of(request)
+    return await _editor(request, row, Form(_settings_of(row)), stepped=stepped)
+
+
+async def _editor(
+    request: Request, row: DictRow, form: Form[Any], status: int = 200, *, stepped: str = ""
+) -> Response:
+    """`stepped` is the panel whose menu is open."""
     scope = principal_of(request).scope
     shown = await board(request, row, scope, alerts=True, linked=False)
     used = [number for number in range(_VARIABLES) if form.values[f"variable_{number}_name"]]
     rows = min(max(used, default=-1) + 3, _VARIABLES)
-    context = shown | {"form": form, "variable_count": rows}
+    context = shown | {"form": form, "variable_count": rows, "stepped": stepped}
     return render(request, "dashboard_edit.html", context, status=status)
 
 

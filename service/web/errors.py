@@ -44,7 +44,8 @@ def error_page(
     if "visit" not in request.scope or not reads_html:
         return error_response(request, status, message, headers=headers)
     if part:
-        headers = {**(headers or {}), "HX-Retarget": "#notices", "HX-Reswap": "beforeend"}
+        target = {"HX-Retarget": "#notices", "HX-Reswap": "beforeend", "HX-Reselect": "unset"}
+        headers = {**(headers or {}), **target}
     context = {
         "status": status,
         "title": _TITLES.get(status, marked("Something went wrong")),

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
-from decimal import Decimal
+from decimal import Context, Decimal, localcontext
 from functools import cache, cached_property, lru_cache
 from gettext import NullTranslations
 from zoneinfo import ZoneInfo
@@ -45,6 +45,8 @@ _KEPT = 4_000
 # From here on a double has no hundredths, and up to there one can be read at a glance.
 _HUGE = 1e15
 _TINY = 1e-6
+# As many as any double has, written out.
+_ALL_DIGITS = Context(prec=700)
 # Added to a value it leaves no -0.0, which would be written with its sign.
 _ZERO = 0.0
 _SYMBOLS = {
@@ -99,14 +101,14 @@ class Reader:
 
     def plain_number(self, value: float) -> str:
         """A number with all its digits, for a field: `read_number` gives the same again."""
-        return str(
-            format_decimal(
+        with localcontext(_ALL_DIGITS):
+            text = format_decimal(
                 Decimal(repr(value)).normalize(),
                 locale=self.locale,
                 decimal_quantization=False,
                 group_separator=False,
             )
-        )
+        return str(text)
 
     def read_number(self, text: str) -> float | None:
         """A number as the reader's locale writes it; None for anything else, such as what is
@@ -116,7 +118,8 @@ class Reader:
         if not set(text) <= {*"+-0123456789", " ", *signs}:
             return None
         try:
-            return float(parse_decimal(text, self.locale, strict=True))
+            with localcontext(_ALL_DIGITS):
+                return float(parse_decimal(text, self.locale, strict=True))
         except NumberFormatError:
             return None
 

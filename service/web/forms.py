@@ -14,6 +14,11 @@ from service.web.languages import marked
 # What is said most often of single fields; said by those who check them.
 marked("Field required")
 marked("This is no email address")
+marked("Expected a number")
+marked("At least 1m")
+marked("At most 366 days")
+marked("A name is given twice")
+marked("A trailing window is whole minutes, from 1m to 90d")
 marked("String should have at least 12 characters")
 marked("Input should be a valid number, unable to parse string as a number")
 

@@ -14,6 +14,7 @@ from service.errors import ApiError
 from service.scope import AccessScope
 from service.web.csrf import FIELD, HEADER, comes_from_here
 from service.web.once import answer_once
+from service.web.rendering import render
 from service.web.site import site_of
 from service.web.visits import visit_of
 
@@ -82,16 +83,28 @@ def _to_sign_in(request: Request) -> Response:
     if "text/event-stream" in request.headers.get("accept", ""):
         # The one answer after which a browser stops asking.
         return Response(status_code=204)
-    wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     if "hx-request" in request.headers:
-        shown = urlsplit(request.headers.get("hx-current-url", ""))
-        wanted = shown.path + (f"?{shown.query}" if shown.query else "")
-    elif request.method not in _SAFE:
-        wanted = "/"
-    target = f"{SIGN_IN}?next={quote(wanted, safe='/')}" if wanted not in ("", "/") else SIGN_IN
-    if "hx-request" in request.headers:
-        return Response(headers={"HX-Redirect": target})
-    return RedirectResponse(target, 303)
+        return _signed_out(request)
+    wanted = (
+        "/" if request.method not in _SAFE else _with_query(request.url.path, request.url.query)
+    )
+    return RedirectResponse(_sign_in_for(wanted), 303)
+
+
+def _signed_out(request: Request) -> Response:
+    """To htmx, a notice: the page that asks may hold what somebody is about to send."""
+    shown = urlsplit(request.headers.get("hx-current-url", ""))
+    headers = {"HX-Retarget": "#notices", "HX-Reswap": "innerHTML", "HX-Reselect": "unset"}
+    context = {"sign_in": _sign_in_for(_with_query(shown.path, shown.query))}
+    return render(request, "parts/signed_out.html", context, status=401, headers=headers)
+
+
+def _sign_in_for(wanted: str) -> str:
+    return f"{SIGN_IN}?next={quote(wanted, safe='/')}" if wanted not in ("", "/") else SIGN_IN
+
+
+def _with_query(path: str, query: str) -> str:
+    return f"{path}?{query}" if query else path
 
 
 async def _check_token(request: Request) -> None:

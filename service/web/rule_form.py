@@ -9,6 +9,7 @@ from starlette.datastructures import FormData, QueryParams
 from alerts.durations import duration_text
 from alerts.rules import Rule
 from service.alerts.rule_models import RuleTest
+from service.errors import Detail, details_of
 from service.web.formats import Reader
 from service.web.forms import Form
 from service.web.languages import marked
@@ -27,6 +28,16 @@ _PREFILLED = (
     "affiliate_id",
     "region",
 )
+# What the fields that decide when a rule fires are called on its page.
+NAMES = {
+    "metric_name": marked("Metric"),
+    "threshold_value": marked("this value"),
+    "window": marked("Over"),
+    "for": marked("Once it held for"),
+    "group_by": marked("Each on its own by"),
+    "recovery_threshold": marked("Resolved from this value"),
+    "keep_firing_for": marked("Once it is over for"),
+}
 _FRESH = {
     "condition": "<",
     "severity": "medium",
@@ -72,14 +83,29 @@ def filled_form(given: FormData, reader: Reader) -> Form[Rule]:
 
 def trial_of(form: Form[Rule], days: int, reader: Reader) -> RuleTest | None:
     """The rule so far, to be tried over so many days; None while it watches nothing yet."""
-    meant = meant_by(form.values, reader)
-    # Neither whom it tells nor whether it watches already changes what it sees.
-    others = ("notification_channels", "notification_recipients", "rule_name", "is_active")
-    wanted = {name: value for name, value in meant.items() if name not in others}
     try:
-        return RuleTest.model_validate(wanted | {"days": days})
+        return RuleTest.model_validate(_watched_by(form, reader) | {"days": days})
     except ValidationError:
         return None
+
+
+def wrong_with(form: Form[Rule], reader: Reader) -> list[Detail]:
+    """Why what was filled in cannot be tried. What is still to be filled in is not wrong."""
+    try:
+        RuleTest.model_validate(_watched_by(form, reader) | {"days": 1})
+    except ValidationError as error:
+        # In the order of `error.errors()`.
+        missing = [entry["type"] == "missing" for entry in error.errors()]
+        return [one for one, left in zip(details_of(error), missing, strict=True) if not left]
+    return []
+
+
+def _watched_by(form: Form[Rule], reader: Reader) -> dict[str, Any]:
+    # Neither whom it tells nor whether it watches already changes what it sees.
+    others = ("notification_channels", "notification_recipients", "rule_name", "is_active")
+    return {
+        name: value for name, value in meant_by(form.values, reader).items() if name not in others
+    }
 
 
 def meant_by(values: Mapping[str, Any], reader: Reader) -> dict[str, Any]:

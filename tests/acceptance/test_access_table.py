@@ -219,7 +219,7 @@ BODIES: dict[tuple[str, ...], Callable[[World], Any]] = {
 
 def ask(world: World, who: str, route: tuple[str, ...]) -> httpx2.Response:
     method, path = route
-    concrete = path.replace("{metric_name}", "only_here").replace("{service_name}", "payments")
+    concrete = path.replace("{metric_name}", "only_here").replace("{service_name:path}", "payments")
     if "{id:int}" in path:
         kind = path.split("/{id")[0].rpartition("/")[2].removesuffix("s")
         concrete = concrete.replace("{id:int}", str(getattr(world, kind)()))

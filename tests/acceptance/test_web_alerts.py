@@ -345,3 +345,12 @@ def test_a_rule_is_shown_before_its_preview(api: httpx2.Client, metric: str) -> 
         assert later, page.text
         assert f'<a class="button" href="{later[1]}">' in page.text
         assert re.search(r"in the last \d+ days", text_of(browser.get(later[1])))
+
+
+def test_a_reader_can_change_nothing_on_the_page_of_a_rule(api: httpx2.Client) -> None:
+    made = rule(api)
+    with signed_in(api, "reader") as browser:
+        page = browser.get(f"/alerts/rules/{made['id']}").text
+    boxes = re.findall(r'<input type="checkbox"[^>]*>', page)
+    assert len(boxes) > 1
+    assert all(" disabled" in box for box in boxes)

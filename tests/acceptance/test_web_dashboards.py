@@ -68,7 +68,7 @@ def made(api: httpx2.Client, sold: str) -> dict[str, Any]:
 
 def panel_in(answer: httpx2.Response, panel: str) -> str:
     """What a panel of a page says."""
-    match = re.search(rf'(?s)<section[^>]* id="panel-{panel}".*?</section>', answer.text)
+    match = re.search(rf'(?s)<article[^>]* id="panel-{panel}".*?</article>', answer.text)
     assert match, answer.text
     return " ".join(re.sub(r"(?s)<script.*?</script>|<[^>]+>", " ", match[0]).split())
 

@@ -93,9 +93,12 @@ def test_an_unknown_choice_is_refused(web: httpx2.Client, choice: dict[str, str]
     assert post(web, "/preferences", **choice).status_code == 422
 
 
-def test_a_script_that_is_signed_out_is_led_to_the_sign_in_page(service: Service) -> None:
+def test_a_script_that_is_signed_out_is_told_where_to_sign_in(service: Service) -> None:
     with visitor(service.url) as client:
         headers = {"HX-Request": "true", "HX-Current-URL": f"{service.url}/?a=b"}
         answer = client.get("/", headers=headers)
-        assert answer.headers["HX-Redirect"] == "/sign-in?next=/%3Fa%3Db"
+        assert answer.status_code == 401
+        assert answer.headers["HX-Retarget"] == "#notices"
+        assert "HX-Redirect" not in answer.headers
+        assert 'href="/sign-in?next=/%3Fa%3Db"' in answer.text
         assert client.get("/", headers={"Accept": "text/event-stream"}).status_code == 204

@@ -109,13 +109,13 @@ def sign_in(page: Page, person: Person) -> None:
 
 
 def serious_violations(page: Page) -> list[str]:
-    """What axe-core finds wrong with a page, from serious upwards."""
+    """What axe-core finds wrong with a page, from serious upwards, and landmarks alike."""
     page.evaluate((NODE_MODULES / "axe-core" / "axe.min.js").read_text(encoding="utf-8"))
     found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
     return [
         f"{violation['id']}: {node['target']} {node['failureSummary']}"
         for violation in found["violations"]
-        if violation["impact"] in ("serious", "critical")
+        if violation["impact"] in ("serious", "critical") or violation["id"] == "landmark-unique"
         for node in violation["nodes"]
     ]
 
@@ -135,6 +135,8 @@ def picture(request: pytest.FixtureRequest) -> Callable[[Page, str], None]:
 
 
 def _note(complaints: list[str], message: ConsoleMessage) -> None:
-    # A refused form is a refused form: the browser's line about its status is no complaint.
-    if message.type == "error" and "Failed to load resource" not in message.text:
+    # A refused form is a refused form: the lines of browser and htmx about its status are no
+    # complaints.
+    refused = ("Failed to load resource", "Response Status Error")
+    if message.type == "error" and not message.text.startswith(refused):
         complaints.append(message.text)

@@ -172,3 +172,15 @@ def test_ten_thousand_points_are_drawn(
     longest = page.evaluate(_LONGEST)
     record_property("longest_task_ms", longest)
     print(f"the longest task of drawing {points} points took {longest:.0f} ms")
+
+
+def test_going_back_on_a_dashboard_takes_the_choice_back(
+    signed_in: Opener, api: httpx2.Client
+) -> None:
+    board = api.get("/api/dashboards").json()["data"][0]["id"]
+    page = signed_in(f"/dashboards/{board}?range=last_90_days")
+    page.locator("#range").select_option("last_7_days")
+    page.wait_for_url("**range=last_7_days**")
+    page.go_back()
+    page.wait_for_url("**range=last_90_days")
+    expect(page.locator("#range")).to_have_value("last_90_days")

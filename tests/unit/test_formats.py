@@ -76,6 +76,7 @@ def test_any_number_can_be_written(value: float) -> None:
             assert ours.figure(value, unit, compact=compact)
     assert ours.share(value)
     assert ours.change(value)
+    assert ours.read_number(ours.plain_number(value)) == value
 
 
 def test_sizes_are_written_one_way() -> None:

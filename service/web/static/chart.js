@@ -1,9 +1,14 @@
 // Draws <figure data-chart> with uPlot from the JSON in it (service/web/charts.py says what is
 // in that). Colours are the style sheet's, so that light and dark need nothing here.
 
-import { axisLabels, figures, instants, timeZone } from "./formats.js";
+import { axes, scales } from "./axes.js";
+import { figures, instants, timeZone } from "./formats.js";
+import { choose, chosenIn, legend } from "./legend.js";
 
-const COLOURS = 8;
+const COLOURS = 12;
+// From the seventh on a line has its own dashes, too.
+const PLAIN = 6;
+const DASHES = [10, 4, 2, 4];
 
 function load() {
   if (window.uPlot) return Promise.resolve();
@@ -21,14 +26,37 @@ function load() {
 
 let loading;
 
+// The figures that are drawn, with their charts. They are followed together: what followed each
+// on its own would keep it after it has left the page.
+const drawn = new Map();
+const resized = new ResizeObserver((entries) => entries.forEach(({ target }) => drawn.get(target)?.setSize(size(target))));
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => [...drawn.keys()].forEach(redraw));
+document.addEventListener("htmx:beforeCleanupElement", (event) => drawn.has(event.target) && forget(event.target));
+
+// What somebody chose in a legend, by the id of its figure, for when the figure is asked for again.
+const choices = new Map();
+
 /** Draw one figure; drawn again when the colours change. */
 export async function draw(figure) {
   await (loading ??= load());
-  const spec = JSON.parse(figure.querySelector("script[type='application/json']").textContent);
-  let chart = build(figure, spec);
-  figure.chart = { redraw: (next) => { chart.destroy(); figure.querySelector(".legend")?.remove(); figure.querySelector(".tip")?.remove(); chart = build(figure, next); } };
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => figure.isConnected && figure.chart.redraw(spec));
-  new ResizeObserver(() => chart.setSize(size(figure))).observe(figure);
+  if (!figure.isConnected) return;
+  drawn.set(figure, build(figure, JSON.parse(figure.querySelector("script[type='application/json']").textContent)));
+  resized.observe(figure);
+  choose(figure, choices.get(figure.id));
+}
+
+function forget(figure) {
+  choices.set(figure.id, chosenIn(figure));
+  resized.unobserve(figure);
+  drawn.get(figure).destroy();
+  drawn.delete(figure);
+}
+
+function redraw(figure) {
+  forget(figure);
+  figure.querySelector(".legend").remove();
+  figure.querySelector(".tip").remove();
+  draw(figure);
 }
 
 function size(figure) {
@@ -53,7 +81,7 @@ function build(figure, spec) {
   };
   probe.remove();
   const chart = new uPlot(options(figure, spec, look), data(spec), figure);
-  figure.append(legend(chart, spec, look));
+  figure.append(legend(chart, spec, (index) => colourOf(spec, index, look), (index) => isDashed(spec, index)));
   return chart;
 }
 
@@ -62,18 +90,15 @@ function data(spec) {
 }
 
 function options(figure, spec, look) {
-  const compact = figures(spec.unit, figure.dataset.unit, true);
   return {
     ...size(figure),
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), timeZone),
     legend: { show: false },
     cursor: { drag: { x: spec.zoom, y: false, setScale: false }, points: { size: 7 } },
-    padding: [12, 8, 0, 0],
-    scales: { x: { time: true, range: (_, low, high) => span(spec, low, high) }, y: { range: (_, low, high) => range(spec, low, high) } },
-    axes: [
-      { stroke: look.quiet, font: look.font, grid: { show: false }, ticks: { show: false }, space: 70, values: (_, splits) => splits.map(axisLabels(splits[1] - splits[0] || 86400)), size: labelHeight },
-      { stroke: look.quiet, font: look.font, grid: { stroke: look.grid, width: 1 }, ticks: { show: false }, values: (_, splits) => splits.map(compact), size: axisWidth },
-    ],
+    // On the right, half the last label of the time axis.
+    padding: [12, 34, 0, 0],
+    scales: scales(spec),
+    axes: axes(spec, figure.dataset.unit, look),
     series: [{}, ...spec.lines.map((line, index) => series(line, index, spec, look))],
     hooks: {
       setCursor: [tip(figure, spec, look)],
@@ -84,40 +109,18 @@ function options(figure, spec, look) {
   };
 }
 
-// Bars at both ends are whole, and what happened in the last period is on the chart.
-function span(spec, low, high) {
-  const half = spec.look === "bar" ? (high - low || 86400) / Math.max(spec.times.length - 1, 1) / 2 : 0;
-  const latest = Math.max(high, ...spec.marks.map((mark) => mark.at));
-  return [low - half, Math.max(high + half, latest)];
-}
-
 // What is compared with has the colour of what it is compared to.
 function colourOf(spec, index, look) {
-  const own = spec.lines.slice(0, index + 1).filter((line) => !line.before).length - 1;
-  const colour = look.lines[Math.max(own, 0) % COLOURS];
+  const colour = look.lines[placeOf(spec, index) % COLOURS];
   return spec.lines[index].before ? faded(colour, 0.6) : colour;
 }
 
-function range(spec, low, high) {
-  const levels = spec.thresholds.map((threshold) => threshold.value);
-  const from = Math.min(0, low ?? 0, ...levels);
-  const to = Math.max(high ?? 1, ...levels);
-  // Far from zero, the interesting part is not the way up there; bars always stand on it.
-  if (spec.look === "line" && low > 0 && high - low < high * 0.3 && !levels.length) {
-    const room = (high - low || high) * 0.15;
-    return [low - room, high + room];
-  }
-  return [from, to + (to - from || 1) * 0.08];
+function placeOf(spec, index) {
+  return Math.max(spec.lines.slice(0, index + 1).filter((line) => !line.before).length - 1, 0);
 }
 
-// Labels of hours have a second line where a day begins.
-function labelHeight(chart, values) {
-  return values?.some((value) => value.includes("\n")) ? 44 : 28;
-}
-
-function axisWidth(chart, values) {
-  const longest = (values ?? []).reduce((most, value) => Math.max(most, value.length), 4);
-  return Math.min(longest * 7 + 14, 110);
+function isDashed(spec, index) {
+  return spec.look === "line" && !spec.lines[index].before && placeOf(spec, index) % COLOURS >= PLAIN;
 }
 
 function series(line, index, spec, look) {
@@ -127,7 +130,7 @@ function series(line, index, spec, look) {
     label: line.label,
     stroke,
     width: line.before ? 1.25 : 2,
-    dash: line.before ? [4, 4] : undefined,
+    dash: line.before ? [4, 4] : isDashed(spec, index) ? DASHES : undefined,
     fill: bars ? faded(stroke, 0.75) : spec.lines.length === 1 ? faded(stroke, 0.08) : undefined,
     paths: bars ? uPlot.paths.bars({ size: [0.7, 60], radius: 0.15 }) : firstPaths(spec, line),
     // A value between unknown ones has no line to be on.
@@ -137,7 +140,7 @@ function series(line, index, spec, look) {
 
 // The last stretch leads to a period that is not over: it is left out here and drawn dashed.
 function firstPaths(spec, line) {
-  if (!spec.incomplete || line.before || spec.times.length < 3) return uPlot.paths.linear();
+  if (!spec.incomplete || line.before) return uPlot.paths.linear();
   const linear = uPlot.paths.linear();
   return (chart, number, first, last) => linear(chart, number, first, Math.min(last, spec.times.length - 2));
 }
@@ -166,7 +169,7 @@ function drawOver(chart, spec, look) {
 
 function drawIncomplete(chart, spec, look) {
   const last = spec.times.length - 1;
-  if (last < 2) return;
+  if (last < 1) return;
   spec.lines.forEach((line, index) => {
     const values = [line.values[last - 1], line.values[last]];
     if (line.before || values.includes(null) || !chart.series[index + 1].show) return;
@@ -271,27 +274,4 @@ function zoom(figure, chart) {
   const detail = { from: chart.posToVal(left, "x"), to: chart.posToVal(left + width, "x") };
   chart.setSelect({ left: 0, width: 0, top: 0, height: 0 }, false);
   figure.dispatchEvent(new CustomEvent("chart:zoom", { bubbles: true, detail }));
-}
-
-function legend(chart, spec, look) {
-  const list = document.createElement("ul");
-  list.className = "legend";
-  list.hidden = spec.lines.length < 2;
-  spec.lines.forEach((line, index) => {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.ariaPressed = "true";
-    const swatch = document.createElement("i");
-    swatch.style.color = colourOf(spec, index, look);
-    button.append(swatch, line.label);
-    button.onclick = () => {
-      const show = !chart.series[index + 1].show;
-      chart.setSeries(index + 1, { show });
-      button.ariaPressed = String(show);
-    };
-    const item = document.createElement("li");
-    item.append(button);
-    list.append(item);
-  });
-  return list;
 }

@@ -30,6 +30,12 @@ document.addEventListener("submit", (event) => {
 });
 addEventListener("pageshow", () => sent.clear());
 
+// What one request complained of is over when the next one succeeds.
+document.addEventListener("htmx:afterRequest", (event) => {
+  if (!event.detail.successful) return;
+  for (const notice of document.querySelectorAll("#notices [role='alert']")) notice.remove();
+});
+
 async function drawCharts(root) {
   const waiting = "[data-chart]:not([data-drawn])";
   const figures = [...root.querySelectorAll(waiting)];
