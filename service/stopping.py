@@ -44,7 +44,9 @@ class Stopping:
     def withdraw(self) -> None:
         """Not ready any more; requests are still served."""
         if not self.withdrawn:
-            _log.info("draining")
+            # Not from here: a signal may come in the middle of another line, whose lock this one
+            # would wait for without end.
+            asyncio.get_running_loop().call_soon_threadsafe(_log.info, "draining")
         self.withdrawn = self.last_answers = True
 
     @contextmanager
