@@ -58,18 +58,26 @@ async def read_today(
         end = {"end_date": span.before - timedelta(microseconds=1)}
         return ask(AggregateParams.model_validate(given | end), {}, scope, metric, zone)
 
-    async def figure(span: Span) -> float | None:
-        if span.since == span.before:
-            return None
+    async def answer_to(span: Span) -> Answer:
+        return await resources.aggregates.answer(question(span), now)
+
+    async def figure(answer: Answer, span: Span) -> float | None:
         found = added_up(answer, span)
         if found is None:
             found = await resources.aggregates.totals(question(span))
         return found.get(())
 
+    async def last_week() -> float | None:
+        span = spans.last_week
+        return await figure(await answer_to(span), span) if span.since < span.before else None
+
     try:
-        both_days = Span(spans.last_week.since, spans.so_far.before)
-        answer = await resources.aggregates.answer(question(both_days), now)
-        return today(answer, spans, await asyncio.gather(*map(figure, spans)))
+        # Not one question from last week on: it would read a week for two days.
+        answer, before = await asyncio.gather(answer_to(_recent(spans)), last_week())
+        so_far, over = await asyncio.gather(
+            figure(answer, spans.so_far), figure(answer, spans.over)
+        )
+        return today(answer, spans, [so_far, over, before])
     except ApiError as error:
         return Today(metric_name, None, problem=error.message)
 
@@ -88,7 +96,7 @@ def spans_of(now: datetime, zone: ZoneInfo) -> Spans:
 
 
 def today(answer: Answer, spans: Spans, figures: Sequence[float | None]) -> Today:
-    """What hours from the same day last week on and the figures of the spans come to; pure."""
+    """What recent hours and the figures of the spans come to; pure."""
     value, over, last_week = figures
     return Today(
         answer.question.params.metric_name,
@@ -98,6 +106,12 @@ def today(answer: Answer, spans: Spans, figures: Sequence[float | None]) -> Toda
         until=spans.over.before,
         hours=_spark(answer.cells, spans.over.before),
     )
+
+
+def _recent(spans: Spans) -> Span:
+    """Today, and the hours of the line beside it."""
+    line = spans.over.before.astimezone(UTC) - timedelta(hours=_SPARK_HOURS)
+    return Span(min(line, spans.so_far.since), spans.so_far.before)
 
 
 def _spark(hours: Sequence[Cell], over: datetime) -> list[float | None]:
