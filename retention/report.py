@@ -85,7 +85,7 @@ def lines(engine: Engine, found: Rows, keep: Mapping[str, timedelta], now: datet
     if engine == "timescale":
         sizes |= {row["relation"]: row for row in found["relation_sizes"]}
     for row in found["oldest_rows"]:
-        sizes[row["relation"]] |= row
+        sizes[row["relation"]] = sizes[row["relation"]] | row
     if engine == "plain":
         return [
             _line(
