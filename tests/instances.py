@@ -132,10 +132,13 @@ def fails_clearly(*words: str, **settings: str) -> None:
 
 
 def workers_of(pid: int) -> list[int]:
-    """The processes that serve."""
+    """The processes that serve; a child that ends while they are read is none of them."""
+
+    def serves(child: str) -> bool:
+        try:
+            return b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()
+        except (FileNotFoundError, ProcessLookupError):
+            return False
+
     children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [
-        int(child)
-        for child in children
-        if b"spawn_main" in Path(f"/proc/{child}/cmdline").read_bytes()
-    ]
+    return [int(child) for child in children if serves(child)]
