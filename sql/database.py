@@ -1,6 +1,7 @@
 """The connection pool, and running named queries on it."""
 
 import select
+import sys
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -11,7 +12,7 @@ import psycopg
 import structlog
 from prometheus_client import Histogram
 from psycopg import AsyncConnection
-from psycopg.rows import DictRow, dict_row
+from psycopg.rows import DictRow, dict_row, tuple_row
 from psycopg_pool import AsyncConnectionPool
 
 from sql.errors import translated_errors
@@ -43,9 +44,8 @@ def create_pool(url: str, *, size: int, timeout: float = 5.0) -> Pool:
     """A pool, still closed, of up to `size` connections to `url`.
 
     Waiting for a connection ends after `timeout` seconds in `DatabaseUnavailable`.
-    Statements are never prepared by name: each is planned with its own values (a
-    generic plan cannot exclude chunks or push series into a real-time aggregate), and
-    PgBouncer may sit between in transaction mode.
+    Statements are planned with their own values each time, but for those of
+    `fetch_prepared`.
     """
 
     async def check(conn: Connection) -> None:
@@ -69,11 +69,21 @@ def create_pool(url: str, *, size: int, timeout: float = 5.0) -> Pool:
         max_waiting=1000,
         open=False,
         check=check,
+        configure=_keep_plans,
         # The pool waits twice as long before each further try. After this it gives up, and
         # the next caller starts anew: back in seconds, however long the database was away.
         reconnect_timeout=timeout,
     )
     return pool
+
+
+async def _keep_plans(conn: Connection) -> None:
+    """Let `fetch_prepared` prepare statements, unless a pooler such as PgBouncer stands between,
+    which may go on with a backend that knows none of them, or others of the same name.
+    """
+    (row,) = await run(conn, "keep_plans", {"told": conn.info.backend_pid})
+    # However often a statement comes, only those that ask for it are prepared.
+    conn.prepare_threshold = sys.maxsize if row["kept"] else None
 
 
 def _is_silent(conn: Connection) -> bool:
@@ -122,6 +132,21 @@ async def fetch_all(
     """The rows of one statement in a transaction of its own."""
     async with connection(pool) as conn:
         return await run(conn, statement, params)
+
+
+async def fetch_prepared(
+    pool: Connections, statement: Query, params: Mapping[str, Any]
+) -> list[tuple[Any, ...]]:
+    """The rows of a statement that is asked again and again, in a transaction of its own. Its
+    plan is made without its values, so that it does for all of them: chunks are excluded and
+    watermarks followed all the same. For what takes longer to plan than to run.
+    """
+    async with connection(pool) as conn, conn.cursor(row_factory=tuple_row, binary=True) as cursor:
+        started = time.perf_counter()
+        await cursor.execute(statement.body, params, prepare=True)
+        rows = await cursor.fetchall()
+        note_duration(statement.name, time.perf_counter() - started)
+        return rows
 
 
 async def run(

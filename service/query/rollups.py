@@ -1,25 +1,26 @@
-"""Reading rollups. What is asked about the same buckets at the same time, such as by the panels of
-a dashboard, is read in one statement: planning it takes as long as reading some thousand buckets.
+"""Reading rollups. What is asked at the same time about the same figure of the same buckets, such
+as by the panels of a dashboard, is read in one statement: each takes a while of its own to send,
+start and answer.
 """
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cache
+from typing import Any
 
 from psycopg import sql
-from psycopg.rows import DictRow
 
 from service.query.batching import Batcher
 from service.query.fill import Cell
 from service.query.params import Aggregation
 from sql.calendar import Period
-from sql.database import Connections, fetch_all
+from sql.database import Connections, fetch_prepared
 from sql.queries import Query, array_of, query, union_all
 from sql.rollups import Frequency
 
 # Buckets. More are quicker read side by side, on connections of their own.
-_TOGETHER = 20_000
+_TOGETHER = 10_000
 _EVER = datetime.min.replace(tzinfo=UTC)
 _HOURS: dict[Period, int] = {"hour": 1, "day": 24, "week": 168, "month": 720}
 
@@ -71,10 +72,12 @@ class Rollups:
         return await self._batches.ask(wanted)
 
     async def _read(self, lot: Sequence[Wanted]) -> dict[Wanted, list[Cell]]:
-        """The cells of each, all of the same buckets; the first is the one that goes back most."""
+        """The cells of each, all of the same figure of the same buckets; the first is the one
+        that goes back most.
+        """
         buckets, limit = lot[0].buckets, sum(one.limit for one in lot)
         statement = _statement(
-            tuple(sorted({one.aggregation for one in lot})),
+            lot[0].aggregation,
             buckets.frequencies,
             buckets.level,
             buckets.level != buckets.period,
@@ -97,14 +100,14 @@ class Rollups:
                 for _ in one.series
             ),
             "ends": array_of(end for one in lot for _ in one.series),
-            "since": lot[0].since,
-            "before": buckets.before,
+            "since": array_of([_instant(lot[0].since, "-infinity")]),
+            "before": array_of([_instant(buckets.before, "infinity")]),
             "limit": limit,
             "period": buckets.period,
             "zone": buckets.zone,
         }
-        rows = await fetch_all(self._reads, statement, values)
-        if len(lot) > 1 and len(rows) == limit:
+        rows = await fetch_prepared(self._reads, statement, values)
+        if len(lot) > 1 and len(rows) == limit and not buckets.whole:
             # Some may have been left out that another had no use for.
             return {one: (await self._read([one]))[one] for one in lot}
         return _shared_out(rows, lot, firsts)
@@ -112,7 +115,7 @@ class Rollups:
 
 @cache
 def _statement(
-    figures: tuple[Aggregation, ...],
+    aggregation: Aggregation,
     frequencies: tuple[Frequency, ...],
     level: Period,
     put_together: bool,
@@ -134,7 +137,7 @@ def _statement(
     return (
         query("aggregate")
         .format(
-            figures=sql.SQL(", ").join(query(f"figure_{name}").body for name in figures),
+            figure=query(f"figure_{aggregation}").body,
             sources=sources,
         )
         .rendered()
@@ -157,12 +160,13 @@ def _bounds(buckets: Buckets, since: datetime | None) -> Iterator[str]:
 
 
 def _lots(wanted: Sequence[Wanted]) -> Iterator[list[Wanted]]:
-    """Those of the same buckets together, as long as they are not too many."""
-    alike: dict[tuple[Buckets, datetime | None], list[Wanted]] = {}
+    """Those of the same figure of the same buckets together, as long as they are not too many."""
+    alike: dict[tuple[Buckets, Aggregation, datetime | None], list[Wanted]] = {}
     for one in wanted:
         # Parts of what becomes one period cannot be told apart.
-        alike.setdefault((one.buckets, one.since if one.buckets.whole else None), []).append(one)
-    for (buckets, _), members in alike.items():
+        since = one.since if one.buckets.whole else None
+        alike.setdefault((one.buckets, one.aggregation, since), []).append(one)
+    for (buckets, _, _), members in alike.items():
         members.sort(key=lambda one: one.since or _EVER)
         lot: list[Wanted] = []
         series = 0
@@ -176,18 +180,16 @@ def _lots(wanted: Sequence[Wanted]) -> Iterator[list[Wanted]]:
 
 
 def _shared_out(
-    rows: Sequence[DictRow], lot: Sequence[Wanted], firsts: Sequence[int]
+    rows: Sequence[tuple[Any, ...]], lot: Sequence[Wanted], firsts: Sequence[int]
 ) -> dict[Wanted, list[Cell]]:
     found: list[list[Cell]] = [[] for _ in lot]
-    # By the number of a group, whose it is and where its figure stands.
+    # By the number of a group, whose it is.
     owners = [
-        (cells.append, first, one.aggregation, f"{one.aggregation}_total", f"{one.aggregation}_of")
-        for one, cells, first, following in zip(lot, found, firsts, firsts[1:], strict=False)
+        (cells, first)
+        for cells, first, following in zip(found, firsts, firsts[1:], strict=False)
         for _ in range(first, following)
     ]
-    for row in reversed(rows):
-        number = row["group_number"]
-        append, first, value, total, of = owners[number]
-        start = row["bucket"].astimezone(UTC)
-        append(Cell(start, number - first, row[value], row.get(total), row.get(of)))
+    for bucket, number, *figure in reversed(rows):
+        cells, first = owners[number]
+        cells.append(Cell(bucket.astimezone(UTC), number - first, *figure))
     return {one: cells[-one.limit :] for one, cells in zip(lot, found, strict=True)}

@@ -139,12 +139,14 @@ WHERE
     {bounds};
 
 -- name: rollup_since
--- Spares reading what is older.
-AND bucket >= %(since)s::timestamptz;
+-- Spares reading what is older. ANY of one, as the plan is made before the instant is known: of a
+-- plain comparison, beside that with the watermark, the planner would expect next to no rows, and
+-- look for them by time rather than by series.
+AND bucket >= ANY(%(since)s::timestamptz []);
 
 -- name: rollup_before
 -- Spares reading what is newer.
-AND bucket < %(before)s::timestamptz;
+AND bucket < ANY(%(before)s::timestamptz []);
 
 -- name: rollup_source_in_zone
 -- The same, put together from hours for the calendar of another time zone.
@@ -207,7 +209,7 @@ UNION ALL;
 SELECT
     r.bucket,
     s.group_number,
-    {figures}
+    {figure}
 FROM ({sources}) AS r
 INNER JOIN
     unnest(
@@ -223,27 +225,28 @@ LIMIT %(limit)s;
 
 -- name: figure_sum
 -- Sums in rollups are exact decimals: 0.1 + 0.2 is 0.3.
-fature.nearest_double(sum(r.sum_value)) AS sum;
+fature.nearest_double(sum(r.sum_value)) AS value;
 
 -- name: figure_avg
--- Never a mean of means: what it is of comes with it, for that of several periods. To 15 digits.
+-- Never a mean of means: the sum and what it is of come with it, for that of several periods. To
+-- 15 digits.
 fature.nearest_double(
     fature.nearest_double(sum(r.sum_value) / sum(r.sample_count))::numeric
-) AS avg,
-fature.nearest_double(sum(r.sum_value)) AS avg_total,
-sum(r.sample_count)::bigint AS avg_of;
+) AS value,
+fature.nearest_double(sum(r.sum_value)) AS total,
+sum(r.sample_count)::bigint AS number;
 
 -- name: figure_min
 -- The smallest of all.
-min(r.min_value) AS min;
+min(r.min_value) AS value;
 
 -- name: figure_max
 -- The largest of all.
-max(r.max_value) AS max;
+max(r.max_value) AS value;
 
 -- name: figure_count
 -- Samples.
-sum(r.sample_count)::bigint AS count;
+sum(r.sample_count)::bigint AS value;
 
 -- name: figure_last
 -- The last value of each series, added up over the series; of one series as it is. Of how many
@@ -251,8 +254,9 @@ sum(r.sample_count)::bigint AS count;
 CASE
     WHEN count(*) = 1 THEN min(r.last_value)
     ELSE fature.nearest_double(sum(r.last_value::numeric))
-END AS last,
-count(*) AS last_of;
+END AS value,
+NULL AS total,
+count(*) AS number;
 
 -- name: watermarks
 -- Up to where each rollup is materialised; none on the plain engine.

@@ -1,0 +1,113 @@
+"""Plans that a connection keeps: made once, right ever after."""
+
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from service.query.rollups import Buckets, Rollups, Wanted
+from sql.database import Pool, connection, create_pool, fetch_prepared, run
+from sql.engine import Engine
+from sql.queries import query
+from tests.conftest import DatabaseServer
+from tests.deploy.pgbouncer import PROGRAM, pgbouncer
+from tests.integration.rollups import (
+    new_series,
+    refresh,
+    session,
+    store,
+    timescale_only,
+    watermarks,
+)
+
+pytestmark = pytest.mark.anyio
+
+DAY = timedelta(days=1)
+TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+STATEMENT = query("keep_plans")
+DAYS = Buckets(("hourly",), "day", "day", "UTC", None)
+
+
+async def plans(pool: Pool) -> list[tuple[int, int]]:
+    """How often each prepared statement was run with its one plan, and with plans of its own."""
+    async with connection(pool) as conn:
+        found = await conn.execute("SELECT generic_plans, custom_plans FROM pg_prepared_statements")
+        return [(row["generic_plans"], row["custom_plans"]) for row in await found.fetchall()]
+
+
+@pytest.fixture
+async def one(database: str) -> AsyncIterator[Pool]:
+    """A pool of one connection."""
+    async with create_pool(database, size=1) as opened:
+        yield opened
+
+
+async def test_one_plan_does_for_all_values(one: Pool) -> None:
+    for told in range(10):
+        assert await fetch_prepared(one, STATEMENT, {"told": told}) == [(False,)]
+    assert await plans(one) == [(10, 0)]
+
+
+async def test_no_other_statement_is_prepared(one: Pool) -> None:
+    for _ in range(20):
+        async with connection(one) as conn:
+            await run(conn, "watermarks")
+    assert await plans(one) == []
+
+
+@pytest.mark.skipif(PROGRAM is None, reason="PgBouncer is not installed")
+async def test_behind_a_pooler_nothing_is_prepared(database: str) -> None:
+    with pgbouncer(database) as url:
+        async with create_pool(url, size=1) as pool:
+            for told in range(10):
+                assert await fetch_prepared(pool, STATEMENT, {"told": told}) == [(False,)]
+            assert await plans(pool) == []
+
+
+@timescale_only
+async def test_a_kept_plan_follows_watermarks_chunks_and_late_samples(
+    servers: Callable[[Engine], DatabaseServer],
+) -> None:
+    """Everything that changes what a plan was made of comes after it was made."""
+    url = servers("timescale").new_database()
+    with session(url) as conn:
+        series = new_series(conn, "hourly")
+        async with create_pool(url, size=1) as pool:
+            rollups = Rollups(pool)
+
+            async def figures(since: datetime | None) -> dict[int, float | None]:
+                """By how many days ago."""
+                wanted = Wanted(DAYS, since, "sum", [series], [0], 1000)
+                cells = await rollups.cells(wanted)
+                return {(TODAY - cell.start).days: cell.value for cell in cells}
+
+            def sample(days: int, value: float) -> None:
+                store(conn, "hourly", [(TODAY - days * DAY, round(value), series, value)])
+
+            since = TODAY - 40 * DAY
+            assert await figures(since) == {}
+            # The first chunk, above the watermark.
+            sample(3, 1)
+            assert await figures(since) == {3: 1}
+            # Materialised: it is below the watermark now.
+            refresh(conn, "hourly", TODAY - 60 * DAY, TODAY)
+            assert watermarks(conn)["rollup_hourly_day"] == TODAY - 2 * DAY
+            assert await figures(since) == {3: 1}
+            # Late: visible once it is materialised, in older chunks, too.
+            sample(3, 2)
+            sample(30, 4)
+            assert await figures(since) == {3: 1}
+            refresh(conn, "hourly", TODAY - 60 * DAY, TODAY)
+            assert await figures(since) == {3: 3, 30: 4}
+            # New.
+            sample(0, 8)
+            assert await figures(since) == {3: 3, 30: 4, 0: 8}
+            # Other values of the same statement.
+            assert await figures(TODAY - 29 * DAY) == {3: 3, 0: 8}
+            assert await figures(TODAY) == {0: 8}
+            assert await figures(TODAY + DAY) == {}
+            # Dropped as raw samples, kept as days.
+            conn.execute("SELECT drop_chunks('fature.sample_hourly', %s)", [TODAY - 20 * DAY])
+            assert await figures(since) == {3: 3, 30: 4, 0: 8}
+            ((generic, custom),) = await plans(pool)
+            assert (generic, custom) == (10, 0)
