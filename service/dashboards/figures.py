@@ -119,14 +119,15 @@ class _Inquiry:
         zone = self.resources.settings.zone
         times = axis(span, period, self.now, zone)
         incomplete = bool(times) and calendar.following(times[-1], period, zone) > self.now
-        over = len(times) - incomplete
         other, starts = self.before(span, period, compare, times)
+        # A shorter month, say, has fewer periods.
+        over = min(len(times) - incomplete, len(starts))
         answer, before = await self.answers(span, other, period)
         shown, other_shown = self.span_of(times, period), self.span_of(starts, period)
         total, total_before, this_over, other_over = await asyncio.gather(
             self.total_of_range(span, period, shown, answer),
             self.total(other_shown, period, before) if self.what == "all" else _none(),
-            self.total(self.span_of(times[:over], period), period, answer) if starts else _none(),
+            self.total(self.span_of(times[:over], period), period, answer),
             self.total(self.span_of(starts[:over], period), period, before),
         )
         values, values_before = answer.by_group, before.by_group if before else {}

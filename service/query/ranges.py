@@ -18,15 +18,20 @@ RangeName = Literal[
     "this_month",
     "this_year",
 ]
+Unit = Literal["week", "month", "year"]
 RANGE_NAMES: tuple[RangeName, ...] = get_args(RangeName)
 _DAYS = {"last_7_days": 7, "last_30_days": 30, "last_90_days": 90}
+_UNITS: dict[RangeName, Unit] = {"this_week": "week", "this_month": "month", "this_year": "year"}
 
 
 class Span(NamedTuple):
-    """From `since` up to, not including, `before`."""
+    """From `since` up to, not including, `before`; `unit` of the calendar where that is one so
+    far.
+    """
 
     since: datetime
     before: datetime
+    unit: Unit | None = None
 
 
 def span_of(name: RangeName, now: datetime, zone: ZoneInfo) -> Span:
@@ -42,7 +47,7 @@ def span_of(name: RangeName, now: datetime, zone: ZoneInfo) -> Span:
         return Span(end - timedelta(hours=24), end)
     if name in _DAYS:
         return Span(_days_before(today, _DAYS[name] - 1, zone), tomorrow)
-    return Span(_start(name, now, today, zone), tomorrow)
+    return Span(_start(name, now, today, zone), tomorrow, _UNITS.get(name))
 
 
 def period_for(span: Span) -> Period:
@@ -56,8 +61,14 @@ def period_for(span: Span) -> Period:
 
 
 def previous(span: Span, zone: ZoneInfo) -> Span:
-    """The same number of days before that range, or of hours where it is no whole days."""
+    """The same number of days before that range, or of hours where it is no whole days. Before a
+    calendar unit so far comes as much of the unit before, at most all of it: before the first ten
+    days of a month those of the last one.
+    """
     days = (span.before.astimezone(zone).date() - span.since.astimezone(zone).date()).days
+    if span.unit:
+        start = _unit_before(span.since, span.unit, zone)
+        return Span(start, min(_days_before(start, -days, zone), span.since))
     if _is_midnight(span.since, zone) and _is_midnight(span.before, zone):
         return Span(_days_before(span.since, days, zone), span.since)
     return Span(span.since - (span.before - span.since), span.since)
@@ -70,6 +81,12 @@ def year_before(moment: datetime, zone: ZoneInfo) -> datetime:
         return local.replace(year=local.year - 1)
     except ValueError:
         return local.replace(year=local.year - 1, day=28)
+
+
+def _unit_before(start: datetime, unit: Unit, zone: ZoneInfo) -> datetime:
+    if unit == "year":
+        return year_before(start, zone)
+    return floor(_days_before(start, 1, zone), unit, zone)
 
 
 def _start(name: RangeName, now: datetime, today: datetime, zone: ZoneInfo) -> datetime:

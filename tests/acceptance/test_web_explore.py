@@ -133,6 +133,19 @@ def test_what_it_is_compared_with_stands_under_the_same_instant(
     assert "+50.0%" in text_of(page)
 
 
+def test_a_month_so_far_is_compared_with_the_same_days_of_the_one_before(
+    api: httpx2.Client, web: httpx2.Client, metric: str
+) -> None:
+    first = TODAY.replace(day=1)
+    before = first - timedelta(days=1)
+    submit(api, metric, at(first, 30.0), at(before.replace(day=1), 20.0), at(before, 7.0))
+    asked = {"metric_name": metric, "range": "this_month", "compare": "previous_period"}
+    (spec,) = specs_of(web.get("/explore", params={**asked, "period": "day"}))
+    values = [{n: v for n, v in enumerate(line["values"]) if v} for line in spec["lines"]]
+    others = {0: 20, before.day - 1: 7}
+    assert values == [{0: 30}, {day: v for day, v in others.items() if day < TODAY.day}]
+
+
 def test_where_there_is_nothing_to_compare_with_nothing_is_drawn_of_it(
     api: httpx2.Client, web: httpx2.Client, metric: str
 ) -> None:

@@ -41,7 +41,7 @@ def local(text: str, zone: ZoneInfo = PAULO) -> datetime:
     ],
 )
 def test_a_range_is_whole_days_of_the_time_zone(name: RangeName, since: str, before: str) -> None:
-    assert span_of(name, NOW, PAULO) == Span(local(since), local(before))
+    assert span_of(name, NOW, PAULO)[:2] == (local(since), local(before))
 
 
 def test_every_name_has_a_range_that_now_is_in_or_that_is_yesterday() -> None:
@@ -66,6 +66,28 @@ def test_before_hours_come_as_many_hours() -> None:
     assert previous(span, UTC) == Span(
         local("2026-03-16T11:00", UTC), local("2026-03-17T11:00", UTC)
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "now", "since", "before"),
+    [
+        # Monday to Wednesday.
+        ("this_week", "2026-03-18", "2026-03-09", "2026-03-12"),
+        ("this_month", "2026-03-18", "2026-02-01", "2026-02-19"),
+        # February has no more.
+        ("this_month", "2026-03-31", "2026-02-01", "2026-03-01"),
+        ("this_month", "2026-01-01", "2025-12-01", "2025-12-02"),
+        ("this_year", "2026-03-18", "2025-01-01", "2025-03-19"),
+        ("this_year", "2028-12-31", "2027-01-01", "2028-01-01"),
+        # No unit so far, but so many days.
+        ("last_7_days", "2026-03-18", "2026-03-05", "2026-03-12"),
+    ],
+)
+def test_before_a_unit_so_far_comes_as_much_of_the_one_before(
+    name: RangeName, now: str, since: str, before: str
+) -> None:
+    span = span_of(name, local(f"{now}T15:00"), PAULO)
+    assert previous(span, PAULO) == Span(local(since), local(before))
 
 
 def test_a_year_before_the_29th_of_february_is_the_28th() -> None:
