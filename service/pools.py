@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from psycopg.conninfo import conninfo_to_dict
 
 from service.settings import Settings
-from sql.database import Pool, create_pool
+from sql.database import Connections, Pool, create_pool
 from sql.replica import Reads
 from sql.roles import serving_url
 
@@ -17,21 +17,17 @@ POOL_SIZE = 10
 
 @dataclass(frozen=True, slots=True)
 class Pools:
-    """`write` and `read` lead to the primary, whose URL is `url`; `reads` to the replica while
-    there is one and it keeps up.
+    """`write` and `read` lead to the primary, whose URL is `url`. Of `reads` and `figures`, which
+    keeps the plans of its statements, questions get connections to the replica while there is one
+    and it keeps up. `by_name` has all pools.
     """
 
     url: str
     write: Pool
     read: Pool
-    replica: Pool | None
     reads: Reads
-
-    @property
-    def by_name(self) -> Mapping[str, Pool]:
-        """The pools by what they are for."""
-        pools = {"write": self.write, "read": self.read}
-        return pools if self.replica is None else pools | {"replica": self.replica}
+    figures: Connections
+    by_name: Mapping[str, Pool]
 
 
 @asynccontextmanager
@@ -40,15 +36,29 @@ async def open_pools(settings: Settings) -> AsyncIterator[Pools]:
     assert settings.database_url is not None
     url = await asyncio.to_thread(serving_url, settings.database_url)
     async with AsyncExitStack() as stack:
-        write = await stack.enter_async_context(create_pool(url, size=POOL_SIZE))
-        read = await stack.enter_async_context(create_pool(url, size=POOL_SIZE))
-        replica, name = None, ""
+        pools: dict[str, Pool] = {}
+
+        async def add(name: str, url: str, *, keeps_plans: bool = False) -> None:
+            pool = create_pool(url, size=POOL_SIZE, keeps_plans=keeps_plans)
+            pools[name] = await stack.enter_async_context(pool)
+
+        await add("write", url)
+        await add("read", url)
+        await add("figures", url, keeps_plans=True)
+        name = ""
         if settings.database_read_url:
             replica_url = await asyncio.to_thread(serving_url, settings.database_read_url)
-            replica = await stack.enter_async_context(create_pool(replica_url, size=POOL_SIZE))
+            await add("replica", replica_url)
+            await add("replica_figures", replica_url, keeps_plans=True)
             name = _name(replica_url)
-        reads = Reads(read, replica, name=name, max_lag=settings.database_read_max_lag)
-        yield Pools(url, write, read, replica, reads)
+        reads = Reads(
+            pools["read"],
+            pools.get("replica"),
+            name=name,
+            max_lag=settings.database_read_max_lag,
+        )
+        figures = reads.beside(pools["figures"], pools.get("replica_figures"))
+        yield Pools(url, pools["write"], pools["read"], reads, figures, pools)
 
 
 def _name(url: str) -> str:

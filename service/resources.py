@@ -107,7 +107,7 @@ async def running_resources(
         if settings.alert_interval:
             loop = run_alerts(pools.url, settings.zone, resources.voice, settings.alert_interval)
             background.append(asyncio.create_task(loop))
-        if pools.replica is not None:
+        if settings.database_read_url:
             background.append(asyncio.create_task(_repeat(REPLICA_SECONDS, pools.reads.watch)))
         try:
             yield resources
@@ -145,7 +145,7 @@ def _wire(
         preparer=Preparer(series, SampleIds(pool), accept),
         writer=Writer(pool),
         catalog=Catalog(pool, pools.read, pools.reads),
-        aggregates=Aggregates(pools.reads, settings.zone),
+        aggregates=Aggregates(pools.reads, pools.figures, settings.zone),
         voice=voice_of(settings),
         key_hasher=hasher,
         keys=KeyTable(pool, hasher),

@@ -1,7 +1,6 @@
 """The connection pool, and running named queries on it."""
 
 import select
-import sys
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -40,12 +39,12 @@ QUERY_SECONDS = Histogram(
 _log = structlog.get_logger()
 
 
-def create_pool(url: str, *, size: int, timeout: float = 5.0) -> Pool:
+def create_pool(url: str, *, size: int, timeout: float = 5.0, keeps_plans: bool = False) -> Pool:
     """A pool, still closed, of up to `size` connections to `url`.
 
-    Waiting for a connection ends after `timeout` seconds in `DatabaseUnavailable`.
-    Statements are planned with their own values each time, but for those of
-    `fetch_prepared`.
+    Waiting for a connection ends after `timeout` seconds in `DatabaseUnavailable`. Every
+    statement is planned with its own values, but on connections that keep plans: those are for
+    `fetch_prepared` alone.
     """
 
     async def check(conn: Connection) -> None:
@@ -69,7 +68,7 @@ def create_pool(url: str, *, size: int, timeout: float = 5.0) -> Pool:
         max_waiting=1000,
         open=False,
         check=check,
-        configure=_keep_plans,
+        configure=_keep_plans if keeps_plans else None,
         # The pool waits twice as long before each further try. After this it gives up, and
         # the next caller starts anew: back in seconds, however long the database was away.
         reconnect_timeout=timeout,
@@ -78,12 +77,11 @@ def create_pool(url: str, *, size: int, timeout: float = 5.0) -> Pool:
 
 
 async def _keep_plans(conn: Connection) -> None:
-    """Let `fetch_prepared` prepare statements, unless a pooler such as PgBouncer stands between,
+    """Have statements prepared the first time, unless a pooler such as PgBouncer stands between,
     which may go on with a backend that knows none of them, or others of the same name.
     """
     (row,) = await run(conn, "keep_plans", {"told": conn.info.backend_pid})
-    # However often a statement comes, only those that ask for it are prepared.
-    conn.prepare_threshold = sys.maxsize if row["kept"] else None
+    conn.prepare_threshold = 0 if row["kept"] else None
 
 
 def _is_silent(conn: Connection) -> bool:
@@ -137,13 +135,14 @@ async def fetch_all(
 async def fetch_prepared(
     pool: Connections, statement: Query, params: Mapping[str, Any]
 ) -> list[tuple[Any, ...]]:
-    """The rows of a statement that is asked again and again, in a transaction of its own. Its
-    plan is made without its values, so that it does for all of them: chunks are excluded and
-    watermarks followed all the same. For what takes longer to plan than to run.
+    """The rows of a statement that is asked again and again, in a transaction of its own. From a
+    pool that keeps plans, its plan is made without its values, so that it does for all of them:
+    chunks are excluded and watermarks followed all the same. For what takes as long to plan as to
+    run.
     """
     async with connection(pool) as conn, conn.cursor(row_factory=tuple_row, binary=True) as cursor:
         started = time.perf_counter()
-        await cursor.execute(statement.body, params, prepare=True)
+        await cursor.execute(statement.body, params)
         rows = await cursor.fetchall()
         note_duration(statement.name, time.perf_counter() - started)
         return rows

@@ -4,13 +4,14 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 
 import structlog
 from prometheus_client import Gauge
 from psycopg_pool import PoolTimeout
 
-from sql.database import Connection, Pool, fetch_all
+from sql.database import Connection, Connections, Pool, fetch_all
 from sql.errors import DatabaseError
 
 # Who waits longer for a connection to the replica takes one to the primary.
@@ -85,19 +86,25 @@ class Reads:
         """Whether questions go there now."""
         return self._in_use
 
-    @asynccontextmanager
-    async def connection(self) -> AsyncIterator[Connection]:
+    def connection(self) -> AbstractAsyncContextManager[Connection]:
         """To the replica while it keeps up and has one to spare, else to the primary."""
+        return self._connection(self._primary, self._replica)
+
+    def beside(self, primary: Pool, replica: Pool | None) -> Connections:
+        """The same choice between other pools of the same servers."""
+        return _Beside(self, primary, replica)
+
+    @asynccontextmanager
+    async def _connection(self, primary: Pool, replica: Pool | None) -> AsyncIterator[Connection]:
         async with AsyncExitStack() as stack:
-            conn = await self._from_replica(stack) if self._in_use else None
+            conn = await self._from(replica, stack) if replica and self._in_use else None
             if conn is None:
-                conn = await stack.enter_async_context(self._primary.connection())
+                conn = await stack.enter_async_context(primary.connection())
             yield conn
 
-    async def _from_replica(self, stack: AsyncExitStack) -> Connection | None:
-        assert self._replica is not None
+    async def _from(self, replica: Pool, stack: AsyncExitStack) -> Connection | None:
         try:
-            waiting = self._replica.connection(timeout=PATIENCE_SECONDS)
+            waiting = replica.connection(timeout=PATIENCE_SECONDS)
             return await stack.enter_async_context(waiting)
         except PoolTimeout:
             self.leave_replica("it has no connection to spare")
@@ -138,3 +145,13 @@ class Reads:
         if self._in_use and not usable:
             _log.warning("reading_from_primary", replica=self._name, reason=reason)
         self._in_use = usable
+
+
+@dataclass(frozen=True, slots=True)
+class _Beside:
+    reads: Reads
+    primary: Pool
+    replica: Pool | None
+
+    def connection(self) -> AbstractAsyncContextManager[Connection]:
+        return self.reads._connection(self.primary, self.replica)

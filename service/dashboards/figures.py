@@ -9,13 +9,13 @@ from typing import Literal, get_args
 from pydantic import ValidationError
 
 from service.dashboards.config import Compare, Query
-from service.dashboards.ranges import axis, span_before
+from service.dashboards.ranges import axis, preceding
 from service.errors import ApiError, Detail, details_of, invalid
 from service.query.answers import Answer, Group
 from service.query.catalog import MetricEntry
 from service.query.params import AggregateParams
 from service.query.questions import Question, ask
-from service.query.ranges import Span, period_for, year_before
+from service.query.ranges import Span, period_for, previous, year_before
 from service.query.selection import GROUPABLE
 from service.query.totals import added_up
 from service.resources import Resources
@@ -157,11 +157,17 @@ class _Inquiry:
         if compare == "none" or not times:
             return None, []
         zone = self.resources.settings.zone
-        other = span_before(span, compare, zone)
-        if compare == "previous_year":
-            starts = [calendar.floor(year_before(time, zone), period, zone) for time in times]
-            return other, [start.astimezone(UTC) for start in starts]
-        return other, axis(other, period, self.now, zone)[: len(times)]
+        if compare == "previous_period" and (span.unit or period in ("hour", "day")):
+            other = previous(span, zone)
+            return other, axis(other, period, self.now, zone)[: len(times)]
+        if compare == "previous_period":
+            # Whole weeks or months, none of which is in both ranges.
+            number = len(axis(span, period, span.before, zone))
+            starts = preceding(times[0], period, number, zone)[: len(times)]
+        else:
+            years = (calendar.floor(year_before(time, zone), period, zone) for time in times)
+            starts = [start.astimezone(UTC) for start in years]
+        return self.span_of(starts, period), starts
 
     async def answers(
         self, span: Span, other: Span | None, period: Period

@@ -5,10 +5,10 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from service.dashboards.config import Compare, TimeRange
+from service.dashboards.config import TimeRange
 from service.errors import Detail, invalid
 from service.query.params import MAX_LIMIT
-from service.query.ranges import Span, previous, span_of, year_before
+from service.query.ranges import Span, span_of
 from sql import calendar
 from sql.calendar import Period, day_start
 
@@ -22,13 +22,6 @@ def span_of_range(chosen: TimeRange, now: datetime, zone: ZoneInfo) -> Span:
     return Span(day_start(chosen.start_date, zone), day_start(_after(chosen.end_date), zone))
 
 
-def span_before(span: Span, compare: Compare, zone: ZoneInfo) -> Span:
-    """The range to compare with."""
-    if compare == "previous_year":
-        return Span(year_before(span.since, zone), year_before(span.before, zone))
-    return previous(span, zone)
-
-
 def axis(span: Span, period: Period, now: datetime, zone: ZoneInfo) -> Sequence[datetime]:
     """The starts of the periods of a range, in UTC, up to the one that `now` is in.
 
@@ -38,6 +31,16 @@ def axis(span: Span, period: Period, now: datetime, zone: ZoneInfo) -> Sequence[
     reached = calendar.following(calendar.floor(now, period, zone), period, zone)
     start, end = calendar.floor(span.since, period, zone), min(span.before, reached)
     return _starts(start, end, period, zone)
+
+
+@lru_cache(maxsize=100)
+def preceding(first: datetime, period: Period, number: int, zone: ZoneInfo) -> Sequence[datetime]:
+    """The starts, in UTC, of so many periods before the one that starts then."""
+    starts: list[datetime] = []
+    for _ in range(number):
+        first = calendar.floor(first - timedelta(microseconds=1), period, zone).astimezone(UTC)
+        starts.append(first)
+    return tuple(reversed(starts))
 
 
 @lru_cache(maxsize=100)

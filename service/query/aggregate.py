@@ -39,13 +39,14 @@ class _Selection(NamedTuple):
 
 class Aggregates:
     """Answers aggregate questions; equal ones asked at the same time share one answer, and
-    those about the same series their selection.
+    those about the same series their selection. Figures are read from connections that may
+    keep the plans of statements.
     """
 
-    def __init__(self, reads: Connections, business_zone: ZoneInfo) -> None:
+    def __init__(self, reads: Connections, figures: Connections, business_zone: ZoneInfo) -> None:
         self._reads = reads
         self._selections = Batcher(partial(select_series, reads))
-        self._rollups = Rollups(reads)
+        self._rollups = Rollups(figures)
         self._business_zone = business_zone
         self._series: SingleFlight[list[Series]] = SingleFlight(max_age=_SELECTION_AGE)
         self._answers: SingleFlight[Answer] = SingleFlight(max_age=_ANSWER_AGE)

@@ -1,6 +1,7 @@
 -- name: keep_plans
--- Have prepared statements keep one plan for all values, and tell that they may be: where a pooler
--- stands between, the backend is not the one that the client was told of.
+-- Have every statement of this session planned without its values, and tell that plans may be kept:
+-- where a pooler stands between, the backend is not the one that the client was told of, and nothing
+-- is set.
 SELECT
     CASE
         WHEN pg_backend_pid() = %(told)s

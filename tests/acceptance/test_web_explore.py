@@ -146,6 +146,35 @@ def test_a_month_so_far_is_compared_with_the_same_days_of_the_one_before(
     assert values == [{0: 30}, {day: v for day, v in others.items() if day < TODAY.day}]
 
 
+@pytest.mark.parametrize("compare", ["previous_period", "previous_year"])
+def test_weeks_are_compared_with_as_many_whole_weeks(
+    api: httpx2.Client, web: httpx2.Client, metric: str, compare: str
+) -> None:
+    days = [TODAY - timedelta(days=n) for n in range(1, 500)]
+    submit(api, metric, *(at(day, 1.0, frequency="daily") for day in days))
+    # From the middle of a week to the middle of another.
+    start = TODAY.date() - timedelta(days=60 + (TODAY.weekday() - 3) % 7)
+    asked = {
+        "metric_name": metric,
+        "start_date": str(start),
+        "end_date": str(start + timedelta(days=28)),
+        "period": "week",
+        "compare": compare,
+    }
+    page = web.get("/explore", params=asked)
+    (spec,) = specs_of(page)
+    assert [line["values"] for line in spec["lines"]] == [[7.0] * 5] * 2
+    assert "Whole range 35 35 " in text_of(page)
+
+
+def test_the_last_day_of_february_is_compared_in_leap_years_too(
+    web: httpx2.Client, sold: str
+) -> None:
+    day = {"start_date": "2024-02-28", "end_date": "2024-02-28"}
+    page = web.get("/explore", params={"metric_name": sold, "compare": "previous_year", **day})
+    assert "No figures in this range" in text_of(page)
+
+
 def test_where_there_is_nothing_to_compare_with_nothing_is_drawn_of_it(
     api: httpx2.Client, web: httpx2.Client, metric: str
 ) -> None:

@@ -5,6 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from service.dashboards.ranges import preceding
 from service.query.ranges import (
     RANGE_NAMES,
     RangeName,
@@ -93,6 +94,19 @@ def test_before_a_unit_so_far_comes_as_much_of_the_one_before(
 def test_a_year_before_the_29th_of_february_is_the_28th() -> None:
     assert year_before(local("2028-02-29T05:00"), PAULO) == local("2027-02-28T05:00")
     assert year_before(local("2026-03-18"), PAULO) == local("2025-03-18")
+
+
+def test_the_periods_before_one_follow_each_other_up_to_it() -> None:
+    # The clock changes on 8 March: the day has 23 hours.
+    new_york = ZoneInfo("America/New_York")
+    first = local("2026-03-09", new_york)
+    days = preceding(first, "day", 3, new_york)
+    assert days == tuple(local(f"2026-03-0{day}", new_york) for day in (6, 7, 8))
+    assert preceding(first, "week", 1, new_york) == (local("2026-03-02", new_york),)
+    assert preceding(local("2026-03-01"), "month", 2, PAULO) == (
+        local("2026-01-01"),
+        local("2026-02-01"),
+    )
 
 
 @pytest.mark.parametrize(
