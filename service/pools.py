@@ -13,6 +13,8 @@ from sql.replica import Reads
 from sql.roles import serving_url
 
 POOL_SIZE = 10
+# Questions keep a connection busy; more of them at once would wait for each other in the database.
+_READING = POOL_SIZE // 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +40,18 @@ async def open_pools(settings: Settings) -> AsyncIterator[Pools]:
     async with AsyncExitStack() as stack:
         pools: dict[str, Pool] = {}
 
-        async def add(name: str, url: str, *, keeps_plans: bool = False) -> None:
-            pool = create_pool(url, size=POOL_SIZE, keeps_plans=keeps_plans)
+        async def add(name: str, url: str, size: int, *, keeps_plans: bool = False) -> None:
+            pool = create_pool(url, size=size, keeps_plans=keeps_plans)
             pools[name] = await stack.enter_async_context(pool)
 
-        await add("write", url)
-        await add("read", url)
-        await add("figures", url, keeps_plans=True)
+        await add("write", url, POOL_SIZE)
+        await add("read", url, _READING)
+        await add("figures", url, _READING, keeps_plans=True)
         name = ""
         if settings.database_read_url:
             replica_url = await asyncio.to_thread(serving_url, settings.database_read_url)
-            await add("replica", replica_url)
-            await add("replica_figures", replica_url, keeps_plans=True)
+            await add("replica", replica_url, _READING)
+            await add("replica_figures", replica_url, _READING, keeps_plans=True)
             name = _name(replica_url)
         reads = Reads(
             pools["read"],
