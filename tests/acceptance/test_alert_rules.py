@@ -3,6 +3,7 @@
 import secrets
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -101,6 +102,29 @@ def test_a_rule_is_read_edited_and_deleted(alerting: httpx2.Client, metric: str)
     assert alerting.delete(url).status_code == 200
     assert alerting.get(url).status_code == 404
     assert alerting.delete(url).status_code == 404
+
+
+def test_changes_of_different_fields_at_once_are_all_kept(
+    alerting: httpx2.Client, metric: str
+) -> None:
+    url = f"/api/alerts/rules/{make(alerting, metric)['id']}"
+    wanted: dict[str, list[Any]] = {
+        "threshold_value": list(range(20)),
+        "description": [f"the {number}th" for number in range(20)],
+        "for": [f"{number}m" for number in range(1, 21)],
+    }
+
+    def lost(field: str) -> list[Any]:
+        """What was changed and was not there afterwards, though nobody else changes it."""
+        gone = []
+        for value in wanted[field]:
+            assert alerting.patch(url, json={field: value}).status_code == 200
+            if alerting.get(url).json()["data"][field] != value:
+                gone.append(value)
+        return gone
+
+    with ThreadPoolExecutor(len(wanted)) as threads:
+        assert list(threads.map(lost, wanted)) == [[], [], []]
 
 
 def test_a_name_is_used_once(alerting: httpx2.Client, metric: str) -> None:
