@@ -146,7 +146,9 @@ async def _catalogue(
 
 async def _check(conn: Connection, tenant: str, rule: Rule) -> CatalogueEntry | None:
     entry = (await _catalogue(conn, tenant, [rule.metric_name])).get(rule.metric_name)
-    if found := list(problems(rule, entry)):
+    metric = {"tenant": tenant, "metric_name": rule.metric_name}
+    submitted = [row["frequency"] for row in await run(conn, "alert_frequencies", metric)]
+    if found := list(problems(rule, entry, submitted)):
         raise RuleInvalid(found)
     return entry
 

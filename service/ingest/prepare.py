@@ -91,7 +91,7 @@ class Preparer:
         """
         await self._series.prepare()
         rows = self._check(items, scope, now)
-        await self._series.resolve({row.key for row in rows if row.series_id is None})
+        await self._series.resolve(row.key for row in rows if row.series_id is None)
         first_id = await self._ids.take(len(rows))
         return Submission(
             self._copy_rows(rows, first_id),

@@ -170,6 +170,23 @@ def test_a_wrong_rule_is_told_so(
     assert words in detail["message"]
 
 
+def test_a_window_may_be_as_short_as_the_finest_samples_allow(
+    alerting: httpx2.Client, metric: str
+) -> None:
+    """The catalogue has the frequency that came first."""
+    post(alerting, metric, 1, frequency="daily")
+    wanted = rule_of(metric, window="5m")
+    for said, frequency in (("submitted daily: use day", "hourly"), ("hourly: use hour", None)):
+        answer = alerting.post("/api/alerts/rules", json=wanted)
+        assert answer.status_code == 422
+        assert said in answer.json()["error"]["message"]
+        post(alerting, metric, 1, frequency=frequency or "real_time")
+    rule = make(alerting, metric, window="5m", threshold_value=400)
+    post(alerting, metric, 999)
+    assert wait_for_event(alerting, rule_id=rule["id"])["value"] == 500
+    assert make(alerting, metric)["window"] == "day"
+
+
 def test_the_smallest_rule_opens_once_and_its_history_says_why(
     alerting: httpx2.Client, metric: str
 ) -> None:

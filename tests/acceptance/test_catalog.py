@@ -132,6 +132,17 @@ def test_an_unknown_name_is_catalogued_with_its_first_sample(
     }
 
 
+def test_a_name_is_catalogued_as_the_first_sample_of_a_batch_has_it(
+    api: httpx2.Client, metric: str
+) -> None:
+    first = {"metric_type": "user_activity", "unit": "users", "frequency": "real_time"}
+    other = {"metric_type": "commission", "unit": "BRL", "frequency": "daily"}
+    submit(api, metric, first, other)
+    entry = catalog(api)[metric]
+    assert {field: entry[field] for field in first} == first
+    assert (entry["kind"], entry["default_aggregation"]) == ("stock", "last")
+
+
 def test_the_catalogue_is_sorted_by_name(api: httpx2.Client, metric: str) -> None:
     submit(api, metric, {})
     assert list(catalog(api)) == sorted(catalog(api))
