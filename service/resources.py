@@ -177,6 +177,9 @@ async def _repeat(interval: float, step: Callable[[], Awaitable[None]]) -> None:
             await step()
         except DatabaseError as error:
             _log.warning("background_step_failed", reason=str(error))
+        # Whatever it is, a task that ended of it would not be missed by anybody.
+        except Exception as error:
+            _log.error("background_step_failed", exc_info=error)
         await asyncio.sleep(interval)
 
 
@@ -197,3 +200,5 @@ async def _every_night(settings: Settings, engine: Engine) -> None:
             await asyncio.to_thread(delete_expired, url, engine, keep, now)
         except DatabaseError as error:
             _log.error("retention_failed", reason=str(error))
+        except Exception as error:
+            _log.error("retention_failed", exc_info=error)
