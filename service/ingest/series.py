@@ -26,6 +26,9 @@ KIND_OF_TYPE = {
 }
 DEFAULT_AGGREGATION = {"flow": "sum", "stock": "last", "ratio": "avg"}
 
+# What has no such label, in a filter; no label may be called so.
+NONE = "(none)"
+
 
 class SeriesKey(Struct, frozen=True, gc=False):
     """Everything that makes a series distinct; `dimensions` are pairs in the order in
