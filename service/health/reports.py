@@ -43,8 +43,8 @@ def _storable(value: dict[str, Any]) -> dict[str, Any]:
 
 
 Text = Annotated[str, Field(min_length=1, max_length=200), BeforeValidator(_printable)]
-Milliseconds = Annotated[float, Field(ge=0, le=1e9), BeforeValidator(_no_text)]
-Seconds = Annotated[float, Field(ge=0, le=1e10), BeforeValidator(_no_text)]
+Milliseconds = Annotated[float, Field(ge=0, le=10**9), BeforeValidator(_no_text)]
+Seconds = Annotated[float, Field(ge=0, le=10**10), BeforeValidator(_no_text)]
 Ratio = Annotated[float, Field(ge=0, le=1), BeforeValidator(_no_text)]
 
 
