@@ -41,6 +41,8 @@ WRITER_SECONDS = 15
 # A key revoked or a user changed on another replica is seen here after this long.
 ACCESS_SECONDS = 2.0
 REPLICA_SECONDS = 1.0
+# Each takes a core for up to 5 s, and whoever reads metrics may ask for one.
+REHEARSALS_AT_ONCE = 2
 
 _log = structlog.get_logger()
 
@@ -66,6 +68,7 @@ class Resources:
     writer: Writer
     catalog: Catalog
     aggregates: Aggregates
+    rehearsals: asyncio.Semaphore
     voice: Voice
     key_hasher: KeyHasher
     keys: KeyTable
@@ -146,6 +149,7 @@ def _wire(
         writer=Writer(pool),
         catalog=Catalog(pool, pools.read, pools.reads),
         aggregates=Aggregates(pools.reads, settings.zone),
+        rehearsals=asyncio.Semaphore(REHEARSALS_AT_ONCE),
         voice=voice_of(settings),
         key_hasher=hasher,
         keys=KeyTable(pool, hasher),

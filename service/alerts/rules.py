@@ -99,7 +99,8 @@ async def try_alert_rule(request: Request) -> Response:
 
 
 async def rehearse(request: Request, rule: RuleTest) -> Backtest:
-    """What the rule would have done, as far as the caller may see.
+    """What the rule would have done, as far as the caller may see; where many ask at once,
+    when it is their turn.
 
     Raises:
         ApiError: 403 for a rule of another service, 422 for one that cannot be evaluated.
@@ -108,14 +109,15 @@ async def rehearse(request: Request, rule: RuleTest) -> Backtest:
     check_service(request, rule)
     with refusals():
         await registry.check_rule(resources.read_pool, reach.tenant, rule)
-        return await backtest(
-            resources.read_pool,
-            reach.tenant,
-            rule,
-            rule.days,
-            datetime.now(UTC),
-            resources.settings.zone,
-        )
+        async with resources.rehearsals:
+            return await backtest(
+                resources.read_pool,
+                reach.tenant,
+                rule,
+                rule.days,
+                datetime.now(UTC),
+                resources.settings.zone,
+            )
 
 
 async def change_rule(request: Request, edit: Callable[[DictRow], Rule]) -> DictRow:
@@ -134,7 +136,7 @@ async def change_rule(request: Request, edit: Callable[[DictRow], Rule]) -> Dict
 
 
 def _changed(request: Request, row: DictRow, change: Mapping[str, Any]) -> Rule:
-    merged = readable(row).model_dump(by_alias=True) | change
+    merged = {**readable(row).model_dump(by_alias=True), **change}
     fields = Rule.model_fields
     required = {field.alias or name for name, field in fields.items() if field.is_required()}
     kept = {n: v for n, v in merged.items() if v is not None or n in required}
