@@ -43,6 +43,7 @@ def _storable(value: dict[str, Any]) -> dict[str, Any]:
 
 
 Text = Annotated[str, Field(min_length=1, max_length=200), BeforeValidator(_printable)]
+Number = Annotated[float, Field(ge=0, allow_inf_nan=False), BeforeValidator(_no_text)]
 Milliseconds = Annotated[float, Field(ge=0, le=10**9), BeforeValidator(_no_text)]
 Seconds = Annotated[float, Field(ge=0, le=10**10), BeforeValidator(_no_text)]
 Ratio = Annotated[float, Field(ge=0, le=1), BeforeValidator(_no_text)]
@@ -65,10 +66,12 @@ class HealthReport(BaseModel):
 
 
 class StoredReport(HealthReport):
-    """A report and when it arrived."""
+    """A report and when it arrived. Amounts have not always been bounded."""
 
     model_config = ConfigDict(extra="ignore")
 
+    response_time_ms: Number | None = None
+    uptime_seconds: Number | None = None
     timestamp: datetime
 
 
