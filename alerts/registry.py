@@ -1,7 +1,7 @@
 """Making, editing and removing rules. Each call is one transaction."""
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
@@ -59,10 +59,8 @@ async def find_rule(pool: Pool, reach: Reach, rule_id: int) -> DictRow | None:
 
 async def catalogue(pool: Pool, tenant: str, metrics: Iterable[str]) -> dict[str, CatalogueEntry]:
     """What the catalogue says of these metrics, where it knows them."""
-    names = sorted(set(metrics))
-    params = {"tenants": [tenant] * len(names), "metrics": names}
-    rows = await fetch_all(pool, "alert_catalogue", params)
-    return {row["metric_name"]: entry_of_row(row) for row in rows}
+    async with connection(pool) as conn:
+        return await _catalogue(conn, tenant, metrics)
 
 
 async def check_rule(pool: Pool, tenant: str, rule: Rule) -> CatalogueEntry | None:
@@ -71,10 +69,8 @@ async def check_rule(pool: Pool, tenant: str, rule: Rule) -> CatalogueEntry | No
     Raises:
         RuleInvalid: the rule does not fit that.
     """
-    entry = (await catalogue(pool, tenant, [rule.metric_name])).get(rule.metric_name)
-    if found := list(problems(rule, entry)):
-        raise RuleInvalid(found)
-    return entry
+    async with connection(pool) as conn:
+        return await _check(conn, tenant, rule)
 
 
 async def create_rule(pool: Pool, tenant: str, rule: Rule, author: Author) -> DictRow:
@@ -84,8 +80,8 @@ async def create_rule(pool: Pool, tenant: str, rule: Rule, author: Author) -> Di
         RuleInvalid: it does not fit the catalogue.
         NameTaken: another rule has its name.
     """
-    await check_rule(pool, tenant, rule)
     async with connection(pool) as conn, conn.transaction():
+        await _check(conn, tenant, rule)
         rows = await run(conn, "insert_alert_rule", as_stored(rule) | {"tenant": tenant})
         if not rows:
             raise NameTaken(rule.rule_name)
@@ -96,18 +92,27 @@ async def create_rule(pool: Pool, tenant: str, rule: Rule, author: Author) -> Di
 async def replace_rule(
     pool: Pool, reach: Reach, rule_id: int, rule: Rule, author: Author
 ) -> DictRow | None:
-    """The rule's row afterwards, None where there is none in reach. Any change resolves its
-    open events; no change does nothing.
+    """The rule's row afterwards, None where there is none in reach; see `change_rule`."""
+    return await change_rule(pool, reach, rule_id, lambda _: rule, author)
+
+
+async def change_rule(
+    pool: Pool, reach: Reach, rule_id: int, edit: Callable[[DictRow], Rule], author: Author
+) -> DictRow | None:
+    """The rule's row afterwards, None where there is none in reach. `edit` makes the rule out
+    of the row as it is while nobody else can change it; what it raises changes nothing. Any
+    change resolves the rule's open events; no change does nothing.
 
     Raises:
-        RuleInvalid: it does not fit the catalogue.
+        RuleInvalid: the rule does not fit the catalogue.
         NameTaken: another rule has its name.
     """
-    await check_rule(pool, reach.tenant, rule)
     async with connection(pool) as conn, conn.transaction():
         before = await _locked(conn, reach, rule_id)
         if before is None:
             return None
+        rule = edit(before)
+        await _check(conn, reach.tenant, rule)
         values = as_stored(rule)
         if all(before[name] == value for name, value in values.items()):
             return before
@@ -128,6 +133,24 @@ async def remove_rule(pool: Pool, reach: Reach, rule_id: int, author: Author) ->
             await run(conn, "delete_alert_rule", {"rule_id": rule_id})
             await _record(conn, author, "rule.delete", before=before)
         return before
+
+
+async def _catalogue(
+    conn: Connection, tenant: str, metrics: Iterable[str]
+) -> dict[str, CatalogueEntry]:
+    names = sorted(set(metrics))
+    params = {"tenants": [tenant] * len(names), "metrics": names}
+    rows = await run(conn, "alert_catalogue", params)
+    return {row["metric_name"]: entry_of_row(row) for row in rows}
+
+
+async def _check(conn: Connection, tenant: str, rule: Rule) -> CatalogueEntry | None:
+    entry = (await _catalogue(conn, tenant, [rule.metric_name])).get(rule.metric_name)
+    metric = {"tenant": tenant, "metric_name": rule.metric_name}
+    submitted = [row["frequency"] for row in await run(conn, "alert_frequencies", metric)]
+    if found := list(problems(rule, entry, submitted)):
+        raise RuleInvalid(found)
+    return entry
 
 
 async def _record(

@@ -1,7 +1,7 @@
 """What a rule is: its fields, their defaults, and what makes one wrong."""
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal, NamedTuple, get_args
 
 from pydantic import (
@@ -26,7 +26,7 @@ from alerts.durations import (
     parse_window,
 )
 from alerts.recipients import Channel, problem_of
-from sql.rollups import LEVELS, Frequency
+from sql.rollups import FREQUENCIES, LEVELS, Frequency
 
 Condition = Literal[">", "<", ">=", "<=", "==", "!="]
 Severity = Literal["low", "medium", "high", "critical"]
@@ -206,17 +206,20 @@ def fits(frequency: Frequency, window: Window) -> bool:
     return window.seconds >= SHORTEST[frequency]
 
 
-def problems(rule: Rule, entry: CatalogueEntry | None) -> Iterator[Problem]:
+def problems(
+    rule: Rule, entry: CatalogueEntry | None, submitted: Collection[Frequency] = ()
+) -> Iterator[Problem]:
     """What is wrong with the rule given what the catalogue says of its metric (None:
-    nothing yet).
+    nothing yet) and how often it is submitted, which counts more.
     """
-    if entry is not None and not fits(entry.frequency, window := window_of(rule, entry)):
-        shortest = OWN_WINDOW[entry.frequency]
-        yield Problem(
-            "window",
-            f"{window} is finer than {rule.metric_name}, which is submitted {entry.frequency}: "
-            f"use {shortest} or longer",
-        )
+    if entry is not None:
+        finest = min(submitted or (entry.frequency,), key=FREQUENCIES.index)
+        if not fits(finest, window := window_of(rule, entry)):
+            yield Problem(
+                "window",
+                f"{window} is finer than {rule.metric_name}, which is submitted {finest}: "
+                f"use {OWN_WINDOW[finest]} or longer",
+            )
     known = (*LABELS, *(entry.dimensions if entry else ()))
     for name in rule.group_by:
         if name not in known:

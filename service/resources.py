@@ -41,6 +41,8 @@ WRITER_SECONDS = 15
 # A key revoked or a user changed on another replica is seen here after this long.
 ACCESS_SECONDS = 2.0
 REPLICA_SECONDS = 1.0
+# Each takes a core for up to 5 s, and whoever reads metrics may ask for one.
+REHEARSALS_AT_ONCE = 2
 
 _log = structlog.get_logger()
 
@@ -66,6 +68,7 @@ class Resources:
     writer: Writer
     catalog: Catalog
     aggregates: Aggregates
+    rehearsals: asyncio.Semaphore
     voice: Voice
     key_hasher: KeyHasher
     keys: KeyTable
@@ -146,6 +149,7 @@ def _wire(
         writer=Writer(pool),
         catalog=Catalog(pool, pools.read, pools.reads),
         aggregates=Aggregates(pools.reads, pools.figures, settings.zone),
+        rehearsals=asyncio.Semaphore(REHEARSALS_AT_ONCE),
         voice=voice_of(settings),
         key_hasher=hasher,
         keys=KeyTable(pool, hasher),
@@ -177,6 +181,9 @@ async def _repeat(interval: float, step: Callable[[], Awaitable[None]]) -> None:
             await step()
         except DatabaseError as error:
             _log.warning("background_step_failed", reason=str(error))
+        # Whatever it is, a task that ended of it would not be missed by anybody.
+        except Exception as error:
+            _log.error("background_step_failed", exc_info=error)
         await asyncio.sleep(interval)
 
 
@@ -197,3 +204,5 @@ async def _every_night(settings: Settings, engine: Engine) -> None:
             await asyncio.to_thread(delete_expired, url, engine, keep, now)
         except DatabaseError as error:
             _log.error("retention_failed", reason=str(error))
+        except Exception as error:
+            _log.error("retention_failed", exc_info=error)

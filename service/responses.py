@@ -3,10 +3,12 @@
 import csv
 import io
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
+from python_multipart.multipart import parse_options_header
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -29,8 +31,10 @@ def csv_response(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> R
 
 
 def wants_csv(request: Request) -> bool:
-    """Whether the client asks for CSV rather than JSON."""
-    return "text/csv" in request.headers.get("accept", "")
+    """Whether the client asks for CSV by its name, and for nothing better for JSON."""
+    wanted = _accepted(",".join(request.headers.getlist("accept")))
+    csv_weight = wanted.get(b"text/csv", 0.0)
+    return csv_weight > 0 and csv_weight >= wanted.get(b"application/json", 0.0)
 
 
 def instant(moment: datetime) -> str:
@@ -41,6 +45,17 @@ def instant(moment: datetime) -> str:
 def utc_instant(moment: datetime) -> str:
     """ISO 8601 in UTC."""
     return instant(moment.astimezone(UTC))
+
+
+def _accepted(header: str) -> dict[bytes, float]:
+    """The weight of each media range, in small letters; what cannot be read is left out."""
+    found: dict[bytes, float] = {}
+    for part in header.split(","):
+        media_range, options = parse_options_header(part)
+        with suppress(ValueError):
+            weight = float(options.get(b"q", 1.0))
+            found[media_range] = max(weight, found.get(media_range, 0.0))
+    return found
 
 
 def _cell(value: Any) -> Any:

@@ -1,5 +1,6 @@
 """The endpoints of alert rules."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
@@ -65,7 +66,9 @@ async def create_alert_rule(request: Request) -> Response:
 
 async def replace_alert_rule(request: Request) -> Response:
     """Replace a rule whole; its open events are resolved."""
-    return await _replace(request, await read_model(request, Rule))
+    rule = await read_model(request, Rule)
+    check_service(request, rule)
+    return await _answer(request, await change_rule(request, lambda _: rule))
 
 
 async def patch_alert_rule(request: Request) -> Response:
@@ -73,20 +76,8 @@ async def patch_alert_rule(request: Request) -> Response:
     change = decode_json(await read_json_body(request))
     if not isinstance(change, dict):
         raise ApiError(422, "The body must be an object")
-    number = number_of(request, "rule")
-    row = await registry.find_rule(resources_of(request).pool, reach_of(request), number)
-    if row is None:
-        raise missing("rule", number)
-    before = readable(row).model_dump(by_alias=True)
-    merged: dict[str, Any] = before | change
-    fields = Rule.model_fields
-    required = {field.alias or name for name, field in fields.items() if field.is_required()}
-    kept = {n: v for n, v in merged.items() if v is not None or n in required}
-    try:
-        rule = Rule.model_validate(kept)
-    except ValidationError as error:
-        raise invalid(details_of(error)) from error
-    return await _replace(request, rule)
+    row = await change_rule(request, lambda row: _changed(request, row, change))
+    return await _answer(request, row)
 
 
 async def delete_alert_rule(request: Request) -> Response:
@@ -108,7 +99,8 @@ async def try_alert_rule(request: Request) -> Response:
 
 
 async def rehearse(request: Request, rule: RuleTest) -> Backtest:
-    """What the rule would have done, as far as the caller may see.
+    """What the rule would have done, as far as the caller may see; where many ask at once,
+    when it is their turn.
 
     Raises:
         ApiError: 403 for a rule of another service, 422 for one that cannot be evaluated.
@@ -117,25 +109,43 @@ async def rehearse(request: Request, rule: RuleTest) -> Backtest:
     check_service(request, rule)
     with refusals():
         await registry.check_rule(resources.read_pool, reach.tenant, rule)
-        return await backtest(
-            resources.read_pool,
-            reach.tenant,
-            rule,
-            rule.days,
-            datetime.now(UTC),
-            resources.settings.zone,
-        )
+        async with resources.rehearsals:
+            return await backtest(
+                resources.read_pool,
+                reach.tenant,
+                rule,
+                rule.days,
+                datetime.now(UTC),
+                resources.settings.zone,
+            )
 
 
-async def _replace(request: Request, rule: Rule) -> Response:
+async def change_rule(request: Request, edit: Callable[[DictRow], Rule]) -> DictRow:
+    """The row, afterwards, of the rule in the path; `edit` as in `registry.change_rule`.
+
+    Raises:
+        ApiError: there is no such rule, or it cannot be as `edit` makes it.
+    """
     number, author = number_of(request, "rule"), author_of(request)
-    check_service(request, rule)
     pool, reach = resources_of(request).pool, reach_of(request)
     with refusals():
-        row = await registry.replace_rule(pool, reach, number, rule, author)
+        row = await registry.change_rule(pool, reach, number, edit, author)
     if row is None:
         raise missing("rule", number)
-    return await _answer(request, row)
+    return row
+
+
+def _changed(request: Request, row: DictRow, change: Mapping[str, Any]) -> Rule:
+    merged = {**readable(row).model_dump(by_alias=True), **change}
+    fields = Rule.model_fields
+    required = {field.alias or name for name, field in fields.items() if field.is_required()}
+    kept = {n: v for n, v in merged.items() if v is not None or n in required}
+    try:
+        rule = Rule.model_validate(kept)
+    except ValidationError as error:
+        raise invalid(details_of(error)) from error
+    check_service(request, rule)
+    return rule
 
 
 async def _answer(request: Request, row: DictRow, status: int = 200) -> Response:

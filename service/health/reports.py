@@ -44,6 +44,8 @@ def _storable(value: dict[str, Any]) -> dict[str, Any]:
 
 Text = Annotated[str, Field(min_length=1, max_length=200), BeforeValidator(_printable)]
 Number = Annotated[float, Field(ge=0, allow_inf_nan=False), BeforeValidator(_no_text)]
+Milliseconds = Annotated[float, Field(ge=0, le=10**9), BeforeValidator(_no_text)]
+Seconds = Annotated[float, Field(ge=0, le=10**10), BeforeValidator(_no_text)]
 Ratio = Annotated[float, Field(ge=0, le=1), BeforeValidator(_no_text)]
 
 
@@ -54,20 +56,22 @@ class HealthReport(BaseModel):
 
     service_name: Text
     status: Status
-    response_time_ms: Number | None = None
+    response_time_ms: Milliseconds | None = None
     error_rate: Ratio | None = Field(None, description="0 to 1")
     cpu_usage: Ratio | None = Field(None, description="0 to 1")
     memory_usage: Ratio | None = Field(None, description="0 to 1")
     version: Text | None = None
-    uptime_seconds: Number | None = None
+    uptime_seconds: Seconds | None = None
     metadata: Annotated[dict[str, Any], AfterValidator(_storable)] | None = None
 
 
 class StoredReport(HealthReport):
-    """A report and when it arrived."""
+    """A report and when it arrived. Amounts have not always been bounded."""
 
     model_config = ConfigDict(extra="ignore")
 
+    response_time_ms: Number | None = None
+    uptime_seconds: Number | None = None
     timestamp: datetime
 
 

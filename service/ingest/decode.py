@@ -11,7 +11,7 @@ from typing import get_type_hints
 import msgspec
 from msgspec import Raw, ValidationError
 
-from service.bodies import malformed
+from service.bodies import NOT_JSON, fields_of, malformed, words_of
 from service.errors import ApiError, Detail, invalid
 from service.ingest.models import MAX_BATCH, BatchIn, MetricIn
 
@@ -21,7 +21,6 @@ Check = Callable[[int, MetricIn], list[Detail]]
 _one = msgspec.json.Decoder(MetricIn)
 _many = msgspec.json.Decoder(BatchIn)
 _types = get_type_hints(MetricIn, include_extras=True)
-_NOT_JSON = (msgspec.DecodeError, UnicodeDecodeError, RecursionError, ValueError)
 _required = {field.name for field in msgspec.structs.fields(MetricIn) if field.required}
 
 
@@ -35,8 +34,8 @@ def decode_metric(body: bytes) -> list[MetricIn]:
         return [_one.decode(body)]
     except ValidationError as error:
         raise _refusal(body, error, lambda raw: _item_errors(raw, None)) from error
-    except _NOT_JSON as error:
-        raise malformed(error) from error
+    except NOT_JSON as error:
+        raise malformed(error, body) from error
 
 
 def decode_batch(body: bytes, check: Check) -> list[MetricIn]:
@@ -50,8 +49,8 @@ def decode_batch(body: bytes, check: Check) -> list[MetricIn]:
         return _many.decode(body).metrics
     except ValidationError as error:
         raise _refusal(body, error, lambda raw: _batch_errors(raw, check)) from error
-    except _NOT_JSON as error:
-        raise malformed(error) from error
+    except NOT_JSON as error:
+        raise malformed(error, body) from error
 
 
 def _refusal(body: bytes, error: ValidationError, find: Callable[[Raw], list[Detail]]) -> ApiError:
@@ -62,13 +61,13 @@ def _refusal(body: bytes, error: ValidationError, find: Callable[[Raw], list[Det
         with suppress(ValidationError):  # a number out of range, which `find` places
             msgspec.json.decode(body)
         details = find(Raw(body))
-    except _NOT_JSON as broken:
-        return malformed(broken)
+    except NOT_JSON as broken:
+        return malformed(broken, body)
     return invalid(details or [Detail(message=str(error))])
 
 
 def _batch_errors(body: Raw, check: Check) -> list[Detail]:
-    fields = _fields(body)
+    fields = fields_of(body)
     if fields is None:
         return [Detail(message='Send an object: {"metrics": [ … ]}')]
     unknown = [Detail(field=name, message="Unknown field") for name in fields if name != "metrics"]
@@ -96,7 +95,7 @@ def _all_errors(item: Raw, index: int, check: Check) -> list[Detail]:
 
 
 def _item_errors(item: Raw, index: int | None) -> list[Detail]:
-    fields = _fields(item)
+    fields = fields_of(item)
     if fields is None:
         return [Detail(index=index, message="Expected an object")]
     missing = [
@@ -121,14 +120,7 @@ def _field_error(name: str, value: Raw) -> str | None:
     return None
 
 
-def _fields(value: Raw) -> dict[str, Raw] | None:
-    try:
-        return msgspec.json.decode(value, type=dict[str, Raw])
-    except ValidationError:
-        return None
-
-
 def _words(error: ValidationError) -> str:
     """msgspec's message without the path, which `field` and `index` say."""
-    message = str(error).partition(" - at ")[0]
+    message = words_of(error)
     return "Use only letters, digits and _ . : -" if "matching regex" in message else message

@@ -14,7 +14,7 @@ from retention.plan import in_words
 from service.errors import ApiError, Detail, invalid
 from service.ingest.ids import SampleIds
 from service.ingest.models import MetricIn
-from service.ingest.series import SeriesCache, SeriesKey
+from service.ingest.series import NONE, SeriesCache, SeriesKey
 from service.metadata import metadata_json
 from service.scope import Scope
 from sql.rollups import Frequency
@@ -91,7 +91,7 @@ class Preparer:
         """
         await self._series.prepare()
         rows = self._check(items, scope, now)
-        await self._series.resolve({row.key for row in rows if row.series_id is None})
+        await self._series.resolve(row.key for row in rows if row.series_id is None)
         first_id = await self._ids.take(len(rows))
         return Submission(
             self._copy_rows(rows, first_id),
@@ -211,6 +211,8 @@ def _check_texts(key: SeriesKey, problems: Problems) -> None:
         text = getattr(key, field)
         if text and _CONTROL.search(text):
             problems.append((field, "Control characters are not allowed"))
+        elif text == NONE:
+            problems.append((field, f"{NONE} stands for no {field}: leave it out"))
     for name, text in key.dimensions:
         if _CONTROL.search(text):
             problems.append((f"metadata.{name}", "Control characters are not allowed"))

@@ -26,6 +26,9 @@ KIND_OF_TYPE = {
 }
 DEFAULT_AGGREGATION = {"flow": "sum", "stock": "last", "ratio": "avg"}
 
+# What has no such label, in a filter; no label may be called so.
+NONE = "(none)"
+
 
 class SeriesKey(Struct, frozen=True, gc=False):
     """Everything that makes a series distinct; `dimensions` are pairs in the order in
@@ -91,21 +94,21 @@ class SeriesCache:
             await self.reload_promoted()
 
     async def resolve(self, keys: Iterable[SeriesKey]) -> None:
-        """Look up or create what is not known yet; afterwards `get` has them all.
+        """Look up or create what is not known yet; afterwards `get` has them all. A metric that
+        is new is catalogued as the first of its keys has it.
 
         Raises:
             ApiError: 422 where a tenant or service would have more series than it may.
         """
-        missing = sorted({key for key in keys if key not in self._ids}, key=_order)
+        missing = list(dict.fromkeys(key for key in keys if key not in self._ids))
         if not missing:
             return
         async with connection(self._pool) as conn:
             await self._look_up(conn, missing)
             if new := [key for key in missing if key not in self._ids]:
                 await self._guard(conn, new)
-                params = _columns(new)
-                await run(conn, "insert_metrics", params)
-                await run(conn, "insert_series", params)
+                await run(conn, "insert_metrics", _columns(new))
+                await run(conn, "insert_series", _columns(sorted(new, key=_order)))
                 await self._look_up(conn, new)
         while len(self._ids) > CACHE_SIZE:
             del self._ids[next(iter(self._ids))]

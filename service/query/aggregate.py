@@ -8,13 +8,14 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from service.errors import ApiError, Detail, invalid
+from service.ingest.series import NONE
 from service.query.answers import Answer, Group
 from service.query.batching import Batcher
 from service.query.fill import Cell
 from service.query.params import MAX_LIMIT
 from service.query.questions import Question
 from service.query.rollups import Buckets, Rollups, Wanted
-from service.query.selection import NONE, Series, by_frequency, select_series
+from service.query.selection import Series, by_frequency, select_series
 from service.query.single_flight import SingleFlight
 from service.responses import utc_instant
 from sql.calendar import Period

@@ -110,9 +110,16 @@ async def aggregate(request: Request) -> Response:
 
 
 def figures_csv(answer: Answer) -> Response:
-    """The rows of an answer as CSV."""
+    """The rows of an answer as CSV; what JSON says beside them if they are not all is in
+    headers.
+    """
     columns = ("period", *answer.question.params.group_by, "value", "start", "end", "complete")
-    return csv_response(columns, answer.body["data"])
+    response = csv_response(columns, answer.body["data"])
+    if answer.is_truncated:
+        response.headers["X-Truncated"] = "true"
+    if answer.omitted:
+        response.headers["X-Omitted-Frequencies"] = ", ".join(answer.omitted)
+    return response
 
 
 async def list_catalog(request: Request) -> Response:

@@ -104,8 +104,10 @@ def _position(params: QueryParams) -> tuple[datetime, int]:
         order, microseconds, number = base64.urlsafe_b64decode(params.cursor).decode().split(":")
         ts = _EPOCH + int(microseconds) * _MICROSECOND
         sample_id = int(number)
+        if order not in _START or not 0 <= sample_id < 2**63:
+            raise ValueError
     except (binascii.Error, ValueError, OverflowError) as error:
         raise invalid([Detail(field="cursor", message="Not a cursor from here")]) from error
-    if order != params.order or not 0 <= sample_id < 2**63:
+    if order != params.order:
         raise invalid([Detail(field="cursor", message="It belongs to another order")])
     return ts, sample_id

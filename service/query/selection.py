@@ -12,6 +12,7 @@ import msgspec
 from psycopg import sql
 
 from service.errors import Detail, invalid
+from service.ingest.series import NONE
 from service.query.params import Filters
 from service.scope import Scope
 from sql.database import Connections, fetch_all
@@ -29,8 +30,6 @@ _FILTERS = (
 )
 _INDEXED = ("metric_name", "service_name")
 _SCOPE = "only_service"
-# What has no such label, in a filter; an empty text means the same, as in samples.
-NONE = "(none)"
 GROUPABLE = ("service_name", "affiliate_id", "region", "unit")
 
 
@@ -71,6 +70,7 @@ def selection_of(scope: Scope, filters: Filters, dimensions: Mapping[str, str]) 
         ApiError: 422 for what no label can be.
     """
     given = {name: getattr(filters, name) for name in _FILTERS} | {_SCOPE: scope.service_name}
+    # An empty text is none, as in samples.
     passed = {name: value or NONE for name, value in given.items() if value is not None}
     # The database would refuse the whole statement, with what others asked for.
     details = [

@@ -15,7 +15,7 @@ from alerts.recipients import TAKES
 from alerts.rules import Rule, readable, window_of
 from service.alerts.access import author_of, check_service, reach_of, refusals
 from service.alerts.rule_models import RuleTest
-from service.alerts.rules import rehearse, trial_out
+from service.alerts.rules import change_rule, rehearse, trial_out
 from service.auth import principal_of
 from service.errors import ApiError
 from service.items import missing, number_of
@@ -83,7 +83,7 @@ async def edit_rule(request: Request) -> Response:
     if form.is_valid:
         check_service(request, form.data)
         try:
-            after = await _replace(request, form.data)
+            after = await change_rule(request, lambda _: form.data)
         except ApiError as error:
             form.fail_all(error.details)
         else:
@@ -93,8 +93,8 @@ async def edit_rule(request: Request) -> Response:
 
 async def switch_rule(request: Request) -> Response:
     """Have a rule watch, or not."""
-    row, wanted = await _found(request), (await request.form()).get("active") == "true"
-    await _replace(request, readable(row).model_copy(update={"is_active": wanted}))
+    wanted = {"is_active": (await request.form()).get("active") == "true"}
+    await change_rule(request, lambda row: readable(row).model_copy(update=wanted))
     said = marked("The rule watches again") if wanted else marked("The rule watches no more")
     return redirect(request, "/alerts/rules", said=reader_of(request).gettext(said))
 
@@ -127,17 +127,6 @@ async def preview_rule(request: Request) -> Response:
 def _saved(request: Request, row: DictRow) -> Response:
     said = reader_of(request).gettext(marked("The rule is saved"))
     return redirect(request, f"/alerts/rules/{row['rule_id']}", said=said)
-
-
-async def _replace(request: Request, rule: Rule) -> DictRow:
-    number = number_of(request, "rule")
-    with refusals():
-        row = await registry.replace_rule(
-            resources_of(request).pool, reach_of(request), number, rule, author_of(request)
-        )
-    if row is None:
-        raise missing("rule", number)
-    return row
 
 
 async def _found(request: Request) -> DictRow:

@@ -45,6 +45,8 @@ _KEPT = 4_000
 # From here on a double has no hundredths, and up to there one can be read at a glance.
 _HUGE = 1e15
 _TINY = 1e-6
+# A length of time beyond it is written as it: Python has no longer ones.
+_LONGEST = timedelta(days=999_999_999)
 # As many as any double has, written out.
 _ALL_DIGITS = Context(prec=700)
 # Added to a value it leaves no -0.0, which would be written with its sign.
@@ -206,8 +208,9 @@ class Reader:
         """A length of time (of a number: seconds) in one unit."""
         if span is None:
             return NOTHING
-        length = span if isinstance(span, timedelta) else timedelta(seconds=span)
-        return format_timedelta(length, locale=self.locale, threshold=1.5)
+        if not isinstance(span, timedelta):
+            span = timedelta(seconds=min(span, _LONGEST.total_seconds()))
+        return format_timedelta(span, locale=self.locale, threshold=1.5)
 
 
 @cache

@@ -61,6 +61,12 @@ INNER JOIN unnest(%(tenants)s::text [], %(metrics)s::text []) AS w (tenant, metr
     ON m.tenant = w.tenant AND m.metric_name = w.metric_name
 CROSS JOIN (VALUES (ARRAY['real_time', 'hourly', 'daily', 'monthly'])) AS f (finest_first);
 
+-- name: alert_frequencies
+-- How often a metric is submitted, in every way that it is.
+SELECT DISTINCT frequency
+FROM fature.series
+WHERE tenant = %(tenant)s AND metric_name = %(metric_name)s;
+
 -- name: alert_series
 -- The series of watched metrics from an id on.
 SELECT

@@ -174,14 +174,36 @@ FROM jsonb_to_recordset(%(notifications)s::jsonb) AS n (
 ON CONFLICT DO NOTHING;
 
 -- name: record_alert_errors
--- What keeps rules from being evaluated; NULL where nothing does any more.
+-- What keeps rules from being evaluated; NULL where nothing does any more. Locked in order: while
+-- one loop takes over from another, both may write.
+WITH changed AS (
+    SELECT
+        r.rule_id,
+        e.last_error
+    FROM fature.alert_rule AS r
+    INNER JOIN jsonb_to_recordset(%(errors)s::jsonb) AS e (rule_id integer, last_error text)
+        ON r.rule_id = e.rule_id
+    WHERE r.last_error IS DISTINCT FROM e.last_error
+    ORDER BY r.rule_id
+    FOR NO KEY UPDATE OF r
+)
+
 UPDATE fature.alert_rule AS r
-SET last_error = e.last_error
-FROM jsonb_to_recordset(%(errors)s::jsonb) AS e (rule_id integer, last_error text)
-WHERE r.rule_id = e.rule_id AND r.last_error IS DISTINCT FROM e.last_error;
+SET last_error = c.last_error
+FROM changed AS c
+WHERE r.rule_id = c.rule_id;
 
 -- name: record_alert_evaluation
--- Now and then, so that an operator sees the loop is alive.
-UPDATE fature.alert_rule
+-- Now and then, so that an operator sees the loop is alive. Locked in order, too.
+WITH evaluated AS (
+    SELECT rule_id
+    FROM fature.alert_rule
+    WHERE rule_id = ANY(%(rules)s::integer [])
+    ORDER BY rule_id
+    FOR NO KEY UPDATE
+)
+
+UPDATE fature.alert_rule AS r
 SET last_evaluated_at = %(at)s
-WHERE rule_id = ANY(%(rules)s::integer []);
+FROM evaluated AS e
+WHERE r.rule_id = e.rule_id;

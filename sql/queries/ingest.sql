@@ -1,5 +1,5 @@
 -- name: insert_metrics
--- Unknown names are catalogued on first use.
+-- Unknown names are catalogued on first use, as the first in the caller's order has them.
 INSERT INTO fature.metric (
     tenant, metric_name, metric_type, unit, kind, default_aggregation, frequency
 )
@@ -14,8 +14,10 @@ SELECT DISTINCT ON (m.tenant, m.metric_name)
 FROM unnest(
     %(tenant)s::text [], %(metric_name)s::text [], %(metric_type)s::text [],
     %(unit)s::text [], %(kind)s::text [], %(aggregation)s::text [], %(frequency)s::text []
-) AS m (tenant, metric_name, metric_type, unit, kind, aggregation, frequency)
-ORDER BY m.tenant, m.metric_name
+) WITH ORDINALITY AS m (
+    tenant, metric_name, metric_type, unit, kind, aggregation, frequency, place
+)
+ORDER BY m.tenant, m.metric_name, m.place
 ON CONFLICT DO NOTHING;
 
 -- name: insert_series

@@ -118,10 +118,11 @@ GROUP BY r.service_name, segment.start, r.status
 ORDER BY r.service_name, segment.start;
 
 -- name: health_figures
--- Means of what a service reported, by segment of `width`.
+-- Means of what a service reported, by segment of `width`. Response times have not always been
+-- bounded, and a mean of doubles fails where a square of one is no double any more.
 SELECT
     date_bin(%(width)s::interval, ts, %(since)s::timestamptz) AS start,
-    avg(response_time_ms) AS response_time_ms,
+    fature.nearest_double(avg(response_time_ms::numeric)) AS response_time_ms,
     avg(error_rate) AS error_rate,
     avg(cpu_usage) AS cpu_usage,
     avg(memory_usage) AS memory_usage

@@ -261,6 +261,25 @@ def test_the_limit_keeps_the_newest_rows_and_says_so(api: httpx2.Client, metric:
     assert "truncated" not in aggregate(api, metric, limit=5)
 
 
+def test_csv_says_in_headers_what_it_leaves_out(api: httpx2.Client, metric: str) -> None:
+    frequencies = ("hourly", "daily", "monthly")
+    submit(api, metric, *(at(noon(days), frequency=one) for days in (1, 2) for one in frequencies))
+    found = {}
+    for period, limit in (("hour", 1), ("day", 2), ("month", 100)):
+        response = api.get(
+            "/api/metrics/aggregate",
+            params={"metric_name": metric, "period": period, "limit": limit},
+            headers={"Accept": "text/csv"},
+        )
+        names = ("X-Truncated", "X-Omitted-Frequencies")
+        found[period] = [response.headers.get(name) for name in names]
+    assert found == {
+        "hour": ["true", "daily, monthly"],
+        "day": [None, "monthly"],
+        "month": [None, None],
+    }
+
+
 def test_the_limit_counts_filled_rows(api: httpx2.Client, metric: str) -> None:
     submit(api, metric, at(noon(20), 7.0, region="SP"), at(noon(19), 1.0, region="RJ"))
     since = {"start_date": str(noon(20).date()), "fill": "previous", "group_by": "region"}

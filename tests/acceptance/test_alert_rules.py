@@ -3,6 +3,7 @@
 import secrets
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -103,6 +104,29 @@ def test_a_rule_is_read_edited_and_deleted(alerting: httpx2.Client, metric: str)
     assert alerting.delete(url).status_code == 404
 
 
+def test_changes_of_different_fields_at_once_are_all_kept(
+    alerting: httpx2.Client, metric: str
+) -> None:
+    url = f"/api/alerts/rules/{make(alerting, metric)['id']}"
+    wanted: dict[str, list[Any]] = {
+        "threshold_value": list(range(20)),
+        "description": [f"the {number}th" for number in range(20)],
+        "for": [f"{number}m" for number in range(1, 21)],
+    }
+
+    def lost(field: str) -> list[Any]:
+        """What was changed and was not there afterwards, though nobody else changes it."""
+        gone = []
+        for value in wanted[field]:
+            assert alerting.patch(url, json={field: value}).status_code == 200
+            if alerting.get(url).json()["data"][field] != value:
+                gone.append(value)
+        return gone
+
+    with ThreadPoolExecutor(len(wanted)) as threads:
+        assert list(threads.map(lost, wanted)) == [[], [], []]
+
+
 def test_a_name_is_used_once(alerting: httpx2.Client, metric: str) -> None:
     rule = make(alerting, metric)
     again = alerting.post("/api/alerts/rules", json=rule_of(metric, rule_name=rule["rule_name"]))
@@ -144,6 +168,23 @@ def test_a_wrong_rule_is_told_so(
     (detail,) = answer.json()["error"]["details"]
     assert detail["field"] == field
     assert words in detail["message"]
+
+
+def test_a_window_may_be_as_short_as_the_finest_samples_allow(
+    alerting: httpx2.Client, metric: str
+) -> None:
+    """The catalogue has the frequency that came first."""
+    post(alerting, metric, 1, frequency="daily")
+    wanted = rule_of(metric, window="5m")
+    for said, frequency in (("submitted daily: use day", "hourly"), ("hourly: use hour", None)):
+        answer = alerting.post("/api/alerts/rules", json=wanted)
+        assert answer.status_code == 422
+        assert said in answer.json()["error"]["message"]
+        post(alerting, metric, 1, frequency=frequency or "real_time")
+    rule = make(alerting, metric, window="5m", threshold_value=400)
+    post(alerting, metric, 999)
+    assert wait_for_event(alerting, rule_id=rule["id"])["value"] == 500
+    assert make(alerting, metric)["window"] == "day"
 
 
 def test_the_smallest_rule_opens_once_and_its_history_says_why(

@@ -6,7 +6,7 @@ from typing import Any, cast
 import httpx2
 import pytest
 
-from tests.acceptance.reading import aggregate, at, submit
+from tests.acceptance.reading import aggregate, at, figures, submit
 from tests.acceptance.talk import places, refused
 from tests.conftest import DatabaseServer, running_service
 
@@ -130,6 +130,30 @@ def test_an_unknown_name_is_catalogued_with_its_first_sample(
         "dimensions": [],
         "series": 2,
     }
+
+
+def test_a_name_is_catalogued_as_the_first_sample_of_a_batch_has_it(
+    api: httpx2.Client, metric: str
+) -> None:
+    first = {"metric_type": "user_activity", "unit": "users", "frequency": "real_time"}
+    other = {"metric_type": "commission", "unit": "BRL", "frequency": "daily"}
+    submit(api, metric, first, other)
+    entry = catalog(api)[metric]
+    assert {field: entry[field] for field in first} == first
+    assert (entry["kind"], entry["default_aggregation"]) == ("stock", "last")
+
+
+def test_dimensions_of_a_level_double_the_day_of_their_change_alone(
+    api: httpx2.Client, metric: str
+) -> None:
+    """As docs/figures.md says."""
+    noon = datetime.now(UTC).replace(hour=12, minute=0) - timedelta(days=10)
+    days = [noon + timedelta(days=number) for number in range(3)]
+    level = {"metric_type": "user_activity", "metadata": {"plan": "gold"}}
+    submit(api, metric, at(days[0], 10.0, **level), at(days[1], 10.0, **level))
+    assert patch(api, metric, dimensions=["plan"]).status_code == 200
+    submit(api, metric, at(days[1], 10.0, **level), at(days[2], 10.0, **level))
+    assert list(figures(api, metric).values()) == [10.0, 20.0, 10.0]
 
 
 def test_the_catalogue_is_sorted_by_name(api: httpx2.Client, metric: str) -> None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from tests.acceptance.talk import BATCH, JSON, ONE, accepted, post, refused, sample, stored
+from tests.acceptance.talk import BATCH, JSON, ONE, accepted, places, post, refused, sample, stored
 from tests.conftest import Service
 
 MIB = 1024 * 1024
@@ -291,10 +291,48 @@ def test_elsewhere_a_body_that_is_no_json_is_malformed_too(api: httpx2.Client, n
 def test_a_lone_surrogate_or_bad_byte_says_what_it_is(api: httpx2.Client) -> None:
     error = refused(post(api, ONE, NO_JSON["Latin-1"]), 400)
     assert error["message"] == "The body is not valid JSON: it is not UTF-8"
-    error = refused(post(api, ONE, NO_JSON["a lone low surrogate"]), 400)
-    assert "surrogate" in error["message"]
     error = refused(post(api, ONE, NO_JSON["deep in metadata"]), 400)
     assert error["message"] == "The body is not valid JSON: it is nested too deeply"
+
+
+SURROGATES = [name for name in NO_JSON if "surrogate" in name and "UTF-8" not in name]
+
+
+@pytest.mark.parametrize(
+    "body", [*(NO_JSON[name] for name in SURROGATES), b'{"metric_name":"\\ud800"}', b'"\\ud800"']
+)
+def test_a_lone_surrogate_is_called_so_wherever_it_is(api: httpx2.Client, body: bytes) -> None:
+    words = "it holds a lone surrogate (\\ud800 to \\udfff), which is not Unicode"
+    for path in (ONE, BATCH, HEALTH):
+        error = refused(post(api, path, body), 400)
+        assert error["message"] == f"The body is not valid JSON: {words}", path
+
+
+@pytest.mark.parametrize("body", [b'{"a":"\\ud800', b'{"a":"\\ud800",}', b'["\\ud800",NaN]'])
+def test_where_more_is_wrong_than_a_surrogate_that_is_told(api: httpx2.Client, body: bytes) -> None:
+    assert "lone" not in refused(post(api, HEALTH, body), 400)["message"]
+
+
+@pytest.mark.parametrize(
+    ("body", "fields"),
+    [
+        ('{"rule_name": "x", "recovery_threshold": 2e308}', ["recovery_threshold"]),
+        ('{"a": [{"b": 2e308}], "c": 1e308, "d": -1e999}', ["a", "d"]),
+        ("[2e308]", [None]),
+        ("2e308", [None]),
+    ],
+)
+def test_a_number_that_no_double_is_is_valid_json_with_a_wrong_field(
+    api: httpx2.Client, body: str, fields: list[str | None]
+) -> None:
+    error = refused(post(api, "/api/alerts/rules", body.encode()), 422)
+    assert places(error) == [(None, field) for field in fields]
+    assert {detail["message"] for detail in error["details"]} == {"Number out of range"}
+
+
+@pytest.mark.parametrize("body", ['{"a": 2e308', '{"a": 2e308} x', '{"a": 2e308, "b": tru}'])
+def test_what_is_no_json_behind_such_a_number_is_malformed(api: httpx2.Client, body: str) -> None:
+    refused(post(api, "/api/alerts/rules", body.encode()), 400)
 
 
 def test_any_whitespace_and_order_of_json_is_fine(api: httpx2.Client, metric: str) -> None:

@@ -205,6 +205,18 @@ def test_a_control_character_in_a_label_is_refused(
     assert len(stored(api, metric)) == 1
 
 
+@pytest.mark.parametrize("field", LABELS)
+def test_a_label_that_filters_take_for_none_is_refused(
+    api: httpx2.Client, metric: str, field: str
+) -> None:
+    items = [sample(metric), sample(metric, **{field: "(none)"}), sample(metric, **{field: ""})]
+    error = refused(api.post(BATCH, json={"metrics": items}), 422)
+    message = f"(none) stands for no {field}: leave it out"
+    assert error["details"] == [{"index": 1, "field": field, "message": message}]
+    accepted(api.post(ONE, json=sample(metric, **{field: "None"})))
+    assert len(stored(api, metric)) == 1
+
+
 def test_awkward_text_in_labels_comes_back_as_text(api: httpx2.Client, metric: str) -> None:
     sent = [dict.fromkeys(LABELS, text) for text in AWKWARD_TEXTS]
     accepted(api.post(BATCH, json={"metrics": [sample(metric, **labels) for labels in sent]}))

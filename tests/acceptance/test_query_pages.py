@@ -1,5 +1,6 @@
 """``GET /api/metrics/query``: samples as submitted, filtered, in order and page by page."""
 
+import base64
 import csv
 import io
 import json
@@ -131,6 +132,16 @@ def test_what_is_no_cursor_is_refused(api: httpx2.Client, metric: str, cursor: s
     params = {"metric_name": metric, "cursor": cursor}
     error = refused(api.get("/api/metrics/query", params=params), 422)
     assert places(error) == [(None, "cursor")]
+
+
+@pytest.mark.parametrize("position", ["desc:1:-5", f"desc:1:{2**63}", "newest:1:5"])
+def test_a_cursor_of_no_position_is_none_from_here(
+    api: httpx2.Client, metric: str, position: str
+) -> None:
+    cursor = base64.urlsafe_b64encode(position.encode()).decode()
+    params = {"metric_name": metric, "cursor": cursor}
+    error = refused(api.get("/api/metrics/query", params=params), 422)
+    assert error["details"] == [{"field": "cursor", "message": "Not a cursor from here"}]
 
 
 def test_a_cursor_of_the_other_order_is_refused(api: httpx2.Client, metric: str) -> None:

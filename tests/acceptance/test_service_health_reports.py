@@ -100,14 +100,17 @@ def test_null_is_as_if_absent(api: httpx2.Client, name: str, field: str) -> None
     assert history(api, name)["data"][0][field] is None
 
 
-LARGEST = 1.7976931348623157e308
+LARGEST = {"response_time_ms": 1e9, "uptime_seconds": 1e10}
 GOOD = [
     *((field, value) for field in RATIOS for value in (0, 5e-324, 0.9999999999999999, 1)),
-    *((field, value) for field in AMOUNTS for value in (0, 0.001, LARGEST)),
+    *((field, value) for field in AMOUNTS for value in (0, 0.001, LARGEST[field])),
 ]
 BAD: list[tuple[str, list[object]]] = [
     *((field, [-0.01, 1.0000001, 50, "0.5", True, [], {}, "NaN"]) for field in RATIOS),
-    *((field, [-0.001, -1, "12", True, [], {}, "Infinity"]) for field in AMOUNTS),
+    *(
+        (field, [-0.001, -1, "12", True, [], {}, "Infinity", LARGEST[field] * 1.001, 1e200])
+        for field in AMOUNTS
+    ),
     ("status", ["", "Healthy", "up", "healthy\n", None, True, 1, [], {}]),
     *(
         (field, ["", "x" * 201, EMOJI * 201, "a\x00b", "a\n", "\t", "\x85", 5, True, []])

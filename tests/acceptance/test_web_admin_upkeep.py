@@ -62,6 +62,20 @@ def test_a_metric_is_described_and_added_up_otherwise(api: httpx2.Client, known:
 
 
 @pytest.mark.parametrize(
+    ("language", "words"), [("en", "up to twice too high"), ("pt-BR", "ficam até o dobro")]
+)
+def test_whoever_changes_dimensions_of_a_level_is_told_what_it_does_to_figures(
+    api: httpx2.Client, known: str, language: str, words: str
+) -> None:
+    path = f"/admin/catalog/{known}"
+    with signed_in(api, "operator") as browser:
+        browser.headers["Accept-Language"] = language
+        assert words not in text_of(browser.get(path))
+        assert api.patch(f"/api/metrics/catalog/{known}", json={"kind": "stock"}).is_success
+        assert words in text_of(browser.get(path))
+
+
+@pytest.mark.parametrize(
     ("changes", "message"),
     [
         ({"kind": "odd"}, "Input should be"),

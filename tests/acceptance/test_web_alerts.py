@@ -2,6 +2,7 @@
 
 import re
 import secrets
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -139,6 +140,22 @@ def test_a_rule_is_made_edited_switched_and_deleted(api: httpx2.Client, metric: 
         assert api.get(f"/api{path}").is_success
         assert post(browser, f"{path}/delete", sure="yes").status_code == 303
     assert api.get(f"/api{path}").status_code == 404
+
+
+def test_switching_a_rule_undoes_no_change_made_at_once(api: httpx2.Client) -> None:
+    path = f"/alerts/rules/{rule(api)['id']}"
+
+    def switch(browser: httpx2.Client, token: str) -> None:
+        for active in ("false", "true") * 10:
+            fields = {"csrf": token, "active": active}
+            assert browser.post(f"{path}/switch", data=fields).status_code == 303
+
+    with signed_in(api, "operator") as browser, ThreadPoolExecutor(1) as threads:
+        switched = threads.submit(switch, browser, token_in(browser.get("/alerts/rules/new")))
+        for value in range(20):
+            assert api.patch(f"/api{path}", json={"threshold_value": value}).is_success
+            assert ok(api.get(f"/api{path}"))["threshold_value"] == value
+        switched.result()
 
 
 def test_a_rule_that_is_sent_twice_is_saved_once(api: httpx2.Client, metric: str) -> None:

@@ -106,6 +106,16 @@ def test_chart_and_csv_are_the_figures_of_the_api(
     assert csv.headers["Content-Type"] == theirs.headers["Content-Type"]
 
 
+def test_a_downloaded_csv_says_what_it_leaves_out(
+    api: httpx2.Client, web: httpx2.Client, metric: str
+) -> None:
+    moment = TODAY - timedelta(days=1)
+    submit(api, metric, at(moment, frequency="hourly"), at(moment, frequency="daily"))
+    asked = {"metric_name": metric, "range": "last_7_days", "period": "hour"}
+    csv = web.get("/explore.csv", params=asked)
+    assert csv.headers["X-Omitted-Frequencies"] == "daily"
+
+
 def test_the_total_is_of_all_samples_and_no_mean_of_means(
     api: httpx2.Client, web: httpx2.Client, metric: str
 ) -> None:

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import httpx2
+import psycopg
 import pytest
 
 from tests.acceptance.talk import sample
@@ -201,3 +202,24 @@ def test_an_open_page_ends_with_the_log_in(place: Service) -> None:
                 pass
         again = ana.get("/live", headers={"Accept": "text/event-stream"})
         assert again.status_code == 204
+
+
+def test_a_service_is_shown_whatever_amounts_were_once_reported(
+    service: Service, api: httpx2.Client
+) -> None:
+    """Reports from before there was a bound."""
+    with psycopg.connect(service.database_url) as conn:
+        for seconds, time in enumerate((1.0, 1e200, 1.7976931348623157e308)):
+            conn.execute(
+                "INSERT INTO fature.service_health "
+                "(ts, service_name, status, response_time_ms, uptime_seconds) "
+                "VALUES (now() - make_interval(secs => %s), 'huge', 'healthy', %s, 1e15)",
+                [seconds, time],
+            )
+    with signed_in(api) as ana:
+        for span in ("day", "week", "month"):
+            answer = ana.get(f"/services/huge?span={span}")
+            assert answer.status_code == 200, text_of(answer)
+        assert "years" in text_of(answer)
+    assert api.get("/api/services/health").is_success
+    assert api.get("/api/services/huge/health").is_success

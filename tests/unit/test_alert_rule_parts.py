@@ -124,6 +124,13 @@ def test_a_window_is_not_finer_than_the_frequency(frequency: Any, window: str, f
     )
 
 
+def test_how_a_metric_is_submitted_counts_more_than_the_catalogue() -> None:
+    entry, rule = CatalogueEntry(frequency="daily"), rule_of(window="1h")
+    assert list(problems(rule, entry, ["daily", "real_time"])) == []
+    (found,) = problems(rule, CatalogueEntry(frequency="real_time"), ["monthly", "daily"])
+    assert "which is submitted daily: use day or longer" in found.message
+
+
 def test_a_rule_is_stored_and_read_back() -> None:
     rule = rule_of(**{"for": "5m", "window": "1h", "repeat_interval": "4h", "group_by": ["unit"]})
     assert from_row(as_stored(rule)) == rule

@@ -1,6 +1,6 @@
 """Figures and times as people write them."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -107,6 +107,20 @@ def test_times_are_those_of_the_business() -> None:
     assert _plain(reader("en-GB").moment(late)) == "14 Jun 2025, 22:30"
     assert _plain(reader("pt-BR").moment(late)) == "14 de jun. de 2025 22:30"
     assert reader("pt-BR").day(late) == "14 de jun. de 2025"
+
+
+@pytest.mark.parametrize(
+    ("span", "words"),
+    [
+        (None, NOTHING),
+        (59.0, "59 seconds"),
+        (timedelta(hours=5), "5 hours"),
+        (1e15, "2739726 years"),
+        (1.7e308, "2739726 years"),
+    ],
+)
+def test_a_length_of_time_has_one_unit(span: timedelta | float | None, words: str) -> None:
+    assert _plain(reader("en").duration(span)).replace(",", "") == words
 
 
 def test_periods_are_called_as_people_do() -> None:
