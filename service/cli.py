@@ -39,6 +39,7 @@ from service.web.start import about_pages
 from sql.embedded import EmbeddedPostgresError, embedded_postgres
 from sql.engine import Capability
 from sql.errors import DatabaseError
+from sql.migrator import NeverMigrated, recorded_engine
 from sql.migrator import migrate as apply_migrations
 from sql.migrator import rollback as undo_migration
 from sql.migrator import status as migration_status
@@ -241,12 +242,20 @@ def database(settings: Settings) -> Iterator[str]:
         yield server.url
 
 
+@contextmanager
+def migrated_database(settings: Settings) -> Iterator[str]:
+    """The same, refused where there is nothing yet for a command to work on."""
+    with database(settings) as url:
+        recorded_engine(url)
+        yield url
+
+
 for _command in (
-    *rules_commands(database),
-    *backup_commands(database),
-    analyst_command(database),
-    key_command(database),
-    user_command(database),
+    *rules_commands(migrated_database),
+    *backup_commands(database, migrated_database),
+    analyst_command(migrated_database),
+    key_command(migrated_database),
+    user_command(migrated_database),
 ):
     commands.add_command(_command)
 
@@ -273,7 +282,7 @@ def _bring_up_to_date(settings: Settings, url: str) -> Capability:
 def _capability(settings: Settings, url: str) -> Capability:
     status = migration_status(url, engine=settings.engine)
     if status is None:
-        raise DatabaseError("this database was never migrated: run `make migrate`")
+        raise NeverMigrated
     return status.capability
 
 
