@@ -14,6 +14,7 @@ from pathlib import Path
 import click
 
 from service.settings import Settings, environment_with_password
+from service.sizes import size
 from sql import restoring
 from sql.embedded import client_program
 from sql.errors import DatabaseError
@@ -51,7 +52,7 @@ def backup_commands(database: Database, migrated: Database) -> list[click.Comman
             raise BackupError(f"{file} exists already: choose another name, or remove it first")
         with migrated(settings) as url, _explained(f"{file} cannot be written"):
             _dump(settings, url, file)
-        click.echo(f"Backup:  {file} ({file.stat().st_size / 1e6:,.1f} MB)")
+        click.echo(f"Backup:  {file} ({size(file.stat().st_size)})")
         click.echo("         keys and log-ins also need the secret, which is not in it:")
         click.echo(f"         FATURE_SECRET, or {settings.data_dir / 'secret'}")
 

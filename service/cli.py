@@ -14,7 +14,7 @@ from prometheus_client import start_http_server
 
 from retention.apply import accept_windows, delete_expired, reconcile
 from retention.plan import describe, in_words
-from retention.report import Line, report
+from retention.report import report
 from service.access.commands import key_command, operator
 from service.access.user_command import user_command
 from service.analyst import analyst_command
@@ -24,6 +24,7 @@ from service.documentation import render_markdown
 from service.logging import configure_logging
 from service.openapi import openapi_document
 from service.resources import alerts_alone
+from service.retention_table import table
 from service.rules_file import rules_commands
 from service.secrets import admin_key
 from service.server import check_address, serve
@@ -171,7 +172,7 @@ def retention(settings: Settings) -> None:
         ages = accept_windows(url, settings.keep, now)
     for age_of, age in ages.items():
         click.echo(f"{age_of} samples are accepted up to {in_words(age)} back")
-    click.echo(_table(lines))
+    click.echo(table(lines))
     if capability.engine == "plain":
         click.echo("The service deletes what is past its time every night at 02:00.")
     elif not all(line.in_line for line in lines):
@@ -284,36 +285,6 @@ def _capability(settings: Settings, url: str) -> Capability:
     if status is None:
         raise NeverMigrated
     return status.capability
-
-
-def _table(lines: list[Line]) -> str:
-    header = ("relation", "declared", "actual", "chunks", "columns", "size", "oldest", "next run")
-    rows = [header] + [
-        (
-            line.relation,
-            line.declared,
-            line.actual + ("" if line.in_line else " *"),
-            str(line.chunks),
-            str(line.columnstore_chunks),
-            _size(line.bytes),
-            f"{line.oldest.astimezone(UTC):%Y-%m-%d}" if line.oldest else "",
-            f"{line.next_run.astimezone(UTC):%Y-%m-%d %H:%M}Z" if line.next_run else "",
-        )
-        for line in lines
-    ]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    )
-
-
-def _size(number: float) -> str:
-    for unit in ("B", "kB", "MB", "GB"):
-        if number < 1024:
-            return f"{number:.0f} {unit}"
-        number /= 1024
-    return f"{number:.1f} TB"
 
 
 def _stop(_: int, __: FrameType | None) -> None:
