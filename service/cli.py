@@ -20,8 +20,9 @@ from service.access.user_command import user_command
 from service.analyst import analyst_command
 from service.backup import backup_commands
 from service.clients.commands import Target, demo, replay
+from service.complaints import complaint
 from service.documentation import render_markdown
-from service.logging import configure_logging
+from service.logging import configure_logging, only_warnings_of
 from service.openapi import openapi_document
 from service.resources import alerts_alone
 from service.retention_table import table
@@ -52,6 +53,9 @@ from sql.roles import administers
 @click.pass_context
 def commands(context: click.Context) -> None:
     """The business-metrics service of the Fature platform."""
+    if context.invoked_subcommand not in ("run", "alerts"):
+        # Whoever asked for a table or a password is not told first how the database was found.
+        only_warnings_of("sql.embedded")
     context.obj = load_settings()
 
 
@@ -65,7 +69,7 @@ def main() -> None:
         click.echo(f"error: {error}", err=True)
         sys.exit(1)
     except click.ClickException as error:
-        error.show()
+        click.echo(complaint(error), err=True)
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)
