@@ -334,11 +334,17 @@ def test_a_database_that_was_never_migrated_is_not_backed_up(
     assert not list(tmp_path.iterdir())
 
 
-def test_a_backup_that_cannot_be_written_is_told_by_name(database: str, tmp_path: Path) -> None:
-    file = tmp_path / "nowhere" / "x.dump"
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("nowhere/x.dump", "No such file or directory"), ("x" * 300, "File name too long")],
+)
+def test_a_backup_that_cannot_be_written_is_told_by_name(
+    database: str, tmp_path: Path, name: str, reason: str
+) -> None:
+    file = tmp_path / name
     ended = command("backup", str(file), FATURE_DATABASE_URL=database)
     assert ended.returncode == 1
-    assert ended.stderr == f"error: {file} cannot be written: No such file or directory\n"
+    assert ended.stderr == f"error: {file} cannot be written: {reason}\n"
 
 
 def test_a_folder_for_backups_that_cannot_be_made_is_told(database: str, tmp_path: Path) -> None:
