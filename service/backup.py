@@ -2,10 +2,11 @@
 
 import os
 import re
+import shlex
 import subprocess
 import tempfile
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ from pathlib import Path
 import click
 
 from service.settings import Settings, environment_with_password
+from service.sizes import size
 from sql import restoring
 from sql.embedded import client_program
 from sql.errors import DatabaseError
@@ -21,7 +23,9 @@ Database = Callable[[Settings], AbstractContextManager[str]]
 
 
 class BackupError(DatabaseError):
-    """pg_dump or pg_restore failed, or a file is no backup; the message has their words."""
+    """pg_dump or pg_restore failed, with their words in the message; or a file cannot be
+    written, or is no backup.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,8 +37,10 @@ class Contents:
     timescaledb: str | None
 
 
-def backup_commands(database: Database) -> list[click.Command]:
-    """The commands; `database` gives the URL, as for every other."""
+def backup_commands(database: Database, migrated: Database) -> list[click.Command]:
+    """The commands; `database` gives the URL, as for every other, and `migrated` that of a
+    database with something in it.
+    """
 
     @click.command()
     @click.argument("file", type=click.Path(dir_okay=False, path_type=Path), required=False)
@@ -42,9 +48,10 @@ def backup_commands(database: Database) -> list[click.Command]:
     def backup(settings: Settings, file: Path | None) -> None:
         """Write the whole database, as it is at one instant, into a file."""
         file = file or _new_file(settings.data_dir / "backups")
-        with database(settings) as url:
+        _check_new(file)
+        with migrated(settings) as url, _explained(f"{file} cannot be written"):
             _dump(settings, url, file)
-        click.echo(f"Backup:  {file} ({file.stat().st_size / 1e6:,.1f} MB)")
+        click.echo(f"Backup:  {file} ({size(file.stat().st_size)})")
         click.echo("         keys and log-ins also need the secret, which is not in it:")
         click.echo(f"         FATURE_SECRET, or {settings.data_dir / 'secret'}")
 
@@ -63,7 +70,7 @@ def backup_commands(database: Database) -> list[click.Command]:
                 click.echo(f"{frequency:9} {count:>12,} samples{last}")
         if contents.timescaledb:
             click.echo("Jobs are held, so that nothing is dropped or refreshed yet. Check the")
-            click.echo("figures, then let them run: make release-jobs")
+            click.echo(f"figures, then let them run: {_same_place(settings)}make release-jobs")
 
     @click.command("release-jobs")
     @click.pass_obj
@@ -75,9 +82,31 @@ def backup_commands(database: Database) -> list[click.Command]:
     return [backup, restore, release_jobs]
 
 
+def _same_place(settings: Settings) -> str:
+    """What a command has to begin with to find the same embedded database."""
+    if settings.database_url or "data_dir" not in settings.model_fields_set:
+        return ""
+    return f"FATURE_DATA_DIR={shlex.quote(str(settings.data_dir))} "
+
+
+@contextmanager
+def _explained(trouble: str) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise BackupError(f"{trouble}: {error.strerror or error}") from error
+
+
 def _new_file(folder: Path) -> Path:
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    with _explained(f"{folder} cannot be made"):
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder / f"fature-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.dump"
+
+
+def _check_new(file: Path) -> None:
+    with _explained(f"{file} cannot be written"):
+        if file.exists():
+            raise BackupError(f"{file} exists already: choose another name, or remove it first")
 
 
 def _dump(settings: Settings, url: str, file: Path) -> None:
@@ -92,7 +121,7 @@ def _dump(settings: Settings, url: str, file: Path) -> None:
 
 
 def _contents(settings: Settings, url: str, file: Path) -> Contents:
-    listed = _run(settings, url, "pg_restore", "--list", str(file), connect=False)
+    listed = _list_of(settings, url, file)
     entries = [line for line in listed.splitlines() if not line.startswith(";")]
     owner = next((m[1] for line in entries if (m := _SCHEMA.search(line))), None)
     if owner is None:
@@ -102,6 +131,18 @@ def _contents(settings: Settings, url: str, file: Path) -> Contents:
     return Contents(entries, owner, version)
 
 
+def _list_of(settings: Settings, url: str, file: Path) -> str:
+    try:
+        return _run(settings, url, "pg_restore", "--list", str(file), connect=False)
+    except BackupError as error:
+        with file.open("rb") as opened:
+            if opened.read(len(_MAGIC)) == _MAGIC:
+                raise
+        raise BackupError(f"{file} is no backup: it was not made by `make backup`") from error
+
+
+# How every file of pg_dump's begins that is no plain text.
+_MAGIC = b"PGDMP"
 _SCHEMA = re.compile(r" SCHEMA - fature (\S+)$")
 
 
@@ -120,7 +161,10 @@ def _fill(settings: Settings, url: str, file: Path, contents: Contents) -> None:
     functions allow is left to the migrations, which do without where they must.
     """
     kept = [line for line in contents.entries if " ACL pg_catalog " not in line]
-    with tempfile.NamedTemporaryFile("w", suffix=".list") as entries:
+    with (
+        _explained("what to restore cannot be listed in a file"),
+        tempfile.NamedTemporaryFile("w", suffix=".list") as entries,
+    ):
         entries.write("\n".join(kept))
         entries.flush()
         options = ("--exit-on-error", f"--use-list={entries.name}", str(file))

@@ -14,16 +14,18 @@ from prometheus_client import start_http_server
 
 from retention.apply import accept_windows, delete_expired, reconcile
 from retention.plan import describe, in_words
-from retention.report import Line, report
+from retention.report import report
 from service.access.commands import key_command, operator
 from service.access.user_command import user_command
 from service.analyst import analyst_command
 from service.backup import backup_commands
 from service.clients.commands import Target, demo, replay
+from service.complaints import complaint
 from service.documentation import render_markdown
-from service.logging import configure_logging
+from service.logging import configure_logging, only_warnings_of
 from service.openapi import openapi_document
 from service.resources import alerts_alone
+from service.retention_table import table
 from service.rules_file import rules_commands
 from service.secrets import admin_key
 from service.server import check_address, serve
@@ -39,6 +41,7 @@ from service.web.start import about_pages
 from sql.embedded import EmbeddedPostgresError, embedded_postgres
 from sql.engine import Capability
 from sql.errors import DatabaseError
+from sql.migrator import NeverMigrated, recorded_engine
 from sql.migrator import migrate as apply_migrations
 from sql.migrator import rollback as undo_migration
 from sql.migrator import status as migration_status
@@ -50,6 +53,9 @@ from sql.roles import administers
 @click.pass_context
 def commands(context: click.Context) -> None:
     """The business-metrics service of the Fature platform."""
+    if context.invoked_subcommand not in ("run", "alerts"):
+        # Whoever asked for a table or a password is not told first how the database was found.
+        only_warnings_of("sql.embedded")
     context.obj = load_settings()
 
 
@@ -63,7 +69,7 @@ def main() -> None:
         click.echo(f"error: {error}", err=True)
         sys.exit(1)
     except click.ClickException as error:
-        error.show()
+        click.echo(complaint(error), err=True)
         sys.exit(error.exit_code)
     except (click.Abort, KeyboardInterrupt):
         sys.exit(130)
@@ -170,7 +176,7 @@ def retention(settings: Settings) -> None:
         ages = accept_windows(url, settings.keep, now)
     for age_of, age in ages.items():
         click.echo(f"{age_of} samples are accepted up to {in_words(age)} back")
-    click.echo(_table(lines))
+    click.echo(table(lines))
     if capability.engine == "plain":
         click.echo("The service deletes what is past its time every night at 02:00.")
     elif not all(line.in_line for line in lines):
@@ -241,12 +247,20 @@ def database(settings: Settings) -> Iterator[str]:
         yield server.url
 
 
+@contextmanager
+def migrated_database(settings: Settings) -> Iterator[str]:
+    """The same, refused where there is nothing yet for a command to work on."""
+    with database(settings) as url:
+        recorded_engine(url)
+        yield url
+
+
 for _command in (
-    *rules_commands(database),
-    *backup_commands(database),
-    analyst_command(database),
-    key_command(database),
-    user_command(database),
+    *rules_commands(migrated_database),
+    *backup_commands(database, migrated_database),
+    analyst_command(migrated_database),
+    key_command(migrated_database),
+    user_command(migrated_database),
 ):
     commands.add_command(_command)
 
@@ -273,38 +287,8 @@ def _bring_up_to_date(settings: Settings, url: str) -> Capability:
 def _capability(settings: Settings, url: str) -> Capability:
     status = migration_status(url, engine=settings.engine)
     if status is None:
-        raise DatabaseError("this database was never migrated: run `make migrate`")
+        raise NeverMigrated
     return status.capability
-
-
-def _table(lines: list[Line]) -> str:
-    header = ("relation", "declared", "actual", "chunks", "columns", "size", "oldest", "next run")
-    rows = [header] + [
-        (
-            line.relation,
-            line.declared,
-            line.actual + ("" if line.in_line else " *"),
-            str(line.chunks),
-            str(line.columnstore_chunks),
-            _size(line.bytes),
-            f"{line.oldest.astimezone(UTC):%Y-%m-%d}" if line.oldest else "",
-            f"{line.next_run.astimezone(UTC):%Y-%m-%d %H:%M}Z" if line.next_run else "",
-        )
-        for line in lines
-    ]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
-        for row in rows
-    )
-
-
-def _size(number: float) -> str:
-    for unit in ("B", "kB", "MB", "GB"):
-        if number < 1024:
-            return f"{number:.0f} {unit}"
-        number /= 1024
-    return f"{number:.1f} TB"
 
 
 def _stop(_: int, __: FrameType | None) -> None:

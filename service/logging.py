@@ -43,8 +43,13 @@ def configure_logging() -> None:
     logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
     # Their lines for each start, stop and request say nothing that ours do not.
     # httpx2 would also log the URLs of webhooks, which are secrets.
-    for library in ("uvicorn", "httpx2"):
-        logging.getLogger(library).setLevel(logging.WARNING)
+    only_warnings_of("uvicorn", "httpx2")
+
+
+def only_warnings_of(*packages: str) -> None:
+    """Leave out what these say in the ordinary course of things."""
+    for package in packages:
+        logging.getLogger(package).setLevel(logging.WARNING)
 
 
 def _named_service(_: object, __: str, event: EventDict) -> EventDict:

@@ -14,6 +14,7 @@ from limits import parse as parse_limit
 from psycopg import ProgrammingError
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from pydantic import Field, ValidationError, field_validator
+from pydantic_core import ErrorDetails
 from pydantic_settings import (
     BaseSettings,
     EnvSettingsSource,
@@ -198,16 +199,31 @@ def load_settings() -> Settings:
     try:
         return Settings()
     except ValidationError as error:
-        lines = [_complaint(entry["loc"], entry["msg"]) for entry in error.errors()]
+        lines = [_complaint(entry) for entry in error.errors()]
         raise SettingsError("\n".join(lines)) from error
     except UnreadableSetting as error:
         raise SettingsError(str(error.__cause__ or error)) from error
 
 
-def _complaint(location: tuple[int | str, ...], message: str) -> str:
-    name = ".".join(map(str, location)).upper()
+def _complaint(entry: ErrorDetails) -> str:
+    name = ".".join(map(str, entry["loc"])).upper()
     name = name if name == "RETENTION_DAYS" else f"FATURE_{name}"
-    return f"{name}: {message.removeprefix('Value error, ')}"
+    words = _WORDS.get(entry["type"])
+    told = words.format(**entry.get("ctx", {})) if words else entry["msg"]
+    return f"{name}: {told.removeprefix('Value error, ')}"
+
+
+# What is needed, by the type of pydantic's error.
+_WORDS = {
+    "int_parsing": "This is no whole number",
+    "float_parsing": "This is no number",
+    "finite_number": "This is no number",
+    "bool_parsing": "Use true or false",
+    "greater_than_equal": "This is less than {ge}",
+    "less_than_equal": "This is more than {le}",
+    "string_too_short": "This is shorter than {min_length} characters",
+    "literal_error": "Use {expected}",
+}
 
 
 def hand_down(database_url: str) -> None:

@@ -3,7 +3,7 @@
 import re
 import secrets
 from dataclasses import dataclass, field
-from typing import Any, cast
+from typing import Any
 
 import psycopg
 from psycopg import Connection, sql
@@ -20,7 +20,7 @@ _NAME = re.compile(r"(?!pg_)[a-z_][a-z0-9_]{0,62}")
 
 
 class AnalystRefused(DatabaseError):
-    """That name cannot be an analyst's."""
+    """That name cannot be an analyst's, or there is no such tenant to see."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,6 @@ class Analyst:
     tenant: str | None
     is_limited: bool
     password: str = field(repr=False)
-    tenant_is_empty: bool = False
 
 
 def let_in(url: str, name: str, tenant: str | None = None) -> Analyst:
@@ -41,13 +40,15 @@ def let_in(url: str, name: str, tenant: str | None = None) -> Analyst:
     and one that is there sees what it did.
 
     Raises:
-        AnalystRefused: the name is no lower-case identifier, or belongs to another role.
+        AnalystRefused: the name is no lower-case identifier, or belongs to another role; or
+            there is no such tenant.
     """
     if not _NAME.fullmatch(name):
         raise AnalystRefused(f"{name!r} is no name of a role: use a-z, 0-9 and _, at most 63")
     if name == GRAFANA and tenant not in (None, EVERY_TENANT):
         raise AnalystRefused(f"{GRAFANA} sees every tenant; choose a name for one that does not")
     with translated_errors(), psycopg.connect(url, row_factory=dict_row) as conn:
+        _check_tenant(conn, tenant)
         conn.execute(query("lock_analysts").body)
         was_limited = _known(conn, name)
         limited = was_limited if tenant is None else tenant != EVERY_TENANT
@@ -57,8 +58,14 @@ def let_in(url: str, name: str, tenant: str | None = None) -> Analyst:
             _limit(conn, name, tenant)
         password = secrets.token_urlsafe(24)
         _run(conn, "let_analyst_in", name, verifier=_verifier(conn, name, password))
-        empty = limited and tenant is not None and not _has_metrics(conn, tenant)
-    return Analyst(name, tenant, limited, password, empty)
+    return Analyst(name, tenant, limited, password)
+
+
+def _check_tenant(conn: Connection[DictRow], tenant: str | None) -> None:
+    if tenant in (None, EVERY_TENANT):
+        return
+    if not conn.execute(query("tenant_to_see").body, {"tenant": tenant}).fetchone():
+        raise AnalystRefused(f"there is no tenant {tenant}")
 
 
 def _known(conn: Connection[DictRow], name: str) -> bool:
@@ -102,11 +109,6 @@ def _limit(conn: Connection[DictRow], name: str, tenant: str) -> None:
     conn.execute(query("forget_tenants_of_analyst").body, {"role": name})
     if tenant != EVERY_TENANT:
         conn.execute(query("limit_analyst_to_tenant").body, {"role": name, "tenant": tenant})
-
-
-def _has_metrics(conn: Connection[DictRow], tenant: str) -> bool:
-    row = conn.execute(query("tenant_has_metrics").body, {"tenant": tenant}).fetchone()
-    return cast("DictRow", row)["found"] is True
 
 
 def _verifier(conn: Connection[DictRow], name: str, password: str) -> sql.Literal:

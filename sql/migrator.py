@@ -34,6 +34,13 @@ class MigrationError(DatabaseError):
     """A migration failed; the database is as it was before it."""
 
 
+class NeverMigrated(DatabaseError):
+    """No migration ever ran on this database."""
+
+    def __init__(self) -> None:
+        super().__init__("this database was never migrated: run `make migrate`")
+
+
 @dataclass(frozen=True, slots=True)
 class Migration:
     """One file for one engine."""
@@ -161,12 +168,12 @@ def recorded_engine(url: str) -> Engine:
     """The engine this database was set up with.
 
     Raises:
-        MigrationError: no migration ever ran.
+        NeverMigrated: no migration ever ran.
     """
     with _session(url) as conn:
         recorded = _installation(conn)
     if recorded is None:
-        raise MigrationError("this database was never migrated: run `make migrate`")
+        raise NeverMigrated
     return recorded[0]
 
 

@@ -20,6 +20,15 @@ from service.settings import Settings
 from sql.database import create_pool
 
 Database = Callable[[Settings], AbstractContextManager[str]]
+_MOST_DAYS = 36500
+
+
+def _days(_: click.Context, __: click.Parameter, given: str | None) -> int | None:
+    if given is None:
+        return None
+    if not given.isdecimal() or not 1 <= int(given) <= _MOST_DAYS:
+        raise click.BadParameter(f"{given!r} is not a number of days from 1 to {_MOST_DAYS}")
+    return int(given)
 
 
 def key_command(database: Database) -> click.Command:
@@ -31,7 +40,7 @@ def key_command(database: Database) -> click.Command:
     @click.option("--service", help="Bind it to this service_name.")
     @click.option("--tenant", default="default", show_default=True)
     @click.option("--scope", "scopes", multiple=True, help="Fewer scopes than the role; repeatable")
-    @click.option("--days", type=click.IntRange(min=1), help="It expires after so many days.")
+    @click.option("--days", callback=_days, help="It expires after so many days.")
     @click.pass_obj
     def key(
         settings: Settings,

@@ -1,6 +1,6 @@
 """The commands ``demo`` and ``replay``: what an operator types, and what they read back."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -14,7 +14,7 @@ from service.clients.demo import load_demo
 from service.clients.orders import BadFile
 from service.clients.replay import SOURCE_TIMEZONE
 from service.clients.replay import replay as replay_orders
-from service.clients.submit import Submitter
+from service.clients.submit import Sample, Sent, Submitter
 from service.clients.windows import UnknownWindows, windows_of
 
 
@@ -103,21 +103,28 @@ def run_replay(
     now = datetime.now(UTC)
     shift_to = _shift_to(shift, now)
     with _told(url), Submitter(url, api_key) as submitter:
-        windows = windows_of(submitter.health())
-        if shift == "now" and shift_to:
-            click.echo(
-                "the newest order moves to now; should this run break, continue it within "
-                f"10 minutes with SHIFT={shift_to:%Y-%m-%dT%H:%M:%SZ}: nothing is counted twice"
-            )
+
+        def submit(slices: Iterable[Sequence[Sample]], total: int) -> Sent:
+            if shift == "now" and shift_to:
+                click.echo(_how_to_continue(shift_to))
+            return submitter.submit(slices, total)
+
         replay_orders(
             file,
             shift_to=shift_to,
             timezone=timezone,
-            windows=windows,
-            submit=submitter.submit,
+            windows=windows_of(submitter.health()),
+            submit=submit,
             now=now,
             source_timezone=source_timezone,
         )
+
+
+def _how_to_continue(shift_to: datetime) -> str:
+    return (
+        "the newest order moves to now; should this run break, continue it within "
+        f"10 minutes with SHIFT={shift_to:%Y-%m-%dT%H:%M:%SZ}: nothing is counted twice"
+    )
 
 
 def _shift_to(shift: str | None, now: datetime) -> datetime | None:
@@ -148,7 +155,10 @@ def _told(url: str) -> Iterator[None]:
     try:
         yield
     except Unreachable as error:
-        raise click.ClickException(f"{error}\nis `make run` running at {url}?") from error
+        raise click.ClickException(
+            f"{error}\nis `make run` running at {url}? Where it was started with another "
+            "FATURE_PORT, this command needs the same"
+        ) from error
     except KeyRefused as error:
         raise click.ClickException(
             f"{error}\n`make run` prints the admin key on its first start; "

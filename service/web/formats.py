@@ -30,6 +30,7 @@ from babel.numbers import (
     parse_pattern,
 )
 
+from service.sizes import in_unit
 from service.web.defaults import TEXTS
 from service.web.languages import DEFAULT, marked, translations
 from service.web.phrases import recognised, told
@@ -152,11 +153,7 @@ class Reader:
 
     def size(self, count: int) -> str:
         """So many bytes, in the unit that leaves few digits."""
-        amount, unit = float(count), "B"
-        for larger in ("kB", "MB", "GB", "TB"):
-            if amount < 1000:
-                break
-            amount, unit = amount / 1000, larger
+        amount, unit = in_unit(count)
         return self.number(amount, 1) + _SPACE + unit
 
     def share(self, ratio: float | None, digits: int = 1) -> str:

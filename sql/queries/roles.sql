@@ -76,6 +76,8 @@ WHERE role_name = %(role)s;
 INSERT INTO fature.analyst_tenant (role_name, tenant)
 VALUES (%(role)s, %(tenant)s);
 
--- name: tenant_has_metrics
--- Whether anything of that tenant can be seen yet.
-SELECT EXISTS (SELECT FROM fature.metric WHERE tenant = %(tenant)s) AS found;
+-- name: tenant_to_see
+-- Whether an analyst may be limited to it.
+SELECT tenant
+FROM fature.tenant
+WHERE tenant = %(tenant)s;

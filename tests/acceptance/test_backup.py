@@ -309,8 +309,70 @@ def test_what_is_no_backup_is_refused(database_of: DatabaseServer, tmp_path: Pat
     empty = database_of.new_database(migrated=False)
     ended = command("restore", str(file), FATURE_DATABASE_URL=empty)
     assert ended.returncode == 1
-    assert "error: pg_restore failed" in ended.stderr
-    assert "Traceback" not in ended.stderr
+    assert ended.stderr == f"error: {file} is no backup: it was not made by `make backup`\n"
+
+
+def test_a_backup_that_is_cut_short_is_refused_in_the_words_of_pg_restore(
+    database_of: DatabaseServer, tmp_path: Path
+) -> None:
+    file = tmp_path / "cut.dump"
+    file.write_bytes(b"PGDMP")
+    empty = database_of.new_database(migrated=False)
+    ended = command("restore", str(file), FATURE_DATABASE_URL=empty)
+    assert ended.returncode == 1
+    assert ended.stderr.startswith("error: pg_restore failed: pg_restore: error: ")
+
+
+def test_a_database_that_was_never_migrated_is_not_backed_up(
+    database_of: DatabaseServer, tmp_path: Path
+) -> None:
+    file = tmp_path / "nothing.dump"
+    empty = database_of.new_database(migrated=False)
+    ended = command("backup", str(file), FATURE_DATABASE_URL=empty)
+    assert ended.returncode == 1
+    assert ended.stderr == "error: this database was never migrated: run `make migrate`\n"
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    ("name", "reason"),
+    [("nowhere/x.dump", "No such file or directory"), ("x" * 300, "File name too long")],
+)
+def test_a_backup_that_cannot_be_written_is_told_by_name(
+    database: str, tmp_path: Path, name: str, reason: str
+) -> None:
+    file = tmp_path / name
+    ended = command("backup", str(file), FATURE_DATABASE_URL=database)
+    assert ended.returncode == 1
+    assert ended.stderr == f"error: {file} cannot be written: {reason}\n"
+
+
+def test_a_folder_for_backups_that_cannot_be_made_is_told(database: str, tmp_path: Path) -> None:
+    folder = tmp_path / "backups"
+    folder.touch()
+    ended = command("backup", FATURE_DATABASE_URL=database, FATURE_DATA_DIR=str(tmp_path))
+    assert ended.returncode == 1
+    assert ended.stderr == f"error: {folder} cannot be made: File exists\n"
+
+
+def test_a_backup_that_is_there_is_never_overwritten(database: str, tmp_path: Path) -> None:
+    file = tmp_path / "monday.dump"
+    file.write_text("last week's")
+    ended = command("backup", str(file), FATURE_DATABASE_URL=database)
+    assert ended.returncode == 1
+    assert f"error: {file} exists already" in ended.stderr
+    assert file.read_text() == "last week's"
+
+
+def test_after_a_restore_the_command_to_type_finds_the_same_database(
+    database_of: DatabaseServer, engine: Engine, tmp_path: Path
+) -> None:
+    file, folder = tmp_path / "x.dump", tmp_path / "new folder"
+    said(database_of.new_database(), "backup", str(file))
+    ended = command("restore", str(file), FATURE_DATA_DIR=str(folder), FATURE_ENGINE=engine)
+    assert ended.returncode == 0, ended.stderr
+    hint = f"then let them run: FATURE_DATA_DIR='{folder}' make release-jobs\n"
+    assert (hint in ended.stdout) == (engine == "timescale")
 
 
 def test_a_backup_gets_a_name_and_is_for_the_owner_alone(database: str, tmp_path: Path) -> None:

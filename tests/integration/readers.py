@@ -43,6 +43,7 @@ def readers(server: DatabaseServer) -> Readers:
     # Not from a template: rights on a database are not copied with it.
     url = server.new_database(migrated=False)
     migrate(url, engine=server.engine, timezone="UTC")
+    add_tenants(url, MINE, OTHER)
     found = Readers(url)
     for reader, name, tenant in (
         ("analyst", f"ana_{secrets.token_hex(4)}", None),
@@ -57,6 +58,13 @@ def readers(server: DatabaseServer) -> Readers:
         store_tenant(conn, OTHER, text=MARK, value=FIGURE)
     run_refresh_jobs(url)
     return found
+
+
+def add_tenants(url: str, *tenants: str) -> None:
+    """Tenants without anything."""
+    with psycopg.connect(url) as conn:
+        for tenant in tenants:
+            conn.execute("INSERT INTO fature.tenant (tenant) VALUES (%s)", [tenant])
 
 
 def store_tenant(conn: Connection[TupleRow], tenant: str, text: str, value: float) -> None:

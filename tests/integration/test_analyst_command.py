@@ -10,6 +10,7 @@ from psycopg.errors import OperationalError
 
 from sql.analysts import AnalystRefused, let_in
 from tests.instances import command
+from tests.integration.readers import add_tenants
 
 
 @pytest.fixture
@@ -25,6 +26,7 @@ def tenants(url: str, name: str, password: str) -> list[str]:
 
 
 def catalogue(url: str, *names: str) -> None:
+    add_tenants(url, *names)
     with psycopg.connect(url) as conn:
         for tenant in names:
             conn.execute(
@@ -94,7 +96,7 @@ def test_a_limit_outlives_the_role(database: str, name: str) -> None:
     assert tenants(database, name, made.password) == ["acme"]
 
 
-def test_a_tenant_that_has_nothing_is_told(database: str, name: str, tmp_path: Path) -> None:
+def test_a_tenant_that_does_not_exist_is_refused(database: str, name: str, tmp_path: Path) -> None:
     ended = command(
         "analyst",
         name,
@@ -103,8 +105,11 @@ def test_a_tenant_that_has_nothing_is_told(database: str, name: str, tmp_path: P
         FATURE_DATABASE_URL=database,
         FATURE_DATA_DIR=str(tmp_path),
     )
-    assert ended.returncode == 0
-    assert "the tenant acmee has no metrics yet" in ended.stdout
+    assert ended.returncode == 1
+    assert ended.stderr == "error: there is no tenant acmee\n"
+    assert ended.stdout == ""
+    with psycopg.connect(database) as conn:
+        assert conn.execute("SELECT FROM pg_roles WHERE rolname = %s", (name,)).fetchone() is None
 
 
 @pytest.mark.parametrize(

@@ -19,6 +19,7 @@ from sql.errors import DatabaseError
 from sql.migrator import (
     FOLDER,
     MigrationError,
+    NeverMigrated,
     migrate,
     migrations_for,
     recorded_engine,
@@ -351,7 +352,7 @@ def test_another_time_zone_than_the_recorded_one_is_refused(database: str) -> No
 
 
 def test_the_engine_of_a_database_never_migrated_is_unknown(empty: str) -> None:
-    with pytest.raises(MigrationError, match="never migrated"):
+    with pytest.raises(NeverMigrated, match="never migrated"):
         recorded_engine(empty)
 
 

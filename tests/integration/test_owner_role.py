@@ -19,6 +19,7 @@ from sql.migrator import MigrationError, migrate
 from sql.roles import administers, serving_url
 from tests.conftest import DatabaseServer, database_server
 from tests.integration.login_roles import database_owned_by, log_in_role, user_of
+from tests.integration.readers import add_tenants
 
 
 def test_an_owner_who_cannot_switch_serves_as_itself(database_of: DatabaseServer) -> None:
@@ -80,6 +81,7 @@ def test_an_owner_who_may_make_roles_needs_nobody(tmp_path: Path, engine: Engine
         migrate(url, engine=engine, timezone="UTC")
         with psycopg.connect(serving_url(url)) as conn:
             assert conn.execute("SELECT current_user").fetchone() == ("fature_app",)
+        add_tenants(url, "acme")
         for name, tenant, count in (("ana", None, 28), ("tess", "acme", 0), ("ana", "acme", 0)):
             made = let_in(url, name, tenant)
             with psycopg.connect(url, user=name, password=made.password) as conn:

@@ -18,6 +18,7 @@ from retention.report import report
 from sql.engine import Engine
 from sql.migrator import migrate
 from sql.queries import query
+from sql.roles import serving_url
 from sql.rollups import FREQUENCIES, LEVELS
 from sql.timezones import check_whole_hours
 from tests.conftest import DatabaseServer
@@ -25,6 +26,7 @@ from tests.integration.rollups import (
     Conn,
     new_series,
     number,
+    refresh,
     run_policy,
     session,
     store,
@@ -263,6 +265,22 @@ def test_the_oldest_sample_is_told_not_where_its_chunk_begins(
         store(conn, "hourly", [(oldest, 1, new_series(conn, "hourly"), 1.0)])
     lines = [one for one in report(database, engine, KEEP, now) if one.relation == "sample_hourly"]
     assert {one.oldest for one in lines} == {oldest}
+
+
+@timescale_only
+def test_the_oldest_bucket_of_a_rollup_is_told_not_where_its_chunk_begins(url: str) -> None:
+    now = datetime.now(UTC)
+    oldest = now - timedelta(days=40)
+    with session(url) as conn:
+        store(conn, "hourly", [(oldest, 1, new_series(conn, "hourly"), 1.0)])
+        refresh(conn, "hourly", oldest - 70 * DAY, now)
+    # As the pages ask, too.
+    lines = report(serving_url(url), "timescale", KEEP, now)
+    found = {one.relation: one.oldest for one in lines}
+    hour = oldest.replace(minute=0, second=0, microsecond=0)
+    assert found["rollup_hourly_hour"] == hour
+    assert found["rollup_hourly_day"] == hour.replace(hour=0)
+    assert found["rollup_daily_day"] is None
 
 
 def test_the_plain_engine_needs_no_policies_and_reports_what_it_deletes(

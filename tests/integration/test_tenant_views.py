@@ -19,6 +19,7 @@ from sql.analysts import let_in
 from sql.migrator import migrate
 from sql.rollups import FREQUENCIES
 from tests.conftest import DatabaseServer, run_refresh_jobs
+from tests.integration.readers import add_tenants
 
 TENANTS = ("acme", "globex", "initech")
 SERVICES = ("orders", "payments", None)
@@ -68,6 +69,7 @@ class Office:
 def office(database_of: DatabaseServer) -> Any:
     url = database_of.new_database(migrated=False)
     migrate(url, engine=database_of.engine, timezone="UTC")
+    add_tenants(url, *TENANTS)
     run = secrets.token_hex(4)
 
     def log_in(name: str, tenant: str | None) -> Connection[TupleRow]:

@@ -216,6 +216,22 @@ def test_a_day_of_changing_clocks_has_its_25_hours() -> None:
     assert len(hours) == 25
 
 
+def test_the_newest_hour_is_there_before_any_other() -> None:
+    """Else an alert rule takes it for an hour without sales meanwhile."""
+    sent: list[Sample] = []
+
+    def submit(slices: Iterable[Sequence[Sample]], total: int) -> Sent:
+        sent.extend(sample for each in slices for sample in each)
+        return Sent(total, 0)
+
+    load_demo(
+        now=NOW, timezone=SAO_PAULO, windows=NARROW, submit=submit, report_health=lambda _: None
+    )
+    hours = [at(sample) for sample in named(sent, "revenue_hourly")]
+    assert hours[0] == datetime(2026, 3, 10, 16, tzinfo=UTC)
+    assert hours == sorted(hours, reverse=True)
+
+
 def test_loading_sends_everything_and_reports_every_service(
     capsys: pytest.CaptureFixture[str],
 ) -> None:

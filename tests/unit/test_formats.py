@@ -8,6 +8,7 @@ from babel.numbers import format_currency
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from service.sizes import size
 from service.web.formats import NOTHING, Reader
 from service.web.languages import negotiated
 
@@ -88,6 +89,11 @@ def test_sizes_are_written_one_way() -> None:
         "999 B",
     ]
     assert _plain(reader("en").size(1_600_000)) == "1.6 MB"
+
+
+@pytest.mark.parametrize("count", [0, 999, 1000, 1_048_576, 12_345_678, 25_000_000_000, 10**12])
+def test_commands_and_pages_show_the_same_size(count: int) -> None:
+    assert size(count) == _plain(reader("en").size(count))
 
 
 def test_a_change_has_its_sign() -> None:

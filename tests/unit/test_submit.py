@@ -267,7 +267,8 @@ def test_an_address_that_is_none_is_said_so(url: str) -> None:
 def test_commands_ask_whether_the_service_runs(command: str, dead_url: str, tmp_path: Path) -> None:
     code, output = _run(command, dead_url, tmp_path)
     assert code == 1
-    assert "is `make run` running" in output
+    assert f"is `make run` running at {dead_url}?" in output
+    assert "another FATURE_PORT" in output
 
 
 @pytest.mark.parametrize("command", ["demo", "replay"])
@@ -282,14 +283,23 @@ def test_commands_say_the_key_is_wrong(command: str, receiver: Receiver, tmp_pat
 def test_replay_command_sends_orders_and_sums_up(receiver: Receiver, tmp_path: Path) -> None:
     code, output = _run("replay", receiver.url, tmp_path)
     assert code == 0
+    assert output.startswith("the newest order moves to now; should this run break, continue it")
     assert [each["value"] for each in receiver.received[0].metrics] == [136.23, 13.623]
     assert "replayed 1 rows as 2 samples" in output
     assert "revenue 136.23 BRL" in output
 
 
-def _run(command: str, url: str, folder: Path) -> tuple[int, str]:
+def test_replay_command_says_nothing_but_what_is_wrong_with_a_file(
+    receiver: Receiver, tmp_path: Path
+) -> None:
+    code, output = _run("replay", receiver.url, tmp_path, header="a,b,c")
+    assert code == 1
+    assert output.startswith("Error: ")
+
+
+def _run(command: str, url: str, folder: Path, header: str = ",".join(COLUMNS)) -> tuple[int, str]:
     file = folder / "orders.csv"
-    file.write_text(f"{','.join(COLUMNS)}\n2016-09-04T21:15:00,o-1,boleto,136.23,s-1,RR,shipped\n")
+    file.write_text(f"{header}\n2016-09-04T21:15:00,o-1,boleto,136.23,s-1,RR,shipped\n")
     target = Target("http://unused.invalid", "key-1", ZoneInfo("America/Sao_Paulo"))
     arguments = ["--url", url] if command == "demo" else ["--url", url, "--shift", "now", str(file)]
     chosen = demo if command == "demo" else replay
