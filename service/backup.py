@@ -48,7 +48,6 @@ def backup_commands(database: Database, migrated: Database) -> list[click.Comman
     def backup(settings: Settings, file: Path | None) -> None:
         """Write the whole database, as it is at one instant, into a file."""
         file = file or _new_file(settings.data_dir / "backups")
-        _check_new(file)
         with migrated(settings) as url, _explained(f"{file} cannot be written"):
             _dump(settings, url, file)
         click.echo(f"Backup:  {file} ({size(file.stat().st_size)})")
@@ -101,12 +100,6 @@ def _new_file(folder: Path) -> Path:
     with _explained(f"{folder} cannot be made"):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     return folder / f"fature-{datetime.now(UTC):%Y%m%dT%H%M%SZ}.dump"
-
-
-def _check_new(file: Path) -> None:
-    with _explained(f"{file} cannot be written"):
-        if file.exists():
-            raise BackupError(f"{file} exists already: choose another name, or remove it first")
 
 
 def _dump(settings: Settings, url: str, file: Path) -> None:

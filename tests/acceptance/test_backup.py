@@ -355,13 +355,17 @@ def test_a_folder_for_backups_that_cannot_be_made_is_told(database: str, tmp_pat
     assert ended.stderr == f"error: {folder} cannot be made: File exists\n"
 
 
-def test_a_backup_that_is_there_is_never_overwritten(database: str, tmp_path: Path) -> None:
-    file = tmp_path / "monday.dump"
-    file.write_text("last week's")
-    ended = command("backup", str(file), FATURE_DATABASE_URL=database)
-    assert ended.returncode == 1
-    assert f"error: {file} exists already" in ended.stderr
-    assert file.read_text() == "last week's"
+def test_only_a_complete_backup_takes_the_place_of_one_of_its_name(
+    database: str, tmp_path: Path
+) -> None:
+    file = tmp_path / "latest.dump"
+    file.write_text("last night's")
+    failed = command("backup", str(file), FATURE_DATABASE_URL=f"{database}_missing")
+    assert failed.returncode == 1
+    assert file.read_text() == "last night's"
+    said(database, "backup", str(file))
+    assert file.read_bytes().startswith(b"PGDMP")
+    assert list(tmp_path.iterdir()) == [file]
 
 
 def test_after_a_restore_the_command_to_type_finds_the_same_database(
