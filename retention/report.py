@@ -70,7 +70,7 @@ def questions(engine: Engine, keep: Mapping[str, timedelta]) -> dict[str, Query]
     ]
     names = ["table_sizes"]
     if engine == "timescale":
-        names += ["actual_policies", "samples_dropped", "relation_sizes"]
+        names += ["actual_policies", "samples_dropped", "relation_sizes", "oldest_buckets"]
     return {
         **{name: query(name) for name in names},
         "oldest_rows": Query("oldest_rows", union_all(oldest)),
@@ -84,7 +84,7 @@ def lines(engine: Engine, found: Rows, keep: Mapping[str, timedelta], now: datet
     sizes = {row["relation"]: row for row in found["table_sizes"]}
     if engine == "timescale":
         sizes |= {row["relation"]: row for row in found["relation_sizes"]}
-    for row in found["oldest_rows"]:
+    for row in (*found["oldest_rows"], *found.get("oldest_buckets", ())):
         sizes[row["relation"]] = sizes[row["relation"]] | row
     if engine == "plain":
         return [

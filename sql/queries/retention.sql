@@ -99,39 +99,45 @@ DELETE FROM fature.alert_event
 WHERE status = 'resolved' AND resolved_at < %(before)s;
 
 -- name: relation_sizes
--- Hypertables and continuous aggregates: chunks, those in columnstore, bytes, the oldest bucket
--- of rollups.
+-- Hypertables and continuous aggregates: chunks, those in columnstore, bytes.
 SELECT
     r.relation,
     count(c.chunk_name) AS chunks,
     count(*) FILTER (WHERE c.is_compressed) AS columnstore_chunks,
-    CASE WHEN r.is_rollup THEN fature.oldest_bucket(h.hypertable) END AS oldest,
-    hypertable_size(h.hypertable) AS bytes
+    NULL::timestamptz AS oldest,
+    hypertable_size(
+        (quote_ident(r.schema) || '.' || quote_ident(r.hypertable))::regclass
+    ) AS bytes
 FROM (
     SELECT
-        FALSE AS is_rollup,
         hypertable_name AS relation,
         hypertable_schema AS schema,
-        hypertable_name AS name
+        hypertable_name AS hypertable
     FROM timescaledb_information.hypertables
     WHERE hypertable_schema = 'fature'
     UNION ALL
     SELECT
-        TRUE,
         view_name,
         materialization_hypertable_schema,
         materialization_hypertable_name
     FROM timescaledb_information.continuous_aggregates
     WHERE view_schema = 'fature'
 ) AS r
-CROSS JOIN
-    LATERAL (
-        SELECT (quote_ident(r.schema) || '.' || quote_ident(r.name))::regclass AS hypertable
-    ) AS h
 LEFT JOIN timescaledb_information.chunks AS c
-    ON r.schema = c.hypertable_schema AND r.name = c.hypertable_name
-GROUP BY r.is_rollup, r.relation, h.hypertable
+    ON r.schema = c.hypertable_schema AND r.hypertable = c.hypertable_name
+GROUP BY r.relation, r.schema, r.hypertable
 ORDER BY r.relation;
+
+-- name: oldest_buckets
+-- Of what each rollup has materialised.
+SELECT
+    view_name AS relation,
+    fature.oldest_bucket((
+        quote_ident(materialization_hypertable_schema)
+        || '.' || quote_ident(materialization_hypertable_name)
+    )::regclass) AS oldest
+FROM timescaledb_information.continuous_aggregates
+WHERE view_schema = 'fature';
 
 -- name: table_sizes
 -- The same for ordinary tables.
