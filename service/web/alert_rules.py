@@ -1,9 +1,8 @@
 """Alert rules: what is watched, and an editor that shows when a rule would have fired."""
 
 import asyncio
-from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 
 from psycopg.rows import DictRow
 from starlette.requests import Request
@@ -13,7 +12,7 @@ from alerts import events, registry
 from alerts.backtest import Backtest
 from alerts.durations import Calendar
 from alerts.recipients import TAKES
-from alerts.rules import CatalogueEntry, Rule, aggregation_of, readable, window_of
+from alerts.rules import Rule, readable, window_of
 from service.alerts.access import author_of, check_service, reach_of, refusals
 from service.alerts.rule_models import RuleTest
 from service.alerts.rules import rehearse, trial_out
@@ -24,6 +23,7 @@ from service.query.answers import Answer
 from service.query.params import AggregateParams
 from service.query.questions import ask
 from service.resources import resources_of
+from service.web.alert_watch import watch_of
 from service.web.alert_words import WORDS
 from service.web.charts import Chart, Line, Mark, Threshold
 from service.web.confirming import confirmed
@@ -41,14 +41,6 @@ _MOST_EVENTS = 10
 _DAYS: dict[Period, int] = {"hour": 14, "day": 90, "week": 365, "month": 730}
 
 
-class Watch(NamedTuple):
-    """What a rule looks at, where it leaves that open as its metric has it."""
-
-    aggregation: str
-    window: str
-    unit: str | None
-
-
 async def list_rules(request: Request) -> Response:
     """Every rule, what it looks at, and whether it fires."""
     resources, reach = resources_of(request), reach_of(request)
@@ -60,18 +52,8 @@ async def list_rules(request: Request) -> Response:
     )
     units = {row["metric_name"]: row["unit"] for row in metrics}
     entries = await registry.catalogue(pool, reach.tenant, [row["metric_name"] for row in rows])
-    rules = [(row, _watch(readable(row), entries, units)) for row in rows]
+    rules = [(row, watch_of(readable(row), entries, units)) for row in rows]
     return render(request, "alert_rules.html", {"rules": rules, "firing": firing, **WORDS})
-
-
-def _watch(
-    rule: Rule, entries: Mapping[str, CatalogueEntry], units: Mapping[str, str | None]
-) -> Watch:
-    entry = entries.get(rule.metric_name)
-    aggregation = aggregation_of(rule, entry)
-    # What is counted has no unit.
-    unit = None if aggregation == "count" else units.get(rule.metric_name)
-    return Watch(aggregation, str(window_of(rule, entry)), unit)
 
 
 async def new_rule(request: Request) -> Response:
