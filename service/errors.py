@@ -1,5 +1,6 @@
 """The one JSON error shape, and what becomes of every exception."""
 
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -14,6 +15,8 @@ from sql.errors import DatabaseError, DatabaseUnavailable, DataRejected
 
 _log = structlog.get_logger()
 
+# A type among several, as pydantic calls it; names that somebody gave may have brackets, too.
+_TRIED = re.compile(r"(?:literal|list|dict|function-[a-z]+)\[.+\]", re.DOTALL)
 _CODES = {
     400: "malformed_request",
     401: "unauthorized",
@@ -84,7 +87,7 @@ def details_of(error: ValidationError) -> list[Detail]:
     """pydantic's errors as details."""
     return [
         Detail(
-            field=".".join(map(str, entry["loc"])) or None,
+            field=_place(entry["loc"]) or None,
             message=(
                 "Unknown name"
                 if entry["type"] == "extra_forbidden"
@@ -93,6 +96,11 @@ def details_of(error: ValidationError) -> list[Detail]:
         )
         for entry in error.errors(include_url=False)
     ]
+
+
+def _place(loc: Sequence[int | str]) -> str:
+    """Where in the body that is, without which of several types was tried there."""
+    return ".".join(part for part in map(str, loc) if not _TRIED.fullmatch(part))
 
 
 def error_response(

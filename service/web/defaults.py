@@ -55,7 +55,6 @@ TEXTS = frozenset(
         marked("Funnel completion"),
         marked("Bounce rate"),
         marked("Click through rate"),
-        marked("Api response time"),
         marked("User engagement score"),
         marked("Achievement completion"),
         marked("Indication validations"),
@@ -95,5 +94,6 @@ TEXTS = frozenset(
         marked("Conversion rate is low"),
         marked("Commission paid is high"),
         marked("Active users are low"),
+        marked("The platform itself; its admins manage tenants."),
     }
 )

@@ -2,8 +2,9 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from psycopg.rows import DictRow
 from starlette.datastructures import QueryParams
@@ -11,13 +12,15 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from service.auth import principal_of
-from service.dashboards.figures import read_figures
+from service.dashboards.figures import Figures, read_figures
 from service.dashboards.incidents import events_of
 from service.dashboards.ranges import span_of_range
 from service.dashboards.store import list_dashboards
 from service.errors import ApiError
+from service.items import missing
 from service.query.catalog import MetricEntry
 from service.query.labels import label_values
+from service.query.ranges import Span
 from service.query.routes import figures_csv
 from service.query.selection import GROUPABLE
 from service.resources import resources_of
@@ -36,10 +39,13 @@ from service.web.pages import Page
 from service.web.pictures import MAX_COLUMNS, MAX_LINES, charts_of, name_of, table_of, title_of
 from service.web.rendering import render
 from service.web.visits import reader_of
+from sql import calendar
 
 USUAL = "revenue_hourly"
 # What a table shows of more periods; the CSV has all.
 MAX_ROWS = 400
+# Of how many groups the whole range is told in large.
+MAX_HEADLINES = 4
 
 
 async def show_explorer(request: Request) -> Response:
@@ -65,6 +71,8 @@ async def explorer_page(
         known = any(row["metric_name"] == given.get("metric_name") for row in catalogue)
         asked = as_given(given, given["metric_name"] if known else usual)
     entry = next((row for row in catalogue if row["metric_name"] == asked.query.metric_name), None)
+    if entry is None and problem is None and "metric_name" in given:
+        problem = missing("metric", asked.query.metric_name)
     names = (*GROUPABLE, *(entry["dimensions"] if entry else ()))
     may_save = principal.may("catalog:write")
     values, seen, dashboards = await asyncio.gather(
@@ -89,7 +97,12 @@ async def explorer_page(
             "table_of": table_of,
             "title_of": title_of,
             "filter_prefix": FILTER,
-            "limits": {"lines": MAX_LINES, "rows": MAX_ROWS, "columns": MAX_COLUMNS},
+            "limits": {
+                "headlines": MAX_HEADLINES,
+                "lines": MAX_LINES,
+                "rows": MAX_ROWS,
+                "columns": MAX_COLUMNS,
+            },
         },
         status=status,
     )
@@ -133,7 +146,8 @@ async def _look(
     request: Request, asked: Exploration, entry: DictRow | None, now: datetime
 ) -> dict[str, Any]:
     resources, principal, reader = resources_of(request), principal_of(request), reader_of(request)
-    span = span_of_range(asked.range, now, resources.settings.zone)
+    zone = resources.settings.zone
+    span = span_of_range(asked.range, now, zone)
     scope, query = principal.scope, asked.query
     metric = MetricEntry.model_validate(entry) if entry else MetricEntry()
     try:
@@ -149,9 +163,18 @@ async def _look(
     return {
         "problem": None,
         "figures": figures,
+        "latest": latest_of(figures, span, now, zone),
         "events": events,
         "charts": charts_of([figures], asked.look, reader, marks, zoom=True),
     }
+
+
+def latest_of(figures: Figures, span: Span, now: datetime, zone: ZoneInfo) -> datetime | None:
+    """The last instant that figures of a range cover, at most `now`."""
+    if not figures.times:
+        return None
+    end = min(calendar.following(figures.times[-1], figures.period, zone), span.before)
+    return min(end - timedelta(microseconds=1), now)
 
 
 def marks_of(events: Sequence[DictRow], reader: Reader, *, linked: bool) -> list[Mark]:

@@ -140,8 +140,8 @@ class Reader:
         return text + self._suffix(unit)
 
     def figures(self, values: Sequence[float | None], unit: str | None) -> list[str]:
-        """Each value with the unit."""
-        write = _writer(self, unit)
+        """Each value with the unit, and where they stand below each other with as many digits."""
+        write = _writer(self, unit, max(map(_digits_of, values), default=0))
         return [NOTHING if value is None else write(value + _ZERO) for value in values]
 
     def _suffix(self, unit: str | None) -> str:
@@ -216,15 +216,25 @@ def _pattern(text: str) -> NumberPattern:
     return parse_pattern(text)
 
 
-def _digits(value: float, digits: int, locale: Locale, behind: str = "") -> str:
-    """With up to so many digits behind the point; more where none would be left."""
+def _digits_of(value: float | None) -> int:
+    """How many digits behind the point a value is written with, of at most two."""
+    if value is None or abs(value) >= _HUGE:
+        return 0
+    return next((digits for digits in (0, 1) if round(value, 2) == round(value, digits)), 2)
+
+
+def _digits(value: float, digits: int, locale: Locale, behind: str = "", least: int = 0) -> str:
+    """With up to so many digits behind the point, and at least `least`; more where none would
+    be left.
+    """
     size = abs(value)
     if size >= _HUGE or 0 < size < _TINY:
         return _scientific(value, locale, behind)
     shown = round(value, digits + 2 if behind else digits) + _ZERO
     if value and digits and not shown:
         return str(_pattern(f"@##{behind}").apply(value, locale))
-    return str(_pattern(f"#,##0.{'#' * digits}{behind}").apply(shown, locale))
+    places = "0" * least + "#" * (digits - least)
+    return str(_pattern(f"#,##0.{places}{behind}").apply(shown, locale))
 
 
 def _scientific(value: float, locale: Locale, behind: str = "") -> str:
@@ -243,9 +253,9 @@ def _money(currency: str, locale: Locale) -> NumberPattern:
 
 
 @lru_cache(maxsize=32)
-def _writer(reader: Reader, unit: str | None) -> Callable[[float], str]:
-    """Writes values with that unit. What it wrote it keeps: pages that are looked at again show
-    the figures of all periods but the last again.
+def _writer(reader: Reader, unit: str | None, least: int = 0) -> Callable[[float], str]:
+    """Writes values with that unit, but for money with at least so many digits. What it wrote it
+    keeps: pages that are looked at again show the figures of all periods but the last again.
     """
     locale = reader.locale
     if unit and unit in locale.currencies:
@@ -258,9 +268,9 @@ def _writer(reader: Reader, unit: str | None) -> Callable[[float], str]:
             )
         )
     if unit in _PERCENT:
-        return lru_cache(maxsize=_KEPT)(lambda value: _digits(value / 100, 2, locale, "%"))
+        return lru_cache(maxsize=_KEPT)(lambda value: _digits(value / 100, 2, locale, "%", least))
     suffix = reader._suffix(unit)
-    return lru_cache(maxsize=_KEPT)(lambda value: reader.number(value) + suffix)
+    return lru_cache(maxsize=_KEPT)(lambda value: _digits(value, 2, locale, least=least) + suffix)
 
 
 @lru_cache(maxsize=10_000)

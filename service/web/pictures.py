@@ -9,6 +9,8 @@ from service.web.charts import Chart, Line, Look, Mark
 from service.web.formats import Reader
 from service.web.languages import marked
 
+# What is written otherwise than it is spelt.
+_SPELT = {"api": "API", "cpu": "CPU", "id": "ID", "sla": "SLA", "url": "URL"}
 # More lines than this nobody can tell apart; the table and the CSV have them.
 MAX_LINES = 12
 # What a table shows; the CSV has all.
@@ -82,11 +84,11 @@ def table_of(figures: Figures, reader: Reader, *, several: bool = False, rows: i
         title = name_of(figures, line, reader, several=several)
         if "unit" in line.labels and line.unit:
             title += f" ({reader.unit(line.unit)})"
-        total, before = reader.figures([line.total, line.total_before], line.unit)
-        columns.append(Column(title, total, reader.figures(line.values[newest], line.unit)))
+        total, *cells = reader.figures([line.total, *line.values[newest]], line.unit)
+        columns.append(Column(title, total, cells))
         if line.before:
-            cells = reader.figures(line.before[newest], line.unit)
-            columns.append(Column(reader.gettext(marked("Before")), before, cells))
+            total, *cells = reader.figures([line.total_before, *line.before[newest]], line.unit)
+            columns.append(Column(reader.gettext(marked("Before")), total, cells))
     periods = [reader.period(start, figures.period) for start in figures.times[newest]]
     return Table(periods, columns, compared=any(line.before for line in figures.lines))
 
@@ -102,8 +104,9 @@ def name_of(figures: Figures, line: FiguresLine, reader: Reader, *, several: boo
 
 def title_of(metric_name: str) -> str:
     """A metric's name in words."""
-    words = metric_name.replace("_", " ").strip()
-    return words[:1].upper() + words[1:] or metric_name
+    words = [_SPELT.get(word, word) for word in metric_name.replace("_", " ").split(" ")]
+    title = " ".join(words).strip()
+    return title[:1].upper() + title[1:] or metric_name
 
 
 def _drawn(line: FiguresLine, name: str, reader: Reader) -> Iterable[Line]:

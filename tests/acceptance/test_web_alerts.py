@@ -249,6 +249,16 @@ def test_the_preview_is_what_the_test_of_the_api_says(
     assert ("<html" in answer.text) == (not htmx)
 
 
+def test_the_list_says_what_rules_look_at(api: httpx2.Client) -> None:
+    given = {"metric_name": "commission_paid", "condition": ">", "threshold_value": 500}
+    rule(api, **given, aggregation="max", window="day")
+    rule(api, **given, aggregation="count", window=None)
+    with signed_in(api, "reader") as browser:
+        text = text_of(browser.get("/alerts/rules"))
+        assert "commission_paid > R$500.00 Largest · Day" in text
+        assert "commission_paid > 500 Number of samples · Hour" in text
+
+
 def test_what_alerts_are_called_in_portuguese(api: httpx2.Client) -> None:
     with signed_in(api, "operator") as browser:
         browser.headers["Accept-Language"] = "pt-BR"

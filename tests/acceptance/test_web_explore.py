@@ -275,6 +275,53 @@ def test_what_makes_no_sense_is_said_on_the_page(
     assert 'class="notice bad"' in page.text
 
 
+def test_a_metric_that_does_not_exist_is_named(web: httpx2.Client) -> None:
+    page = web.get("/explore?metric_name=nope")
+    assert "There is no metric nope" in text_of(page)
+    for absent in ("No figures in this range", "/alerts/rules/new", "/explore/panel"):
+        assert absent not in page.text, absent
+    page = web.get("/explore?metric_name=nope", headers={"Accept-Language": "pt-BR"})
+    assert "Não existe métrica nope" in text_of(page)
+
+
+def test_the_range_ends_with_the_last_day_that_is_shown(
+    api: httpx2.Client, web: httpx2.Client, metric: str
+) -> None:
+    monday = TODAY - timedelta(days=TODAY.weekday() + 21)
+    submit(api, metric, *(at(monday + timedelta(days=day, hours=12)) for day in range(14)))
+    asked = {"metric_name": metric, "period": "week", "start_date": f"{monday:%Y-%m-%d}"}
+    for days in (13, 9):
+        end = monday + timedelta(days=days)
+        page = web.get("/explore", params={**asked, "end_date": f"{end:%Y-%m-%d}"})
+        assert f"– {end:%b} {end.day}, {end.year} · Week" in text_of(page)
+    page = web.get("/explore", params={"metric_name": metric, "period": "week"})
+    assert f"– {TODAY:%b} {TODAY.day}, {TODAY.year} · Week" in text_of(page)
+
+
+def test_groups_without_a_headline_are_counted(
+    api: httpx2.Client, web: httpx2.Client, metric: str
+) -> None:
+    submit(api, metric, *(at(TODAY, n, service_name=f"s{n}") for n in range(1, 7)))
+    page = web.get("/explore", params={"metric_name": metric, "group_by": "service_name"})
+    assert "and 2 more" in text_of(page)
+    page = web.get("/explore", params={"metric_name": metric, "group_by": "region"})
+    assert " more " not in text_of(page).partition("CSV")[0].partition("Chart")[2]
+
+
+def test_what_is_left_out_is_named(api: httpx2.Client, web: httpx2.Client, metric: str) -> None:
+    yesterday = TODAY - timedelta(days=1)
+    submit(api, metric, at(yesterday), at(yesterday, frequency="daily"))
+    page = web.get("/explore", params={"metric_name": metric, "period": "hour"})
+    assert "without what is submitted daily" in text_of(page)
+
+
+def test_what_is_wrong_is_said_without_the_names_of_types(web: httpx2.Client, sold: str) -> None:
+    asked = {"metric_name": sold, "range": "last_weekend"}
+    page = web.get("/explore", params=asked, headers={"Accept-Language": "pt-BR"})
+    assert "literal[" not in page.text
+    assert "Use um destes" in text_of(page)
+
+
 def test_what_was_asked_for_stands_beside_what_is_wrong_with_it(
     web: httpx2.Client, sold: str
 ) -> None:

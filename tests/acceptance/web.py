@@ -51,5 +51,5 @@ def signed_in(
 
 def text_of(answer: httpx2.Response) -> str:
     """What a page says, without its markup."""
-    body = re.sub(r"(?s)<(script|style)\b.*?</\1>|<[^>]+>", " ", answer.text)
+    body = re.sub(r"(?s)<(script|style)\b.*?</\1>|<[^>]+>", " ", answer.text.replace("<wbr>", ""))
     return " ".join(unescape(body).split())

@@ -9,25 +9,58 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.acceptance.reading import at, submit
-from tests.browser.conftest import Opener
+from tests.acceptance.test_web_alerts import event, rule
+from tests.browser.conftest import PHONE, Opener
 from tests.browser.test_explore_and_dashboards import HOUR
+from tests.conftest import Service
 
 REFRESHES = 8
-# Keeps what is written on canvases, with where it ends and how lines are dashed.
+# Keeps what is written on canvases, with where it ends, how lines are dashed and areas filled.
 _WATCH = """
-    const { fillText, stroke } = CanvasRenderingContext2D.prototype;
+    const { fill, fillText, stroke } = CanvasRenderingContext2D.prototype;
     window.written = [];
     window.dashes = [];
+    window.fills = [];
     CanvasRenderingContext2D.prototype.fillText = function (text, x, ...rest) {
         const end = x + this.measureText(text).width / 2;
-        window.written.push({ text, fits: end <= this.canvas.width });
+        window.written.push({ text, y: rest[0], fits: end <= this.canvas.width });
         return fillText.call(this, text, x, ...rest);
+    };
+    CanvasRenderingContext2D.prototype.fill = function (...given) {
+        window.fills.push(this.fillStyle);
+        return fill.apply(this, given);
     };
     CanvasRenderingContext2D.prototype.stroke = function (...given) {
         window.dashes.push(this.getLineDash().join());
         return stroke.apply(this, given);
     };
 """
+
+# The colours of a line through the foot of all bars, each with its width, from left to right.
+_BARS = """() => {
+    const canvas = document.querySelector(".chart canvas");
+    const over = document.querySelector(".chart .u-over").getBoundingClientRect();
+    const top = canvas.getBoundingClientRect().top;
+    const foot = Math.round(over.bottom - top) - 4;
+    const row = canvas.getContext("2d").getImageData(0, foot, canvas.width, 1).data;
+    const runs = [];
+    for (let at = 0; at < row.length; at += 4) {
+        const [red, green, blue, alpha] = row.slice(at, at + 4);
+        const colour = alpha === 255 ? `rgb(${red}, ${green}, ${blue})` : "";
+        if (runs.at(-1)?.colour !== colour) runs.push({ colour, width: 0 });
+        runs.at(-1).width++;
+    }
+    return runs.filter(({ colour, width }) => colour && width > 2);
+}"""
+# How much is drawn just right of where the plot ends, at its top.
+_BESIDE = """() => {
+    const canvas = document.querySelector(".chart canvas");
+    const over = document.querySelector(".chart .u-over").getBoundingClientRect();
+    const { left, top } = canvas.getBoundingClientRect();
+    const [x, y] = [Math.round(over.right - left), Math.round(over.top - top)];
+    const pixels = canvas.getContext("2d").getImageData(x + 1, y, 3, 4).data;
+    return pixels.filter((_, index) => index % 4 === 3).filter((alpha) => alpha > 0).length;
+}"""
 
 
 @pytest.fixture
@@ -136,3 +169,90 @@ def test_twelve_lines_are_told_apart(signed_in: Opener, api: httpx2.Client) -> N
     colours = swatches.evaluate_all("(all) => all.map((one) => getComputedStyle(one).color)")
     assert len(set(colours)) == 12
     expect(page.locator(".legend i.dashed")).to_have_count(6)
+
+
+@pytest.mark.parametrize("compare", ["none", "previous_period"])
+def test_bars_of_groups_stand_side_by_side(signed_in: Opener, grouped: str, compare: str) -> None:
+    address = f"/explore?metric_name={grouped}&period=day&range=last_7_days&look=bar"
+    page = watched(signed_in, f"{address}&group_by=service_name&compare={compare}")
+    swatches = page.locator(".legend i").evaluate_all(
+        "(all) => all.map((one) => getComputedStyle(one).color)"
+    )
+    colours = [colour for colour in swatches if colour.startswith("rgb(")]
+    bars = [bar for bar in page.evaluate(_BARS) if bar["colour"] in colours]
+    # Of the day that is not over they are paler.
+    assert [bar["colour"] for bar in bars] == colours * 6
+    widths = {bar["width"] for bar in bars}
+    assert max(widths) - min(widths) <= 1
+
+
+def of_percent(api: httpx2.Client, *values: float) -> str:
+    """A metric that had these values on the last days."""
+    metric = f"failed_{secrets.token_hex(4)}"
+    samples = [
+        at(HOUR - timedelta(days=day), value, unit="percent", metric_type="performance")
+        for day, value in enumerate(values)
+    ]
+    submit(api, metric, *samples)
+    return metric
+
+
+def test_no_two_marks_of_an_axis_read_alike(signed_in: Opener, api: httpx2.Client) -> None:
+    metric = of_percent(api, 0.31, 0.34, 0.3, 0.32)
+    page = watched(signed_in, f"/explore?metric_name={metric}&period=day&range=last_7_days")
+    heights: dict[str, set[float]] = {}
+    for one in page.evaluate("window.written"):
+        heights.setdefault(one["text"], set()).add(one["y"])
+    marks = {text: ys for text, ys in heights.items() if text.endswith("%")}
+    assert len(marks) > 2
+    assert all(len(ys) == 1 for ys in marks.values()), marks
+
+
+def test_the_lowest_mark_is_clear_of_the_dates(signed_in: Opener, grouped: str) -> None:
+    address = f"/explore?metric_name={grouped}&period=day&range=last_7_days&look=bar"
+    page = watched(signed_in, address)
+    heights = {one["text"]: one["y"] for one in page.evaluate("window.written")}
+    # The mark is written around its height, dates below theirs.
+    assert heights[f"{HOUR:%b} {HOUR.day}"] - heights["0"] >= 9
+
+
+@pytest.mark.parametrize(("values", "filled"), [((1, 90, 40), True), ((90, 91, 92), False)])
+def test_an_area_is_filled_from_zero_alone(
+    signed_in: Opener, api: httpx2.Client, values: tuple[float, ...], filled: bool
+) -> None:
+    metric = of_percent(api, *values)
+    page = watched(signed_in, f"/explore?metric_name={metric}&period=day&range=last_7_days")
+    assert any("0.08" in fill for fill in page.evaluate("window.fills")) is filled
+
+
+def test_the_mark_of_the_latest_alert_is_whole(
+    signed_in: Opener, service: Service, api: httpx2.Client, grouped: str
+) -> None:
+    event(service, rule(api, metric_name=grouped))
+    page = watched(signed_in, f"/explore?metric_name={grouped}&period=day&range=last_7_days")
+    expect(page.locator("#alerts-in-range")).to_be_visible()
+    assert page.evaluate(_BESIDE) > 0
+
+
+def test_a_long_legend_leaves_the_plot_its_height_on_a_phone(
+    signed_in: Opener, api: httpx2.Client
+) -> None:
+    metric = f"sold_{secrets.token_hex(4)}"
+    names = [f"a service with a rather long name {number}" for number in range(12)]
+    submit(api, metric, *(at(HOUR, 5, service_name=name) for name in names))
+    query = {"metric_name": metric, "period": "day", "group_by": ["service_name"]}
+    config = {
+        "panels": [{"id": "sold", "type": "line", "title": "Sold", "queries": [query]}],
+        "layout": [{"panel": "sold", "x": 0, "y": 0, "w": 6, "h": 5}],
+    }
+    made = api.post("/api/dashboards", json={"name": metric, "config": config}).json()["data"]
+    page = signed_in(f"/dashboards/{made['id']}", viewport=PHONE)
+    expect(page.locator(".legend button")).to_have_count(12)
+    plot = page.locator(".u-over").bounding_box()
+    last, card = page.locator(".legend li").last.bounding_box(), page.locator(".panel-card")
+    assert plot
+    assert last
+    assert plot["height"] > 100
+    box = card.bounding_box()
+    assert box
+    assert last["y"] + last["height"] <= box["y"] + box["height"]

@@ -85,6 +85,18 @@ def test_pages_read_without_scripts(signed_in: Opener) -> None:
 
 
 @pytest.mark.usefixtures("lively")
+def test_a_phone_shows_how_available_services_are(signed_in: Opener) -> None:
+    page = signed_in("/", viewport=PHONE)
+    for path in ("/", "/services"):
+        page.goto(path)
+        figure = page.get_by_role("row", name="looked-at").get_by_role("cell", name="%").first
+        box = figure.bounding_box()
+        assert box
+        assert box["x"] + box["width"] <= PHONE["width"]
+        expect(page.get_by_role("columnheader", name="Available")).to_be_visible()
+
+
+@pytest.mark.usefixtures("lively")
 def test_a_first_visit_is_light(signed_in: Opener) -> None:
     page = signed_in("/services")
     session = page.context.new_cdp_session(page)

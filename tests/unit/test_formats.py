@@ -57,6 +57,14 @@ def test_money_is_written_as_the_locale_writes_it(
     assert ours.figures([value, None], unit) == [ours.figure(value, unit), NOTHING]
 
 
+def test_figures_below_each_other_have_as_many_digits() -> None:
+    ours = reader("pt-BR")
+    times = ours.figures([150, 143.714, 135.6, None], "ms")
+    assert list(map(_plain, times)) == ["150,00 ms", "143,71 ms", "135,60 ms", NOTHING]
+    assert list(map(_plain, ours.figures([150, 2], "ms"))) == ["150 ms", "2 ms"]
+    assert list(map(_plain, ours.figures([2.5, 3], "percent"))) == ["2,5%", "3,0%"]
+
+
 def test_nothing_has_no_sign() -> None:
     ours = reader("en")
     assert [ours.figure(-0.0, unit) for unit in ("BRL", "%", None)] == ["R$0.00", "0%", "0"]

@@ -66,11 +66,14 @@ def test_what_an_installation_comes_with_is_translated() -> None:
     migrations = ROOT / "sql" / "migrations"
     dashboards = (migrations / "0012_dashboards.sql").read_text()
     metrics = (migrations / "0004_platform_metrics.sql").read_text()
+    tenants = (migrations / "0009_access.sql").read_text()
     rules = (migrations / "0005_alerts.sql").read_text()
     texts = set(re.findall(r'"(?:title|label)": "([^"]+)"', dashboards))
     for pair in re.findall(r"'([^']+)', '([^']+)', \$json", dashboards):
         texts.update(pair)
     texts.update(re.findall(r"'([A-Z][^']*)', '\w+', '[<>]'", rules))
+    texts.update(re.findall(r"VALUES \('default', '([^']+)'\)", tenants))
+    assert "The platform itself; its admins manage tenants." in texts
     for name, description in re.findall(
         r"\(\s+'(\w+)',[^\n]+\n\s+'((?:[^']|'')+)',\n\s+'\{", metrics
     ):

@@ -19,6 +19,7 @@ ENGLISH = Reader("en", Locale("en"), ZoneInfo("America/Sao_Paulo"))
     [
         ("There is no dashboard 999", "Não existe painel 999"),
         ("There is no event 9", "Não existe alerta 9"),
+        ("There is no metric nope", "Não existe métrica nope"),
         ("end_date: It is before start_date", "end_date: É anterior à data inicial"),
         (
             "unit: The selection has several units (BRL, USD); give unit= or group_by=unit",

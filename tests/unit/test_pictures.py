@@ -3,9 +3,17 @@
 from datetime import UTC, datetime
 
 from service.health.history import Segment
+from service.web.pictures import title_of
 from service.web.sparkline import polylines, strip_paths
 
 START = datetime(2025, 6, 14, tzinfo=UTC)
+
+
+def test_a_metric_is_called_as_people_write_it() -> None:
+    assert title_of("api_response_time") == "API response time"
+    assert title_of("cost_per_api_call") == "Cost per API call"
+    assert title_of("rapid_growth") == "Rapid growth"
+    assert title_of("_") == "_"
 
 
 def test_the_line_goes_from_lowest_to_highest() -> None:

@@ -1,6 +1,6 @@
 // The axes of charts: where they begin and end, and what is written at them.
 
-import { axisLabels, figures, timeZone } from "./formats.js";
+import { axisFigures, axisLabels, timeZone } from "./formats.js";
 
 const HOUR = 3600;
 const DAY = 24 * HOUR;
@@ -8,17 +8,18 @@ const LENGTHS = { minute: 60, hour: HOUR, day: DAY, week: 7 * DAY, month: 28 * D
 // The width of a label of the time axis, and of the axis of values beside it.
 const LABEL = 70;
 const BESIDE = 80;
+// Half of the lowest label of the axis of values is below the plot, too.
+const BELOW = 10;
 // Between labels, in hours and days.
 const HOURS = [1, 2, 3, 4, 6, 8, 12, 24, 48, 7 * 24, 14 * 24, 30 * 24, 90 * 24, 180 * 24, 365 * 24];
 const DAYS = [1, 2, 3, 4, 7, 14, 28, 89, 181, 365, 730, 1825];
 
 /** uPlot's axes for a chart whose values are written with `unit`. */
 export function axes(spec, unit, look) {
-  const compact = figures(spec.unit, unit, true);
   const quiet = { stroke: look.quiet, font: look.font, ticks: { show: false } };
   return [
-    { ...quiet, grid: { show: false }, size: labelHeight, ...timeAxis(spec) },
-    { ...quiet, grid: { stroke: look.grid, width: 1 }, values: (_, splits) => splits.map(compact), size: axisWidth },
+    { ...quiet, grid: { show: false }, gap: BELOW, size: labelHeight, ...timeAxis(spec) },
+    { ...quiet, grid: { stroke: look.grid, width: 1 }, values: (_, splits, axis, space, step) => splits.map(axisFigures(spec.unit, unit, splits, step)), size: axisWidth },
   ];
 }
 
@@ -79,7 +80,7 @@ function range(spec, low, high) {
 
 // Labels of hours have a second line where a day begins.
 function labelHeight(chart, values) {
-  return values?.some((value) => value.includes("\n")) ? 44 : 28;
+  return values?.some((value) => value.includes("\n")) ? 49 : 33;
 }
 
 function axisWidth(chart, values) {

@@ -2,6 +2,7 @@
 // in that). Colours are the style sheet's, so that light and dark need nothing here.
 
 import { axes, scales } from "./axes.js";
+import { bars } from "./bars.js";
 import { figures, instants, timeZone } from "./formats.js";
 import { choose, chosenIn, legend } from "./legend.js";
 
@@ -60,6 +61,9 @@ function redraw(figure) {
 }
 
 function size(figure) {
+  // On narrow screens the plot has a height of its own, and the figure grows with its legend.
+  const own = parseFloat(getComputedStyle(figure).getPropertyValue("--plot"));
+  if (own) return { width: Math.max(figure.clientWidth, 120), height: own };
   if (figure.classList.contains("fill")) {
     const legend = figure.querySelector(".legend:not([hidden])");
     return { width: Math.max(figure.clientWidth, 120), height: Math.max(figure.clientHeight - (legend?.offsetHeight ?? 0) - 8, 90) };
@@ -94,7 +98,7 @@ function options(figure, spec, look) {
     ...size(figure),
     tzDate: (seconds) => uPlot.tzDate(new Date(seconds * 1000), timeZone),
     legend: { show: false },
-    cursor: { drag: { x: spec.zoom, y: false, setScale: false }, points: { size: 7 } },
+    cursor: { drag: { x: spec.zoom, y: false, setScale: false }, points: spec.look === "bar" ? { show: false } : { size: 7 } },
     // On the right, half the last label of the time axis.
     padding: [12, 34, 0, 0],
     scales: scales(spec),
@@ -109,10 +113,11 @@ function options(figure, spec, look) {
   };
 }
 
-// What is compared with has the colour of what it is compared to.
+// What is compared with has the colour of what it is compared to, paler: a bar, which is large,
+// more so than a line.
 function colourOf(spec, index, look) {
   const colour = look.lines[placeOf(spec, index) % COLOURS];
-  return spec.lines[index].before ? faded(colour, 0.6) : colour;
+  return spec.lines[index].before ? faded(colour, spec.look === "bar" ? 0.4 : 0.6) : colour;
 }
 
 function placeOf(spec, index) {
@@ -125,17 +130,22 @@ function isDashed(spec, index) {
 
 function series(line, index, spec, look) {
   const stroke = colourOf(spec, index, look);
-  const bars = spec.look === "bar" && !line.before;
+  if (spec.look === "bar") return { label: line.label, stroke, fill: stroke, width: 0, paths: bars(spec, index), points: { show: false } };
   return {
     label: line.label,
     stroke,
     width: line.before ? 1.25 : 2,
     dash: line.before ? [4, 4] : isDashed(spec, index) ? DASHES : undefined,
-    fill: bars ? faded(stroke, 0.75) : spec.lines.length === 1 ? faded(stroke, 0.08) : undefined,
-    paths: bars ? uPlot.paths.bars({ size: [0.7, 60], radius: 0.15 }) : firstPaths(spec, line),
+    fill: spec.lines.length === 1 ? (chart) => area(chart, stroke) : undefined,
+    paths: firstPaths(spec, line),
     // A value between unknown ones has no line to be on.
-    points: { show: !bars, size: 5, filter: (chart, number) => alone(chart.data[number]) },
+    points: { size: 5, filter: (chart, number) => alone(chart.data[number]) },
   };
+}
+
+// An area stands for an amount: where the axis does not begin at zero there is none.
+function area(chart, colour) {
+  return chart.scales.y.min > 0 ? "transparent" : faded(colour, 0.08);
 }
 
 // The last stretch leads to a period that is not over: it is left out here and drawn dashed.
@@ -163,8 +173,9 @@ function drawOver(chart, spec, look) {
   if (spec.incomplete && spec.look === "line") drawIncomplete(chart, spec, look);
   if (spec.incomplete && spec.look === "bar") veilIncomplete(chart, spec, look);
   for (const threshold of spec.thresholds) drawThreshold(chart, threshold, look);
-  for (const mark of spec.marks) drawMark(chart, mark, look);
   ctx.restore();
+  // Whole at either end, where half of one stands beside the axis.
+  for (const mark of spec.marks.filter((mark) => isWithin(mark, chart))) drawMark(chart, mark, look);
 }
 
 function drawIncomplete(chart, spec, look) {
@@ -194,6 +205,10 @@ function drawThreshold(chart, threshold, look) {
   chart.ctx.font = scaled(look.font);
   chart.ctx.textAlign = "right";
   chart.ctx.fillText(threshold.label, chart.bbox.left + chart.bbox.width - 4, y - 5 * devicePixelRatio);
+}
+
+function isWithin({ at }, { scales: { x } }) {
+  return x.min <= at && at <= x.max;
 }
 
 function drawMark(chart, mark, look) {

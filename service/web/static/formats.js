@@ -4,22 +4,39 @@ const root = document.documentElement;
 const locale = root.dataset.locale || root.lang;
 const timeZone = root.dataset.zone;
 const currencies = new Set(Intl.supportedValuesOf ? Intl.supportedValuesOf("currency") : ["BRL", "USD", "EUR"]);
+const MOST_DIGITS = 12;
 const percents = new Set(["percent", "%", "percentage"]);
 
-function formatter(unit, compact) {
-  const short = compact ? { notation: "compact", maximumFractionDigits: 1 } : {};
-  if (currencies.has(unit)) {
-    const digits = compact ? {} : { minimumFractionDigits: 2 };
-    return new Intl.NumberFormat(locale, { style: "currency", currency: unit, ...digits, ...short });
-  }
-  return new Intl.NumberFormat(locale, { maximumFractionDigits: 2, ...short });
+function formatter(unit, options) {
+  if (!currencies.has(unit)) return new Intl.NumberFormat(locale, { maximumFractionDigits: 2, ...options });
+  return new Intl.NumberFormat(locale, { style: "currency", currency: unit, minimumFractionDigits: options ? 0 : 2, ...options });
 }
 
-/** A function that writes values with their unit, in the reader's `words`; `compact` for axes. */
-export function figures(unit, words, compact = false) {
-  const format = formatter(unit, compact);
+/** A function that writes values with their unit, in the reader's `words`. */
+export function figures(unit, words) {
+  return writer(formatter(unit), unit, words);
+}
+
+/** The same for marks of an axis, `step` apart: short, and no two alike. */
+export function axisFigures(unit, words, marks, step) {
+  const largest = Math.max(...marks.map(Math.abs), 1);
+  const thousands = Math.min(Math.floor(Math.log10(largest) / 3 + 1e-9), 4);
+  const short = { notation: "compact", maximumFractionDigits: digitsOf(step / 1000 ** thousands) };
+  return writer(formatter(unit, short), unit, words);
+}
+
+function writer(format, unit, words) {
   const behind = percents.has(unit) ? "%" : !unit || currencies.has(unit) || unit === "count" ? "" : ` ${words}`;
   return (value) => (value === null || value === undefined ? "–" : format.format(value) + behind);
+}
+
+// How many digits behind the point tell multiples of `step` apart.
+function digitsOf(step) {
+  for (let digits = 0; digits < MOST_DIGITS; digits++) {
+    const whole = Math.round(step * 10 ** digits);
+    if (whole && Math.abs(step * 10 ** digits - whole) < 1e-6 * whole) return digits;
+  }
+  return MOST_DIGITS;
 }
 
 const parts = {

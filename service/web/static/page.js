@@ -1,5 +1,7 @@
 // On every page: what forms and menus do beyond HTML, and charts where there are any.
 
+import "./edges.js";
+
 // A menu closes on Escape and when something else is clicked.
 document.addEventListener("click", (event) => {
   for (const menu of document.querySelectorAll("details.menu[open]")) {

@@ -1,0 +1,25 @@
+"""What rules look at, as their list says it."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from alerts.rules import CatalogueEntry, Rule, aggregation_of, window_of
+
+
+class Watch(NamedTuple):
+    """What a rule looks at, where it leaves that open as its metric has it."""
+
+    aggregation: str
+    window: str
+    unit: str | None
+
+
+def watch_of(
+    rule: Rule, entries: Mapping[str, CatalogueEntry], units: Mapping[str, str | None]
+) -> Watch:
+    """What a rule looks at, given the catalogue's entries and units by metric."""
+    entry = entries.get(rule.metric_name)
+    aggregation = aggregation_of(rule, entry)
+    # What is counted has no unit.
+    unit = None if aggregation == "count" else units.get(rule.metric_name)
+    return Watch(aggregation, str(window_of(rule, entry)), unit)
