@@ -36,6 +36,7 @@ _PATHS: Mapping[str, Sequence[str]] = {
     "/admin/retention": ["/admin/retention"],
 }
 _RATE = 10.0
+_FIRST_VIEWS = 3
 
 
 def measure_pages(figures: Figures, kit: Kit, folder: Path, url: str) -> None:
@@ -45,8 +46,8 @@ def measure_pages(figures: Figures, kit: Kit, folder: Path, url: str) -> None:
     load(url, samples, "series_of_platform")
     with running_service(folder, url) as service:
         requests = _requests(service)
-        # The first view of each makes connections and reads templates.
-        kit.drive(Plan(service.port, requests, 1, 60, most=len(requests))).check()
+        # The first views make connections, show them the catalogue and read templates.
+        kit.drive(Plan(service.port, requests, 1, 60, most=_FIRST_VIEWS * len(requests))).check()
         before = _answers(service)
         kit.drive(Plan(service.port, requests, 1, kit.scale.page_seconds, rate=_RATE)).check()
         for route, (prompt, views) in _answers(service).items():

@@ -1,18 +1,20 @@
 """What is kept for how long: declared, and what the database does."""
 
 import asyncio
+from collections.abc import Iterable
 from datetime import UTC, datetime
 from typing import Any
 
+from psycopg.rows import DictRow
 from starlette.requests import Request
 from starlette.responses import Response
 
 from retention.plan import in_words
 from retention.policies import Columnstore, Expiry, Policy, Refresh, Retention
-from retention.report import Line, lines, questions
+from retention.report import Line, Rows, lines, questions
 from service.auth import principal_of
 from service.errors import ApiError
-from service.resources import resources_of
+from service.resources import Resources, resources_of
 from service.web.choices import FREQUENCIES
 from service.web.formats import Reader
 from service.web.languages import marked
@@ -20,7 +22,7 @@ from service.web.navigation import section
 from service.web.pages import Page
 from service.web.rendering import render
 from service.web.visits import reader_of
-from sql.database import fetch_all
+from sql.database import connection, run
 
 
 async def show_retention(request: Request) -> Response:
@@ -29,9 +31,7 @@ async def show_retention(request: Request) -> Response:
         raise ApiError(403, "You may not do or see this")
     resources, reader = resources_of(request), reader_of(request)
     engine, keep = resources.engine, resources.settings.keep
-    asked = questions(engine, keep)
-    answers = await asyncio.gather(*(fetch_all(resources.read_pool, one) for one in asked.values()))
-    found = lines(engine, dict(zip(asked, answers, strict=True)), keep, datetime.now(UTC))
+    found = lines(engine, await _answers(resources), keep, datetime.now(UTC))
     context = {
         "rows": [(line, *_said(reader, line)) for line in found],
         "engine": engine,
@@ -40,6 +40,21 @@ async def show_retention(request: Request) -> Response:
         "accept": {name: in_words(age) for name, age in resources.accept.items()},
     }
     return render(request, "admin_retention.html", context)
+
+
+async def _answers(resources: Resources) -> Rows:
+    """To `questions`. Two at a time: a connection takes long over its first look at TimescaleDB's
+    catalogue, and sizes take as long as all else.
+    """
+    asked = questions(resources.engine, resources.settings.keep)
+
+    async def answer(names: Iterable[str]) -> dict[str, list[DictRow]]:
+        async with connection(resources.read_pool) as conn:
+            return {name: await run(conn, asked[name]) for name in names}
+
+    sizes = asked.keys() & {"relation_sizes"}
+    one, other = await asyncio.gather(answer(sizes), answer(asked.keys() - sizes))
+    return one | other
 
 
 def _said(reader: Reader, line: Line) -> tuple[str, str]:
