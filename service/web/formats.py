@@ -41,8 +41,8 @@ NOTHING = "–"
 _SPACE = "\N{NARROW NO-BREAK SPACE}"
 _PERCENT = frozenset({"percent", "%", "percentage"})
 _COMPACT_FROM = 100_000
-# Written figures of a unit that are kept: more than a page shows, in about a megabyte.
-_KEPT = 4_000
+# Written figures of a unit that are kept: as many as a page shows, in half a megabyte.
+_KEPT = 2_000
 # From here on a double has no hundredths, and up to there one can be read at a glance.
 _HUGE = 1e15
 _TINY = 1e-6
@@ -141,7 +141,9 @@ class Reader:
 
     def figures(self, values: Sequence[float | None], unit: str | None) -> list[str]:
         """Each value with the unit, and where they stand below each other with as many digits."""
-        write = _writer(self, unit, max(map(_digits_of, values), default=0))
+        is_money = unit in self.locale.currencies
+        least = 0 if is_money else max(map(_digits_of, values), default=0)
+        write = _writer(self, unit, least)
         return [NOTHING if value is None else write(value + _ZERO) for value in values]
 
     def _suffix(self, unit: str | None) -> str:
@@ -252,7 +254,7 @@ def _money(currency: str, locale: Locale) -> NumberPattern:
     return pattern
 
 
-@lru_cache(maxsize=32)
+@lru_cache(maxsize=64)
 def _writer(reader: Reader, unit: str | None, least: int = 0) -> Callable[[float], str]:
     """Writes values with that unit, but for money with at least so many digits. What it wrote it
     keeps: pages that are looked at again show the figures of all periods but the last again.
