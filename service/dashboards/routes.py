@@ -81,7 +81,9 @@ async def _change(request: Request, changes: Mapping[str, Any]) -> Response:
     number, pool = number_of(request, "dashboard"), resources_of(request).pool
     principal = principal_of(request)
     with refusals():
-        row = await store.change_dashboard(pool, principal, number, changes, address_of(request))
+        row = await store.change_dashboard(
+            pool, principal, number, lambda _: changes, address_of(request)
+        )
     if row is None:
         raise missing("dashboard", number)
     return json_response({"success": True, "data": dashboard_out(row)})

@@ -1,6 +1,6 @@
 """Keeping dashboards. Each call is one transaction."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 
@@ -14,6 +14,9 @@ from sql.database import Pool, connection, fetch_all, run
 
 # What the log tells of a dashboard.
 _TOLD = ("name", "description", "config")
+
+# What changes, of `_TOLD`, given what a dashboard is while nobody else can change it.
+Edit = Callable[[Mapping[str, Any]], Mapping[str, Any]]
 
 
 class NameTaken(Exception):
@@ -52,10 +55,10 @@ async def change_dashboard(
     pool: Pool,
     principal: Principal,
     number: int,
-    changes: Mapping[str, Any],
+    edit: Edit,
     address: str | None,
 ) -> DictRow | None:
-    """The row afterwards, None where there is none; what is absent from `changes` stays.
+    """The row afterwards, None where there is none. What `edit` raises changes nothing.
 
     Raises:
         NameTaken: see there.
@@ -65,7 +68,9 @@ async def change_dashboard(
         found = await run(conn, "dashboard_for_update", one)
         if not found:
             return None
-        params = _params({**_told(found[0]), **changes}) | one | {"actor": principal.id}
+        before = _told(found[0])
+        changes = edit(before)
+        params = _params({**before, **changes}) | one | {"actor": principal.id}
         with _name_taken(changes):
             (row,) = await run(conn, "update_dashboard", params)
         await record(
@@ -73,7 +78,7 @@ async def change_dashboard(
             principal,
             "dashboard.update",
             _target(row),
-            before=_told(found[0]),
+            before=before,
             after=_told(row),
             address=address,
         )

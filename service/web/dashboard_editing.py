@@ -1,6 +1,6 @@
 """Editing a dashboard in its page: what it is called, its variables, where panels stand."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from psycopg.rows import DictRow
@@ -104,7 +104,7 @@ async def save_settings(request: Request) -> Response:
     form.values = {name: form.values.get(name) or "" for name in _names}
     if form.is_valid:
         try:
-            await change(request, _changes(row, form.values))
+            await change(request, lambda before: _changes(before, form.values))
             said = reader_of(request).gettext("Saved")
             return redirect(request, f"/dashboards/{row['dashboard_id']}/edit", said=said)
         except ApiError as error:
@@ -114,23 +114,24 @@ async def save_settings(request: Request) -> Response:
 
 async def move_panel(request: Request) -> Response:
     """Move or resize a panel, by a step or to a place."""
-    row, config, form = await _panel_form(request)
-    changed = _moved(config, form)
+    form = await _panel_form(request)
     # Where one step is taken, the next one often follows: the menu stays open.
     stepped = form.panel if form.step else ""
-    return await _kept(request, row, changed, form.panel, stepped)
+    return await _kept(request, form, lambda config: _moved(config, form), stepped=stepped)
 
 
 async def copy_panel(request: Request) -> Response:
     """Add a panel like it."""
-    row, config, form = await _panel_form(request)
-    return await _kept(request, row, layout.with_copy(config, form.panel), form.panel)
+    form = await _panel_form(request)
+    return await _kept(request, form, lambda config: layout.with_copy(config, form.panel))
 
 
 async def remove_panel(request: Request) -> Response:
     """Take a panel away."""
-    row, config, form = await _panel_form(request)
-    return await _kept(request, row, layout.without_panel(config, form.panel), "")
+    form = await _panel_form(request)
+    return await _kept(
+        request, form, lambda config: layout.without_panel(config, form.panel), gone=True
+    )
 
 
 async def keep(request: Request, values: Mapping[str, Any]) -> DictRow:
@@ -150,23 +151,25 @@ async def keep(request: Request, values: Mapping[str, Any]) -> DictRow:
         )
 
 
-async def change(request: Request, changes: Mapping[str, Any]) -> DictRow:
-    """The dashboard of the path with changes, checked whole.
+async def change(request: Request, edit: store.Edit) -> DictRow:
+    """The dashboard of the path as `edit` changes it, checked whole.
 
     Raises:
         ApiError: as `keep`, or 404.
     """
-    row = await dashboard_of(request)
-    whole = {name: row[name] for name in ("name", "description", "config")} | dict(changes)
-    try:
-        body = DashboardIn.model_validate(whole)
-    except ValidationError as error:
-        raise _refused(error) from error
-    number, pool = row["dashboard_id"], resources_of(request).pool
-    given = {n: v for n, v in body.model_dump(mode="json").items() if n in changes}
+
+    def checked(before: Mapping[str, Any]) -> Mapping[str, Any]:
+        changes = edit(before)
+        try:
+            body = DashboardIn.model_validate({**before, **changes})
+        except ValidationError as error:
+            raise _refused(error) from error
+        return {n: v for n, v in body.model_dump(mode="json").items() if n in changes}
+
+    number, pool = number_of(request, "dashboard"), resources_of(request).pool
     with refusals():
         changed = await store.change_dashboard(
-            pool, principal_of(request), number, given, address_of(request)
+            pool, principal_of(request), number, checked, address_of(request)
         )
     if changed is None:
         raise missing("dashboard", number)
@@ -189,21 +192,29 @@ def _moved(config: DashboardConfig, form: PanelForm) -> DashboardConfig:
         raise _refused(error) from error
 
 
-async def _panel_form(request: Request) -> tuple[DictRow, DashboardConfig, PanelForm]:
-    row, form = await dashboard_of(request), await read_form(request, PanelForm)
-    config = DashboardConfig.model_validate(row["config"])
+async def _panel_form(request: Request) -> PanelForm:
+    form = await read_form(request, PanelForm)
     if not form.is_valid:
         raise ApiError(422, "That is nothing to do with a panel")
-    if form.data.panel not in {panel.id for panel in config.panels}:
-        raise ApiError(404, "That panel is gone")
-    return row, config, form.data
+    return form.data
 
 
 async def _kept(
-    request: Request, row: DictRow, config: DashboardConfig, panel: str, stepped: str = ""
+    request: Request,
+    form: PanelForm,
+    edit: Callable[[DashboardConfig], DashboardConfig],
+    *,
+    stepped: str = "",
+    gone: bool = False,
 ) -> Response:
-    await change(request, {"config": config.model_dump(mode="json")})
-    place = f"#panel-{panel}" if panel else ""
+    def edited(before: Mapping[str, Any]) -> Mapping[str, Any]:
+        config = DashboardConfig.model_validate(before["config"])
+        if form.panel not in {panel.id for panel in config.panels}:
+            raise ApiError(404, "That panel is gone")
+        return {"config": edit(config).model_dump(mode="json")}
+
+    row = await change(request, edited)
+    place = "" if gone else f"#panel-{form.panel}"
     if "hx-request" in request.headers:
         return await _shown(request, stepped)
     return redirect(request, f"/dashboards/{row['dashboard_id']}/edit{place}")
@@ -242,15 +253,15 @@ def _settings_of(row: DictRow) -> dict[str, Any]:
     return values
 
 
-def _changes(row: DictRow, values: Mapping[str, Any]) -> dict[str, Any]:
+def _changes(before: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
     """What the settings say of a dashboard. Variables beyond those of the form stay."""
     if values["last"]:
         chosen = {"last": values["last"]}
     else:
         chosen = {"start_date": values["start_date"], "end_date": values["end_date"]}
     variables = [_variable(values, number) for number in range(_VARIABLES)]
-    kept = [one for one in variables if one["name"]] + row["config"]["variables"][_VARIABLES:]
-    config = row["config"] | {
+    kept = [one for one in variables if one["name"]] + before["config"]["variables"][_VARIABLES:]
+    config = before["config"] | {
         "time_range": chosen,
         "refresh": values["refresh"] or None,
         "variables": kept,

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 from urllib.parse import unquote
@@ -16,6 +17,7 @@ from service.dashboards import store
 from service.dashboards.config import ChartPanel, DashboardConfig
 from service.dashboards.layout import free_id, with_panel
 from service.errors import ApiError, Detail
+from service.items import missing
 from service.resources import resources_of
 from service.web.dashboard_editing import keep
 from service.web.dashboards import dashboard_of
@@ -84,13 +86,17 @@ async def _add(request: Request, number: str, name: str, panel: ChartPanel) -> i
         row = await keep(request, {"name": name or panel.title, "config": begun})
         return int(row["dashboard_id"])
     row = await _row(request, number)
-    config = DashboardConfig.model_validate(row["config"])
-    panel = panel.model_copy(update={"id": free_id(config, panel.id)})
-    changes = {"config": with_panel(config, panel).model_dump(mode="json")}
+
+    def edit(before: Mapping[str, Any]) -> Mapping[str, Any]:
+        config = DashboardConfig.model_validate(before["config"])
+        added = panel.model_copy(update={"id": free_id(config, panel.id)})
+        return {"config": with_panel(config, added).model_dump(mode="json")}
+
     changed = await store.change_dashboard(
-        pool, principal, row["dashboard_id"], changes, address_of(request)
+        pool, principal, row["dashboard_id"], edit, address_of(request)
     )
-    assert changed is not None
+    if changed is None:
+        raise missing("dashboard", row["dashboard_id"])
     return int(changed["dashboard_id"])
 
 

@@ -56,19 +56,24 @@ async def save_panel(request: Request) -> Response:
         values.setdefault("queries", []).append({})
     if action in ("preview", "query") or "hx-request" in request.headers:
         return await _editor(request, values)
-    row = await dashboard_of(request)
-    config = DashboardConfig.model_validate(row["config"])
-    values["id"] = values["id"] or free_id(config, _slug(values["title"]))
-    try:
+
+    def edit(before: Mapping[str, Any]) -> Mapping[str, Any]:
+        config = DashboardConfig.model_validate(before["config"])
+        values["id"] = values["id"] or free_id(config, _slug(values["title"]))
         panel = _PANEL.validate_python(values)
-        await change(request, {"config": with_panel(config, panel).model_dump(mode="json")})
+        return {"config": with_panel(config, panel).model_dump(mode="json")}
+
+    try:
+        row = await change(request, edit)
     except ValidationError as error:
         return await _editor(request, values, details_of(error), status=422)
     except ApiError as error:
         details = error.details or [Detail(message=error.message)]
         return await _editor(request, values, details, status=422)
     said = reader_of(request).gettext("The panel was saved")
-    return redirect(request, f"/dashboards/{row['dashboard_id']}/edit#panel-{panel.id}", said=said)
+    return redirect(
+        request, f"/dashboards/{row['dashboard_id']}/edit#panel-{values['id']}", said=said
+    )
 
 
 async def _editor(

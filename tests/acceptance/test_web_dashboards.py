@@ -4,6 +4,7 @@ import json
 import re
 import secrets
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -189,6 +190,26 @@ def test_editing_by_forms(api: httpx2.Client, web: httpx2.Client, made: dict[str
     assert set(places) == {"total", "curve", "rows", "total-2"}
     assert places["rows"] == {"panel": "rows", "x": 6, "y": 0, "w": 3, "h": 2}
     assert places["curve"]["y"] < places["total"]["y"]
+
+
+def test_edits_at_once_are_all_kept(
+    api: httpx2.Client, web: httpx2.Client, made: dict[str, Any], sold: str
+) -> None:
+    """Of several people, on the dashboard and from the explorer."""
+    here, copies, saved = f"/dashboards/{made['id']}", 12, 12
+    state = [f"metric_name={sold}"]
+
+    def edit(number: int) -> int:
+        if number % 2:
+            return post(web, f"{here}/panels/copy", panel="total").status_code
+        fields = {"state": state, "title": f"Panel {number}", "dashboard": made["id"]}
+        return post(web, "/explore/panel", **fields).status_code
+
+    with ThreadPoolExecutor(8) as people:
+        assert set(people.map(edit, range(copies + saved))) == {303}
+    panels = ok(api.get(f"{ALL}/{made['id']}"))["config"]["panels"]
+    assert len(panels) == len(made["config"]["panels"]) + copies + saved
+    assert len({panel["id"] for panel in panels}) == len(panels)
 
 
 def test_a_panel_is_shown_before_it_is_kept(
