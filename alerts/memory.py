@@ -150,7 +150,11 @@ def stored_rule(row: Mapping[str, Any]) -> StoredRule:
 def entry_of_row(row: Mapping[str, Any]) -> CatalogueEntry:
     """The entry of a row of ``alert_catalogue``."""
     return CatalogueEntry(
-        row["kind"], row["default_aggregation"], row["frequency"], tuple(row["dimensions"])
+        row["kind"],
+        row["default_aggregation"],
+        row["frequency"],
+        tuple(row["dimensions"]),
+        row["unit"],
     )
 
 

@@ -63,14 +63,14 @@ async def catalogue(pool: Pool, tenant: str, metrics: Iterable[str]) -> dict[str
         return await _catalogue(conn, tenant, metrics)
 
 
-async def check_rule(pool: Pool, tenant: str, rule: Rule) -> CatalogueEntry | None:
-    """What the catalogue says of the rule's metric.
+async def check_rule(pool: Pool, tenant: str, rule: Rule) -> None:
+    """Whether the rule fits what the catalogue says of its metric.
 
     Raises:
-        RuleInvalid: the rule does not fit that.
+        RuleInvalid: it does not.
     """
     async with connection(pool) as conn:
-        return await _check(conn, tenant, rule)
+        await _check(conn, tenant, rule)
 
 
 async def create_rule(pool: Pool, tenant: str, rule: Rule, author: Author) -> DictRow:
@@ -144,13 +144,12 @@ async def _catalogue(
     return {row["metric_name"]: entry_of_row(row) for row in rows}
 
 
-async def _check(conn: Connection, tenant: str, rule: Rule) -> CatalogueEntry | None:
+async def _check(conn: Connection, tenant: str, rule: Rule) -> None:
     entry = (await _catalogue(conn, tenant, [rule.metric_name])).get(rule.metric_name)
     metric = {"tenant": tenant, "metric_name": rule.metric_name}
     submitted = [row["frequency"] for row in await run(conn, "alert_frequencies", metric)]
     if found := list(problems(rule, entry, submitted)):
         raise RuleInvalid(found)
-    return entry
 
 
 async def _record(

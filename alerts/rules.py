@@ -59,6 +59,7 @@ class CatalogueEntry(NamedTuple):
     default_aggregation: Aggregation = "avg"
     frequency: Frequency = "real_time"
     dimensions: Sequence[str] = ()
+    unit: str | None = None
 
 
 # What a name that was never seen is taken for, until it is catalogued.

@@ -43,16 +43,12 @@ _DAYS: dict[Period, int] = {"hour": 14, "day": 90, "week": 365, "month": 730}
 
 async def list_rules(request: Request) -> Response:
     """Every rule, what it looks at, and whether it fires."""
-    resources, reach = resources_of(request), reach_of(request)
-    pool = resources.read_pool
-    rows, firing, metrics = await asyncio.gather(
-        registry.list_rules(pool, reach),
-        events.firing_rules(pool, reach),
-        resources.catalog.listed(principal_of(request).scope),
+    pool, reach = resources_of(request).read_pool, reach_of(request)
+    rows, firing = await asyncio.gather(
+        registry.list_rules(pool, reach), events.firing_rules(pool, reach)
     )
-    units = {row["metric_name"]: row["unit"] for row in metrics}
     entries = await registry.catalogue(pool, reach.tenant, [row["metric_name"] for row in rows])
-    rules = [(row, watch_of(readable(row), entries, units)) for row in rows]
+    rules = [(row, watch_of(readable(row), entries)) for row in rows]
     return render(request, "alert_rules.html", {"rules": rules, "firing": firing, **WORDS})
 
 

@@ -14,12 +14,10 @@ class Watch(NamedTuple):
     unit: str | None
 
 
-def watch_of(
-    rule: Rule, entries: Mapping[str, CatalogueEntry], units: Mapping[str, str | None]
-) -> Watch:
-    """What a rule looks at, given the catalogue's entries and units by metric."""
+def watch_of(rule: Rule, entries: Mapping[str, CatalogueEntry]) -> Watch:
+    """What a rule looks at, given the catalogue's entries by metric."""
     entry = entries.get(rule.metric_name)
     aggregation = aggregation_of(rule, entry)
     # What is counted has no unit.
-    unit = None if aggregation == "count" else units.get(rule.metric_name)
+    unit = entry.unit if entry and aggregation != "count" else None
     return Watch(aggregation, str(window_of(rule, entry)), unit)

@@ -31,6 +31,7 @@ WHERE rule_id = ANY(%(rules)s::integer []);
 SELECT
     m.tenant,
     m.metric_name,
+    m.unit,
     m.kind,
     m.default_aggregation,
     CASE
