@@ -32,7 +32,10 @@ def csv_response(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> R
 
 def wants_csv(request: Request) -> bool:
     """Whether the client asks for CSV by its name, and for nothing better for JSON."""
-    wanted = _accepted(",".join(request.headers.getlist("accept")))
+    accept = ",".join(request.headers.getlist("accept"))
+    if "csv" not in accept.lower():
+        return False
+    wanted = _accepted(accept)
     csv_weight = wanted.get(b"text/csv", 0.0)
     return csv_weight > 0 and csv_weight >= wanted.get(b"application/json", 0.0)
 

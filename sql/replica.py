@@ -94,10 +94,17 @@ class Reads:
         """The same choice between other pools of the same servers."""
         return _Beside(self, primary, replica)
 
+    def _connection(
+        self, primary: Pool, replica: Pool | None
+    ) -> AbstractAsyncContextManager[Connection]:
+        if replica is None or not self._in_use:
+            return primary.connection()
+        return self._replica_first(primary, replica)
+
     @asynccontextmanager
-    async def _connection(self, primary: Pool, replica: Pool | None) -> AsyncIterator[Connection]:
+    async def _replica_first(self, primary: Pool, replica: Pool) -> AsyncIterator[Connection]:
         async with AsyncExitStack() as stack:
-            conn = await self._from(replica, stack) if replica and self._in_use else None
+            conn = await self._from(replica, stack)
             if conn is None:
                 conn = await stack.enter_async_context(primary.connection())
             yield conn

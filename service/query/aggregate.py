@@ -15,27 +15,31 @@ from service.query.fill import Cell
 from service.query.params import MAX_LIMIT
 from service.query.questions import Question
 from service.query.rollups import Buckets, Rollups, Wanted
-from service.query.selection import Series, by_frequency, select_series
+from service.query.selection import Series, select_series
 from service.query.single_flight import SingleFlight
 from service.responses import utc_instant
 from sql.calendar import Period
 from sql.database import Connections, fetch_all
-from sql.rollups import LEVELS
+from sql.rollups import FREQUENCIES, LEVELS, Frequency
 
 # In seconds; together the second that a figure may be old: what an answer is computed from may
 # have been selected for another question.
-_SELECTION_AGE = 0.25
-_ANSWER_AGE = 0.75
+_SELECTION_AGE = 0.5
+_ANSWER_AGE = 0.5
 
 
 class _Selection(NamedTuple):
-    """The series of a question; `usable` are those that the level of rollups has."""
+    """The series of a question that the level of rollups has, the number of the group of each
+    beside it, and their frequencies; `omitted` are those that the level has not.
+    """
 
     unit: str | None
     series: Sequence[Series]
-    usable: Sequence[Series]
     groups: Sequence[Group]
+    numbers: Sequence[int]
     level: Period
+    frequencies: tuple[Frequency, ...]
+    omitted: Sequence[Frequency]
 
 
 class Aggregates:
@@ -46,7 +50,7 @@ class Aggregates:
 
     def __init__(self, reads: Connections, figures: Connections, business_zone: ZoneInfo) -> None:
         self._reads = reads
-        self._selections = Batcher(partial(select_series, reads))
+        self._selections = Batcher(partial(select_series, figures))
         self._rollups = Rollups(figures)
         self._business_zone = business_zone
         self._series: SingleFlight[list[Series]] = SingleFlight(max_age=_SELECTION_AGE)
@@ -111,41 +115,48 @@ class Aggregates:
         usable = [one for one in series if level in LEVELS[one.frequency]]
         if series and not usable:
             raise _too_fine(series, question, level)
-        groups = sorted({_group_of(one, params.group_by) for one in usable}, key=repr)
-        return _Selection(unit, series, usable, groups if params.group_by else [()], level)
+        members = [tuple(one.label(name) for name in params.group_by) for one in usable]
+        groups = sorted(set(members), key=repr) if params.group_by else [()]
+        numbers = {group: number for number, group in enumerate(groups)}
+        frequencies = _frequencies(usable)
+        return _Selection(
+            unit,
+            usable,
+            groups,
+            [numbers[group] for group in members],
+            level,
+            frequencies,
+            [one for one in _frequencies(series) if one not in frequencies],
+        )
 
     async def _compute(self, question: Question, now: datetime) -> Answer:
         selection = await self._select(question)
-        cells = await self._cells(question, selection)
-        unit, series, usable, groups, level = selection
-        omitted = {one.frequency for one in series} - {one.frequency for one in usable}
+        counted = Counter(selection.numbers)
         return Answer(
             question,
             now,
-            unit,
-            groups,
-            _sizes(usable, groups, question.params.group_by),
-            cells,
-            sorted(omitted),
-            _rollups(usable, level),
+            selection.unit,
+            selection.groups,
+            [counted[number] for number in range(len(selection.groups))],
+            await self._cells(question, selection),
+            sorted(selection.omitted),
+            _rollups(selection.frequencies, selection.level),
         )
 
     async def _cells(
         self, question: Question, selection: _Selection, *, whole: bool = False
     ) -> list[Cell]:
         """Oldest first, one more than the limit; of the `whole` range one for each group."""
-        _, _, usable, groups, level = selection
-        if not usable:
+        if not selection.series:
             return []
         params = question.params
-        numbers = {group: number for number, group in enumerate(groups)}
         # What is carried forward may be older than the rows that are shown.
         limit = MAX_LIMIT if params.fill == "previous" else params.limit
         return await self._rollups.cells(
             Wanted(
                 buckets=Buckets(
-                    frequencies=tuple(frequency for frequency, _ in by_frequency(usable)),
-                    level=level,
+                    frequencies=selection.frequencies,
+                    level=selection.level,
                     period=params.period,
                     zone=str(question.zone),
                     before=question.before,
@@ -153,9 +164,9 @@ class Aggregates:
                 ),
                 since=question.since,
                 aggregation=question.aggregation,
-                series=[one.series_id for one in usable],
-                groups=[numbers[_group_of(one, params.group_by)] for one in usable],
-                limit=len(groups) if whole else limit + 1,
+                series=[one.series_id for one in selection.series],
+                groups=selection.numbers,
+                limit=len(selection.groups) if whole else limit + 1,
             )
         )
 
@@ -168,15 +179,10 @@ class Aggregates:
         return {row["relation"]: row["watermark"] for row in rows}
 
 
-def _group_of(series: Series, names: Sequence[str]) -> Group:
-    return tuple(series.label(name) for name in names)
-
-
-def _sizes(
-    series: Sequence[Series], groups: Sequence[Group], names: Sequence[str]
-) -> Sequence[int]:
-    counted = Counter(_group_of(one, names) for one in series)
-    return [counted[group] for group in groups]
+def _frequencies(series: Iterable[Series]) -> tuple[Frequency, ...]:
+    """Those that occur, finest first."""
+    occurring = {one.frequency for one in series}
+    return tuple(one for one in FREQUENCIES if one in occurring)
 
 
 def _one_unit(series: Sequence[Series], question: Question) -> str | None:
@@ -192,17 +198,17 @@ def _one_unit(series: Sequence[Series], question: Question) -> str | None:
     raise invalid([Detail(field="unit", message=message)])
 
 
-def _rollups(series: Sequence[Series], level: Period) -> Sequence[str]:
+def _rollups(frequencies: Iterable[Frequency], level: Period) -> Sequence[str]:
     """Those at the level, and those below that their live part is computed from."""
     return [
         f"rollup_{frequency}_{below}"
-        for frequency, _ in by_frequency(series)
+        for frequency in frequencies
         for below in LEVELS[frequency][: LEVELS[frequency].index(level) + 1]
     ]
 
 
 def _too_fine(series: Sequence[Series], question: Question, level: Period) -> ApiError:
-    frequencies = ", ".join(frequency for frequency, _ in by_frequency(series))
+    frequencies = ", ".join(_frequencies(series))
     name, period = question.params.metric_name, question.params.period
     if level != period:
         reason = f"{name} is submitted {frequencies}: other time zones need samples per hour"

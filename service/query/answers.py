@@ -80,10 +80,9 @@ class Answer:
             ApiError: as `shown`.
         """
         params = self.question.params
-        labels = [dict(zip(params.group_by, group, strict=True)) for group in self.groups]
         body: dict[str, Any] = {
             "success": True,
-            "data": [_row(self.question, cell, labels, self.now) for cell in self.shown],
+            "data": self._rows(),
             "aggregation": self.question.aggregation,
             "period": params.period,
             "metric_name": params.metric_name,
@@ -96,22 +95,27 @@ class Answer:
             body["truncated"] = True
         return body
 
+    def _rows(self) -> Sequence[Mapping[str, Any]]:
+        params, zone, now = self.question.params, self.question.zone, self.now
+        labels = [dict(zip(params.group_by, group, strict=True)) for group in self.groups]
+        rows = []
+        # A loop, as there are up to ten thousand: a call for each takes a fifth longer.
+        for cell in self.shown:
+            period = named_period(cell.start, params.period, zone)
+            rows.append(
+                {
+                    "period": period.label,
+                    **labels[cell.group],
+                    "value": cell.value,
+                    "start": period.start_text,
+                    "end": period.end_text,
+                    "complete": period.end <= now,
+                }
+            )
+        return rows
+
     @cached_property
     def _filled(self) -> Sequence[Cell]:
         if self.question.params.fill == "none":
             return self.cells
         return filled(self.cells, self.question, len(self.groups), self.now)
-
-
-def _row(
-    question: Question, cell: Cell, labels: Sequence[Mapping[str, str | None]], now: datetime
-) -> dict[str, Any]:
-    period = named_period(cell.start, question.params.period, question.zone)
-    return {
-        "period": period.label,
-        **labels[cell.group],
-        "value": cell.value,
-        "start": period.start_text,
-        "end": period.end_text,
-        "complete": period.end <= now,
-    }

@@ -5,8 +5,9 @@ start and answer.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from functools import cache
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from itertools import repeat
 from typing import Any
 
 from psycopg import sql
@@ -22,6 +23,7 @@ from sql.rollups import Frequency
 # Buckets. More are quicker read side by side, on connections of their own.
 _TOGETHER = 10_000
 _EVER = datetime.min.replace(tzinfo=UTC)
+_HOUR = timedelta(hours=1)
 _HOURS: dict[Period, int] = {"hour": 1, "day": 24, "week": 168, "month": 720}
 
 
@@ -82,7 +84,7 @@ class Rollups:
             buckets.level,
             buckets.level != buckets.period,
             buckets.whole,
-            tuple(_bounds(buckets, lot[0].since)),
+            *rounded(lot[0].since, buckets.before, datetime.now(UTC)),
         )
         # Groups are numbered through.
         firsts = [0]
@@ -95,11 +97,13 @@ class Rollups:
             "groups": array_of(first + group for one, first in places for group in one.groups),
             # What becomes one period is told by its series alone.
             "starts": array_of(
-                _instant(None if buckets.whole else one.since, "-infinity")
+                start
                 for one in lot
-                for _ in one.series
+                for start in repeat(
+                    _instant(None if buckets.whole else one.since, "-infinity"), len(one.series)
+                )
             ),
-            "ends": array_of(end for one in lot for _ in one.series),
+            "ends": array_of(repeat(end, sum(len(one.series) for one in lot))),
             "since": array_of([_instant(lot[0].since, "-infinity")]),
             "before": array_of([_instant(buckets.before, "infinity")]),
             "limit": limit,
@@ -113,21 +117,27 @@ class Rollups:
         return _shared_out(rows, lot, firsts)
 
 
-@cache
+@lru_cache(maxsize=1000)
 def _statement(
     aggregation: Aggregation,
     frequencies: tuple[Frequency, ...],
     level: Period,
     put_together: bool,
     whole: bool,
-    bounds: tuple[str, ...],
+    since: datetime | None,
+    before: datetime | None,
 ) -> Query:
     """Kept, as putting it together takes longer than sending it."""
+    bounds = []
+    if since:
+        bounds.append(query("rollup_since").format(since=sql.Literal(since)).body)
+    if before:
+        bounds.append(query("rollup_before").format(before=sql.Literal(before)).body)
 
     def source(frequency: Frequency) -> Query:
         rows = query("rollup_source").format(
             rollup=sql.Identifier("fature", f"rollup_{frequency}_{level}"),
-            bounds=sql.SQL(" ").join(query(name).body for name in bounds),
+            bounds=sql.SQL(" ").join(bounds),
         )
         return query("rollup_source_in_zone").format(hours=rows.body) if put_together else rows
 
@@ -148,15 +158,24 @@ def _instant(instant: datetime | None, otherwise: str) -> str:
     return instant.isoformat() if instant else otherwise
 
 
-def _bounds(buckets: Buckets, since: datetime | None) -> Iterator[str]:
-    """Those that spare reading. Each is compared with every sample of what is not materialised,
-    twice, while the ends of a group are compared with its buckets: an end that lies ahead is left
-    to them.
+def rounded(
+    since: datetime | None, before: datetime | None, now: datetime
+) -> tuple[datetime | None, datetime | None]:
+    """A range that holds this one, in UTC, at most two hours or a quarter longer. Its edges are in
+    the text of a statement, whose plan is kept: rounded, they change as seldom as every sixteenth
+    of the length. An end that lies ahead is left out: it spares nothing, and every sample that is
+    not materialised yet would be compared with it, twice.
     """
+    length = (before or now) - since if since else now - (before or now)
+    # The power of two that fits into it at least eight times.
+    step = _HOUR * (1 << max(length // (8 * _HOUR), 1).bit_length() - 1)
     if since:
-        yield "rollup_since"
-    if buckets.before and (buckets.whole or buckets.before <= datetime.now(UTC)):
-        yield "rollup_before"
+        since = since.astimezone(UTC)
+        since -= (since - _EVER) % step
+    if before:
+        before = before.astimezone(UTC)
+        before += (_EVER - before) % step
+    return since, before if before and before <= now else None
 
 
 def _lots(wanted: Sequence[Wanted]) -> Iterator[list[Wanted]]:

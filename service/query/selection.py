@@ -15,7 +15,7 @@ from service.errors import Detail, invalid
 from service.ingest.series import NONE
 from service.query.params import Filters
 from service.scope import Scope
-from sql.database import Connections, fetch_all
+from sql.database import Connections, fetch_prepared
 from sql.queries import Query, query
 from sql.rollups import FREQUENCIES, Frequency
 
@@ -99,8 +99,9 @@ async def select_series(
     ]
     params = {"selections": msgspec.json.encode(asked).decode(), "count": len(asked)}
     found: dict[Selection, list[Series]] = {selection: [] for selection in selections}
-    for row in await fetch_all(pool, _find_series(index, tuple(sorted(somewhere))), params):
-        found[selections[row.pop("number") - 1]].append(Series(**row))
+    statement = _find_series(index, tuple(sorted(somewhere)))
+    for number, *columns in await fetch_prepared(pool, statement, params):
+        found[selections[number - 1]].append(Series(*columns))
     return found
 
 

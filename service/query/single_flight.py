@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Hashable
+from functools import cache
 from typing import Generic, NamedTuple, TypeVar
 
 from prometheus_client import Counter
@@ -14,6 +15,12 @@ MAX_ENTRIES = 1000
 QUESTIONS = Counter(
     "fature_cached_questions_total", "Questions, and whether an earlier answer did.", ["outcome"]
 )
+
+
+@cache
+def _questions(outcome: str) -> Counter:
+    """Looking it up by its label costs more than counting."""
+    return QUESTIONS.labels(outcome)
 
 
 class _Entry(Generic[Answer]):
@@ -54,9 +61,9 @@ class SingleFlight(Generic[Answer]):
             entry = self._entries[key] = _Entry(now, task)
             self._entries.move_to_end(key)
             task.add_done_callback(lambda done: self._drop_failure(key, done))
-            QUESTIONS.labels("computed").inc()
+            _questions("computed").inc()
         else:
-            QUESTIONS.labels("shared").inc()
+            _questions("shared").inc()
         return await asyncio.shield(entry.task)
 
     def forget(self, subject: Hashable) -> None:

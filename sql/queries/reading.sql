@@ -139,14 +139,13 @@ WHERE
     {bounds};
 
 -- name: rollup_since
--- Spares reading what is older. ANY of one, as the plan is made before the instant is known: of a
--- plain comparison, beside that with the watermark, the planner would expect next to no rows, and
--- look for them by time rather than by series.
-AND bucket >= ANY(%(since)s::timestamptz []);
+-- Spares reading what is older, and planning for it: with a plain instant, the plan is one for the
+-- chunks that there are from then on.
+AND bucket >= {since};
 
 -- name: rollup_before
--- Spares reading what is newer.
-AND bucket < ANY(%(before)s::timestamptz []);
+-- Spares what is newer.
+AND bucket < {before};
 
 -- name: rollup_source_in_zone
 -- The same, put together from hours for the calendar of another time zone.
@@ -162,7 +161,9 @@ FROM ({hours}) AS h
 GROUP BY 1, 2;
 
 -- name: rollup_source_whole
--- The periods of each series as one.
+-- The periods of each series as one. ANY of one, as the plan is made before the instants are known:
+-- of plain comparisons with them the planner would expect next to no rows, and look for these by time
+-- rather than by series.
 SELECT
     'epoch'::timestamptz AS bucket,
     p.series_id,
@@ -172,6 +173,9 @@ SELECT
     max(p.max_value) AS max_value,
     (array_agg(p.last_value ORDER BY p.bucket DESC))[1] AS last_value
 FROM ({periods}) AS p
+WHERE
+    p.bucket >= ANY(%(since)s::timestamptz [])
+    AND p.bucket < ANY(%(before)s::timestamptz [])
 GROUP BY p.series_id;
 
 -- name: label_values

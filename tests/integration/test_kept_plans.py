@@ -1,5 +1,6 @@
 """Plans that a connection keeps: made once, right ever after."""
 
+import re
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
 
@@ -105,11 +106,40 @@ async def test_a_kept_plan_follows_watermarks_chunks_and_late_samples(
             # New.
             sample(0, 8)
             assert await figures(since) == {3: 3, 30: 4, 0: 8}
-            # Other values of the same statement.
+            # Other ranges, in statements of their own.
             assert await figures(TODAY - 29 * DAY) == {3: 3, 0: 8}
             assert await figures(TODAY) == {0: 8}
             assert await figures(TODAY + DAY) == {}
             # Dropped as raw samples, kept as days.
             conn.execute("SELECT drop_chunks('fature.sample_hourly', %s)", [TODAY - 20 * DAY])
             assert await figures(since) == {3: 3, 30: 4, 0: 8}
-            assert await plans(pool) == [(10, 0), (1, 0)]
+            # Of the longest range all the time the same.
+            assert sorted(await plans(pool)) == [*4 * [(1, 0)], (7, 0)]
+
+
+@timescale_only
+async def test_a_plan_is_for_the_chunks_of_its_range(
+    servers: Callable[[Engine], DatabaseServer],
+) -> None:
+    """Of a rollup with many: to plan, lock and open all would take longer than anything else."""
+    url = servers("timescale").new_database()
+    with session(url) as conn:
+        series = new_series(conn, "real_time")
+        conn.execute("SELECT set_chunk_time_interval('fature.rollup_real_time_hour', %s)", [DAY])
+        store(conn, "real_time", [(TODAY - days * DAY, days, series, 1) for days in range(1, 41)])
+        refresh(conn, "real_time", TODAY - 60 * DAY, TODAY)
+        hours = Buckets(("real_time",), "hour", "hour", "UTC", None)
+        async with create_pool(url, size=1, keeps_plans=True) as pool:
+            wanted = Wanted(hours, TODAY - 2 * DAY, "sum", [series], [0], 1000)
+            assert len(await Rollups(pool).cells(wanted)) == 2
+            async with connection(pool) as opened:
+                looked = await opened.execute(
+                    "SELECT name FROM pg_prepared_statements WHERE statement ~ %s",
+                    ["rollup_real_time_hour"],
+                )
+                (statement,) = await looked.fetchall()
+                values = "'{1}', '{0}', '{now}', '{now}', 1"
+                explain = f"EXPLAIN EXECUTE {statement['name']} ({values})"
+                plan = await (await opened.execute(explain)).fetchall()
+    chunks = {name for row in plan for name in re.findall(r"_hyper_\d+_\d+_chunk\b", str(row))}
+    assert 0 < len(chunks) < 10
