@@ -2,7 +2,8 @@
 
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import NamedTuple
+
+import msgspec
 
 from service.errors import Detail, invalid
 from service.query.params import MAX_LIMIT
@@ -10,7 +11,7 @@ from service.query.questions import Question
 from sql import calendar
 
 
-class Cell(NamedTuple):
+class Cell(msgspec.Struct, frozen=True, gc=False):
     """A figure: where its period starts, in UTC, the number of its group, its value. With a mean
     come the sum and the number of samples that it is of, with a last value that of its series.
     """

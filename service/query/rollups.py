@@ -14,7 +14,7 @@ from psycopg import sql
 
 from service.query.batching import Batcher
 from service.query.fill import Cell
-from service.query.params import Aggregation
+from service.query.params import MAX_LIMIT, Aggregation
 from sql.calendar import Period
 from sql.database import Connections, fetch_prepared
 from sql.queries import Query, array_of, query, union_all
@@ -91,7 +91,7 @@ class Rollups:
         for one in lot:
             firsts.append(firsts[-1] + max(one.groups) + 1)
         places = list(zip(lot, firsts, strict=False))
-        end = _instant(None if buckets.whole else buckets.before, "infinity")
+        end = _instant_text(None if buckets.whole else buckets.before, "infinity")
         values = {
             "series": array_of(series for one in lot for series in one.series),
             "groups": array_of(first + group for one, first in places for group in one.groups),
@@ -100,12 +100,13 @@ class Rollups:
                 start
                 for one in lot
                 for start in repeat(
-                    _instant(None if buckets.whole else one.since, "-infinity"), len(one.series)
+                    _instant_text(None if buckets.whole else one.since, "-infinity"),
+                    len(one.series),
                 )
             ),
             "ends": array_of(repeat(end, sum(len(one.series) for one in lot))),
-            "since": array_of([_instant(lot[0].since, "-infinity")]),
-            "before": array_of([_instant(buckets.before, "infinity")]),
+            "since": array_of([_instant_text(lot[0].since, "-infinity")]),
+            "before": array_of([_instant_text(buckets.before, "infinity")]),
             "limit": limit,
             "period": buckets.period,
             "zone": buckets.zone,
@@ -154,7 +155,7 @@ def _statement(
     )
 
 
-def _instant(instant: datetime | None, otherwise: str) -> str:
+def _instant_text(instant: datetime | None, otherwise: str) -> str:
     return instant.isoformat() if instant else otherwise
 
 
@@ -208,7 +209,13 @@ def _shared_out(
         for cells, first, following in zip(found, firsts, firsts[1:], strict=False)
         for _ in range(first, following)
     ]
-    for bucket, number, *figure in reversed(rows):
+    for start, number, *figure in reversed(rows):
         cells, first = owners[number]
-        cells.append(Cell(bucket.astimezone(UTC), number - first, *figure))
+        cells.append(Cell(_instant(start), number - first, *figure))
     return {one: cells[-one.limit :] for one, cells in zip(lot, found, strict=True)}
+
+
+@lru_cache(maxsize=MAX_LIMIT)
+def _instant(seconds: int) -> datetime:
+    """Since 1970. Kept, as the same few thousand hours and days are told again and again."""
+    return datetime.fromtimestamp(seconds, UTC)

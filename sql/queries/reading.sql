@@ -209,9 +209,10 @@ ORDER BY n.name, v.value;
 UNION ALL;
 
 -- name: aggregate
--- Figures per bucket and group, newest first; of each group from its own start to its end.
+-- Figures per bucket and group, newest first; of each group from its own start to its end. Where a
+-- bucket starts is told in seconds: to make instants of them takes longer than all else with a row.
 SELECT
-    r.bucket,
+    date_part('epoch', r.bucket)::bigint AS bucket_start,
     s.group_number,
     {figure}
 FROM ({sources}) AS r
