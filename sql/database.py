@@ -29,6 +29,8 @@ class Connections(Protocol):
 
 
 SLOW_SECONDS = 0.25
+# Of each connection: a plan takes a quarter of a megabyte of the server's memory.
+_KEPT_PLANS = 50
 QUERY_SECONDS = Histogram(
     "fature_query_seconds",
     "Time of a statement, by its name.",
@@ -82,6 +84,7 @@ async def _keep_plans(conn: Connection) -> None:
     """
     (row,) = await run(conn, "keep_plans", {"told": conn.info.backend_pid})
     conn.prepare_threshold = 0 if row["kept"] else None
+    conn.prepared_max = _KEPT_PLANS
 
 
 def _is_silent(conn: Connection) -> bool:
@@ -136,9 +139,9 @@ async def fetch_prepared(
     pool: Connections, statement: Query, params: Mapping[str, Any]
 ) -> list[tuple[Any, ...]]:
     """The rows of a statement that is asked again and again, in a transaction of its own. From a
-    pool that keeps plans, its plan is made without its values, so that it does for all of them:
-    chunks are excluded and watermarks followed all the same. For what takes as long to plan as to
-    run.
+    pool that keeps plans, its plan is made without its values, so that it does for all of them; it
+    is made anew where a watermark moved. For what takes as long to plan as to run, and is written
+    so that one plan is good for all.
     """
     async with connection(pool) as conn, conn.cursor(row_factory=tuple_row, binary=True) as cursor:
         started = time.perf_counter()

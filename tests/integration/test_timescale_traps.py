@@ -377,3 +377,20 @@ def newest_columnstore_chunk(conn: Conn, hypertable: str) -> datetime:
     assert row is not None, "nothing is in columnstore"
     start: datetime = row[0]
     return start
+
+
+def test_no_rollup_is_cut_into_more_chunks_than_a_question_can_open(url: str) -> None:
+    """Left to itself, TimescaleDB gives months the chunks of minutes: 730 in five years."""
+    for_ever = timedelta(days=3650)
+    with session(url) as conn:
+        found = conn.execute(
+            "SELECT c.view_name, d.time_interval"
+            " FROM timescaledb_information.continuous_aggregates AS c"
+            " INNER JOIN timescaledb_information.dimensions AS d"
+            " ON c.materialization_hypertable_name = d.hypertable_name"
+        ).fetchall()
+    most = {
+        name: KEEP.get(name.rpartition("_")[2], for_ever) / interval for name, interval in found
+    }
+    assert len(most) == sum(len(levels) for levels in LEVELS.values())
+    assert {name: number for name, number in most.items() if number > 30} == {}
