@@ -71,6 +71,8 @@ def replay(
         SubmitError: the service refused a batch, or went away.
     """
     plan = plan_of(read_orders(file, source_timezone), shift_to, windows, now)
+    # Newest first: to a rule that watches the newest hour, older ones alone would look like one
+    # without sales.
     sent = submit(slices_of(plan), plan.samples)
     click.echo(summary(plan, sent, timezone))
     return plan
@@ -118,12 +120,12 @@ def samples_of(row: Order, instant: datetime, frequency: Frequency) -> list[Samp
 
 
 def slices_of(plan: Plan) -> Iterator[list[Sample]]:
-    """The samples in slices of one month and frequency.
+    """The samples in slices of one month and frequency, newest first.
 
     A run continued much later finds a few rows moved to a coarser frequency; cut like this,
     that changes the batches next to the edge and leaves the others as they were sent.
     """
-    for _, group in groupby(plan.placed, key=_slice_of):
+    for _, group in groupby(reversed(plan.placed), key=_slice_of):
         yield [
             sample
             for each in group

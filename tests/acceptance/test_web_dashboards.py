@@ -129,6 +129,18 @@ def test_one_figure_is_that_of_the_whole_range(
     assert change in shown
 
 
+@pytest.mark.parametrize(("groups", "more"), [(4, ""), (6, "and 2 more")])
+def test_four_figures_fit_and_others_are_counted(
+    api: httpx2.Client, web: httpx2.Client, metric: str, groups: int, more: str
+) -> None:
+    submit(api, metric, *(at(TODAY, 1.0, region=f"R{number}") for number in range(groups)))
+    query = {"metric_name": metric, "group_by": ["region"]}
+    panel = {"id": "figure", "type": "stat", "title": "Figure", "queries": [query]}
+    shown = panel_in(web.get(f"/dashboards/{make(api, config_of(metric, panel))['id']}"), "figure")
+    assert len(re.findall(r"\bR\d\b", shown)) == 4
+    assert (re.search(r"and \d+ more", shown) or [""])[0] == more
+
+
 def test_a_variable_and_a_range_are_in_the_address(
     web: httpx2.Client, made: dict[str, Any]
 ) -> None:

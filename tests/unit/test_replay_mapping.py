@@ -119,7 +119,15 @@ def test_shifting_brings_the_newest_to_now_and_keeps_the_spacing(tmp_path: Path)
     # A night when clocks were turned back lies between: 25 hours, not 24.
     file = csv_of(tmp_path, row_at("2018-02-18T12:00:00"), row_at("2018-02-17T12:00:00"))
     recorder, _ = run(file)
-    assert recorder.timestamps() == [NOW - timedelta(hours=25), NOW]
+    assert recorder.timestamps() == [NOW, NOW - timedelta(hours=25)]
+
+
+def test_the_newest_hour_is_there_before_any_other(tmp_path: Path) -> None:
+    """Else an alert rule takes it for an hour without sales meanwhile."""
+    days = ("2018-01-15", "2018-02-18", "2018-02-17", "2017-12-31")
+    recorder, _ = run(csv_of(tmp_path, *(row_at(f"{day}T12:00:00") for day in days)))
+    sent = [str(sample["timestamp"]) for sample in recorder.samples]
+    assert sent == sorted(sent, reverse=True)
 
 
 def test_without_a_shift_orders_stay_where_they_are(tmp_path: Path) -> None:
