@@ -79,11 +79,11 @@ def create_pool(url: str, *, size: int, timeout: float = 5.0, keeps_plans: bool 
 
 
 async def _keep_plans(conn: Connection) -> None:
-    """Have statements prepared the first time, unless a pooler such as PgBouncer stands between,
+    """Have statements prepared the second time, unless a pooler such as PgBouncer stands between,
     which may go on with a backend that knows none of them, or others of the same name.
     """
     (row,) = await run(conn, "keep_plans", {"told": conn.info.backend_pid})
-    conn.prepare_threshold = 0 if row["kept"] else None
+    conn.prepare_threshold = 1 if row["kept"] else None
     conn.prepared_max = _KEPT_PLANS
 
 
@@ -143,7 +143,24 @@ async def fetch_prepared(
     is made anew where a watermark moved. For what takes as long to plan as to run, and is written
     so that one plan is good for all.
     """
-    async with connection(pool) as conn, conn.cursor(row_factory=tuple_row, binary=True) as cursor:
+    async with connection(pool) as conn:
+        try:
+            return await _run_prepared(conn, statement, params)
+        except psycopg.Error as error:
+            if conn.prepare_threshold is None or conn.broken:
+                raise
+            # Of what failed when it was prepared, psycopg forgets the name, the server nothing.
+            await conn.execute(query("forget_plans").body, prepare=False)
+            # Prepared before a migration changed the type of a column.
+            if not isinstance(error, psycopg.errors.FeatureNotSupported):
+                raise
+        return await _run_prepared(conn, statement, params)
+
+
+async def _run_prepared(
+    conn: Connection, statement: Query, params: Mapping[str, Any]
+) -> list[tuple[Any, ...]]:
+    async with conn.cursor(row_factory=tuple_row, binary=True) as cursor:
         started = time.perf_counter()
         await cursor.execute(statement.body, params)
         rows = await cursor.fetchall()

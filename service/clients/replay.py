@@ -36,7 +36,7 @@ class Placed:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What will be sent, oldest first, and how many rows will not be, by reason."""
+    """What will be sent, in the order of time, and how many rows will not be, by reason."""
 
     placed: Sequence[Placed]
     left_out: Counter[str]

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Literal, get_args
 
 from pydantic import ValidationError
@@ -15,7 +15,7 @@ from service.query.answers import Answer, Group
 from service.query.catalog import MetricEntry
 from service.query.params import AggregateParams
 from service.query.questions import Question, ask
-from service.query.ranges import Span, period_for, previous, year_before
+from service.query.ranges import Span, as_params, period_for, previous, span_between, year_before
 from service.query.selection import GROUPABLE
 from service.query.totals import added_up
 from service.resources import Resources
@@ -143,7 +143,8 @@ class _Inquiry:
                 total_before=total_before.get(group),
                 change=_change(this_over.get(group), other_over.get(group)),
             )
-            for group in sorted(values.keys() | values_before.keys(), key=repr)
+            # What lies ahead can have samples, but has no periods yet.
+            for group in sorted(values.keys() | values_before.keys() if times else (), key=repr)
         ]
         lines.sort(key=_weight, reverse=True)
         return Figures(self.query, answer, period, times, incomplete, lines)
@@ -212,7 +213,8 @@ class _Inquiry:
         """The range of periods that follow each other."""
         if not starts:
             return None
-        return Span(starts[0], calendar.following(starts[-1], period, self.resources.settings.zone))
+        end = calendar.following(starts[-1], period, self.resources.settings.zone)
+        return span_between(starts[0], end)
 
     def question(self, span: Span, period: Period) -> Question:
         """The question behind the API's parameters for the query.
@@ -225,21 +227,20 @@ class _Inquiry:
         if unknown := sorted(dimensions.keys() - set(self.metric.dimensions)):
             message = f"{unknown[0]!r} is no dimension of {self.query.metric_name}"
             raise invalid([Detail(field="filters", message=message)])
+        zone = self.resources.settings.zone
         given = {
             "metric_name": self.query.metric_name,
             "aggregation": self.query.aggregation,
             "period": period,
             "group_by": self.query.group_by,
             "fill": self.query.fill,
-            "start_date": span.since,
-            "end_date": span.before - timedelta(microseconds=1),
+            **as_params(span, zone),
         }
         try:
             params = AggregateParams.model_validate(labels | given)
         except ValidationError as error:
             # A range to compare with can lie before all times.
             raise invalid(details_of(error)) from error
-        zone = self.resources.settings.zone
         return ask(params, dimensions, self.scope, self.metric, zone)
 
 

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 from service.dashboards.config import TimeRange
 from service.errors import Detail, invalid
 from service.query.params import MAX_LIMIT
-from service.query.ranges import Span, span_of
+from service.query.ranges import Span, span_between, span_of
 from sql import calendar
 from sql.calendar import Period, day_start
 
@@ -19,7 +19,8 @@ def span_of_range(chosen: TimeRange, now: datetime, zone: ZoneInfo) -> Span:
         return span_of(chosen.last, now, zone)
     assert chosen.start_date is not None
     assert chosen.end_date is not None
-    return Span(day_start(chosen.start_date, zone), day_start(_after(chosen.end_date), zone))
+    first, end = day_start(chosen.start_date, zone), day_start(_after(chosen.end_date), zone)
+    return span_between(first, end)
 
 
 def axis(span: Span, period: Period, now: datetime, zone: ZoneInfo) -> Sequence[datetime]:
@@ -29,8 +30,8 @@ def axis(span: Span, period: Period, now: datetime, zone: ZoneInfo) -> Sequence[
         ApiError: 422 for more than can be answered.
     """
     reached = calendar.following(calendar.floor(now, period, zone), period, zone)
-    start, end = calendar.floor(span.since, period, zone), min(span.before, reached)
-    return _starts(start, end, period, zone)
+    start = calendar.floor(span.since, period, zone)
+    return _starts(start.astimezone(UTC), min(span.before, reached.astimezone(UTC)), period, zone)
 
 
 @lru_cache(maxsize=100)
@@ -45,13 +46,13 @@ def preceding(first: datetime, period: Period, number: int, zone: ZoneInfo) -> S
 
 @lru_cache(maxsize=100)
 def _starts(start: datetime, end: datetime, period: Period, zone: ZoneInfo) -> Sequence[datetime]:
-    """Kept, as every panel of a dashboard has the same."""
+    """Between instants in UTC. Kept, as every panel of a dashboard has the same."""
     starts: list[datetime] = []
     while start < end:
         if len(starts) >= MAX_LIMIT:
             message = f"That is more than {MAX_LIMIT} periods; narrow the range"
             raise invalid([Detail(field="period", message=message)])
-        starts.append(start.astimezone(UTC))
+        starts.append(start)
         start = calendar.following(start, period, zone).astimezone(UTC)
     return tuple(starts)
 

@@ -15,7 +15,9 @@ from sql import calendar
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """A validated aggregate request; equal questions have equal answers."""
+    """A validated aggregate request; equal questions have equal answers. Its instants are in UTC:
+    in a zone, both halves of an hour that is repeated would be equal.
+    """
 
     selection: Selection
     params: AggregateParams
@@ -42,8 +44,8 @@ class Question:
                 params.fill,
                 params.limit,
                 str(self.zone),
-                self.since and self.since.astimezone(UTC),
-                self.before and self.before.astimezone(UTC),
+                self.since,
+                self.before,
             )
         )
 
@@ -78,6 +80,6 @@ def ask(
         params=params,
         aggregation=params.aggregation or metric.default_aggregation,
         zone=zone,
-        since=since and calendar.floor(since, params.period, zone),
-        before=before and calendar.ceiling(before, params.period, zone),
+        since=since and calendar.floor(since, params.period, zone).astimezone(UTC),
+        before=before and calendar.ceiling(before, params.period, zone).astimezone(UTC),
     )

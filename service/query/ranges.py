@@ -1,6 +1,6 @@
 """Ranges that move with the clock, by name: today, the last 30 days, this month …"""
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Literal, NamedTuple, get_args
 from zoneinfo import ZoneInfo
 
@@ -26,12 +26,25 @@ _UNITS: dict[RangeName, Unit] = {"this_week": "week", "this_month": "month", "th
 
 class Span(NamedTuple):
     """From `since` up to, not including, `before`; `unit` of the calendar where that is one so
-    far.
+    far. In UTC: a zone's own times cannot be compared or reckoned with where clocks change.
     """
 
     since: datetime
     before: datetime
     unit: Unit | None = None
+
+
+def span_between(since: datetime, before: datetime, unit: Unit | None = None) -> Span:
+    """The span between instants of any zone."""
+    return Span(since.astimezone(UTC), before.astimezone(UTC), unit)
+
+
+def as_params(span: Span, zone: ZoneInfo) -> dict[str, datetime]:
+    """That range as the API is asked for it, with the last instant that is in it: in the zone that
+    the years which can be asked for are of.
+    """
+    last = span.before - timedelta(microseconds=1)
+    return {"start_date": span.since.astimezone(zone), "end_date": last.astimezone(zone)}
 
 
 def span_of(name: RangeName, now: datetime, zone: ZoneInfo) -> Span:
@@ -41,13 +54,13 @@ def span_of(name: RangeName, now: datetime, zone: ZoneInfo) -> Span:
     today = floor(now, "day", zone)
     tomorrow = following(today, "day", zone)
     if name == "yesterday":
-        return Span(_days_before(today, 1, zone), today)
+        return span_between(_days_before(today, 1, zone), today)
     if name == "last_24_hours":
-        end = following(floor(now, "hour", zone), "hour", zone)
+        end = following(floor(now, "hour", zone), "hour", zone).astimezone(UTC)
         return Span(end - timedelta(hours=24), end)
     if name in _DAYS:
-        return Span(_days_before(today, _DAYS[name] - 1, zone), tomorrow)
-    return Span(_start(name, now, today, zone), tomorrow, _UNITS.get(name))
+        return span_between(_days_before(today, _DAYS[name] - 1, zone), tomorrow)
+    return span_between(_start(name, now, today, zone), tomorrow, _UNITS.get(name))
 
 
 def period_for(span: Span) -> Period:
@@ -68,9 +81,10 @@ def previous(span: Span, zone: ZoneInfo) -> Span:
     days = (span.before.astimezone(zone).date() - span.since.astimezone(zone).date()).days
     if span.unit:
         start = _unit_before(span.since, span.unit, zone)
-        return Span(start, min(_days_before(start, -days, zone), span.since))
+        as_much = _days_before(start, -days, zone).astimezone(UTC)
+        return span_between(start, min(as_much, span.since))
     if _is_midnight(span.since, zone) and _is_midnight(span.before, zone):
-        return Span(_days_before(span.since, days, zone), span.since)
+        return span_between(_days_before(span.since, days, zone), span.since)
     return Span(span.since - (span.before - span.since), span.since)
 
 
@@ -110,4 +124,4 @@ def _days_before(moment: datetime, days: int, zone: ZoneInfo) -> datetime:
 
 
 def _is_midnight(moment: datetime, zone: ZoneInfo) -> bool:
-    return moment == floor(moment, "day", zone)
+    return moment == floor(moment, "day", zone).astimezone(UTC)

@@ -29,8 +29,8 @@ _HOURS: dict[Period, int] = {"hour": 1, "day": 24, "week": 168, "month": 720}
 
 @dataclass(frozen=True, slots=True)
 class Buckets:
-    """Those of the rollups of some frequencies at a level, up to, not including, `before` (None:
-    all), put together into periods of `zone`; of a `whole` range all are one period.
+    """Those of the rollups of some frequencies at a level, up to, not including, `before` (in UTC;
+    None: all), put together into periods of `zone`; of a `whole` range all are one period.
     """
 
     frequencies: tuple[Frequency, ...]
@@ -50,8 +50,8 @@ class Buckets:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Wanted:
-    """The newest `limit` figures since then (None: ever) of some series, each in the group of
-    the number beside it.
+    """The newest `limit` figures since then (in UTC; None: ever) of some series, each in the group
+    of the number beside it.
     """
 
     buckets: Buckets
@@ -162,7 +162,7 @@ def _instant_text(instant: datetime | None, otherwise: str) -> str:
 def rounded(
     since: datetime | None, before: datetime | None, now: datetime
 ) -> tuple[datetime | None, datetime | None]:
-    """A range that holds this one, in UTC, at most two hours or a quarter longer. Its edges are in
+    """A range that holds this one, at most two hours or a quarter longer. Its edges are in
     the text of a statement, whose plan is kept: rounded, they change as seldom as every sixteenth
     of the length. An end that lies ahead is left out: it spares nothing, and every sample that is
     not materialised yet would be compared with it, twice.
@@ -171,10 +171,8 @@ def rounded(
     # The power of two that fits into it at least eight times.
     step = _HOUR * (1 << max(length // (8 * _HOUR), 1).bit_length() - 1)
     if since:
-        since = since.astimezone(UTC)
         since -= (since - _EVER) % step
     if before:
-        before = before.astimezone(UTC)
         before += (_EVER - before) % step
     return since, before if before and before <= now else None
 

@@ -173,7 +173,8 @@ def latest_of(figures: Figures, span: Span, now: datetime, zone: ZoneInfo) -> da
     """The last instant that figures of a range cover, at most `now`."""
     if not figures.times:
         return None
-    end = min(calendar.following(figures.times[-1], figures.period, zone), span.before)
+    last = calendar.following(figures.times[-1], figures.period, zone).astimezone(UTC)
+    end = min(last, span.before)
     return min(end - timedelta(microseconds=1), now)
 
 

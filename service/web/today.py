@@ -13,7 +13,7 @@ from service.query.catalog import MetricEntry
 from service.query.fill import Cell
 from service.query.params import AggregateParams
 from service.query.questions import Question, ask
-from service.query.ranges import Span
+from service.query.ranges import Span, as_params, span_between
 from service.query.totals import added_up
 from service.resources import Resources
 from service.scope import Scope
@@ -54,9 +54,8 @@ async def read_today(
     spans = spans_of(now, zone)
 
     def question(span: Span) -> Question:
-        given = {"metric_name": metric_name, "period": "hour", "start_date": span.since}
-        end = {"end_date": span.before - timedelta(microseconds=1)}
-        return ask(AggregateParams.model_validate(given | end), {}, scope, metric, zone)
+        given = {"metric_name": metric_name, "period": "hour", **as_params(span, zone)}
+        return ask(AggregateParams.model_validate(given), {}, scope, metric, zone)
 
     async def answer_to(span: Span) -> Answer:
         return await resources.aggregates.answer(question(span), now)
@@ -89,9 +88,11 @@ def spans_of(now: datetime, zone: ZoneInfo) -> Spans:
     midnight = calendar.floor(now, "day", zone)
     hour = calendar.floor(now, "hour", zone)
     week = timedelta(days=7)
-    last_week = Span(midnight.astimezone(zone) - week, hour.astimezone(zone) - week)
     return Spans(
-        Span(midnight, calendar.following(hour, "hour", zone)), Span(midnight, hour), last_week
+        span_between(midnight, calendar.following(hour, "hour", zone)),
+        span_between(midnight, hour),
+        # On the zone's own clock.
+        span_between(midnight.astimezone(zone) - week, hour.astimezone(zone) - week),
     )
 
 
@@ -110,7 +111,7 @@ def today(answer: Answer, spans: Spans, figures: Sequence[float | None]) -> Toda
 
 def _recent(spans: Spans) -> Span:
     """Today, and the hours of the line beside it."""
-    line = spans.over.before.astimezone(UTC) - timedelta(hours=_SPARK_HOURS)
+    line = spans.over.before - timedelta(hours=_SPARK_HOURS)
     return Span(min(line, spans.so_far.since), spans.so_far.before)
 
 

@@ -7,3 +7,7 @@ SELECT
         WHEN pg_backend_pid() = %(told)s
             THEN set_config('plan_cache_mode', 'force_generic_plan', FALSE)
     END IS NOT NULL AS kept;
+
+-- name: forget_plans
+-- Let go of every prepared statement of this session.
+DEALLOCATE ALL;

@@ -15,7 +15,8 @@ FROM (
     FROM ROWS FROM (
         jsonb_to_recordset(%(selections)s::jsonb) AS (tenant text, dimensions jsonb, {filters})
     ) WITH ORDINALITY
-    -- All of them: it tells the planner how many there are.
+    -- All of them: it tells a planner that knows the number how many there are, and else that they
+    -- are few.
     LIMIT %(count)s
 ) AS q
 INNER JOIN fature.series AS s

@@ -1,5 +1,6 @@
 """Which questions are the same."""
 
+from datetime import timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -77,3 +78,17 @@ def test_what_no_label_can_be_is_refused_before_others_are_asked_with_it(
         question(**asked)
     assert refused.value.status == 422
     assert "NUL" in refused.value.message
+
+
+def test_both_halves_of_a_repeated_hour_end_at_instants_of_their_own() -> None:
+    """In the zone they would be equal, and be read together as one."""
+    berlin = ZoneInfo("Europe/Berlin")
+    first, second = (
+        question(zone=berlin, period="hour", start_date=None, end_date=f"2026-10-25T0{hour}:30Z")
+        for hour in (0, 1)
+    )
+    assert first.before is not None
+    assert second.before is not None
+    assert second.before - first.before == timedelta(hours=1)
+    assert first.before != second.before
+    assert first.key != second.key

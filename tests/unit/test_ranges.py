@@ -1,20 +1,27 @@
 """Named ranges, and what comes before them."""
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
 
-from service.dashboards.ranges import preceding
+from service.dashboards.config import TimeRange
+from service.dashboards.ranges import axis, preceding, span_of_range
+from service.query.catalog import MetricEntry
+from service.query.params import AggregateParams
+from service.query.questions import ask
 from service.query.ranges import (
     RANGE_NAMES,
     RangeName,
     Span,
+    as_params,
     period_for,
     previous,
     span_of,
     year_before,
 )
+from service.scope import Scope
+from service.web.today import spans_of
 
 PAULO = ZoneInfo("America/Sao_Paulo")
 UTC = ZoneInfo("UTC")
@@ -43,6 +50,45 @@ def local(text: str, zone: ZoneInfo = PAULO) -> datetime:
 )
 def test_a_range_is_whole_days_of_the_time_zone(name: RangeName, since: str, before: str) -> None:
     assert span_of(name, NOW, PAULO)[:2] == (local(since), local(before))
+
+
+# Midnights that did not exist and hours that came twice, with the days around them.
+CHANGES = [
+    ("America/Sao_Paulo", "2017-10-15T03:00Z"),
+    ("America/Sao_Paulo", "2018-02-18T02:00Z"),
+    ("America/Santiago", "2026-09-06T04:00Z"),
+    ("Europe/Berlin", "2026-10-25T01:00Z"),
+    ("Europe/Berlin", "2026-03-29T01:00Z"),
+]
+
+
+@pytest.mark.parametrize(("name", "change"), CHANGES)
+def test_a_range_is_asked_for_as_it_is_whatever_clocks_do(name: str, change: str) -> None:
+    zone = ZoneInfo(name)
+    for hours in range(-50, 51):
+        now = datetime.fromisoformat(change) + timedelta(hours=hours, minutes=30)
+        spans = [*(span_of(each, now, zone) for each in RANGE_NAMES), *spans_of(now, zone)]
+        today = now.astimezone(zone).date()
+        chosen = TimeRange(start_date=today - timedelta(days=40), end_date=today)
+        spans.append(span_of_range(chosen, now, zone))
+        for span in spans:
+            if span.since == span.before:
+                continue
+            given = {"metric_name": "sales", "period": "hour", **as_params(span, zone)}
+            params = AggregateParams.model_validate(given)
+            question = ask(params, {}, Scope(), MetricEntry(), zone)
+            assert (question.since, question.before) == (span.since, span.before)
+
+
+@pytest.mark.parametrize(("name", "change"), CHANGES)
+def test_the_last_24_hours_are_24_hours_on_every_day(name: str, change: str) -> None:
+    zone = ZoneInfo(name)
+    for hours in range(-3, 28):
+        now = datetime.fromisoformat(change) + timedelta(hours=hours, minutes=30)
+        span = span_of("last_24_hours", now, zone)
+        times = axis(span, "hour", now, zone)
+        assert len(times) == 24
+        assert times[-1] == now - timedelta(minutes=30)
 
 
 def test_every_name_has_a_range_that_now_is_in_or_that_is_yesterday() -> None:
