@@ -52,16 +52,16 @@ _MARGIN: dict[Frequency, float] = {
 }
 # How much of the newest data stays computed live: for frequencies of low volume much,
 # so that a late sample is visible at once; else little, so that a question costs the same
-# whatever the number of samples.
+# whatever the number of samples. What is sent for an hour that has just ended is not late.
 _LIVE: dict[Frequency, timedelta] = {
     "real_time": timedelta(minutes=1),
-    "hourly": timedelta(hours=1),
+    "hourly": timedelta(minutes=15),
     "daily": timedelta(days=35),
     "monthly": timedelta(days=396),
 }
 _LIVE_ABOVE: dict[Frequency, timedelta] = {
-    "real_time": timedelta(hours=1),
-    "hourly": timedelta(hours=1),
+    "real_time": timedelta(minutes=15),
+    "hourly": timedelta(minutes=15),
     "daily": timedelta(days=36),
     "monthly": timedelta(days=396),
 }

@@ -19,7 +19,6 @@ from service.errors import ApiError, ErrorResponse
 from service.query.params import NoParams, read_params
 from service.resources import resources_of
 from service.scope import AccessScope
-from sql.errors import DatabaseUnavailable
 
 Handler = Callable[[Request], Awaitable[Response]]
 _REF = "#/components/schemas/{name}"
@@ -112,23 +111,10 @@ def _route(path: str, members: Sequence[Endpoint]) -> Route:
         if endpoint.params is None and request.scope["query_string"]:
             read_params(request, NoParams)
         if endpoint.method == "GET":
-            return await _read(endpoint.handler, request)
+            return await resources_of(request).reads.retrying(lambda: endpoint.handler(request))
         return await endpoint.handler(request)
 
     return Route(path, dispatch, methods=list(by_method), name=path)
-
-
-async def _read(handler: Handler, request: Request) -> Response:
-    """The answer; once more from the primary where a replica may have failed under way."""
-    reads = resources_of(request).reads
-    by_replica = reads.uses_replica
-    try:
-        return await handler(request)
-    except DatabaseUnavailable as error:
-        if not by_replica:
-            raise
-        reads.leave_replica(str(error))
-    return await handler(request)
 
 
 def _operation(endpoint: Endpoint) -> dict[str, Any]:

@@ -3,16 +3,17 @@
 import asyncio
 import time
 from collections import deque
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from typing import TypeVar
 
 import structlog
 from prometheus_client import Gauge
 from psycopg_pool import PoolTimeout
 
 from sql.database import Connection, Connections, Pool, fetch_all
-from sql.errors import DatabaseError
+from sql.errors import DatabaseError, DatabaseUnavailable
 
 # Who waits longer for a connection to the replica takes one to the primary.
 PATIENCE_SECONDS = 1.0
@@ -33,6 +34,8 @@ IN_USE = Gauge(
     ["replica"],
     multiprocess_mode="livemin",
 )
+
+Read = TypeVar("Read")
 
 _log = structlog.get_logger()
 
@@ -81,11 +84,6 @@ class Reads:
         self._lag = ReplicaLag()
         self._in_use = False
 
-    @property
-    def uses_replica(self) -> bool:
-        """Whether questions go there now."""
-        return self._in_use
-
     def connection(self) -> AbstractAsyncContextManager[Connection]:
         """To the replica while it keeps up and has one to spare, else to the primary."""
         return self._connection(self._primary, self._replica)
@@ -114,12 +112,22 @@ class Reads:
             waiting = replica.connection(timeout=PATIENCE_SECONDS)
             return await stack.enter_async_context(waiting)
         except PoolTimeout:
-            self.leave_replica("it has no connection to spare")
+            self._use(False, "it has no connection to spare")
             return None
 
-    def leave_replica(self, reason: str) -> None:
-        """Read from the primary until the next look finds the replica in order."""
-        self._use(False, reason)
+    async def retrying(self, read: Callable[[], Awaitable[Read]]) -> Read:
+        """What is read; once more, from the primary, where a replica may have failed under way.
+        From then on everything is read from the primary, until the next look finds the replica in
+        order.
+        """
+        by_replica = self._in_use
+        try:
+            return await read()
+        except DatabaseUnavailable as error:
+            if not by_replica:
+                raise
+            self._use(False, str(error))
+        return await read()
 
     async def watch(self) -> None:
         """Look how far the replica is, and use it if that is near enough."""

@@ -93,7 +93,9 @@ async def _read_panel(
     try:
         if isinstance(panel, AlertsPanel):
             return await _read_alerts(resources, panel, view)
-        return await _read_figures(resources, panel, metrics, view, now)
+        return await resources.reads.retrying(
+            lambda: _read_figures(resources, panel, metrics, view, now)
+        )
     except ApiError as error:
         return Shown(panel, problem=error.message)
     except DatabaseError as error:

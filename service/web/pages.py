@@ -11,6 +11,7 @@ from starlette.types import Message, Receive
 
 from service.bodies import MAX_BODY
 from service.errors import ApiError
+from service.resources import resources_of
 from service.scope import AccessScope
 from service.web.csrf import FIELD, HEADER, comes_from_here
 from service.web.once import answer_once
@@ -73,6 +74,8 @@ def _route(path: str, members: Sequence[Page]) -> Route:
         if page.once:
             then = page.once.format(**request.path_params)
             return await answer_once(request, page.handler, then)
+        if request.method in _SAFE:
+            return await resources_of(request).reads.retrying(lambda: page.handler(request))
         return await page.handler(request)
 
     return Route(path, dispatch, methods=list(by_method), name=path)

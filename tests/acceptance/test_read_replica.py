@@ -1,5 +1,6 @@
 """Queries go to a streaming replica while it keeps up; the figures are right throughout."""
 
+import itertools
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -7,12 +8,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import httpx2
+import psycopg
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from sql.engine import Engine
+from tests.acceptance.access import ok
 from tests.acceptance.reading import figures
 from tests.acceptance.talk import accepted, sample
+from tests.acceptance.web import signed_in
 from tests.conftest import Service, running_service
 from tests.killable import killable_server, until
 from tests.load import assert_everything_counts_once, loaded
@@ -142,6 +146,40 @@ def test_one_that_is_away_is_done_without_and_used_again(place: Place, metric: s
         place.replica.start()
         until(place.is_in_use)
     until(lambda: place.total(metric) == 7)
+
+
+def test_pages_are_shown_although_it_breaks_off_what_is_read(place: Place, metric: str) -> None:
+    place.add(metric, 5)
+    until(lambda: place.total(metric) == 5)
+    board = ok(place.service.client.get("/api/dashboards"))[0]["id"]
+    done, wrong = threading.Event(), list[str]()
+    with (
+        signed_in(place.service.client) as web,
+        psycopg.connect(place.replica.url_of(place.service.database_url), autocommit=True) as conn,
+    ):
+
+        def look() -> None:
+            for path in itertools.cycle((f"/dashboards/{board}", f"/explore?metric_name={metric}")):
+                if done.is_set():
+                    break
+                shown = web.get(path)
+                if shown.status_code != 200 or "database is away" in shown.text:
+                    wrong.append(f"{path}: {shown.status_code}")
+
+        viewer = threading.Thread(target=look)
+        viewer.start()
+        try:
+            broken_off = 0
+            while broken_off < 5:
+                broken_off += conn.execute(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                    " WHERE state = 'active' AND query ~ 'Figures per bucket'"
+                    " AND pid <> pg_backend_pid()"
+                ).rowcount
+        finally:
+            done.set()
+            viewer.join()
+    assert wrong == []
 
 
 def test_a_service_starts_while_its_replica_is_away(

@@ -250,7 +250,7 @@ def test_the_report_shows_what_differs(url: str) -> None:
     assert differing >= {
         ("sample_hourly", "keep 90 d", "nothing"),
         ("sample_daily", "keep 720 d", "keep 730 d"),
-        ("rollup_hourly_hour", "refresh from 87 d to 1 h ago", "refresh with open ends"),
+        ("rollup_hourly_hour", "refresh from 87 d to 15 min ago", "refresh with open ends"),
         ("rollup_hourly_week", "nothing", "keep 1 d"),
     }
     assert not [line for line in lines if "real_time" in line.relation and not line.in_line]
