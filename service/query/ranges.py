@@ -65,7 +65,8 @@ def span_of(name: RangeName, now: datetime, zone: ZoneInfo) -> Span:
 
 def period_for(span: Span) -> Period:
     """The period that divides a range into a number of points that a chart shows well."""
-    length = span.before - span.since
+    # Of the days in it one may have 25 hours.
+    length = span.before - span.since - timedelta(hours=1)
     if length <= timedelta(days=3):
         return "hour"
     if length <= timedelta(days=120):

@@ -1,6 +1,6 @@
 """Named ranges, and what comes before them."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -166,3 +166,12 @@ def test_the_periods_before_one_follow_each_other_up_to_it() -> None:
 )
 def test_the_period_follows_the_length(name: RangeName, period: str) -> None:
     assert period_for(span_of(name, NOW, PAULO)) == period
+
+
+@pytest.mark.parametrize(
+    ("days", "period"), [(3, "hour"), (4, "day"), (120, "day"), (121, "week"), (366, "week")]
+)
+def test_a_day_of_25_hours_does_not_make_a_range_longer(days: int, period: str) -> None:
+    berlin, last = ZoneInfo("Europe/Berlin"), date(2026, 10, 26)
+    chosen = TimeRange(start_date=last - timedelta(days=days - 1), end_date=last)
+    assert period_for(span_of_range(chosen, NOW, berlin)) == period
