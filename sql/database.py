@@ -42,7 +42,7 @@ _log = structlog.get_logger()
 
 
 def create_pool(url: str, *, size: int, timeout: float = 5.0, keeps_plans: bool = False) -> Pool:
-    """A pool, still closed, of up to `size` connections to `url`.
+    """A pool, still closed, of up to `size` connections to `url`. Instants read are in UTC.
 
     Waiting for a connection ends after `timeout` seconds in `DatabaseUnavailable`. Every
     statement is planned with its own values, but on connections that keep plans: those are for
@@ -60,6 +60,11 @@ def create_pool(url: str, *, size: int, timeout: float = 5.0, keeps_plans: bool 
             await pool.drain()
             raise
 
+    async def configure(conn: Connection) -> None:
+        await run(conn, "use_utc")
+        if keeps_plans:
+            await _keep_plans(conn)
+
     pool: Pool = AsyncConnectionPool(
         url,
         connection_class=AsyncConnection[DictRow],
@@ -70,7 +75,7 @@ def create_pool(url: str, *, size: int, timeout: float = 5.0, keeps_plans: bool 
         max_waiting=1000,
         open=False,
         check=check,
-        configure=_keep_plans if keeps_plans else None,
+        configure=configure,
         # The pool waits twice as long before each further try. After this it gives up, and
         # the next caller starts anew: back in seconds, however long the database was away.
         reconnect_timeout=timeout,
@@ -99,7 +104,7 @@ def _is_silent(conn: Connection) -> bool:
 @asynccontextmanager
 async def dedicated_connection(url: str) -> AsyncIterator[Connection]:
     """A connection outside any pool, for what belongs to one session, such as its advisory
-    locks; a peer that vanished is noticed within half a minute.
+    locks; a peer that vanished is noticed within half a minute. Instants are in UTC.
     """
     with translated_errors():
         conn = await AsyncConnection[DictRow].connect(
@@ -114,6 +119,7 @@ async def dedicated_connection(url: str) -> AsyncIterator[Connection]:
         )
     try:
         with translated_errors():
+            await run(conn, "use_utc")
             yield conn
     finally:
         await conn.close()

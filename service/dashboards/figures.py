@@ -15,7 +15,14 @@ from service.query.answers import Answer, Group
 from service.query.catalog import MetricEntry
 from service.query.params import AggregateParams
 from service.query.questions import Question, ask
-from service.query.ranges import Span, as_params, period_for, previous, span_between, year_before
+from service.query.ranges import (
+    Span,
+    as_params,
+    period_a_year_before,
+    period_for,
+    previous,
+    span_between,
+)
 from service.query.selection import GROUPABLE
 from service.query.totals import added_up
 from service.resources import Resources
@@ -166,7 +173,7 @@ class _Inquiry:
             number = len(axis(span, period, span.before, zone))
             starts = preceding(times[0], period, number, zone)[: len(times)]
         else:
-            years = (calendar.floor(year_before(time, zone), period, zone) for time in times)
+            years = (period_a_year_before(time, period, zone) for time in times)
             starts = [start.astimezone(UTC) for start in years]
         return self.span_of(starts, period), starts
 

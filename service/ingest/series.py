@@ -1,6 +1,6 @@
 """From a sample's labels to its series: a cache in the process, one upsert for the misses."""
 
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -61,7 +61,8 @@ class SeriesCache:
     def __init__(self, pool: Pool, limits: SeriesLimits) -> None:
         self._pool = pool
         self._limits = limits
-        self._ids: dict[SeriesKey, int] = {}
+        # Of a dict it would take ever longer to find the oldest.
+        self._ids: OrderedDict[SeriesKey, int] = OrderedDict()
         self._promoted: dict[tuple[str, str], tuple[str, ...]] | None = None
 
     def get(self, key: SeriesKey) -> int | None:
@@ -111,7 +112,7 @@ class SeriesCache:
                 await run(conn, "insert_series", _columns(sorted(new, key=_order)))
                 await self._look_up(conn, new)
         while len(self._ids) > CACHE_SIZE:
-            del self._ids[next(iter(self._ids))]
+            self._ids.popitem(last=False)
 
     async def _look_up(self, conn: Connection, keys: Sequence[SeriesKey]) -> None:
         for row in await run(conn, "series_ids", _columns(keys)):

@@ -1,6 +1,6 @@
 """Query parameters: one model for each endpoint, unknown ones refused."""
 
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any, Literal, TypeVar
 from zoneinfo import ZoneInfo
 
@@ -69,7 +69,9 @@ class NoParams(BaseModel):
 
 
 class DateRange(BaseModel):
-    """From `start_date` to `end_date`, both inclusive."""
+    """From `start_date` to `end_date`, both inclusive. Its instants are in UTC, where they can be
+    compared and reckoned with.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
@@ -83,10 +85,10 @@ class DateRange(BaseModel):
     def before(self, zone: ZoneInfo) -> datetime | None:
         """The first instant after the range: a bare end date includes the whole day."""
         if isinstance(self.end_date, datetime):
-            return self.end_date + timedelta(microseconds=1)
+            return (self.end_date + timedelta(microseconds=1)).astimezone(UTC)
         if self.end_date is None:
             return None
-        return day_start(self.end_date + timedelta(days=1), zone)
+        return day_start(self.end_date + timedelta(days=1), zone).astimezone(UTC)
 
     def check(self, zone: ZoneInfo) -> None:
         """Refuse a range that ends before it starts."""
@@ -168,6 +170,7 @@ def read_params(
 
 
 def _first_instant(moment: date | None, zone: ZoneInfo) -> datetime | None:
-    if moment is None or isinstance(moment, datetime):
-        return moment
-    return day_start(moment, zone)
+    if moment is None:
+        return None
+    first = moment if isinstance(moment, datetime) else day_start(moment, zone)
+    return first.astimezone(UTC)

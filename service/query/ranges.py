@@ -89,6 +89,15 @@ def previous(span: Span, zone: ZoneInfo) -> Span:
     return Span(span.since - (span.before - span.since), span.since)
 
 
+def period_a_year_before(start: datetime, period: Period, zone: ZoneInfo) -> datetime:
+    """The start of the period to compare with the one that starts then: of a week that of 52 weeks
+    before, which shares all but a day or two of its dates.
+    """
+    if period == "week":
+        return _days_before(start, 364, zone)
+    return floor(year_before(start, zone), period, zone)
+
+
 def year_before(moment: datetime, zone: ZoneInfo) -> datetime:
     """The same time of day and day of the year before; the 28th for a 29 February."""
     local = moment.astimezone(zone)

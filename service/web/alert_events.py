@@ -5,6 +5,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
 from psycopg.rows import DictRow
 from starlette.requests import Request
@@ -17,6 +18,7 @@ from service.alerts.events import found_event, read_page
 from service.alerts.models import EventParams, Remark
 from service.auth import principal_of
 from service.errors import ApiError
+from service.ingest.series import NONE
 from service.items import missing, number_of
 from service.query.answers import Answer
 from service.query.params import AggregateParams
@@ -138,7 +140,7 @@ async def _event_page(
         "deliveries": deliveries,
         "rule": rule,
         "chart": await _chart(request, row, rule),
-        "explore": _explore(row, rule),
+        "explore": _explore(row, rule, resources_of(request).settings.zone),
         **WORDS,
     }
     return render(request, "alert_event.html", context, status=status)
@@ -183,6 +185,9 @@ async def _chart(request: Request, row: DictRow, rule: DictRow | None) -> dict[s
 async def _figures(request: Request, row: DictRow, rule: DictRow | None) -> Answer | None:
     resources, scope = resources_of(request), principal_of(request).scope
     metric = await resources.catalog.entry(scope, row["metric_name"])
+    if any(not value and name not in GROUPABLE for name, value in row["group_labels"].items()):
+        # No filter finds what has no such dimension.
+        return None
     labels = _labels(row, rule)
     dimensions = {name: value for name, value in labels.items() if name in metric.dimensions}
     plain = {name: value for name, value in labels.items() if name in GROUPABLE}
@@ -207,10 +212,16 @@ async def _figures(request: Request, row: DictRow, rule: DictRow | None) -> Answ
 def _labels(row: DictRow, rule: DictRow | None) -> dict[str, str]:
     """What the event's figures are of: its group within what the rule watches."""
     watched = {
-        name: rule[name] for name in ("service_name", "affiliate_id", "region") if rule is not None
+        name: rule[name]
+        for name in ("service_name", "affiliate_id", "region")
+        if rule is not None and rule[name]
     }
-    of_both = watched | row["group_labels"] | ({"unit": row["unit"]} if row["unit"] else {})
-    return {name: value for name, value in of_both.items() if value}
+    group = {
+        name: value or NONE
+        for name, value in row["group_labels"].items()
+        if value or name in GROUPABLE
+    }
+    return watched | group | ({"unit": row["unit"]} if row["unit"] else {})
 
 
 def _period(row: DictRow) -> Period:
@@ -224,9 +235,9 @@ def _span(row: DictRow) -> tuple[datetime, datetime]:
     return row["opened_at"] - length, min(datetime.now(UTC), end + length / 4)
 
 
-def _explore(row: DictRow, rule: DictRow | None) -> str:
-    """The explorer with the same figures."""
-    since, before = _span(row)
+def _explore(row: DictRow, rule: DictRow | None, zone: ZoneInfo) -> str:
+    """The explorer with the same figures, of whole days of the business."""
+    since, before = (instant.astimezone(zone) for instant in _span(row))
     chosen = {
         "metric_name": row["metric_name"],
         "aggregation": row["aggregation"],

@@ -1,17 +1,20 @@
 """The pages of alerts: what is shown and done there is what the API has."""
 
+import html
+import json
 import re
 import secrets
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx2
 import psycopg
 import pytest
 
 from tests.acceptance.access import new_tenant, ok
-from tests.acceptance.talk import ONE, sample
+from tests.acceptance.talk import ONE, accepted, sample
 from tests.acceptance.test_access_table import RULE
 from tests.acceptance.web import post, signed_in, text_of, token_in
 from tests.conftest import Service
@@ -25,22 +28,27 @@ def rule(api: httpx2.Client, **changes: Any) -> dict[str, Any]:
     return made
 
 
-def event(service: Service, made: dict[str, Any], service_name: str | None = None) -> int:
+def event(
+    service: Service,
+    made: dict[str, Any],
+    service_name: str | None = None,
+    group: dict[str, str | None] | None = None,
+) -> int:
     """An open event of that rule."""
     with psycopg.connect(service.database_url) as conn:
         row = conn.execute(
             """
             INSERT INTO fature.alert_event (
                 tenant, rule_id, rule_name, metric_name, condition, threshold_value, severity,
-                aggregation, window_name, opened_at, value, peak_value, service_name
+                aggregation, window_name, opened_at, value, peak_value, service_name, group_labels
             )
             VALUES (
                 'default', %(id)s, %(rule_name)s, %(metric_name)s, '>', 5, 'low', 'sum', 'day',
-                now(), 7.5, 9.25, %(service_name)s
+                now(), 7.5, 9.25, %(service_name)s, %(group)s
             )
             RETURNING event_id
             """,
-            {**made, "service_name": service_name},
+            {**made, "service_name": service_name, "group": json.dumps(group or {})},
         ).fetchone()
     assert row is not None
     return int(row[0])
@@ -67,6 +75,31 @@ def test_an_event_is_shown_acknowledged_and_resolved_with_comments(
     found = ok(api.get(f"/api{path}"))
     assert found["status"] == "resolved"
     assert found["resolved_by"].startswith("user:")
+
+
+@pytest.mark.parametrize(("region", "value", "name"), [("SP", 500.0, "SP"), (None, 7.5, "(none)")])
+def test_an_event_of_a_group_shows_the_figures_of_that_group(
+    service: Service,
+    api: httpx2.Client,
+    metric: str,
+    region: str | None,
+    value: float,
+    name: str,
+) -> None:
+    for given, amount in (("SP", 500.0), (None, 7.5)):
+        accepted(api.post("/api/metrics", json=sample(metric, value=amount, region=given)))
+    made = rule(api, metric_name=metric)
+    number = event(service, made, group={"region": region})
+    with signed_in(api, "operator") as browser:
+        page = browser.get(f"/alerts/events/{number}")
+        (chart,) = re.findall(r'(?s)id="event-chart".*?json">(.*?)</script>', page.text)
+        (line,) = json.loads(chart)["lines"]
+        assert [one for one in line["values"] if one is not None] == [value]
+        (link,) = re.findall(r'href="(/explore\?[^"]*)"', page.text)
+        shown = text_of(browser.get(html.unescape(link)))
+        assert urlencode({"filter.region": name}) in link
+        assert f"{value:g}" in shown
+        assert "507.5" not in shown
 
 
 def test_people_are_called_by_their_names(service: Service, api: httpx2.Client) -> None:

@@ -1,15 +1,18 @@
-"""The connection pool while its database is away."""
+"""Connections: the pool while its database is away, and what every one of them has."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
+from datetime import UTC
 
 import pytest
+from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from sql.database import create_pool, fetch_all
+from sql.database import create_pool, dedicated_connection, fetch_all, run
 from sql.engine import Engine
 from sql.errors import DatabaseUnavailable
+from sql.queries import Query
 from tests.conftest import DatabaseServer, free_port
 
 
@@ -51,5 +54,19 @@ def test_after_a_long_outage_the_first_caller_is_served(
         async with relay(away, int(str(conninfo_to_dict(url)["port"]))):
             assert len(await fetch_all(pool, "installation")) == 1
             await pool.close()
+
+    asyncio.run(scenario())
+
+
+@pytest.mark.parametrize("keeps_plans", [False, True])
+def test_instants_are_in_utc_whatever_the_server_has(database: str, keeps_plans: bool) -> None:
+    async def scenario() -> None:
+        url = make_conninfo(database, options="-c TimeZone=America/New_York")
+        async with create_pool(url, size=1, keeps_plans=keeps_plans) as pool:
+            (row,) = await fetch_all(pool, Query("instant", sql.SQL("SELECT now() AS now")))
+            assert row["now"].tzinfo is UTC
+        async with dedicated_connection(url) as conn:
+            (row,) = await run(conn, Query("instant", sql.SQL("SELECT now() AS now")))
+            assert row["now"].tzinfo is UTC
 
     asyncio.run(scenario())

@@ -8,13 +8,14 @@ import pytest
 from service.dashboards.config import TimeRange
 from service.dashboards.ranges import axis, preceding, span_of_range
 from service.query.catalog import MetricEntry
-from service.query.params import AggregateParams
+from service.query.params import AggregateParams, DateRange
 from service.query.questions import ask
 from service.query.ranges import (
     RANGE_NAMES,
     RangeName,
     Span,
     as_params,
+    period_a_year_before,
     period_for,
     previous,
     span_of,
@@ -22,6 +23,7 @@ from service.query.ranges import (
 )
 from service.scope import Scope
 from service.web.today import spans_of
+from sql.calendar import Period
 
 PAULO = ZoneInfo("America/Sao_Paulo")
 UTC = ZoneInfo("UTC")
@@ -80,6 +82,16 @@ def test_a_range_is_asked_for_as_it_is_whatever_clocks_do(name: str, change: str
             assert (question.since, question.before) == (span.since, span.before)
 
 
+@pytest.mark.parametrize(("day", "hours"), [("2026-11-01", 25), ("2026-03-08", 23)])
+def test_a_bare_date_is_a_day_of_its_own_length(day: str, hours: int) -> None:
+    new_york = ZoneInfo("America/New_York")
+    asked = DateRange.model_validate({"start_date": day, "end_date": day})
+    since, before = asked.since(new_york), asked.before(new_york)
+    assert since is not None
+    assert before is not None
+    assert before - since == timedelta(hours=hours)
+
+
 @pytest.mark.parametrize(("name", "change"), CHANGES)
 def test_the_last_24_hours_are_24_hours_on_every_day(name: str, change: str) -> None:
     zone = ZoneInfo(name)
@@ -135,6 +147,23 @@ def test_before_a_unit_so_far_comes_as_much_of_the_one_before(
 ) -> None:
     span = span_of(name, local(f"{now}T15:00"), PAULO)
     assert previous(span, PAULO) == Span(local(since), local(before))
+
+
+@pytest.mark.parametrize(
+    ("start", "period", "before"),
+    [
+        # With Black Friday in both.
+        ("2026-11-23", "week", "2025-11-24"),
+        ("2024-12-23", "week", "2023-12-25"),
+        ("2024-03-04", "week", "2023-03-06"),
+        ("2026-11-01", "month", "2025-11-01"),
+        ("2026-11-23", "day", "2025-11-23"),
+    ],
+)
+def test_a_period_is_compared_with_its_like_of_the_year_before(
+    start: str, period: Period, before: str
+) -> None:
+    assert period_a_year_before(local(start), period, PAULO) == local(before)
 
 
 def test_a_year_before_the_29th_of_february_is_the_28th() -> None:
