@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from psycopg.rows import DictRow
+from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -12,12 +13,12 @@ from alerts import events, registry
 from alerts.backtest import Backtest
 from alerts.durations import Calendar
 from alerts.recipients import TAKES
-from alerts.rules import Rule, readable, window_of
+from alerts.rules import Rule, from_row, readable, window_of
 from service.alerts.access import author_of, check_service, reach_of, refusals
 from service.alerts.rule_models import RuleTest
 from service.alerts.rules import change_rule, rehearse, trial_out
 from service.auth import principal_of
-from service.errors import ApiError
+from service.errors import ApiError, details_of, invalid
 from service.items import missing, number_of
 from service.query.answers import Answer
 from service.query.params import AggregateParams
@@ -96,10 +97,18 @@ async def edit_rule(request: Request) -> Response:
 
 async def switch_rule(request: Request) -> Response:
     """Have a rule watch, or not."""
-    wanted = {"is_active": (await request.form()).get("active") == "true"}
-    await change_rule(request, lambda row: readable(row).model_copy(update=wanted))
-    said = marked("The rule watches again") if wanted else marked("The rule watches no more")
+    active = (await request.form()).get("active") == "true"
+    await change_rule(request, lambda row: _switched(row, active))
+    said = marked("The rule watches again") if active else marked("The rule watches no more")
     return redirect(request, "/alerts/rules", said=reader_of(request).gettext(said))
+
+
+def _switched(row: DictRow, active: bool) -> Rule:
+    try:
+        return from_row(row).model_copy(update={"is_active": active})
+    except ValidationError as error:
+        # Somebody wrote into the table what the API would refuse.
+        raise invalid(details_of(error)) from error
 
 
 async def delete_rule(request: Request) -> Response:

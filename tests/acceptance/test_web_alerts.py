@@ -166,13 +166,31 @@ def test_a_rule_is_made_edited_switched_and_deleted(api: httpx2.Client, metric: 
         assert "Too low" in shown
         assert post(browser, path, **fields | {"threshold_value": "7"}).status_code == 303
         assert ok(api.get(f"/api{path}"))["threshold_value"] == 7
-        assert post(browser, f"{path}/switch", active="false").status_code == 303
-        assert ok(api.get(f"/api{path}"))["is_active"] is False
+        for active, said in (("false", "watches no more"), ("true", "watches again")):
+            switched = post(browser, f"{path}/switch", active=active)
+            assert switched.status_code == 303
+            assert said in text_of(browser.get(switched.headers["location"]))
+            assert ok(api.get(f"/api{path}"))["is_active"] is (active == "true")
         asked = post(browser, f"{path}/delete", what="Too low")
         assert (asked.status_code, "Too low" in asked.text) == (200, True)
         assert api.get(f"/api{path}").is_success
         assert post(browser, f"{path}/delete", sure="yes").status_code == 303
     assert api.get(f"/api{path}").status_code == 404
+
+
+def test_a_rule_that_cannot_be_read_says_so_when_it_is_switched(
+    service: Service, api: httpx2.Client
+) -> None:
+    made = rule(api)
+    with psycopg.connect(service.database_url) as conn:
+        conn.execute(
+            "UPDATE fature.alert_rule SET window_name = 'fortnight' WHERE rule_id = %s",
+            [made["id"]],
+        )
+    with signed_in(api, "operator") as browser:
+        answer = post(browser, f"/alerts/rules/{made['id']}/switch", active="false")
+        assert answer.status_code == 422
+        assert post(browser, f"/alerts/rules/{made['id']}/delete", sure="yes").status_code == 303
 
 
 def test_switching_a_rule_undoes_no_change_made_at_once(api: httpx2.Client) -> None:
