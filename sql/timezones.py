@@ -7,11 +7,14 @@ midnight comes twice (America/Havana): PostgreSQL puts the hour between into the
 
 from datetime import UTC, datetime, time, timedelta
 from functools import cache
-from zoneinfo import ZoneInfo, available_timezones
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 # From the first year a sample can be in to well past the last one this code will see;
 # daylight-saving rules show in every month of a year.
 _FIRST, _LAST = datetime(2010, 1, 1, tzinfo=UTC), datetime(2050, 1, 1, tzinfo=UTC)
+
+# Files beside those of zones, which PostgreSQL does not know.
+_OF_THE_MACHINE = ("localtime", "posixrules", "posix/", "right/")
 
 
 class BadTimezone(ValueError):
@@ -26,9 +29,12 @@ def check_whole_hours(name: str) -> ZoneInfo:
         BadTimezone: it is unknown, its offset from UTC is not a whole hour, or midnight
             comes twice there.
     """
-    if name not in _names():
-        raise BadTimezone(f"{name!r} is not a time zone; use a name such as UTC")
-    zone = ZoneInfo(name)
+    try:
+        if name.startswith(_OF_THE_MACHINE):
+            raise ZoneInfoNotFoundError(name)
+        zone = ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise BadTimezone(f"{name!r} is not a time zone; use a name such as UTC") from error
     instant = _FIRST
     while instant < _LAST:
         offset = instant.astimezone(zone).utcoffset() or timedelta()
@@ -41,12 +47,6 @@ def check_whole_hours(name: str) -> ZoneInfo:
             raise BadTimezone(f"in {name} midnight comes twice on {instant:%Y-%m-%d}")
         instant += timedelta(days=1)
     return zone
-
-
-@cache
-def _names() -> frozenset[str]:
-    """Those that PostgreSQL knows, too."""
-    return frozenset(available_timezones() - {"localtime"})
 
 
 def _midnight_comes_twice(day: datetime, zone: ZoneInfo) -> bool:

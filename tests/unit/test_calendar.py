@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sql.calendar import Period, ceiling, day_start, floor, following, label
-from sql.timezones import check_whole_hours
+from sql.timezones import BadTimezone, check_whole_hours
 
 # Daylight saving that begins at midnight (Sao_Paulo until 2018, Asuncion, Cairo, Beirut,
 # Santiago), at 01:00 or 02:00, in the southern summer, never; a day that was left out (Apia).
@@ -203,3 +203,11 @@ def test_labels(zone: str, period: Period, words: str) -> None:
     there = ZoneInfo(zone)
     instant = datetime(2026, 2, 28, 22, 30, tzinfo=UTC)
     assert label(floor(instant, period, there), period, there) == words
+
+
+@pytest.mark.parametrize(
+    "name", ["localtime", "posixrules", "right/UTC", "posix/Europe/Berlin", ""]
+)
+def test_names_that_postgresql_does_not_know_are_no_zones(name: str) -> None:
+    with pytest.raises(BadTimezone):
+        check_whole_hours(name)
