@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -118,6 +118,5 @@ def _recent(spans: Spans) -> Span:
 def _spark(hours: Sequence[Cell], over: datetime) -> list[float | None]:
     """The hours that are over, up to the one that is under way."""
     known = {hour.start: hour.value for hour in hours}
-    end = over.astimezone(UTC)
-    starts = [end - timedelta(hours=back) for back in range(_SPARK_HOURS, 0, -1)]
+    starts = [over - timedelta(hours=back) for back in range(_SPARK_HOURS, 0, -1)]
     return [known.get(start) for start in starts]

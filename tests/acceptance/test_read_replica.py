@@ -2,6 +2,7 @@
 
 import itertools
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -169,8 +170,9 @@ def test_pages_are_shown_although_it_breaks_off_what_is_read(place: Place, metri
         viewer = threading.Thread(target=look)
         viewer.start()
         try:
-            broken_off = 0
+            broken_off, deadline = 0, time.monotonic() + 60
             while broken_off < 5:
+                assert time.monotonic() < deadline, "waited in vain"
                 broken_off += conn.execute(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
                     " WHERE state = 'active' AND query ~ 'Figures per bucket'"
