@@ -101,7 +101,7 @@ replay: $(VENV)/run.stamp ## Replay orders as metrics: FILE=orders.csv [SHIFT=no
 psql: $(VENV)/run.stamp ## Open a shell on the database
 	@exec $(COMMAND) psql $(ARGS)
 
-bench: $(VENV)/dev.stamp ## Measure; ratios in one run (ARGS=--write renews docs/benchmarks.md)
+bench: $(VENV)/dev.stamp $(PACKAGES)/run.stamp ## Measure; ratios in one run (ARGS=--write renews docs/benchmarks.md)
 	@exec $(PY) -m bench $(ARGS)
 
 lint: $(VENV)/dev.stamp ## ruff, mypy, import direction, SQL style

@@ -20,11 +20,19 @@ from bench.scale import QUICK, WHOLE, Kit, Scale
 from bench.stack import BenchmarkError
 from bench.traffic import LoadError, Outcome, Plan, drive
 from service.settings import Settings, SettingsError, load_settings
+from service.web.assets import AssetsMissing, load_assets
 from sql.embedded import EmbeddedPostgresError, embedded_postgres
 from sql.errors import DatabaseError
 
 _LIMIT_SECONDS = 45 * 60
-_TROUBLES = (BenchmarkError, LoadError, SettingsError, EmbeddedPostgresError, DatabaseError)
+_TROUBLES = (
+    AssetsMissing,
+    BenchmarkError,
+    LoadError,
+    SettingsError,
+    EmbeddedPostgresError,
+    DatabaseError,
+)
 
 
 @click.command()
@@ -39,6 +47,8 @@ def main(quick: bool, write: bool) -> None:
     signal.alarm(_LIMIT_SECONDS)
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
     try:
+        # Pages are measured last: that they are missing is better known now.
+        load_assets()
         figures = _run(load_settings(), QUICK if quick else WHOLE)
     except _TROUBLES as error:
         raise click.ClickException(str(error)) from error
