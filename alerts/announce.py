@@ -6,6 +6,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 
 import msgspec
+from psycopg.rows import DictRow
 
 from alerts.messages import Message
 from alerts.recipients import targets
@@ -42,6 +43,7 @@ class Step(NamedTuple):
     window_end: datetime | None = None
     actor: str | None = None
     comment: str | None = None
+    unheard: bool = False
 
 
 async def announce(conn: Connection, steps: Sequence[Step], voice: Voice, now: datetime) -> None:
@@ -52,21 +54,29 @@ async def announce(conn: Connection, steps: Sequence[Step], voice: Voice, now: d
         return
     rows = await run(conn, "add_alert_transitions", {"transitions": _json(_history(steps))})
     transition_ids = {row["event_id"]: row["transition_id"] for row in rows}
-    silences = await run(conn, "alert_silences_at", {"at": now})
+    silences = await silences_at(conn, now)
     notifications = [
         notification
         for step in steps
-        if step.transition in TOLD and not is_silenced(step, silences)
+        if step.transition in TOLD
+        and not step.unheard
+        and not is_silenced(step.event, step.rule, silences)
         for notification in _notifications(step, transition_ids[step.event["event_id"]], voice)
     ]
     if notifications:
         await run(conn, "add_alert_notifications", {"notifications": _json(notifications)})
 
 
-def is_silenced(step: Step, silences: Iterable[Mapping[str, Any]]) -> bool:
+async def silences_at(conn: Connection, now: datetime) -> list[DictRow]:
+    """Those that have begun and not ended."""
+    return await run(conn, "alert_silences_at", {"at": now})
+
+
+def is_silenced(
+    event: Mapping[str, Any], rule: Rule, silences: Iterable[Mapping[str, Any]]
+) -> bool:
     """Whether any silence matches the event in every column that is not NULL."""
-    event = step.event
-    service_name = event["group_labels"].get("service_name") or step.rule.service_name
+    service_name = event["group_labels"].get("service_name") or rule.service_name
     having = {
         "rule_id": event["rule_id"],
         "metric_name": event["metric_name"],

@@ -27,9 +27,9 @@ from alerts.memory import entry_of_row
 from alerts.observe import (
     bucket_of_row,
     observe,
+    read_buckets,
     read_figures,
     read_first_samples,
-    read_rollup,
 )
 from alerts.rules import Rule
 from alerts.selection import Group, Plan, RuleProblem, Source, StoredRule, plan_of, series_of_row
@@ -124,8 +124,8 @@ async def _read(
         frequencies = {one.series_id: one.frequency for one in series}
         await read_first_samples(conn, frequencies, history.first_seen)
         for source, ids in _sources(plan).items():
-            start = _reach_back(plan.watch.window, since, zone)
-            rows = await read_rollup(conn, "alert_buckets", source, ids, start, now)
+            start = _reach_back(plan.watch.window, source.level, since, zone)
+            rows = await read_buckets(conn, source, ids, start, now)
             _remember(history, rows, source.level)
         figures = await read_figures(conn, [plan], history.first_seen, now, zone)
         history.latest = [(group, observe(plan, group, figures)) for group in plan.groups]
@@ -162,10 +162,10 @@ def _finer(plan: Plan, source: Source) -> Source:
     return Source(source.frequency, below) if below in LEVELS[source.frequency] else source
 
 
-def _reach_back(window: Window, since: datetime, zone: ZoneInfo) -> datetime:
+def _reach_back(window: Window, level: Level, since: datetime, zone: ZoneInfo) -> datetime:
     if isinstance(window, Calendar):
         return periods(window, since, zone).previous
-    return since - timedelta(seconds=window.seconds) - timedelta(days=1)
+    return bucket_start(since - timedelta(seconds=window.seconds), level, zone)
 
 
 def _remember(history: _History, rows: Sequence[Mapping[str, Any]], level: Level) -> None:

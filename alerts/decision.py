@@ -70,16 +70,18 @@ class Reading(NamedTuple):
 
 class Observation(NamedTuple):
     """What was seen: the trailing window or the last complete period, and for calendar
-    windows also the period that is not over yet.
+    windows also the period that is not over yet; and whether people are not to be told.
     """
 
     settled: Reading
     partial: Reading | None = None
+    silenced: bool = False
 
 
 class State(msgspec.Struct, frozen=True):
     """What is remembered of a (rule, group). `since` is when the phase began, `clear_since`
-    since when an open event's condition has been over, `told_at` when people were last told.
+    since when an open event's condition has been over, `told_at` when people were last told:
+    never of what opened under a silence that has not ended.
     """
 
     phase: Phase = "inactive"
@@ -91,11 +93,12 @@ class State(msgspec.Struct, frozen=True):
 
 
 class Transition(NamedTuple):
-    """A step and why it was taken, in words."""
+    """A step and why it was taken, in words; people are told of it unless it is `unheard`."""
 
     change: Change
     reason: str
     reading: Reading
+    unheard: bool = False
 
 
 class _Verdict(NamedTuple):
@@ -116,9 +119,9 @@ def next_state(
     verdict = _judge(rule, state, observation)
     match state.phase:
         case "inactive" | "pending":
-            return _waiting(rule, state, verdict, now)
+            return _waiting(rule, state, verdict, now, observation.silenced)
         case "open":
-            return _open(rule, state, verdict, now)
+            return _open(rule, state, verdict, now, observation.silenced)
         case "quiet":
             return _quiet(rule, state, verdict)
 
@@ -174,7 +177,7 @@ def _worst(rule: Watch, values: list[float]) -> float | None:
 
 
 def _waiting(
-    rule: Watch, state: State, verdict: _Verdict, now: datetime
+    rule: Watch, state: State, verdict: _Verdict, now: datetime, silenced: bool
 ) -> tuple[State, list[Transition]]:
     if verdict.holds is None:
         return state, []
@@ -186,8 +189,9 @@ def _waiting(
     since = state.since if state.phase == "pending" and state.since else now
     if now - since >= timedelta(seconds=rule.hold):
         held = f", for {duration_text(rule.hold)}" if rule.hold else ""
-        opened = Transition("opened", _figure(rule, verdict) + held, verdict.reading)
-        return State("open", since=now, told_at=now, peak=verdict.worst), [opened]
+        opened = Transition("opened", _figure(rule, verdict) + held, verdict.reading, silenced)
+        told_at = None if silenced else now
+        return State("open", since=now, told_at=told_at, peak=verdict.worst), [opened]
     if state.phase == "pending":
         return state, []
     reason = f"{_figure(rule, verdict)}; opens once it has held for {duration_text(rule.hold)}"
@@ -195,26 +199,33 @@ def _waiting(
 
 
 def _open(
-    rule: Watch, state: State, verdict: _Verdict, now: datetime
+    rule: Watch, state: State, verdict: _Verdict, now: datetime, silenced: bool
 ) -> tuple[State, list[Transition]]:
     if verdict.holds is False:
         clear_since = state.clear_since or now
         if now - clear_since >= timedelta(seconds=rule.keep_firing):
             stayed = f", for {duration_text(rule.keep_firing)}" if rule.keep_firing else ""
             reason = _figure(rule, verdict, bound=rule.recovery) + stayed
-            return INACTIVE, [Transition("resolved", reason, verdict.reading)]
+            # Nobody is told of the end of what they never heard of.
+            unheard = silenced or state.told_at is None
+            return INACTIVE, [Transition("resolved", reason, verdict.reading, unheard)]
         state = msgspec.structs.replace(state, clear_since=clear_since)
     elif verdict.holds:
         known = [value for value in (state.peak, verdict.worst) if value is not None]
         state = msgspec.structs.replace(state, clear_since=None, peak=_worst(rule, known))
-    if rule.repeat is None or state.acknowledged or state.told_at is None:
-        return state, []
-    if now - state.told_at < timedelta(seconds=rule.repeat):
+    if silenced or state.acknowledged or not _is_due(rule, state, now):
         return state, []
     reason = f"Still open; {_figure(rule, verdict, bound=rule.recovery)}"
     return msgspec.structs.replace(state, told_at=now), [
         Transition("repeated", reason, verdict.reading)
     ]
+
+
+def _is_due(rule: Watch, state: State, now: datetime) -> bool:
+    """Whether people are to be told that it is still open: again, or now that a silence is over."""
+    if state.told_at is None:
+        return True
+    return rule.repeat is not None and now - state.told_at >= timedelta(seconds=rule.repeat)
 
 
 def _quiet(rule: Watch, state: State, verdict: _Verdict) -> tuple[State, list[Transition]]:

@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from alerts.durations import Calendar, Window
+from alerts.durations import Calendar, Trailing
 from alerts.rules import Aggregation
 from sql import calendar
 from sql.decimals import exact_sum, rounded
@@ -71,17 +71,22 @@ def periods(window: Calendar, now: datetime, zone: ZoneInfo) -> Periods:
     return Periods(previous.astimezone(UTC), current.astimezone(UTC), after.astimezone(UTC))
 
 
-def span_of(
-    window: Window, level: Level, now: datetime, zone: ZoneInfo
-) -> tuple[datetime, datetime]:
-    """The buckets a window needs: from the first one's start to the last one's end, in UTC.
-    A trailing window is widened to whole buckets.
+class Trail(NamedTuple):
+    """A trailing window over buckets: whole ones from `edge` up to `before`, and what lies in the
+    one before them from `since` on.
     """
-    if isinstance(window, Calendar):
-        around = periods(window, now, zone)
-        return around.previous, around.following
-    since = bucket_start(now - timedelta(seconds=window.seconds), level, zone)
-    return since, bucket_end(bucket_start(now, level, zone), level, zone)
+
+    since: datetime
+    edge: datetime
+    before: datetime
+
+
+def trail(window: Trailing, level: Level, now: datetime, zone: ZoneInfo) -> Trail:
+    """The window up to the end of the bucket that `now` is in, in UTC."""
+    since = now.astimezone(UTC) - timedelta(seconds=window.seconds)
+    start = bucket_start(since, level, zone)
+    edge = start if start == since else bucket_end(start, level, zone)
+    return Trail(since, edge, bucket_end(bucket_start(now, level, zone), level, zone))
 
 
 def bucket_start(instant: datetime, level: Level, zone: ZoneInfo) -> datetime:

@@ -12,7 +12,7 @@ import msgspec
 import structlog
 from prometheus_client import Counter, Histogram
 
-from alerts.announce import Voice, group_key
+from alerts.announce import Voice, group_key, silences_at
 from alerts.decision import INACTIVE, State, next_state
 from alerts.memory import Memory
 from alerts.observe import Figures, observe, read_figures, read_first_samples
@@ -121,8 +121,9 @@ async def tick(
         await _close_stale(conn, voice, now)
         await memory.refresh(conn)
         states = await _read_states(conn)
+        silences = await silences_at(conn, now)
     plans, errors = memory.plans()
-    figures = await read_figures(conn, plans, memory.first_seen, now, zone)
+    figures = await read_figures(conn, plans, memory.first_seen, now, zone, silences)
     decided, broken = await _decide(plans, states, figures)
     if figures.unsure:
         unsure = {one: memory.frequencies[one] for one in figures.unsure}

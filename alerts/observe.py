@@ -12,60 +12,69 @@ from zoneinfo import ZoneInfo
 
 from psycopg import sql
 
+from alerts.announce import is_silenced
 from alerts.decision import Observation, Reading
-from alerts.durations import Calendar, Window
-from alerts.figures import Bucket, Periods, figure, periods, span_of
+from alerts.durations import Calendar, Trailing, Window
+from alerts.figures import Bucket, Periods, Trail, bucket_start, figure, periods, trail
 from alerts.selection import Group, Plan, RuleProblem, Source
 from sql.database import Connection, run
 from sql.errors import DatabaseError, DatabaseTimeout, translated_errors
-from sql.queries import array_of, query
+from sql.queries import Query, array_of, query
 from sql.rollups import FREQUENCIES, Frequency
+
+# A period is judged so long after its end: figures that are posted right after it count.
+SETTLING = timedelta(minutes=1)
 
 
 class Span(NamedTuple):
-    """A range of one rollup: whole periods, or a trailing window put together."""
+    """A range of one rollup: whole periods, or a trailing window put together, with where its first
+    whole bucket begins.
+    """
 
     source: Source
     since: datetime
     before: datetime
-    calendar: bool
+    edge: datetime | None = None
 
 
 @dataclass(slots=True)
 class Figures:
     """What was read. `buckets` are by rollup, start of the window and series; `failed` says
-    why a series could not be read in a rollup.
+    why a series could not be read in a rollup; of what `silences` match people are not told.
     """
 
     zone: ZoneInfo
     now: datetime
+    silences: Sequence[Mapping[str, Any]] = ()
     buckets: dict["WindowKey", dict[int, Bucket]] = field(default_factory=dict)
     failed: dict[tuple[Source, int], str] = field(default_factory=dict)
     first_seen: dict[int, datetime] = field(default_factory=dict)
     unsure: set[int] = field(default_factory=set)
     edges: dict[Calendar, Periods] = field(default_factory=dict)
-    starts: dict[tuple[Window, Source], datetime] = field(default_factory=dict)
+    trails: dict[tuple[Trailing, Source], Trail] = field(default_factory=dict)
 
     def periods(self, window: Calendar) -> Periods:
-        """The periods around now."""
+        """The periods around now: the last one that has settled, and the one after it."""
         if window not in self.edges:
-            self.edges[window] = periods(window, self.now, self.zone)
+            self.edges[window] = periods(window, self.now - SETTLING, self.zone)
         return self.edges[window]
 
-    def since(self, window: Window, source: Source) -> datetime:
-        """Where the buckets of a trailing window begin."""
-        if (window, source) not in self.starts:
-            since, _ = span_of(window, source.level, self.now, self.zone)
-            self.starts[window, source] = since
-        return self.starts[window, source]
+    def trail(self, window: Trailing, source: Source) -> Trail:
+        """A trailing window in a rollup."""
+        if (window, source) not in self.trails:
+            found = trail(window, source.level, self.now, self.zone)
+            if _begins_with_minutes(source):
+                found = found._replace(since=bucket_start(found.since, "minute", self.zone))
+            self.trails[window, source] = found
+        return self.trails[window, source]
 
 
 class WindowKey(NamedTuple):
-    """One window in one rollup."""
+    """One window in one rollup; `edge` as in its span."""
 
     source: Source
     since: datetime
-    calendar: bool
+    edge: datetime | None
 
 
 async def read_figures(
@@ -74,10 +83,11 @@ async def read_figures(
     first_seen: dict[int, datetime],
     now: datetime,
     zone: ZoneInfo,
+    silences: Sequence[Mapping[str, Any]] = (),
 ) -> Figures:
     """Everything the plans need at `now`. A series that cannot be read fails alone."""
-    figures = Figures(zone, now, first_seen=first_seen)
-    for span, series in _spans(plans, now, zone).items():
+    figures = Figures(zone, now, silences, first_seen=first_seen)
+    for span, series in _spans(plans, figures).items():
         await _read_span(conn, figures, span, sorted(series))
     return figures
 
@@ -109,39 +119,48 @@ def observe(plan: Plan, group: Group, figures: Figures) -> Observation:
     if figures.failed:
         _check(group, figures)
     window, now = plan.watch.window, figures.now
+    silenced = bool(figures.silences) and _is_silenced(plan, group, figures)
     if isinstance(window, Calendar):
         around = figures.periods(window)
         partial = None
         if plan.watch.may_fire_early:
-            partial = _reading(plan, group, figures, around.current, now, around.current)
-        settled = _reading(plan, group, figures, around.previous, around.current, around.previous)
-        return Observation(settled, partial)
+            end = min(now, around.following)
+            partial = _reading(plan, group, figures, around.current, end)
+        settled = _reading(plan, group, figures, around.previous, around.current)
+        return Observation(settled, partial, silenced)
     start = now - timedelta(seconds=window.seconds)
-    return Observation(_reading(plan, group, figures, start, now, None))
+    return Observation(_reading(plan, group, figures, start, now), silenced=silenced)
 
 
-def _reading(
-    plan: Plan,
-    group: Group,
-    figures: Figures,
-    start: datetime,
-    end: datetime,
-    bucket: datetime | None,
-) -> Reading:
-    """The figure of a window; `bucket` is its start in the rollups, None for a trailing
-    window.
-    """
+def _reading(plan: Plan, group: Group, figures: Figures, start: datetime, end: datetime) -> Reading:
+    """The figure of a window."""
+    window = plan.watch.window
     found = []
     for source, series in group.sources.items():
-        since = bucket or figures.since(plan.watch.window, source)
-        known = figures.buckets.get(WindowKey(source, since, bucket is not None))
-        if known:
+        if isinstance(window, Calendar):
+            key = WindowKey(source, start, None)
+        else:
+            its = figures.trail(window, source)
+            key = WindowKey(source, its.since, its.edge)
+        if known := figures.buckets.get(key):
             found += [known[one] for one in series if one in known]
     if found:
         value: float | None = figure(plan.watch.aggregation, found)
     else:
         value = 0.0 if plan.zero_when_silent and _existed(group, figures, start) else None
     return Reading(value, start, end, group.unit)
+
+
+def _is_silenced(plan: Plan, group: Group, figures: Figures) -> bool:
+    rule = plan.stored.rule
+    event = {
+        "tenant": plan.stored.tenant,
+        "rule_id": plan.stored.rule_id,
+        "metric_name": rule.metric_name,
+        "severity": rule.severity,
+        "group_labels": group.labels,
+    }
+    return is_silenced(event, rule, figures.silences)
 
 
 def _existed(group: Group, figures: Figures, before: datetime) -> bool:
@@ -160,7 +179,7 @@ def _check(group: Group, figures: Figures) -> None:
                 raise RuleProblem(f"its figures cannot be read: {reason}")
 
 
-def _spans(plans: Iterable[Plan], now: datetime, zone: ZoneInfo) -> dict[Span, set[int]]:
+def _spans(plans: Iterable[Plan], figures: Figures) -> dict[Span, set[int]]:
     spans: dict[Span, set[int]] = {}
     known: dict[tuple[Any, Source], set[int]] = {}
     for plan in plans:
@@ -168,11 +187,25 @@ def _spans(plans: Iterable[Plan], now: datetime, zone: ZoneInfo) -> dict[Span, s
         for group in plan.groups:
             for source, series in group.sources.items():
                 if (members := known.get((window, source))) is None:
-                    since, before = span_of(window, source.level, now, zone)
-                    span = Span(source, since, before, isinstance(window, Calendar))
+                    span = _span(window, source, figures)
                     members = known[window, source] = spans.setdefault(span, set())
                 members.update(series)
     return spans
+
+
+def _span(window: Window, source: Source, figures: Figures) -> Span:
+    if isinstance(window, Calendar):
+        around = figures.periods(window)
+        return Span(source, around.previous, around.following)
+    its = figures.trail(window, source)
+    return Span(source, its.since, its.before, its.edge)
+
+
+def _begins_with_minutes(source: Source) -> bool:
+    """Whether the first hour of a trailing window is put together from minutes: too many samples
+    might be in it.
+    """
+    return source == Source("real_time", "hour")
 
 
 async def _read_span(conn: Connection, figures: Figures, span: Span, series: Sequence[int]) -> None:
@@ -190,32 +223,47 @@ async def _read_span(conn: Connection, figures: Figures, span: Span, series: Seq
         await _read_span(conn, figures, span, series[middle:])
         return
     for row in rows:
-        since = row["bucket"].astimezone(UTC) if span.calendar else span.since
-        buckets = figures.buckets.setdefault(WindowKey(span.source, since, span.calendar), {})
+        since = row["bucket"].astimezone(UTC) if span.edge is None else span.since
+        buckets = figures.buckets.setdefault(WindowKey(span.source, since, span.edge), {})
         buckets[row["series_id"]] = bucket_of_row(row)
 
 
 async def _query_span(conn: Connection, span: Span, series: Sequence[int]) -> list[dict[str, Any]]:
-    name = "alert_buckets" if span.calendar else "alert_trailing"
-    return await read_rollup(conn, name, span.source, series, span.since, span.before)
+    source, since, before, edge = span
+    if edge is None:
+        return await read_buckets(conn, source, series, since, before)
+    statement = query("alert_trailing").format(
+        rollup=_rollup(source), beginning=_beginning(source).body
+    )
+    params = {"series": array_of(series), "since": since, "edge": edge, "before": before}
+    with translated_errors():
+        return await run(conn, statement, params)
 
 
-async def read_rollup(
+def _beginning(source: Source) -> Query:
+    if _begins_with_minutes(source):
+        minutes = _rollup(Source(source.frequency, "minute"))
+        return query("alert_first_minutes").format(rollup=minutes)
+    samples = sql.Identifier("fature", f"sample_{source.frequency}")
+    return query("alert_samples_put_together").format(samples=samples)
+
+
+async def read_buckets(
     conn: Connection,
-    name: str,
     source: Source,
     series: Sequence[int],
     since: datetime,
     before: datetime,
 ) -> list[dict[str, Any]]:
-    """Rows of ``alert_buckets`` or ``alert_trailing`` from one rollup."""
-    rollup = sql.Identifier("fature", f"rollup_{source.frequency}_{source.level}")
+    """Every bucket of these series that begins in the range."""
+    statement = query("alert_buckets").format(rollup=_rollup(source))
+    params = {"series": array_of(series), "since": since, "before": before}
     with translated_errors():
-        return await run(
-            conn,
-            query(name).format(rollup=rollup),
-            {"series": array_of(series), "since": since, "before": before},
-        )
+        return await run(conn, statement, params)
+
+
+def _rollup(source: Source) -> sql.Identifier:
+    return sql.Identifier("fature", f"rollup_{source.frequency}_{source.level}")
 
 
 def bucket_of_row(row: Mapping[str, Any]) -> Bucket:

@@ -141,6 +141,7 @@ def _step(event: dict[str, Any], decided: Decided, transition: Transition, now: 
         reading.value,
         reading.start,
         reading.end,
+        unheard=transition.unheard,
     )
 
 

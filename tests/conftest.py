@@ -29,6 +29,7 @@ from retention.policies import parse_keep
 from sql.embedded import EmbeddedPostgresError, embedded_postgres, find_installation
 from sql.engine import Engine
 from sql.migrator import migrate
+from tests.clock import wait_out
 
 ROOT = Path(__file__).parent.parent
 ADMIN_KEY = "test-admin-key-0123456789"
@@ -74,6 +75,13 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """One run of a test for each engine."""
     if "engine" in metafunc.fixturenames:
         metafunc.parametrize("engine", list(installations()), scope="session")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup() -> None:
+    """No day ends between what a test says of today and what it asks about today."""
+    for zone in ("UTC", "America/Sao_Paulo"):
+        wait_out("day", ZoneInfo(zone))
 
 
 @dataclass

@@ -113,7 +113,8 @@ WHERE
     AND bucket < %(before)s::timestamptz;
 
 -- name: alert_trailing
--- The same put together to one row for each series.
+-- The same put together to one row for each series: whole buckets and what the window has of the one
+-- that it begins in.
 SELECT
     series_id,
     fature.nearest_double(sum(sum_value)) AS sum_value,
@@ -121,12 +122,57 @@ SELECT
     min(min_value) AS min_value,
     max(max_value) AS max_value,
     (array_agg(last_value ORDER BY bucket DESC))[1] AS last_value
+FROM (
+    SELECT
+        series_id,
+        bucket,
+        sum_value,
+        sample_count,
+        min_value,
+        max_value,
+        last_value
+    FROM {rollup}
+    WHERE
+        series_id = ANY(%(series)s::integer [])
+        AND bucket >= %(edge)s::timestamptz
+        AND bucket < %(before)s::timestamptz
+    UNION ALL
+    {beginning}
+) AS part
+GROUP BY series_id;
+
+-- name: alert_samples_put_together
+-- The samples that a window begins with, as a bucket of each series.
+SELECT
+    series_id,
+    min(ts) AS bucket,
+    sum(value::numeric) AS sum_value,
+    count(*) AS sample_count,
+    min(value) AS min_value,
+    max(value) AS max_value,
+    (array_agg(value ORDER BY ts DESC, id DESC))[1] AS last_value
+FROM {samples}
+WHERE
+    series_id = ANY(%(series)s::integer [])
+    AND ts >= %(since)s::timestamptz
+    AND ts < %(edge)s::timestamptz
+GROUP BY series_id;
+
+-- name: alert_first_minutes
+-- The minutes that a window begins with.
+SELECT
+    series_id,
+    bucket,
+    sum_value,
+    sample_count,
+    min_value,
+    max_value,
+    last_value
 FROM {rollup}
 WHERE
     series_id = ANY(%(series)s::integer [])
     AND bucket >= %(since)s::timestamptz
-    AND bucket < %(before)s::timestamptz
-GROUP BY series_id;
+    AND bucket < %(edge)s::timestamptz;
 
 -- name: alert_first_samples
 -- The first kept sample of some series; one index look-up each.

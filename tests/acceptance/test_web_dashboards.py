@@ -5,7 +5,7 @@ import re
 import secrets
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import httpx2
@@ -15,10 +15,10 @@ import pytest
 from tests.acceptance.access import new_tenant, ok
 from tests.acceptance.reading import aggregate, at, submit
 from tests.acceptance.web import post, signed_in, text_of, token_in, visitor
+from tests.clock import today
 from tests.conftest import ROOT, Service
 
 ALL = "/api/dashboards"
-TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def web(api: httpx2.Client) -> Iterator[httpx2.Client]:
 def sold(api: httpx2.Client, metric: str) -> str:
     """What two services sold, as averages would go wrong."""
     samples = [
-        at(TODAY - timedelta(days=day), value, service_name=name, region="SP", unit="BRL")
+        at(today() - timedelta(days=day), value, service_name=name, region="SP", unit="BRL")
         for name, values in (("shop", (101.25, 20)), ("app", (7, 9, 300.5)))
         for day, value in enumerate(values)
     ]
@@ -80,7 +80,7 @@ def test_panels_show_the_figures_of_the_api(
     page = web.get(f"/dashboards/{made['id']}")
     assert page.status_code == 200
     assert "437.75" in panel_in(page, "total")
-    start = str((TODAY - timedelta(days=29)).date())
+    start = str((today() - timedelta(days=29)).date())
     for row in aggregate(api, sold, start_date=start)["data"]:
         assert f"{row['value']:.2f}" in panel_in(page, "rows")
         assert f"{row['value']:.2f}" in panel_in(page, "curve")
@@ -112,14 +112,14 @@ def test_one_figure_is_that_of_the_whole_range(
     submit(
         api,
         metric,
-        at(TODAY - timedelta(days=9), 6, service_name="shop"),
-        at(TODAY - timedelta(days=9), 2, service_name="shop"),
-        at(TODAY - timedelta(days=8), 4, service_name="shop"),
-        at(TODAY - timedelta(days=8), 12, service_name="app"),
-        at(TODAY - timedelta(days=2), 10, service_name="shop"),
-        at(TODAY - timedelta(days=2), 20, service_name="app"),
-        at(TODAY - timedelta(days=1), 6, service_name="shop"),
-        at(TODAY, 40, service_name="shop"),
+        at(today() - timedelta(days=9), 6, service_name="shop"),
+        at(today() - timedelta(days=9), 2, service_name="shop"),
+        at(today() - timedelta(days=8), 4, service_name="shop"),
+        at(today() - timedelta(days=8), 12, service_name="app"),
+        at(today() - timedelta(days=2), 10, service_name="shop"),
+        at(today() - timedelta(days=2), 20, service_name="app"),
+        at(today() - timedelta(days=1), 6, service_name="shop"),
+        at(today(), 40, service_name="shop"),
     )
     query = {"metric_name": metric, "aggregation": aggregation}
     panel = {"id": "figure", "type": "stat", "title": "Figure", "queries": [query]}
@@ -133,7 +133,7 @@ def test_one_figure_is_that_of_the_whole_range(
 def test_four_figures_fit_and_others_are_counted(
     api: httpx2.Client, web: httpx2.Client, metric: str, groups: int, more: str
 ) -> None:
-    submit(api, metric, *(at(TODAY, 1.0, region=f"R{number}") for number in range(groups)))
+    submit(api, metric, *(at(today(), 1.0, region=f"R{number}") for number in range(groups)))
     query = {"metric_name": metric, "group_by": ["region"]}
     panel = {"id": "figure", "type": "stat", "title": "Figure", "queries": [query]}
     shown = panel_in(web.get(f"/dashboards/{make(api, config_of(metric, panel))['id']}"), "figure")
@@ -148,7 +148,7 @@ def test_a_variable_and_a_range_are_in_the_address(
     assert "121.25" in panel_in(web.get(here, params={"var.service": "shop"}), "total")
     assert "316.50" in panel_in(web.get(here, params={"var.service": "app"}), "total")
     assert "108.25" in panel_in(web.get(here, params={"range": "today"}), "total")
-    day = str((TODAY - timedelta(days=2)).date())
+    day = str((today() - timedelta(days=2)).date())
     page = web.get(here, params={"start_date": day, "end_date": day})
     assert "300.50" in panel_in(page, "total")
     assert web.get(here, params={"range": "some day"}).status_code == 422
@@ -158,7 +158,7 @@ def test_a_panel_that_fails_says_so_and_the_others_show(
     api: httpx2.Client, web: httpx2.Client, sold: str, metric: str
 ) -> None:
     other = f"{metric}.mixed"
-    submit(api, other, at(TODAY, 1.0, unit="BRL"), at(TODAY, 1.0, unit="USD"))
+    submit(api, other, at(today(), 1.0, unit="BRL"), at(today(), 1.0, unit="USD"))
     wrong = {"id": "mixed", "type": "bar", "title": "Mixed", "queries": [{"metric_name": other}]}
     page = web.get(f"/dashboards/{make(api, config_of(sold, wrong))['id']}")
     assert page.status_code == 200

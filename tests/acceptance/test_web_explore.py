@@ -13,9 +13,9 @@ import pytest
 
 from tests.acceptance.reading import aggregate, at, submit
 from tests.acceptance.web import post, signed_in, text_of
+from tests.clock import today
 
 _SPEC = re.compile(r'(?s)<script type="application/json">(.*?)</script>')
-TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 SERVICES, REGIONS = ("shop", "app"), ("SP", "RJ", None)
 
 
@@ -31,7 +31,7 @@ def sold(api: httpx2.Client, metric: str) -> str:
     dice = random.Random(metric)
     samples = [
         at(
-            TODAY - timedelta(hours=dice.randrange(24 * 60)),
+            today() - timedelta(hours=dice.randrange(24 * 60)),
             round(dice.uniform(-5, 500), 2),
             unit="BRL",
             service_name=dice.choice(SERVICES),
@@ -62,7 +62,7 @@ def drawn(answer: httpx2.Response) -> dict[tuple[int, str], float]:
 def selection(dice: random.Random) -> dict[str, Any]:
     """Something to ask, as the API takes it."""
     back = dice.randrange(5, 60)
-    start = TODAY.date() - timedelta(days=back)
+    start = today().date() - timedelta(days=back)
     asked: dict[str, Any] = {
         "start_date": str(start),
         "end_date": str(start + timedelta(days=dice.randrange(1, back + 1))),
@@ -109,7 +109,7 @@ def test_chart_and_csv_are_the_figures_of_the_api(
 def test_a_downloaded_csv_says_what_it_leaves_out(
     api: httpx2.Client, web: httpx2.Client, metric: str
 ) -> None:
-    moment = TODAY - timedelta(days=1)
+    moment = today() - timedelta(days=1)
     submit(api, metric, at(moment, frequency="hourly"), at(moment, frequency="daily"))
     asked = {"metric_name": metric, "range": "last_7_days", "period": "hour"}
     csv = web.get("/explore.csv", params=asked)
@@ -119,7 +119,7 @@ def test_a_downloaded_csv_says_what_it_leaves_out(
 def test_the_total_is_of_all_samples_and_no_mean_of_means(
     api: httpx2.Client, web: httpx2.Client, metric: str
 ) -> None:
-    day = TODAY - timedelta(days=3)
+    day = today() - timedelta(days=3)
     ones = [at(day + timedelta(minutes=minute), 1.0) for minute in range(9)]
     submit(api, metric, *ones, at(day + timedelta(days=1), 11.0))
     asked = {"metric_name": metric, "range": "last_7_days"}
@@ -132,7 +132,7 @@ def test_the_total_is_of_all_samples_and_no_mean_of_means(
 def test_what_it_is_compared_with_stands_under_the_same_instant(
     api: httpx2.Client, web: httpx2.Client, metric: str
 ) -> None:
-    days = (TODAY - timedelta(days=2), TODAY - timedelta(days=9))
+    days = (today() - timedelta(days=2), today() - timedelta(days=9))
     submit(api, metric, at(days[0], 30.0), at(days[1], 20.0))
     asked = {"metric_name": metric, "range": "last_7_days", "compare": "previous_period"}
     page = web.get("/explore", params=asked)
@@ -146,24 +146,24 @@ def test_what_it_is_compared_with_stands_under_the_same_instant(
 def test_a_month_so_far_is_compared_with_the_same_days_of_the_one_before(
     api: httpx2.Client, web: httpx2.Client, metric: str
 ) -> None:
-    first = TODAY.replace(day=1)
+    first = today().replace(day=1)
     before = first - timedelta(days=1)
     submit(api, metric, at(first, 30.0), at(before.replace(day=1), 20.0), at(before, 7.0))
     asked = {"metric_name": metric, "range": "this_month", "compare": "previous_period"}
     (spec,) = specs_of(web.get("/explore", params={**asked, "period": "day"}))
     values = [{n: v for n, v in enumerate(line["values"]) if v} for line in spec["lines"]]
     others = {0: 20, before.day - 1: 7}
-    assert values == [{0: 30}, {day: v for day, v in others.items() if day < TODAY.day}]
+    assert values == [{0: 30}, {day: v for day, v in others.items() if day < today().day}]
 
 
 @pytest.mark.parametrize("compare", ["previous_period", "previous_year"])
 def test_weeks_are_compared_with_as_many_whole_weeks(
     api: httpx2.Client, web: httpx2.Client, metric: str, compare: str
 ) -> None:
-    days = [TODAY - timedelta(days=n) for n in range(1, 500)]
+    days = [today() - timedelta(days=n) for n in range(1, 500)]
     submit(api, metric, *(at(day, 1.0, frequency="daily") for day in days))
     # From the middle of a week to the middle of another.
-    start = TODAY.date() - timedelta(days=60 + (TODAY.weekday() - 3) % 7)
+    start = today().date() - timedelta(days=60 + (today().weekday() - 3) % 7)
     asked = {
         "metric_name": metric,
         "start_date": str(start),
@@ -188,7 +188,7 @@ def test_the_last_day_of_february_is_compared_in_leap_years_too(
 def test_where_there_is_nothing_to_compare_with_nothing_is_drawn_of_it(
     api: httpx2.Client, web: httpx2.Client, metric: str
 ) -> None:
-    submit(api, metric, at(TODAY - timedelta(days=2), 30.0))
+    submit(api, metric, at(today() - timedelta(days=2), 30.0))
     asked = {"metric_name": metric, "range": "last_7_days", "compare": "previous_period"}
     page = web.get("/explore", params=asked)
     assert [line["label"] for line in specs_of(page)[0]["lines"]] == [title(metric)]
@@ -224,7 +224,7 @@ def test_without_a_script_the_form_leads_to_a_tidy_address(web: httpx2.Client, s
 def test_units_are_never_mixed_and_one_is_offered(
     api: httpx2.Client, web: httpx2.Client, metric: str
 ) -> None:
-    submit(api, metric, at(TODAY, 1.0, unit="BRL"), at(TODAY, 2.0, unit="USD"))
+    submit(api, metric, at(today(), 1.0, unit="BRL"), at(today(), 2.0, unit="USD"))
     page = web.get("/explore", params={"metric_name": metric})
     assert "several units (BRL, USD)" in text_of(page)
     assert f'href="/explore?metric_name={metric}&amp;range=last_30_days&amp;filter.unit=BRL"' in (
@@ -237,7 +237,7 @@ def test_units_are_never_mixed_and_one_is_offered(
 def test_what_has_no_unit_is_offered_beside_what_has_one(
     api: httpx2.Client, web: httpx2.Client, metric: str
 ) -> None:
-    submit(api, metric, at(TODAY, 1.0, unit="BRL"), at(TODAY, 2.0, unit=None))
+    submit(api, metric, at(today(), 1.0, unit="BRL"), at(today(), 2.0, unit=None))
     page = web.get("/explore", params={"metric_name": metric})
     link = re.search(r'href="([^"]+)">without a unit<', page.text)
     assert link
@@ -287,7 +287,7 @@ def test_a_metric_that_does_not_exist_is_named(web: httpx2.Client) -> None:
 def test_the_range_ends_with_the_last_day_that_is_shown(
     api: httpx2.Client, web: httpx2.Client, metric: str
 ) -> None:
-    monday = TODAY - timedelta(days=TODAY.weekday() + 21)
+    monday = today() - timedelta(days=today().weekday() + 21)
     submit(api, metric, *(at(monday + timedelta(days=day, hours=12)) for day in range(14)))
     asked = {"metric_name": metric, "period": "week", "start_date": f"{monday:%Y-%m-%d}"}
     for days in (13, 9):
@@ -295,13 +295,13 @@ def test_the_range_ends_with_the_last_day_that_is_shown(
         page = web.get("/explore", params={**asked, "end_date": f"{end:%Y-%m-%d}"})
         assert f"– {end:%b} {end.day}, {end.year} · Week" in text_of(page)
     page = web.get("/explore", params={"metric_name": metric, "period": "week"})
-    assert f"– {TODAY:%b} {TODAY.day}, {TODAY.year} · Week" in text_of(page)
+    assert f"– {today():%b} {today().day}, {today().year} · Week" in text_of(page)
 
 
 def test_groups_without_a_headline_are_counted(
     api: httpx2.Client, web: httpx2.Client, metric: str
 ) -> None:
-    submit(api, metric, *(at(TODAY, n, service_name=f"s{n}") for n in range(1, 7)))
+    submit(api, metric, *(at(today(), n, service_name=f"s{n}") for n in range(1, 7)))
     page = web.get("/explore", params={"metric_name": metric, "group_by": "service_name"})
     assert "and 2 more" in text_of(page)
     page = web.get("/explore", params={"metric_name": metric, "group_by": "region"})
@@ -309,7 +309,7 @@ def test_groups_without_a_headline_are_counted(
 
 
 def test_what_is_left_out_is_named(api: httpx2.Client, web: httpx2.Client, metric: str) -> None:
-    yesterday = TODAY - timedelta(days=1)
+    yesterday = today() - timedelta(days=1)
     submit(api, metric, at(yesterday), at(yesterday, frequency="daily"))
     page = web.get("/explore", params={"metric_name": metric, "period": "hour"})
     assert "without what is submitted daily" in text_of(page)

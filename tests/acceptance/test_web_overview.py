@@ -1,7 +1,7 @@
 """The overview and the pages of services: the right figures, to those who may see them."""
 
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import httpx2
@@ -10,34 +10,20 @@ import pytest
 
 from tests.acceptance.talk import sample
 from tests.acceptance.web import signed_in, text_of
+from tests.clock import this_hour, today
 from tests.conftest import DatabaseServer, Service, running_service
 from tests.killable import until
-
-NOW = datetime.now(UTC)
-MIDNIGHT = NOW.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 @pytest.fixture(scope="module")
 def place(
     database_of: DatabaseServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Service]:
-    """A service with revenue of two services today and a week ago, and their health."""
+    """A service of two others, and their health."""
     database = database_of.new_database()
     with running_service(
         tmp_path_factory.mktemp("overview"), database, FATURE_ALERT_INTERVAL="0.5"
     ) as service:
-        for name, value in (("checkout", 1000.5), ("billing", 234)):
-            for back in (0, 7):
-                when = MIDNIGHT - timedelta(days=back)
-                body = sample(
-                    "revenue_hourly",
-                    value=value * (2 if back == 0 else 1),
-                    unit="BRL",
-                    service_name=name,
-                    timestamp=when.isoformat(),
-                )
-                answer = service.client.post("/api/metrics", json=body)
-                assert answer.status_code == 201, answer.text
         report = {"status": "healthy", "response_time_ms": 81.5, "cpu_usage": 0.25}
         for name, status in (("checkout", "healthy"), ("bill/ing?", "unhealthy")):
             body = report | {"service_name": name, "status": status, "version": "<b>1"}
@@ -45,11 +31,31 @@ def place(
         yield service
 
 
+@pytest.fixture
+def sold(place: Service) -> None:
+    """Revenue of both today and a week ago."""
+    for name, value in (("checkout", 1000.5), ("billing", 234)):
+        for back, times in ((0, 2), (7, 1)):
+            day = today() - timedelta(days=back)
+            body = sample(
+                "revenue_hourly",
+                value=value * times,
+                unit="BRL",
+                service_name=name,
+                timestamp=day.isoformat(),
+            )
+            # Once, though every test that needs it asks for it.
+            key = {"Idempotency-Key": f"{name} {day:%F}"}
+            answer = place.client.post("/api/metrics", json=body, headers=key)
+            assert answer.status_code == 201, answer.text
+
+
+@pytest.mark.usefixtures("sold")
 def test_today_is_added_up(place: Service) -> None:
     with signed_in(place.client) as ana:
         text = text_of(ana.get("/"))
         assert "Revenue today R$2,469.00" in text
-        if timedelta(hours=1) <= NOW - MIDNIGHT:
+        if this_hour() > today():
             assert "+100.0%" in text
         assert "Active users –" in text
 
@@ -58,7 +64,6 @@ def test_a_level_is_of_all_who_report_it_also_of_those_who_have_not_this_hour(
     api: httpx2.Client, metric: str
 ) -> None:
     """Seen by somebody of one service, as others report active users, too."""
-    hour = NOW.replace(minute=0, second=0, microsecond=0)
     for region, back in (("SP", 0), ("RJ", 1)):
         body = sample(
             "active_users",
@@ -67,13 +72,14 @@ def test_a_level_is_of_all_who_report_it_also_of_those_who_have_not_this_hour(
             frequency="hourly",
             service_name=metric,
             region=region,
-            timestamp=max(hour - timedelta(hours=back), MIDNIGHT).isoformat(),
+            timestamp=max(this_hour() - timedelta(hours=back), today()).isoformat(),
         )
         assert api.post("/api/metrics", json=body).status_code == 201
     with signed_in(api, "reader", service_name=metric) as ana:
         assert "Active users 600 users" in text_of(ana.get("/")).replace("\u202f", " ")
 
 
+@pytest.mark.usefixtures("sold")
 def test_open_alerts_are_shown(place: Service) -> None:
     rule = {
         "rule_name": "Revenue <came> in",
@@ -90,6 +96,7 @@ def test_open_alerts_are_shown(place: Service) -> None:
         until(lambda: "Revenue <came> in Critical R$2,469.00 · Open" in text_of(ana.get("/")))
 
 
+@pytest.mark.usefixtures("sold")
 def test_figures_are_written_as_the_reader_does(place: Service) -> None:
     with signed_in(place.client) as ana:
         ana.headers["Accept-Language"] = "pt-BR"
@@ -97,6 +104,7 @@ def test_figures_are_written_as_the_reader_does(place: Service) -> None:
         assert "Receita hoje R$ 2.469,00" in text.replace("\xa0", " ")
 
 
+@pytest.mark.usefixtures("sold")
 def test_a_user_of_one_service_sees_that_alone(place: Service) -> None:
     with signed_in(place.client, "reader", service_name="checkout") as ana:
         text = text_of(ana.get("/"))
@@ -107,6 +115,7 @@ def test_a_user_of_one_service_sees_that_alone(place: Service) -> None:
         assert ana.get("/services/bill%2Fing%3F").status_code == 404
 
 
+@pytest.mark.usefixtures("sold")
 def test_who_may_not_read_sees_no_figures(place: Service) -> None:
     with signed_in(place.client, "writer") as client:
         assert client.get("/").headers["Location"] == "/account"

@@ -5,7 +5,7 @@ from playwright.sync_api import expect
 
 from tests.acceptance.reading import at, submit
 from tests.browser.conftest import Opener
-from tests.browser.test_explore_and_dashboards import HOUR
+from tests.clock import this_hour
 
 
 def test_signing_out_elsewhere_leaves_what_was_typed(signed_in: Opener, metric: str) -> None:
@@ -27,7 +27,7 @@ def test_signing_out_elsewhere_leaves_what_was_typed(signed_in: Opener, metric: 
 def test_a_rule_without_a_name_is_tried_as_it_is_typed(
     signed_in: Opener, api: httpx2.Client, metric: str
 ) -> None:
-    submit(api, metric, at(HOUR, 400))
+    submit(api, metric, at(this_hour(), 400))
     page = signed_in("/alerts/rules/new", role="operator")
     preview = page.locator("#preview")
     page.locator("#metric_name").fill(metric)
@@ -43,7 +43,7 @@ def test_a_rule_without_a_name_is_tried_as_it_is_typed(
 def test_a_panel_without_a_title_is_shown(
     signed_in: Opener, api: httpx2.Client, metric: str
 ) -> None:
-    submit(api, metric, at(HOUR, 400))
+    submit(api, metric, at(this_hour(), 400))
     board = api.get("/api/dashboards").json()["data"][0]["id"]
     page = signed_in(f"/dashboards/{board}/panels/new")
     page.locator("#query_0_metric_name").select_option(metric)

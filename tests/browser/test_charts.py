@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 from tests.acceptance.reading import at, submit
 from tests.acceptance.test_web_alerts import event, rule
 from tests.browser.conftest import PHONE, Opener
-from tests.browser.test_explore_and_dashboards import HOUR
+from tests.clock import this_hour, today
 from tests.conftest import Service
 
 REFRESHES = 8
@@ -67,7 +67,7 @@ _BESIDE = """() => {
 def grouped(api: httpx2.Client) -> str:
     """A week of three services, daily."""
     metric = f"sold_{secrets.token_hex(4)}"
-    days = [HOUR - timedelta(days=day) for day in range(8)]
+    days = [this_hour() - timedelta(days=day) for day in range(8)]
     services = ("shop", "app", "kiosk")
     submit(api, metric, *(at(day, 5, service_name=name) for day in days for name in services))
     return metric
@@ -140,7 +140,7 @@ def test_an_axis_of_days_has_days_alone(signed_in: Opener, grouped: str, look: s
     address = f"/explore?metric_name={grouped}&period=day&range=last_7_days&look={look}"
     page = watched(signed_in, address)
     written = page.evaluate("window.written")
-    days = {f"{day:%b} {day.day}" for day in (HOUR - timedelta(days=back) for back in range(7))}
+    days = {f"{day:%b} {day.day}" for day in (today() - timedelta(days=back) for back in range(7))}
     texts = {one["text"] for one in written}
     assert {text for text in texts if not text.replace(".", "").isdecimal()} == days
     assert all(one["fits"] for one in written)
@@ -149,7 +149,7 @@ def test_an_axis_of_days_has_days_alone(signed_in: Opener, grouped: str, look: s
 def test_a_period_that_is_not_over_is_dashed_beside_one_other(
     signed_in: Opener, grouped: str
 ) -> None:
-    first, last = ((HOUR - timedelta(days=back)).date() for back in (1, 0))
+    first, last = ((today() - timedelta(days=back)).date() for back in (1, 0))
     page = watched(
         signed_in,
         f"/explore?metric_name={grouped}&period=day&start_date={first}&end_date={last}",
@@ -159,7 +159,7 @@ def test_a_period_that_is_not_over_is_dashed_beside_one_other(
 
 def test_twelve_lines_are_told_apart(signed_in: Opener, api: httpx2.Client) -> None:
     metric = f"sold_{secrets.token_hex(4)}"
-    days = (HOUR, HOUR - timedelta(days=1))
+    days = (this_hour(), this_hour() - timedelta(days=1))
     submit(api, metric, *(at(day, n, service_name=f"s{n}") for day in days for n in range(12)))
     page = signed_in(
         f"/explore?metric_name={metric}&period=day&range=last_7_days&group_by=service_name"
@@ -190,7 +190,7 @@ def of_percent(api: httpx2.Client, *values: float) -> str:
     """A metric that had these values on the last days."""
     metric = f"failed_{secrets.token_hex(4)}"
     samples = [
-        at(HOUR - timedelta(days=day), value, unit="percent", metric_type="performance")
+        at(this_hour() - timedelta(days=day), value, unit="percent", metric_type="performance")
         for day, value in enumerate(values)
     ]
     submit(api, metric, *samples)
@@ -213,7 +213,7 @@ def test_the_lowest_mark_is_clear_of_the_dates(signed_in: Opener, grouped: str) 
     page = watched(signed_in, address)
     heights = {one["text"]: one["y"] for one in page.evaluate("window.written")}
     # The mark is written around its height, dates below theirs.
-    assert heights[f"{HOUR:%b} {HOUR.day}"] - heights["0"] >= 9
+    assert heights[f"{today():%b} {today().day}"] - heights["0"] >= 9
 
 
 @pytest.mark.parametrize(("values", "filled"), [((1, 90, 40), True), ((90, 91, 92), False)])
@@ -239,7 +239,7 @@ def test_a_long_legend_leaves_the_plot_its_height_on_a_phone(
 ) -> None:
     metric = f"sold_{secrets.token_hex(4)}"
     names = [f"a service with a rather long name {number}" for number in range(12)]
-    submit(api, metric, *(at(HOUR, 5, service_name=name) for name in names))
+    submit(api, metric, *(at(this_hour(), 5, service_name=name) for name in names))
     query = {"metric_name": metric, "period": "day", "group_by": ["service_name"]}
     config = {
         "panels": [{"id": "sold", "type": "line", "title": "Sold", "queries": [query]}],

@@ -3,7 +3,7 @@
 import random
 import secrets
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 
 import httpx2
 import pytest
@@ -11,9 +11,9 @@ from playwright.sync_api import Page, expect
 
 from tests.acceptance.reading import at, submit
 from tests.browser.conftest import DESKTOP, PHONE, Opener, serious_violations
+from tests.clock import this_hour, today
 
 Picture = Callable[[Page, str], None]
-HOUR = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
 MANY = 10_000
 # The longest task that a script had since it was asked, in milliseconds.
 _LONGEST = """async () => {
@@ -29,9 +29,9 @@ _LONGEST = """async () => {
 def sold(api: httpx2.Client) -> str:
     """Hourly revenue of two services over three weeks."""
     metric = f"sold_{secrets.token_hex(4)}"
-    dice = random.Random(7)
+    dice, newest = random.Random(7), this_hour()
     samples = [
-        at(HOUR - timedelta(hours=hour), dice.randrange(80, 160), service_name=name, unit="BRL")
+        at(newest - timedelta(hours=hour), dice.randrange(80, 160), service_name=name, unit="BRL")
         for hour in range(0, 21 * 24, 3)
         for name in ("shop", "app")
     ]
@@ -159,12 +159,12 @@ def test_ten_thousand_points_are_drawn(
 ) -> None:
     metric = f"many_{secrets.token_hex(4)}"
     # The axis is of 10,000 hours; hourly samples of more than three months ago are not taken.
-    hours = [HOUR - timedelta(hours=hour) for hour in range(0, 80 * 24)]
+    hours = [this_hour() - timedelta(hours=hour) for hour in range(0, 80 * 24)]
     for start in range(0, len(hours), 1000):
         submit(api, metric, *(at(hour, 5.0) for hour in hours[start : start + 1000]))
-    first = (HOUR - timedelta(hours=MANY - 24)).date()
+    first = (this_hour() - timedelta(hours=MANY - 24)).date()
     page = signed_in(
-        f"/explore?metric_name={metric}&period=hour&start_date={first}&end_date={HOUR.date()}"
+        f"/explore?metric_name={metric}&period=hour&start_date={first}&end_date={today().date()}"
     )
     expect(page.locator(".chart canvas")).to_have_count(1)
     points = page.evaluate("JSON.parse(document.querySelector('.chart script').text).times.length")

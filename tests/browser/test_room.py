@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from tests.acceptance.reading import at, submit
 from tests.browser.conftest import DESKTOP, Opener
-from tests.browser.test_explore_and_dashboards import HOUR
+from tests.clock import this_hour
 
 # Choices that are wider than the select that shows them, with its arrow.
 _CUT = """() => [...document.querySelectorAll("main select")].flatMap((one) => {
@@ -67,7 +67,7 @@ def test_long_names_leave_room_for_the_rest(signed_in: Opener, api: httpx2.Clien
     for name in (long, "short"):
         report = {"service_name": name, "status": "healthy", "response_time_ms": 80}
         assert api.post("/api/services/health", json=report).is_success
-    submit(api, long, at(HOUR, 400), at(HOUR, 300, service_name=long))
+    submit(api, long, at(this_hour(), 400), at(this_hour(), 300, service_name=long))
     page = signed_in("/")
     for path in ("/", "/services"):
         page.goto(path)
@@ -83,7 +83,7 @@ def test_long_names_leave_room_for_the_rest(signed_in: Opener, api: httpx2.Clien
 
 def test_a_phone_shows_the_first_figures(signed_in: Opener, api: httpx2.Client) -> None:
     metric = f"sold_{secrets.token_hex(4)}"
-    submit(api, metric, at(HOUR, 102_924.18, unit="BRL", frequency="daily"))
+    submit(api, metric, at(this_hour(), 102_924.18, unit="BRL", frequency="daily"))
     page = signed_in(
         f"/explore?metric_name={metric}&period=day&range=last_7_days",
         locale="pt-BR",

@@ -16,9 +16,10 @@ from psycopg.rows import dict_row
 
 from alerts.announce import Voice
 from alerts.backtest import backtest
-from alerts.events import resolve
+from alerts.events import acknowledge, resolve
 from alerts.loop import Outcome, lead, run_alerts, tick
 from alerts.memory import Memory
+from alerts.observe import SETTLING
 from alerts.registry import Author, Reach, create_rule, remove_rule, replace_rule
 from alerts.rules import Rule
 from alerts.silences import add_silence
@@ -184,7 +185,7 @@ async def test_what_is_submitted_more_rarely_than_the_catalogue_says_is_judged_i
         add_samples(database, "active_users", [(NOON - minutes(30), 40)])
         await leading.tick(NOON - timedelta(seconds=30))
         assert events_of(database) == []
-        await leading.tick(NOON + timedelta(seconds=10))
+        await leading.tick(NOON + minutes(1))
     (event,) = events_of(database)
     assert (event["value"], event["window_start"]) == (40, NOON - minutes(60))
 
@@ -268,10 +269,12 @@ async def test_replayed_revenue_opens_and_resolves_at_exactly_the_hours(
     async with leader(database) as leading:
         now = since + timedelta(hours=1)
         while now <= until:
-            await leading.tick(now)
+            await leading.tick(now + SETTLING)
             now += timedelta(hours=1)
     lived = [(one["opened_at"], one["resolved_at"]) for one in events_of(database)]
-    assert lived == expected
+    assert lived == [
+        (opened + SETTLING, resolved and resolved + SETTLING) for opened, resolved in expected
+    ]
     values = [one["value"] for one in events_of(database)]
     assert values == [one.value for one in tested.episodes]
 
@@ -314,10 +317,67 @@ async def test_a_sum_may_fire_before_its_hour_is_over(database: str, pool: Pool)
         (event,) = events_of(database)
         assert (event["opened_at"], event["value"]) == (NOON + minutes(8), 140)
         await leading.tick(NOON + minutes(61))
-        await leading.tick(NOON + minutes(119))
-        assert events_of(database)[0]["status"] == "open"
         await leading.tick(NOON + minutes(120))
-    assert events_of(database)[0]["resolved_at"] == NOON + minutes(120)
+        assert events_of(database)[0]["status"] == "open"
+        await leading.tick(NOON + minutes(121))
+    assert events_of(database)[0]["resolved_at"] == NOON + minutes(121)
+
+
+async def test_what_is_posted_right_after_its_hour_counts(database: str, pool: Pool) -> None:
+    """By who adds up an hour once it is over, and stamps the sum with its start."""
+    low = rule_of("sales", condition="<", threshold_value=100)
+    high = rule_of("sales", condition=">", threshold_value=500)
+    for rule in (low, high):
+        await create_rule(pool, "default", rule, author(NOON))
+    async with leader(database) as leading:
+        for hour, value in enumerate((900, 150, 150, 40)):
+            start = NOON + timedelta(hours=hour)
+            await leading.tick(start + minutes(60))
+            await leading.tick(start + minutes(60.5))
+            add_samples(database, "sales", [(start, value)])
+            await leading.tick(start + minutes(60.75))
+            await leading.tick(start + minutes(61))
+    sold_much, sold_little = events_of(database)
+    assert (sold_much["value"], sold_much["opened_at"]) == (900, NOON + minutes(60.75))
+    assert sold_much["resolved_at"] == NOON + minutes(121)
+    assert (sold_little["value"], sold_little["opened_at"]) == (40, NOON + minutes(241))
+
+
+TRAILING = [
+    # Within an hour, a minute, and a minute of the first of several hours: with what is just
+    # outside, at the edges, and newest.
+    ("hourly", "1h", {61: 100, 60: 1, 55: 10, 40: 20, 0: 6}),
+    ("hourly", "90m", {91: 100, 89: 10, 50: 20, 0: 6}),
+    ("real_time", "5m", {5.1: 100, 5: 1, 4.9: 10, 4.2: 20, 0: 6}),
+    ("real_time", "7h", {422: 100, 419: 10, 370: 20, 0: 6}),
+    ("daily", "1d", {1441: 100, 1439: 10, 700: 20, 0: 6}),
+]
+
+
+@pytest.mark.parametrize(("frequency", "window", "samples"), TRAILING)
+async def test_a_trailing_window_begins_where_it_says(
+    database: str, pool: Pool, frequency: str, window: str, samples: dict[float, float]
+) -> None:
+    now = NOON + timedelta(minutes=50, seconds=30)
+    inside = list(samples.values())[1:]
+    expected = {
+        "sum": sum(inside),
+        "count": len(inside),
+        "avg": sum(inside) / len(inside),
+        "min": min(inside),
+        "max": max(inside),
+        "last": inside[-1],
+    }
+    rules = {}
+    for aggregation in expected:
+        rule = rule_of("sales", threshold_value=-1, window=window, aggregation=aggregation)
+        row = await create_rule(pool, "default", rule, author(NOON))
+        rules[row["rule_id"]] = aggregation
+    shape = [(now - minutes(age), value) for age, value in samples.items()]
+    add_samples(database, "sales", shape, frequency=frequency)
+    async with leader(database) as leading:
+        await leading.tick(now)
+    assert {rules[one["rule_id"]]: one["value"] for one in events_of(database)} == expected
 
 
 async def test_what_was_resolved_by_hand_stays_quiet_until_it_cleared_once(
@@ -407,19 +467,61 @@ async def test_broken_rules_are_reported_and_the_others_go_on(database: str, poo
     assert len(events_of(database, units["rule_id"])) == 2
 
 
-async def test_silenced_events_are_not_told(database: str, pool: Pool) -> None:
-    await create_rule(pool, "default", rule_of("load"), author(NOON))
+@pytest.fixture
+async def silenced(pool: Pool) -> None:
+    """A rule, muted from noon until five minutes past."""
+    rule = rule_of("load", notification_channels=["email"], repeat_interval="1h")
+    await create_rule(pool, "default", rule, author(NOON))
     silence = dict.fromkeys(("rule_id", "severity", "service_name"))
-    period = {"starts_at": NOON - minutes(1), "ends_at": NOON + minutes(5), "comment": ""}
+    period = {"starts_at": NOON, "ends_at": NOON + minutes(5), "comment": ""}
     await add_silence(pool, REACH, {**silence, "metric_name": "load", **period}, author(NOON))
-    shape = {"kind": "ratio", "frequency": "real_time"}
-    add_samples(database, "load", [(NOON, 250)], **shape)
+
+
+SILENCES = [
+    # What is seen in each minute, and who is told what in which.
+    ("within", {1: 250, 3: 50}, []),
+    ("outlasting it", {1: 250, 8: 50}, ["5 repeated", "8 resolved"]),
+    ("over as it ends", {1: 250, 5: 50}, []),
+    ("before, and over within", {-2: 250, 3: 50}, ["-2 opened"]),
+    ("before, and over after", {-2: 250, 8: 50}, ["-2 opened", "8 resolved"]),
+    ("after", {6: 250, 8: 50}, ["6 opened", "8 resolved"]),
+]
+
+
+@pytest.mark.usefixtures("silenced")
+@pytest.mark.parametrize(
+    ("values", "told"), [case[1:] for case in SILENCES], ids=[case[0] for case in SILENCES]
+)
+async def test_silenced_events_are_told_once_the_silence_is_over(
+    database: str, values: dict[int, float], told: list[str]
+) -> None:
+    found: list[str] = []
+    value = 50.0
     async with leader(database) as leading:
-        await leading.tick(NOON)
-        assert outbox(database) == []
-        add_samples(database, "load", [(NOON + minutes(8), 5)], **shape)
-        await leading.tick(NOON + minutes(8))
-    assert [transition for transition, _ in outbox(database)] == ["resolved", "resolved"]
+        for minute in range(-3, 12):
+            value = values.get(minute, value)
+            shape = {"kind": "ratio", "frequency": "real_time"}
+            # Every five minutes' mean is that of the last one.
+            execute(database, "DELETE FROM fature.sample_real_time")
+            add_samples(database, "load", [(NOON + minutes(minute), value)], **shape)
+            await leading.tick(NOON + minutes(minute))
+            new = [transition for transition, _ in outbox(database)][len(found) :]
+            found += [f"{minute} {transition}" for transition in new]
+    assert found == told
+    assert [one["status"] for one in events_of(database)] == ["resolved"]
+
+
+@pytest.mark.usefixtures("silenced")
+async def test_what_was_acknowledged_under_a_silence_is_not_told_after_it(
+    database: str, pool: Pool
+) -> None:
+    add_samples(database, "load", [(NOON, 250)], kind="ratio", frequency="real_time")
+    async with leader(database) as leading:
+        await leading.tick(NOON + minutes(1))
+        (event,) = events_of(database)
+        await acknowledge(pool, REACH, event["event_id"], None, author(NOON + minutes(2)))
+        await leading.tick(NOON + minutes(5))
+    assert outbox(database) == []
 
 
 async def test_tenants_do_not_see_each_other(database: str, pool: Pool) -> None:

@@ -19,14 +19,10 @@ from psycopg.types.json import Jsonb
 
 from sql.analysts import let_in
 from sql.calendar import floor
+from tests.clock import wait_out
 from tests.conftest import ROOT, DatabaseServer, run_refresh_jobs
 
 ZONE = ZoneInfo("America/Sao_Paulo")
-NOW = datetime.now(ZONE)
-TODAY = floor(NOW, "day", ZONE)
-THIS_MONTH = floor(NOW, "month", ZONE)
-LAST_MONTH = floor(THIS_MONTH - timedelta(days=1), "month", ZONE)
-YESTERDAY = floor(TODAY - timedelta(hours=1), "day", ZONE)
 QUESTION = re.compile(r"^### (\d+)\. (.+?)\n.*?^```sql\n(.*?)^```", re.MULTILINE | re.DOTALL)
 QUESTIONS = {
     int(number): text
@@ -49,45 +45,67 @@ class Sample:
     method: str | None = None
 
 
-def samples() -> list[Sample]:
-    """Orders of this month, the last one and yesterday evening, and what goes with them."""
-    this, last = THIS_MONTH + (NOW - THIS_MONTH) / 2, LAST_MONTH + timedelta(days=20)
-    evening, noon = YESTERDAY + timedelta(hours=23.5), YESTERDAY + timedelta(hours=12)
-    made = [
-        Sample(this, 100, affiliate="a-1", method="pix"),
-        Sample(this, 300, affiliate="a-2", method="card"),
-        Sample(this, 50, service="shop", affiliate="a-1", method="pix"),
-        Sample(LAST_MONTH, 40, affiliate="a-3", method="pix"),
-        Sample(last, 200, affiliate="a-1", method="pix"),
-        Sample(last, 100, service="shop", affiliate="a-2"),
-        Sample(evening, 7, affiliate="a-4", method="pix"),
-        # Not to be added to the rest.
-        Sample(this, 9999, unit="USD", affiliate="a-1"),
-        Sample(this, 15, metric="commission_paid", affiliate="a-1"),
-        Sample(last, 30, metric="commission_paid", affiliate="a-2"),
-        Sample(YESTERDAY, 500, metric="revenue_daily", frequency="daily", service=None),
-    ]
-    for value, service in ((2.0, "web"), (2.0, "web"), (8.0, "app")):
-        labels = {"unit": "%", "service": service, "region": "SP"}
-        made.append(Sample(noon, value, "conversion_rate", **labels))
-    recent = NOW - timedelta(minutes=10)
-    for value in range(1, 101):
-        made.append(Sample(recent, value, "api_response_time", "real_time", "ms"))
-    for value, region in ((70, "SP"), (30, "RJ")):
-        made.append(Sample(recent, value, "active_users", "real_time", "users", region=region))
-    return made
+class Office:
+    """What there is to ask about, from one instant: orders of this month, the last one and
+    yesterday evening, and what goes with them.
+    """
 
+    def __init__(self, now: datetime) -> None:
+        self.now = now
+        self.today = floor(now, "day", ZONE)
+        self.yesterday = floor(self.today - timedelta(hours=1), "day", ZONE)
+        self.this_month = floor(now, "month", ZONE)
+        self.last_month = floor(self.this_month - timedelta(days=1), "month", ZONE)
+        self.samples = self._samples()
+        self.orders = [one for one in self.samples if one.metric == "revenue_hourly"]
+        self.revenue = [one for one in self.orders if one.unit == "BRL"]
 
-SAMPLES = samples()
-REVENUE = [one for one in SAMPLES if one.metric == "revenue_hourly" and one.unit == "BRL"]
+    def since(self, start: datetime) -> list[Sample]:
+        """The revenue of that instant and later."""
+        return [one for one in self.revenue if one.ts >= start]
+
+    def _samples(self) -> list[Sample]:
+        this = self.this_month + (self.now - self.this_month) / 2
+        last = self.last_month + timedelta(days=20)
+        evening, noon = (self.yesterday + timedelta(hours=hours) for hours in (23.5, 12))
+        made = [
+            Sample(this, 100, affiliate="a-1", method="pix"),
+            Sample(this, 300, affiliate="a-2", method="card"),
+            Sample(this, 50, service="shop", affiliate="a-1", method="pix"),
+            Sample(self.last_month, 40, affiliate="a-3", method="pix"),
+            Sample(last, 200, affiliate="a-1", method="pix"),
+            Sample(last, 100, service="shop", affiliate="a-2"),
+            Sample(evening, 7, affiliate="a-4", method="pix"),
+            # Not to be added to the rest.
+            Sample(this, 9999, unit="USD", affiliate="a-1"),
+            Sample(this, 15, metric="commission_paid", affiliate="a-1"),
+            Sample(last, 30, metric="commission_paid", affiliate="a-2"),
+            Sample(self.yesterday, 500, metric="revenue_daily", frequency="daily", service=None),
+        ]
+        for value, service in ((2.0, "web"), (2.0, "web"), (8.0, "app")):
+            labels = {"unit": "%", "service": service, "region": "SP"}
+            made.append(Sample(noon, value, "conversion_rate", **labels))
+        recent = self.now - timedelta(minutes=10)
+        for value in range(1, 101):
+            made.append(Sample(recent, value, "api_response_time", "real_time", "ms"))
+        for value, region in ((70, "SP"), (30, "RJ")):
+            made.append(Sample(recent, value, "active_users", "real_time", "users", region=region))
+        return made
 
 
 @pytest.fixture(scope="module")
-def analyst(database_of: DatabaseServer) -> Iterator[psycopg.Connection[Any]]:
+def office() -> Office:
+    """As of now; the hour does not end while it is asked about."""
+    wait_out("hour", ZONE)
+    return Office(datetime.now(ZONE))
+
+
+@pytest.fixture(scope="module")
+def analyst(database_of: DatabaseServer, office: Office) -> Iterator[psycopg.Connection[Any]]:
     """An analyst's session in the business time zone, as the page says."""
     url = database_of.new_database(ZONE.key)
     with psycopg.connect(url, autocommit=True) as conn:
-        for number, one in enumerate(SAMPLES, start=1):
+        for number, one in enumerate(office.samples, start=1):
             store(conn, number, one)
         store_alerts(conn)
     run_refresh_jobs(url)
@@ -163,10 +181,6 @@ def day_of(one: Sample) -> date:
     return one.ts.astimezone(ZONE).date()
 
 
-def since(start: datetime) -> list[Sample]:
-    return [one for one in REVENUE if one.ts >= start]
-
-
 def test_there_are_fifteen_questions() -> None:
     assert list(QUESTIONS) == list(range(1, 16))
 
@@ -176,22 +190,29 @@ def test_every_question_has_an_answer(analyst: psycopg.Connection[Any], number: 
     assert answer(analyst, number)
 
 
-def test_revenue_by_service_and_month(analyst: psycopg.Connection[Any]) -> None:
-    this = totals(since(THIS_MONTH), lambda one: one.service)
-    earlier = [one for one in since(LAST_MONTH) if one.ts < THIS_MONTH]
+def test_revenue_by_service_and_month(analyst: psycopg.Connection[Any], office: Office) -> None:
+    this = totals(office.since(office.this_month), lambda one: one.service)
+    earlier = [one for one in office.since(office.last_month) if one.ts < office.this_month]
     last = totals(earlier, lambda one: one.service)
     expected = [(name, this.get(name), last.get(name)) for name in ("payment-service", "shop")]
     assert answer(analyst, 1) == expected
 
 
-def test_the_same_days_of_last_month(analyst: psycopg.Connection[Any]) -> None:
-    earlier = [o for o in since(LAST_MONTH) if o.ts < THIS_MONTH and day_of(o).day <= NOW.day]
-    expected = (sum(o.value for o in since(THIS_MONTH)), sum(o.value for o in earlier))
+def test_the_same_days_of_last_month(analyst: psycopg.Connection[Any], office: Office) -> None:
+    earlier = [
+        o
+        for o in office.since(office.last_month)
+        if o.ts < office.this_month and day_of(o).day <= office.now.day
+    ]
+    expected = (
+        sum(o.value for o in office.since(office.this_month)),
+        sum(o.value for o in earlier),
+    )
     assert answer(analyst, 2) == [expected]
 
 
-def test_weeks_and_what_they_have_more(analyst: psycopg.Connection[Any]) -> None:
-    recent = since(floor(NOW, "week", ZONE) - timedelta(weeks=8))
+def test_weeks_and_what_they_have_more(analyst: psycopg.Connection[Any], office: Office) -> None:
+    recent = office.since(floor(office.now, "week", ZONE) - timedelta(weeks=8))
     weeks = totals(recent, lambda one: floor(one.ts.astimezone(ZONE), "week", ZONE).date())
     found = {week: revenue for week, revenue, _ in answer(analyst, 3)}
     assert found == weeks
@@ -200,33 +221,39 @@ def test_weeks_and_what_they_have_more(analyst: psycopg.Connection[Any]) -> None
     assert differences == [None, *(b - a for a, b in pairwise(ordered))]
 
 
-def test_the_running_total_ends_with_the_month(analyst: psycopg.Connection[Any]) -> None:
+def test_the_running_total_ends_with_the_month(
+    analyst: psycopg.Connection[Any], office: Office
+) -> None:
     rows = answer(analyst, 4)
-    assert rows[-1][2] == sum(one.value for one in since(THIS_MONTH))
-    assert [day for day, _, _ in rows] == sorted(set(map(day_of, since(THIS_MONTH))))
+    assert rows[-1][2] == sum(one.value for one in office.since(office.this_month))
+    assert [day for day, _, _ in rows] == sorted(set(map(day_of, office.since(office.this_month))))
 
 
-def test_shares_of_affiliates(analyst: psycopg.Connection[Any]) -> None:
-    of = totals(since(TODAY - timedelta(days=60)), lambda one: one.affiliate)
+def test_shares_of_affiliates(analyst: psycopg.Connection[Any], office: Office) -> None:
+    of = totals(office.since(office.today - timedelta(days=60)), lambda one: one.affiliate)
     rows = answer(analyst, 5)
     assert {name: revenue for name, revenue, _ in rows} == of
     assert sum(percent for _, _, percent in rows) == pytest.approx(100, abs=1)
 
 
-def test_commission_as_part_of_revenue(analyst: psycopg.Connection[Any]) -> None:
+def test_commission_as_part_of_revenue(analyst: psycopg.Connection[Any], office: Office) -> None:
     found = {month: (revenue, paid) for month, revenue, paid, _ in answer(analyst, 6)}
-    assert found[THIS_MONTH.date()] == (sum(one.value for one in since(THIS_MONTH)), 15)
+    assert found[office.this_month.date()] == (
+        sum(one.value for one in office.since(office.this_month)),
+        15,
+    )
 
 
-def test_a_ratio_is_the_mean_of_its_samples(analyst: psycopg.Connection[Any]) -> None:
-    assert answer(analyst, 7) == [(YESTERDAY.date(), "SP", 4.0)]
+def test_a_ratio_is_the_mean_of_its_samples(
+    analyst: psycopg.Connection[Any], office: Office
+) -> None:
+    assert answer(analyst, 7) == [(office.yesterday.date(), "SP", 4.0)]
 
 
-def test_hours_in_which_nothing_arrived(analyst: psycopg.Connection[Any]) -> None:
-    hour = floor(NOW, "hour", ZONE)
+def test_hours_in_which_nothing_arrived(analyst: psycopg.Connection[Any], office: Office) -> None:
+    hour = floor(office.now, "hour", ZONE)
     hours = {hour - timedelta(hours=back) for back in range(1, 49)}
-    orders = [one for one in SAMPLES if one.metric == "revenue_hourly"]
-    known = {floor(one.ts.astimezone(ZONE), "hour", ZONE) for one in orders}
+    known = {floor(one.ts.astimezone(ZONE), "hour", ZONE) for one in office.orders}
     assert [row[0] for row in answer(analyst, 8)] == sorted(hours - known)
 
 
@@ -236,8 +263,8 @@ def test_percentiles_of_response_times(analyst: psycopg.Connection[Any]) -> None
     assert (median, p95, p99) == pytest.approx((50.5, 95.05, 99.01))
 
 
-def test_payment_methods(analyst: psycopg.Connection[Any]) -> None:
-    recent = since(TODAY - timedelta(days=60))
+def test_payment_methods(analyst: psycopg.Connection[Any], office: Office) -> None:
+    recent = office.since(office.today - timedelta(days=60))
     of = totals(recent, lambda one: one.method or "(not said)")
     assert {method: revenue for method, revenue, _, _ in answer(analyst, 11)} == of
 
@@ -251,14 +278,18 @@ def test_alerts_by_rule(analyst: psycopg.Connection[Any]) -> None:
     assert answer(analyst, 13) == [expected]
 
 
-def test_days_on_which_accounting_differs(analyst: psycopg.Connection[Any]) -> None:
-    orders = sum(one.value for one in REVENUE if day_of(one) == YESTERDAY.date())
-    assert answer(analyst, 14) == [(YESTERDAY.date(), 500, orders)]
+def test_days_on_which_accounting_differs(analyst: psycopg.Connection[Any], office: Office) -> None:
+    orders = sum(one.value for one in office.revenue if day_of(one) == office.yesterday.date())
+    assert answer(analyst, 14) == [(office.yesterday.date(), 500, orders)]
 
 
-def test_an_order_late_in_the_evening_is_tomorrows_in_utc(analyst: psycopg.Connection[Any]) -> None:
+def test_an_order_late_in_the_evening_is_tomorrows_in_utc(
+    analyst: psycopg.Connection[Any], office: Office
+) -> None:
     rows = {day: (business, utc) for day, business, utc in answer(analyst, 15)}
-    business = totals(since(TODAY - timedelta(days=7)), day_of)
-    utc = totals(since(TODAY - timedelta(days=7)), lambda one: one.ts.astimezone(UTC).date())
+    business = totals(office.since(office.today - timedelta(days=7)), day_of)
+    utc = totals(
+        office.since(office.today - timedelta(days=7)), lambda one: one.ts.astimezone(UTC).date()
+    )
     assert rows == {day: (business.get(day, 0), utc.get(day, 0)) for day in business | utc}
-    assert rows[TODAY.date()][1] >= 7
+    assert rows[office.today.date()][1] >= 7

@@ -15,12 +15,13 @@ from alerts.durations import (
     parse_duration,
     parse_window,
 )
-from alerts.figures import Bucket, figure, merged, periods, span_of
+from alerts.figures import Bucket, figure, merged, periods, trail
 from alerts.recipients import Channel, kind_of, targets
 from alerts.rules import CatalogueEntry, Rule, as_stored, from_row, problems, window_of
 from alerts.selection import RuleProblem, Series, StoredRule, plan_of
 
 NOW = datetime(2026, 3, 10, 12, 34, 56, tzinfo=UTC)
+HOUR = timedelta(hours=1)
 
 
 @pytest.mark.parametrize(
@@ -195,7 +196,12 @@ def test_periods_follow_the_business_time_zone() -> None:
     assert around.current == datetime(2026, 3, 9, 3, tzinfo=UTC)
 
 
-def test_a_trailing_window_is_widened_to_whole_buckets() -> None:
-    since, before = span_of(Trailing(300), "minute", NOW, ZoneInfo("UTC"))
-    assert since == NOW.replace(second=0) - timedelta(minutes=5)
-    assert before == NOW.replace(second=0) + timedelta(minutes=1)
+def test_a_trailing_window_begins_within_a_bucket() -> None:
+    found = trail(Trailing(3600), "hour", NOW, ZoneInfo("UTC"))
+    assert found == (NOW - HOUR, NOW.replace(minute=0, second=0), found.edge + HOUR)
+
+
+def test_a_trailing_window_of_whole_buckets_begins_with_one() -> None:
+    noon = datetime(2026, 3, 10, 12, tzinfo=UTC)
+    found = trail(Trailing(2 * 3600), "hour", noon, ZoneInfo("America/Sao_Paulo"))
+    assert found == (noon - 2 * HOUR, noon - 2 * HOUR, noon + HOUR)
