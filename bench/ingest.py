@@ -1,13 +1,16 @@
 """How fast samples come in over HTTP."""
 
+from collections.abc import Sequence
+from dataclasses import astuple, replace
 from datetime import UTC, datetime
+from statistics import median
 
 from bench.copying import Copying
 from bench.figures import Figures, Ingest, Paced
 from bench.requests import posts
 from bench.scale import Kit
 from bench.stack import Service
-from bench.stats import latency
+from bench.stats import Latency, latency
 from bench.traffic import Outcome, Plan
 
 # Samples in a request, and how many different requests are sent over and over.
@@ -17,32 +20,68 @@ _PACED_CONNECTIONS = 32
 
 
 def measure_ingest(figures: Figures, kit: Kit, service: Service, copying: Copying) -> None:
-    """Requests of every size, each size between two runs of the reference."""
+    """Requests of every size, in turns: of each figure the median counts, which one bad moment of
+    the machine does not change.
+    """
     now = datetime.now(UTC)
     kit.tell(f"ingest, workers: {service.workers}")
     warm_up = Plan(service.port, posts(now, 1000, 20), 4, kit.scale.ingest_seconds)
     kit.drive(warm_up).check()
     copying.take(kit.scale.copy_rows)
-    figures.copy_rates.append(copying.rate())
-    for size, count in SIZES.items():
-        requests = posts(now, size, count)
-        found = [_one(kit, service, requests, n) for n in kit.scale.connections]
+    requests = {size: posts(now, size, count) for size, count in SIZES.items()}
+    turns = []
+    for _ in range(kit.scale.ingest_turns):
         figures.copy_rates.append(copying.rate())
-        reference = sum(figures.copy_rates[-2:]) / 2
-        for connections, outcome, cpu in found:
-            per_second = outcome.per_second * size
-            figures.ingest.append(
-                Ingest(
-                    size=size,
-                    workers=service.workers,
-                    connections=connections,
-                    per_second=per_second,
-                    ratio=per_second / reference,
-                    latency=latency(outcome.durations),
-                    cpu=cpu / (outcome.answered * size) * 1e6,
-                )
+        turns.append(
+            [
+                one
+                for size in SIZES
+                for one in _of_size(figures, kit, service, copying, size, requests[size])
+            ]
+        )
+    figures.ingest += [_median(those) for those in zip(*turns, strict=True)]
+
+
+def _of_size(
+    figures: Figures,
+    kit: Kit,
+    service: Service,
+    copying: Copying,
+    size: int,
+    requests: list[bytes],
+) -> list[Ingest]:
+    """By the number of connections, between two runs of the reference."""
+    found = [_one(kit, service, requests, n) for n in kit.scale.connections]
+    figures.copy_rates.append(copying.rate())
+    reference = sum(figures.copy_rates[-2:]) / 2
+    measured = []
+    for connections, outcome, cpu in found:
+        per_second = outcome.per_second * size
+        measured.append(
+            Ingest(
+                size=size,
+                workers=service.workers,
+                connections=connections,
+                per_second=per_second,
+                ratio=per_second / reference,
+                latency=latency(outcome.durations),
+                cpu=cpu / (outcome.answered * size) * 1e6,
             )
-            kit.tell(f"{size} in a request, {connections} connections: {per_second:,.0f}/s")
+        )
+        kit.tell(f"{size} in a request, {connections} connections: {per_second:,.0f}/s")
+    return measured
+
+
+def _median(turns: Sequence[Ingest]) -> Ingest:
+    """Of every figure by itself."""
+    percentiles = zip(*(astuple(one.latency) for one in turns), strict=True)
+    return replace(
+        turns[0],
+        per_second=median(one.per_second for one in turns),
+        ratio=median(one.ratio for one in turns),
+        latency=Latency(*map(median, percentiles)),
+        cpu=median(one.cpu for one in turns),
+    )
 
 
 def measure_paced(kit: Kit, service: Service) -> Paced:

@@ -11,6 +11,7 @@ class Scale:
     """Sizes, connections and seconds of each measurement; together they bound the run."""
 
     connections: tuple[int, ...]
+    ingest_turns: int
     ingest_seconds: float
     paced_seconds: float
     copy_rows: int
@@ -23,7 +24,8 @@ class Scale:
 
 WHOLE = Scale(
     connections=(1, 4, 16, 64),
-    ingest_seconds=5,
+    ingest_turns=3,
+    ingest_seconds=4,
     paced_seconds=40,
     copy_rows=300_000,
     samples=(1_000_000, 10_000_000, 50_000_000),
@@ -34,6 +36,7 @@ WHOLE = Scale(
 )
 QUICK = Scale(
     connections=(1, 16),
+    ingest_turns=1,
     ingest_seconds=1,
     paced_seconds=2,
     copy_rows=50_000,
