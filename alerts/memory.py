@@ -16,9 +16,6 @@ from sql.rollups import Frequency
 
 Metric = tuple[str, str]
 
-# A series with a smaller id may be committed after one with a greater.
-_OVERLAP = 1000
-
 
 class Memory:
     """Rules, catalogue and series of the watched metrics."""
@@ -31,7 +28,7 @@ class Memory:
         self._errors: dict[int, str | None] = {}
         self._catalogue: dict[Metric, CatalogueEntry] = {}
         self._series: dict[Metric, dict[int, Series]] = {}
-        self._newest_series = 0
+        self._settled = 0
         self._plans: dict[int, tuple[object, Plan | str]] = {}
         self._heartbeat: datetime | None = None
 
@@ -101,13 +98,14 @@ class Memory:
             for series_id in self._series.pop(metric):
                 self.first_seen.pop(series_id, None)
                 self.frequencies.pop(series_id, None)
-        newest = self._newest_series
-        from_id = max(newest - _OVERLAP, 0)
+        settled = await run(conn, "settled_alert_series")
         if kept := watched - added:
-            self._add_series(await run(conn, "alert_series", _metrics(kept, from_id)))
+            self._add_series(await run(conn, "alert_series", _metrics(kept, self._settled)))
         if added:
             self._series |= {metric: {} for metric in added}
-            self._add_series(await run(conn, "alert_series", _metrics(added, 0)))
+            self._add_series(await run(conn, "alert_series", _metrics(added)))
+        # Read before the series: at the next tick none with a smaller id is new.
+        self._settled = settled[0]["series_id"] if settled else 0
 
     def _add_series(self, rows: Iterable[Mapping[str, Any]]) -> None:
         for row in rows:
@@ -118,7 +116,6 @@ class Memory:
             members[series_id] = series_of_row(row)
             self.first_seen.setdefault(series_id, row["created_at"])
             self.frequencies[series_id] = row["frequency"]
-            self._newest_series = max(self._newest_series, series_id)
 
     def _plan(self, stored: StoredRule) -> Plan | str:
         metric = stored.tenant, stored.rule.metric_name

@@ -1,7 +1,7 @@
 """How fast samples come in over HTTP."""
 
 from collections.abc import Sequence
-from dataclasses import astuple, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from statistics import median
 
@@ -10,7 +10,7 @@ from bench.figures import Figures, Ingest, Paced
 from bench.requests import posts
 from bench.scale import Kit
 from bench.stack import Service
-from bench.stats import Latency, latency
+from bench.stats import latency, median_latency
 from bench.traffic import Outcome, Plan
 
 # Samples in a request, and how many different requests are sent over and over.
@@ -30,7 +30,7 @@ def measure_ingest(figures: Figures, kit: Kit, service: Service, copying: Copyin
     copying.take(kit.scale.copy_rows)
     requests = {size: posts(now, size, count) for size, count in SIZES.items()}
     turns = []
-    for _ in range(kit.scale.ingest_turns):
+    for _ in range(kit.scale.turns):
         figures.copy_rates.append(copying.rate())
         turns.append(
             [
@@ -74,12 +74,11 @@ def _of_size(
 
 def _median(turns: Sequence[Ingest]) -> Ingest:
     """Of every figure by itself."""
-    percentiles = zip(*(astuple(one.latency) for one in turns), strict=True)
     return replace(
         turns[0],
         per_second=median(one.per_second for one in turns),
         ratio=median(one.ratio for one in turns),
-        latency=Latency(*map(median, percentiles)),
+        latency=median_latency([one.latency for one in turns]),
         cpu=median(one.cpu for one in turns),
     )
 
@@ -90,9 +89,12 @@ def measure_paced(kit: Kit, service: Service) -> Paced:
     requests = posts(datetime.now(UTC), 1, SIZES[1])
     seconds = kit.scale.paced_seconds
     plan = Plan(service.port, requests, _PACED_CONNECTIONS, seconds, warm_up=1.0, rate=RATE)
-    outcome = kit.drive(plan)
-    outcome.check()
-    return Paced(RATE, latency(outcome.durations))
+    turns = []
+    for _ in range(kit.scale.turns):
+        outcome = kit.drive(plan)
+        outcome.check()
+        turns.append(latency(outcome.durations))
+    return Paced(RATE, median_latency(turns))
 
 
 def _one(

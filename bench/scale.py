@@ -8,10 +8,12 @@ from bench.traffic import Outcome, Plan
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """Sizes, connections and seconds of each measurement; together they bound the run."""
+    """Sizes, connections and seconds of each measurement, turns of those of writing; together they
+    bound the run.
+    """
 
     connections: tuple[int, ...]
-    ingest_turns: int
+    turns: int
     ingest_seconds: float
     paced_seconds: float
     copy_rows: int
@@ -24,9 +26,9 @@ class Scale:
 
 WHOLE = Scale(
     connections=(1, 4, 16, 64),
-    ingest_turns=3,
+    turns=3,
     ingest_seconds=4,
-    paced_seconds=40,
+    paced_seconds=15,
     copy_rows=300_000,
     samples=(1_000_000, 10_000_000, 50_000_000),
     query_seconds=4,
@@ -36,7 +38,7 @@ WHOLE = Scale(
 )
 QUICK = Scale(
     connections=(1, 16),
-    ingest_turns=1,
+    turns=1,
     ingest_seconds=1,
     paced_seconds=2,
     copy_rows=50_000,

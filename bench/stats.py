@@ -2,7 +2,8 @@
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
+from statistics import median
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,3 +26,8 @@ def latency(seconds: Sequence[float]) -> Latency:
     """The percentiles of single durations; not a number where there are none."""
     ordered = sorted(seconds)
     return Latency(*(1000 * percentile(ordered, share) for share in (0.50, 0.95, 0.99)))
+
+
+def median_latency(turns: Sequence[Latency]) -> Latency:
+    """Of several turns, the median of each percentile by itself."""
+    return Latency(*map(median, zip(*map(astuple, turns), strict=True)))

@@ -86,6 +86,15 @@ INNER JOIN unnest(%(tenants)s::text [], %(metrics)s::text []) AS w (tenant, metr
     ON s.tenant = w.tenant AND s.metric_name = w.metric_name
 WHERE s.series_id >= %(from_id)s;
 
+-- name: settled_alert_series
+-- The newest series that is so old that none with a smaller id can be committed any more: what made
+-- them began earlier still.
+SELECT series_id
+FROM fature.series
+WHERE created_at < now() - interval '5 minutes'
+ORDER BY series_id DESC
+LIMIT 1;
+
 -- name: alert_states
 -- What is remembered; a (rule, group) without a row is inactive. The text is what a later
 -- change is compared with.

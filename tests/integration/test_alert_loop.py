@@ -524,6 +524,28 @@ async def test_what_was_acknowledged_under_a_silence_is_not_told_after_it(
     assert outbox(database) == []
 
 
+async def test_a_series_that_is_committed_after_many_newer_ones_is_judged(
+    database: str, pool: Pool
+) -> None:
+    await create_rule(pool, "default", rule_of("load"), author(NOON))
+    shape = {"kind": "ratio", "frequency": "real_time"}
+    add_samples(database, "load", [(NOON, 50)], **shape)
+    add = """
+        INSERT INTO fature.series (metric_name, metric_type, frequency, unit, region)
+        SELECT 'load', 'revenue', 'real_time', NULL, 'R' || n FROM generate_series(%s::int, %s::int) AS n
+    """
+    async with leader(database) as leading:
+        await leading.tick(NOON)
+        with psycopg.connect(database) as slow:
+            slow.execute(add, (1, 1))
+            execute(database, add, 2, 1500)
+            await leading.tick(NOON + timedelta(seconds=15))
+        add_samples(database, "load", [(NOON + minutes(6), 250)], region="R1", **shape)
+        await leading.tick(NOON + minutes(6.5))
+    (event,) = events_of(database)
+    assert event["value"] == 250
+
+
 async def test_tenants_do_not_see_each_other(database: str, pool: Pool) -> None:
     await create_rule(pool, "other", rule_of("load"), author(NOON))
     add_samples(database, "load", [(NOON, 250)], kind="ratio", frequency="real_time")
