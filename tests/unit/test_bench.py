@@ -10,7 +10,7 @@ from bench.figures import Figures, Ingest, Paced, PageViews, Reads, Repeated, St
 from bench.floors import MIB, floors
 from bench.machine import Machine
 from bench.report import document, text
-from bench.stats import Latency, latency, percentile
+from bench.stats import Latency, latency, median_latency, percentile
 
 MACHINE = Machine(2, "A CPU", "18.6", "2.29.2", "3.11.7", 0.1, date(2026, 1, 31))
 FAST = Latency(1.0, 2.0, 3.0)
@@ -57,6 +57,11 @@ def test_a_percentile_is_the_smallest_value_that_the_share_does_not_exceed(
 
 def test_the_percentiles_of_one_value_are_that_value() -> None:
     assert latency([0.25]) == Latency(250.0, 250.0, 250.0)
+
+
+def test_one_bad_turn_does_not_make_a_latency() -> None:
+    turns = [Latency(2, 5, 9), Latency(3, 40, 700), Latency(1, 6, 8)]
+    assert median_latency(turns) == Latency(2, 6, 9)
 
 
 def test_latency_is_in_milliseconds_whatever_the_order() -> None:
