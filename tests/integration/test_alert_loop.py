@@ -532,7 +532,8 @@ async def test_a_series_that_is_committed_after_many_newer_ones_is_judged(
     add_samples(database, "load", [(NOON, 50)], **shape)
     add = """
         INSERT INTO fature.series (metric_name, metric_type, frequency, unit, region)
-        SELECT 'load', 'revenue', 'real_time', NULL, 'R' || n FROM generate_series(%s::int, %s::int) AS n
+        SELECT 'load', 'revenue', 'real_time', NULL, 'R' || n
+        FROM generate_series(%s::int, %s::int) AS n
     """
     async with leader(database) as leading:
         await leading.tick(NOON)
