@@ -19,7 +19,7 @@ from alerts.figures import Bucket, Periods, Trail, bucket_start, figure, periods
 from alerts.selection import Group, Plan, RuleProblem, Source
 from sql.database import Connection, run
 from sql.errors import DatabaseError, DatabaseTimeout, translated_errors
-from sql.queries import Query, array_of, query
+from sql.queries import Query, array_of, query, union_all
 from sql.rollups import FREQUENCIES, Frequency
 
 # A period is judged so long after its end: figures that are posted right after it count.
@@ -232,9 +232,8 @@ async def _query_span(conn: Connection, span: Span, series: Sequence[int]) -> li
     source, since, before, edge = span
     if edge is None:
         return await read_buckets(conn, source, series, since, before)
-    statement = query("alert_trailing").format(
-        rollup=_rollup(source), beginning=_beginning(source).body
-    )
+    parts = union_all([_part(source, "edge", "before"), _beginning(source)])
+    statement = query("alert_trailing").format(parts=parts)
     params = {"series": array_of(series), "since": since, "edge": edge, "before": before}
     with translated_errors():
         return await run(conn, statement, params)
@@ -242,10 +241,20 @@ async def _query_span(conn: Connection, span: Span, series: Sequence[int]) -> li
 
 def _beginning(source: Source) -> Query:
     if _begins_with_minutes(source):
-        minutes = _rollup(Source(source.frequency, "minute"))
-        return query("alert_first_minutes").format(rollup=minutes)
+        return _part(Source(source.frequency, "minute"), "since", "edge")
     samples = sql.Identifier("fature", f"sample_{source.frequency}")
     return query("alert_samples_put_together").format(samples=samples)
+
+
+def _part(source: Source, since: str, before: str) -> Query:
+    """The buckets of a rollup between the values of these names."""
+    bounds = (
+        query("rollup_since").format(since=sql.Placeholder(since)),
+        query("rollup_before").format(before=sql.Placeholder(before)),
+    )
+    return query("rollup_source").format(
+        rollup=_rollup(source), bounds=sql.SQL(" ").join(one.body for one in bounds)
+    )
 
 
 async def read_buckets(

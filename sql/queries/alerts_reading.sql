@@ -131,30 +131,14 @@ SELECT
     min(min_value) AS min_value,
     max(max_value) AS max_value,
     (array_agg(last_value ORDER BY bucket DESC))[1] AS last_value
-FROM (
-    SELECT
-        series_id,
-        bucket,
-        sum_value,
-        sample_count,
-        min_value,
-        max_value,
-        last_value
-    FROM {rollup}
-    WHERE
-        series_id = ANY(%(series)s::integer [])
-        AND bucket >= %(edge)s::timestamptz
-        AND bucket < %(before)s::timestamptz
-    UNION ALL
-    {beginning}
-) AS part
+FROM ({parts}) AS part
 GROUP BY series_id;
 
 -- name: alert_samples_put_together
--- The samples that a window begins with, as a bucket of each series.
+-- The samples that a window begins with, as a bucket of each series; columns as in rollup_source.
 SELECT
-    series_id,
     min(ts) AS bucket,
+    series_id,
     sum(value::numeric) AS sum_value,
     count(*) AS sample_count,
     min(value) AS min_value,
@@ -166,22 +150,6 @@ WHERE
     AND ts >= %(since)s::timestamptz
     AND ts < %(edge)s::timestamptz
 GROUP BY series_id;
-
--- name: alert_first_minutes
--- The minutes that a window begins with.
-SELECT
-    series_id,
-    bucket,
-    sum_value,
-    sample_count,
-    min_value,
-    max_value,
-    last_value
-FROM {rollup}
-WHERE
-    series_id = ANY(%(series)s::integer [])
-    AND bucket >= %(since)s::timestamptz
-    AND bucket < %(edge)s::timestamptz;
 
 -- name: alert_first_samples
 -- The first kept sample of some series; one index look-up each.
