@@ -91,10 +91,10 @@ class Preparer:
         """
         await self._series.prepare()
         rows = self._check(items, scope, now)
-        await self._series.resolve(row.key for row in rows if row.series_id is None)
+        new = await self._series.resolve(row.key for row in rows if row.series_id is None)
         first_id = await self._ids.take(len(rows))
         return Submission(
-            self._copy_rows(rows, first_id),
+            _copy_rows(rows, new, first_id),
             first_id,
             len(rows),
             frozenset((scope.tenant, name) for name in {row.key.metric_name for row in rows}),
@@ -166,18 +166,20 @@ class Preparer:
             problems.append(("timestamp", "More than 5 minutes in the future"))
         return _postgres_time(ts)
 
-    def _copy_rows(self, rows: Sequence[_Row], first_id: int) -> dict[str, bytes]:
-        parts: dict[str, list[bytes]] = {}
-        for number, row in enumerate(rows, start=first_id):
-            key, series_id, metadata = row.key, row.series_id, row.metadata
-            if series_id is None:
-                series_id = self._series.get(key)
-            length = -1 if metadata is None else len(metadata)
-            part = _pack_row(5, 8, row.ts, 8, number, 4, series_id, 8, row.value, length)
-            parts.setdefault(key.frequency, []).append(
-                part if metadata is None else part + metadata
-            )
-        return {frequency: b"".join(chunks) for frequency, chunks in parts.items()}
+
+def _copy_rows(
+    rows: Sequence[_Row], new: Mapping[SeriesKey, int], first_id: int
+) -> dict[str, bytes]:
+    """By frequency, with the ids of `new` series where a row has none."""
+    parts: dict[str, list[bytes]] = {}
+    for number, row in enumerate(rows, start=first_id):
+        key, series_id, metadata = row.key, row.series_id, row.metadata
+        if series_id is None:
+            series_id = new[key]
+        length = -1 if metadata is None else len(metadata)
+        part = _pack_row(5, 8, row.ts, 8, number, 4, series_id, 8, row.value, length)
+        parts.setdefault(key.frequency, []).append(part if metadata is None else part + metadata)
+    return {frequency: b"".join(chunks) for frequency, chunks in parts.items()}
 
 
 def body_key(principal: str, key: str, path: str, body: bytes) -> IdempotencyKey:

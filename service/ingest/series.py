@@ -94,29 +94,27 @@ class SeriesCache:
         if self._promoted is None:
             await self.reload_promoted()
 
-    async def resolve(self, keys: Iterable[SeriesKey]) -> None:
-        """Look up or create what is not known yet; afterwards `get` has them all. A metric that
-        is new is catalogued as the first of its keys has it.
+    async def resolve(self, keys: Iterable[SeriesKey]) -> Mapping[SeriesKey, int]:
+        """The ids of these, which `get` does not know: looked up or created. A metric that is
+        new is catalogued as the first of its keys has it.
 
         Raises:
             ApiError: 422 where a tenant or service would have more series than it may.
         """
-        missing = list(dict.fromkeys(key for key in keys if key not in self._ids))
-        if not missing:
-            return
+        unknown = list(dict.fromkeys(keys))
+        if not unknown:
+            return {}
         async with connection(self._pool) as conn:
-            await self._look_up(conn, missing)
-            if new := [key for key in missing if key not in self._ids]:
+            found = await _look_up(conn, unknown)
+            if new := [key for key in unknown if key not in found]:
                 await self._guard(conn, new)
                 await run(conn, "insert_metrics", _columns(new))
                 await run(conn, "insert_series", _columns(sorted(new, key=_order)))
-                await self._look_up(conn, new)
+                found |= await _look_up(conn, new)
+        self._ids.update(found)
         while len(self._ids) > CACHE_SIZE:
             self._ids.popitem(last=False)
-
-    async def _look_up(self, conn: Connection, keys: Sequence[SeriesKey]) -> None:
-        for row in await run(conn, "series_ids", _columns(keys)):
-            self._ids[keys[row["place"] - 1]] = row["series_id"]
+        return found
 
     async def _guard(self, conn: Connection, new: Sequence[SeriesKey]) -> None:
         """Requests at the same time may go past a limit together, by their own series."""
@@ -151,6 +149,12 @@ def dimension_text(value: object) -> str | None:
     else:
         return None
     return text if 0 < len(text) <= 200 else None
+
+
+async def _look_up(conn: Connection, keys: Sequence[SeriesKey]) -> dict[SeriesKey, int]:
+    """The ids of those that exist."""
+    rows = await run(conn, "series_ids", _columns(keys))
+    return {keys[row["place"] - 1]: row["series_id"] for row in rows}
 
 
 async def _check_room(conn: Connection, params: dict[str, Any], more: int, setting: str) -> None:

@@ -7,7 +7,7 @@ import secrets
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import parse_qsl, urlencode
 
 import httpx2
 import psycopg
@@ -100,6 +100,29 @@ def test_an_event_of_a_group_shows_the_figures_of_that_group(
         assert urlencode({"filter.region": name}) in link
         assert f"{value:g}" in shown
         assert "507.5" not in shown
+
+
+def test_an_event_leads_to_the_days_before_and_after_it(
+    service: Service, api: httpx2.Client
+) -> None:
+    number = event(service, rule(api))
+    with psycopg.connect(service.database_url) as conn:
+        conn.execute(
+            """
+            UPDATE fature.alert_event
+            SET opened_at = '2026-05-31 12:00+00', resolved_at = '2026-06-02 12:00+00',
+                status = 'resolved'
+            WHERE event_id = %s
+            """,
+            [number],
+        )
+    with signed_in(api, "operator") as browser:
+        page = browser.get(f"/alerts/events/{number}")
+    (link,) = re.findall(r'href="/explore\?([^"]*)"', page.text)
+    chosen = dict(parse_qsl(html.unescape(link)))
+    # Thirty days before, and a quarter of that after it.
+    assert (chosen["start_date"], chosen["end_date"]) == ("2026-05-01", "2026-06-10")
+    assert chosen["period"] == "day"
 
 
 def test_people_are_called_by_their_names(service: Service, api: httpx2.Client) -> None:

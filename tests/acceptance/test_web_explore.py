@@ -298,6 +298,19 @@ def test_the_range_ends_with_the_last_day_that_is_shown(
     assert f"– {today():%b} {today().day}, {today().year} · Week" in text_of(page)
 
 
+def test_a_range_that_lies_ahead_is_empty_and_can_be_changed(web: httpx2.Client, sold: str) -> None:
+    start = f"{today() + timedelta(days=3):%Y-%m-%d}"
+    page = web.get("/explore", params={"metric_name": sold, "start_date": start})
+    assert page.status_code == 200
+    assert "No figures in this range" in text_of(page)
+    assert not drawn(page)
+    # From that day to that day, as no later one was asked for.
+    assert re.findall(r'name="(?:start|end)_date" type="date" value="([^"]*)"', page.text) == [
+        start,
+        start,
+    ]
+
+
 def test_groups_without_a_headline_are_counted(
     api: httpx2.Client, web: httpx2.Client, metric: str
 ) -> None:

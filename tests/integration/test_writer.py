@@ -46,6 +46,11 @@ class Bench:
         items = [MetricIn("m", "revenue", value, frequency) for value in values]
         return await self.preparer.prepare(items, Scope(), datetime.now(UTC), key)
 
+    async def of_services(self, *names: str) -> Submission:
+        """A sample of each service, in a series of its own."""
+        items = [MetricIn("m", "revenue", 1, "hourly", service_name=name) for name in names]
+        return await self.preparer.prepare(items, Scope(), datetime.now(UTC), None)
+
     async def mixed(self, value: float, *frequencies: Frequency) -> Submission:
         items = [MetricIn("m", "revenue", value, frequency) for frequency in frequencies]
         return await self.preparer.prepare(items, Scope(), datetime.now(UTC), None)
@@ -427,6 +432,36 @@ def test_a_caller_that_went_away_harms_nobody(database: str) -> None:
     assert isinstance(gone, asyncio.CancelledError)
     assert isinstance(last, Receipt)
     assert {0.0, 2.0} <= set(values(database))
+
+
+# The series cache
+
+
+def test_what_a_full_cache_forgets_keeps_its_series(
+    database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("service.ingest.series.CACHE_SIZE", 3)
+
+    async def write(bench: Bench) -> None:
+        # More than fit; then the forgotten with the kept and a new one; then all of them.
+        for names in ("abcd", "ade", "abcde"):
+            submission = await bench.of_services(*names)
+            async with bench.running():
+                await asyncio.gather(*bench.wait_with(submission))
+            bench.writer = Writer(bench.pool)
+
+    bench(database, write)
+    with psycopg.connect(database) as conn:
+        counted = conn.execute(
+            """
+            SELECT s.service_name, count(DISTINCT s.series_id), count(*)
+            FROM fature.sample_hourly AS h
+            JOIN fature.series AS s USING (series_id)
+            GROUP BY s.service_name
+            ORDER BY s.service_name
+            """
+        ).fetchall()
+    assert counted == [("a", 1, 3), ("b", 1, 2), ("c", 1, 2), ("d", 1, 3), ("e", 1, 2)]
 
 
 # Ids
