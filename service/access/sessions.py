@@ -127,18 +127,17 @@ class Sessions:
                 raise WrongPassword
             user = await set_password(conn, user, hashed, now, except_family=principal.family)
             await record(conn, principal, "user.password", principal.id, address=address)
-        self.versions.note(user["user_id"], user["version"])
+        await self.versions.reload()
         return self.tokens.issue_access(user, principal.family, now)
 
     async def logout_everywhere(self, principal: UserPrincipal, address: str | None) -> None:
         """End every log-in of a user, this one too, and the access tokens issued before."""
         params, now = {"user_id": principal.user_id}, datetime.now(UTC)
         async with connection(self._pool) as conn, conn.transaction():
-            rows = await run(conn, "raise_user_version", params)
+            await run(conn, "raise_user_version", params)
             await end_sessions(conn, principal.user_id, now)
             await record(conn, principal, "user.logout", principal.id, address=address)
-        for row in rows:
-            self.versions.note(row["user_id"], row["version"])
+        await self.versions.reload()
 
     async def _attempt(self, email: str, network: str) -> DictRow | None:
         rows = await fetch_all(self._pool, "login_user", {"email": email, "network": network})

@@ -75,7 +75,7 @@ async def make_user(request: Request, body: UserIn) -> tuple[DictRow, str | None
     values = body.model_dump(exclude={"password"}) | await _hashed(request, password)
     values["tenant"] = principal.scope.tenant
     row = await users.create_user(resources.pool, principal, values, address_of(request))
-    resources.sessions.versions.note(row["user_id"], row["version"])
+    await resources.sessions.versions.reload()
     return row, generated
 
 
@@ -93,7 +93,7 @@ async def edit_user(request: Request, number: int, body: UserPatch) -> DictRow:
     )
     if row is None:
         raise missing("user", number)
-    resources.sessions.versions.note(number, row["version"])
+    await resources.sessions.versions.reload()
     return row
 
 
@@ -107,7 +107,7 @@ async def remove_user(request: Request, number: int) -> DictRow:
     row = await users.delete_user(resources.pool, principal, number, address_of(request))
     if row is None:
         raise missing("user", number)
-    resources.sessions.versions.note(number, None)
+    await resources.sessions.versions.reload()
     return row
 
 

@@ -2,6 +2,8 @@
 they are called, which no token says.
 """
 
+import asyncio
+
 from service.access.tokens import Claims
 from sql.database import Pool, fetch_all
 
@@ -19,19 +21,15 @@ class UserVersions:
         self._pool = pool
         self._versions: dict[int, int] = {}
         self._names: dict[int, str] = {}
+        self._reading = asyncio.Lock()
 
     async def reload(self) -> None:
-        """Read them again."""
-        rows = await fetch_all(self._pool, "user_versions")
-        self._versions = {row["user_id"]: row["version"] for row in rows}
-        self._names = {row["user_id"]: row["name"] or row["email"] for row in rows}
-
-    def note(self, user_id: int, version: int | None) -> None:
-        """A change made by this process, to be seen here at once; None: deleted."""
-        if version is None:
-            self._versions.pop(user_id, None)
-        else:
-            self._versions[user_id] = version
+        """Read them as they are now: whoever has changed one has it seen here at once."""
+        # One at a time: an older reading must not come last.
+        async with self._reading:
+            rows = await fetch_all(self._pool, "user_versions")
+            self._versions = {row["user_id"]: row["version"] for row in rows}
+            self._names = {row["user_id"]: row["name"] or row["email"] for row in rows}
 
     def name_of(self, user_id: int) -> str:
         """The name, else the email; empty for somebody who is not known here yet."""

@@ -1,5 +1,6 @@
 """From a sample's labels to its series: a cache in the process, one upsert for the misses."""
 
+import asyncio
 from collections import Counter, OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -64,6 +65,7 @@ class SeriesCache:
         # Of a dict it would take ever longer to find the oldest.
         self._ids: OrderedDict[SeriesKey, int] = OrderedDict()
         self._promoted: dict[tuple[str, str], tuple[str, ...]] | None = None
+        self._reading = asyncio.Lock()
 
     def get(self, key: SeriesKey) -> int | None:
         """The id, where it is known already."""
@@ -131,11 +133,12 @@ class SeriesCache:
         """Read from the catalogue which metadata keys are dimensions, here or in another
         process.
         """
-        async with connection(self._pool) as conn:
+        # One at a time: an older reading must not come last.
+        async with self._reading, connection(self._pool) as conn:
             rows = await run(conn, "promoted_dimensions")
-        self._promoted = {
-            (row["tenant"], row["metric_name"]): tuple(row["dimensions"]) for row in rows
-        }
+            self._promoted = {
+                (row["tenant"], row["metric_name"]): tuple(row["dimensions"]) for row in rows
+            }
 
 
 def dimension_text(value: object) -> str | None:

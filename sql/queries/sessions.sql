@@ -109,7 +109,4 @@ RETURNING *;
 -- Access tokens issued before no longer hold.
 UPDATE fature.api_user
 SET version = version + 1
-WHERE user_id = %(user_id)s
-RETURNING
-    user_id,
-    version;
+WHERE user_id = %(user_id)s;
