@@ -91,10 +91,10 @@ class Preparer:
         """
         await self._series.prepare()
         rows = self._check(items, scope, now)
-        new = await self._series.resolve(row.key for row in rows if row.series_id is None)
+        found = await self._series.resolve(row.key for row in rows if row.series_id is None)
         first_id = await self._ids.take(len(rows))
         return Submission(
-            _copy_rows(rows, new, first_id),
+            _copy_rows(rows, found, first_id),
             first_id,
             len(rows),
             frozenset((scope.tenant, name) for name in {row.key.metric_name for row in rows}),
@@ -168,14 +168,14 @@ class Preparer:
 
 
 def _copy_rows(
-    rows: Sequence[_Row], new: Mapping[SeriesKey, int], first_id: int
+    rows: Sequence[_Row], found: Mapping[SeriesKey, int], first_id: int
 ) -> dict[str, bytes]:
-    """By frequency, with the ids of `new` series where a row has none."""
+    """By frequency; `found` are the series of rows that have none."""
     parts: dict[str, list[bytes]] = {}
     for number, row in enumerate(rows, start=first_id):
         key, series_id, metadata = row.key, row.series_id, row.metadata
         if series_id is None:
-            series_id = new[key]
+            series_id = found[key]
         length = -1 if metadata is None else len(metadata)
         part = _pack_row(5, 8, row.ts, 8, number, 4, series_id, 8, row.value, length)
         parts.setdefault(key.frequency, []).append(part if metadata is None else part + metadata)

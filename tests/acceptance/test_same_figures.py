@@ -116,10 +116,10 @@ def test_a_sample_that_is_not_older_than_materialized_until_counts_at_once(place
         if is_fine_enough(frequency, period)
     }
     samples = {
-        case: submit(
-            place.client, metric, case[0], [n * MAX_AGE[case[0]] / 1000 for n in range(1000)]
+        (frequency, period): submit(
+            place.client, metric, frequency, [n * MAX_AGE[frequency] / 1000 for n in range(1000)]
         )
-        for case, metric in metrics.items()
+        for (frequency, period), metric in metrics.items()
     }
     run_refresh_jobs(place.database_url)
     for (frequency, period), metric in metrics.items():

@@ -444,11 +444,9 @@ def test_what_a_full_cache_forgets_keeps_its_series(
 
     async def write(bench: Bench) -> None:
         # More than fit; then the forgotten with the kept and a new one; then all of them.
-        for names in ("abcd", "ade", "abcde"):
-            submission = await bench.of_services(*names)
-            async with bench.running():
-                await asyncio.gather(*bench.wait_with(submission))
-            bench.writer = Writer(bench.pool)
+        async with bench.running():
+            for names in ("abcd", "ade", "abcde"):
+                await asyncio.gather(*bench.wait_with(await bench.of_services(*names)))
 
     bench(database, write)
     with psycopg.connect(database) as conn:
