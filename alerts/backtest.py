@@ -21,7 +21,6 @@ from alerts.decision import (
     next_deadline,
     next_state,
 )
-from alerts.durations import Calendar, Window
 from alerts.figures import Bucket, bucket_end, bucket_start, figure, merged, periods
 from alerts.memory import entry_of_row
 from alerts.observe import (
@@ -34,7 +33,8 @@ from alerts.observe import (
 from alerts.rules import Rule
 from alerts.selection import Group, Plan, RuleProblem, Source, StoredRule, plan_of, series_of_row
 from sql.database import Pool, connection, run
-from sql.rollups import LEVELS, Level
+from sql.durations import Calendar, Window
+from sql.vocabulary import LEVELS, Level
 
 _LENGTH: Mapping[Level, timedelta] = {
     "minute": timedelta(minutes=1),

@@ -5,11 +5,11 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from alerts.durations import Calendar, Trailing
 from alerts.rules import Aggregation
 from sql import calendar
 from sql.decimals import exact_sum, rounded
-from sql.rollups import Level
+from sql.durations import Calendar, Trailing
+from sql.vocabulary import Level
 
 
 class Bucket(NamedTuple):

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from alerts.rules import CatalogueEntry, from_row
 from alerts.selection import Plan, RuleProblem, Series, StoredRule, plan_of, series_of_row
 from sql.database import Connection, run
-from sql.rollups import Frequency
+from sql.vocabulary import Frequency
 
 Metric = tuple[str, str]
 

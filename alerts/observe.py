@@ -14,13 +14,13 @@ from psycopg import sql
 
 from alerts.announce import is_silenced
 from alerts.decision import Observation, Reading
-from alerts.durations import Calendar, Trailing, Window
 from alerts.figures import Bucket, Periods, Trail, bucket_start, figure, periods, trail
 from alerts.selection import Group, Plan, RuleProblem, Source
 from sql.database import Connection, run
+from sql.durations import Calendar, Trailing, Window
 from sql.errors import DatabaseError, DatabaseTimeout, translated_errors
-from sql.queries import Query, array_of, query, union_all
-from sql.rollups import FREQUENCIES, Frequency
+from sql.statements import Query, array_of, query, union_all
+from sql.vocabulary import FREQUENCIES, Frequency
 
 # A period is judged so long after its end: figures that are posted right after it count.
 SETTLING = timedelta(minutes=1)

@@ -17,7 +17,8 @@ from pydantic import (
     field_validator,
 )
 
-from alerts.durations import (
+from alerts.recipients import Channel, problem_of
+from sql.durations import (
     PERIODS,
     Calendar,
     Window,
@@ -25,8 +26,7 @@ from alerts.durations import (
     parse_duration,
     parse_window,
 )
-from alerts.recipients import Channel, problem_of
-from sql.rollups import FREQUENCIES, LEVELS, Frequency
+from sql.vocabulary import FREQUENCIES, LEVELS, Frequency
 
 Condition = Literal[">", "<", ">=", "<=", "==", "!="]
 Severity = Literal["low", "medium", "high", "critical"]

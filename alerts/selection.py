@@ -8,7 +8,6 @@ from typing import Any, NamedTuple
 import msgspec
 
 from alerts.decision import Watch
-from alerts.durations import Calendar, Window
 from alerts.rules import (
     LABELS,
     UNKNOWN,
@@ -18,7 +17,8 @@ from alerts.rules import (
     fits,
     window_of,
 )
-from sql.rollups import LEVELS, Frequency, Level
+from sql.durations import Calendar, Window
+from sql.vocabulary import LEVELS, Frequency, Level
 
 # Trailing windows longer than this are put together from hours rather than minutes.
 MINUTES_UP_TO = 6 * 3600

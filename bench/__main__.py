@@ -19,7 +19,7 @@ from bench.run import measure
 from bench.scale import QUICK, WHOLE, Kit, Scale
 from bench.stack import BenchmarkError
 from bench.traffic import LoadError, Outcome, Plan, drive
-from service.settings import Settings, SettingsError, load_settings
+from service.runtime.settings import Settings, SettingsError, load_settings
 from service.web.assets import AssetsMissing, load_assets
 from sql.embedded import EmbeddedPostgresError, embedded_postgres
 from sql.errors import DatabaseError

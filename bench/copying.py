@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bench.stack import BenchmarkError
 from bench.statements import statement
-from service.settings import environment_with_password
+from service.runtime.settings import environment_with_password
 
 _SECONDS = 300
 _MILLISECONDS = re.compile(r"^Time: ([0-9.]+) ms", re.MULTILINE)

@@ -24,8 +24,8 @@ from retention.policies import (
 from sql import audit
 from sql.engine import Engine
 from sql.errors import translated_errors
-from sql.queries import query
-from sql.rollups import FREQUENCIES, Frequency
+from sql.statements import query
+from sql.vocabulary import FREQUENCIES, Frequency
 
 IDEMPOTENCY_KEEP = timedelta(hours=24)
 _BATCH = 20_000

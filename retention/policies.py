@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sql.rollups import FREQUENCIES, LEVELS, Frequency, Level
+from sql.vocabulary import FREQUENCIES, LEVELS, Frequency, Level
 
 # The longest a bucket can be, with an hour more for a change of daylight-saving time.
 BUCKET: dict[Level, timedelta] = {

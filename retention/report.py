@@ -13,7 +13,7 @@ from retention.plan import ActualPolicy, describe, kind_of
 from retention.policies import Policy, Retention, complete, declared
 from sql.engine import Engine
 from sql.errors import translated_errors
-from sql.queries import Query, query, union_all
+from sql.statements import Query, query, union_all
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,47 +9,26 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp
 
-from service import channel_trial
-from service.access import login_routes, user_routes
-from service.access import routes as access
-from service.access.limits import RateLimits
-from service.alerts import routes as alerts
-from service.auth import Authentication, KeyRing
-from service.dashboards import routes as dashboards
-from service.documentation import documentation_routes, render_page
-from service.errors import EXCEPTION_HANDLERS
-from service.health import own, reports
-from service.ingest import routes as ingest
-from service.logging import configure_logging
-from service.middleware import RequestHeaders
-from service.openapi import openapi_document, routes_of
-from service.query import routes as reading
-from service.resources import running_resources
-from service.secrets import admin_key
-from service.server import end_with_supervisor
-from service.settings import Settings, load_settings
-from service.stopping import Stopping
-from service.telemetry import routes as telemetry
-from service.telemetry.requests import RequestMetrics
-from service.telemetry.tracing import Tracing, can_trace
-from service.web.app import PAGES, Surfaces, web_app
-from service.web.pages import routes_of as pages_of
+from service.documentation.pages import documentation_routes, render_page
+from service.features import ENDPOINTS, PAGES
+from service.http.authentication import Authentication, KeyRing
+from service.http.errors import EXCEPTION_HANDLERS
+from service.http.limits import RateLimits
+from service.http.middleware import RequestHeaders
+from service.http.openapi import openapi_document, routes_of
+from service.runtime.logging import configure_logging
+from service.runtime.resources import running_resources
+from service.runtime.secrets import admin_key
+from service.runtime.server import end_with_supervisor
+from service.runtime.settings import Settings, load_settings
+from service.runtime.stopping import Stopping
+from service.runtime.telemetry.requests import RequestMetrics
+from service.runtime.telemetry.tracing import Tracing, can_trace
+from service.web.app import Surfaces, web_app
+from service.web.page import routes_of as pages_of
 from sql.engine import Engine
 from sql.migrator import recorded_engine
 
-ENDPOINTS = [
-    *ingest.ENDPOINTS,
-    *reading.ENDPOINTS,
-    *own.ENDPOINTS,
-    *reports.ENDPOINTS,
-    *alerts.ENDPOINTS,
-    *channel_trial.ENDPOINTS,
-    *dashboards.ENDPOINTS,
-    *telemetry.ENDPOINTS,
-    *access.ENDPOINTS,
-    *login_routes.ENDPOINTS,
-    *user_routes.ENDPOINTS,
-]
 OPEN_PATHS = frozenset(endpoint.path for endpoint in ENDPOINTS if endpoint.open)
 
 
@@ -98,7 +77,7 @@ def build_app(settings: Settings, engine: Engine) -> ASGIApp:
     # A slash too many is a mistake to be told of, not a redirect.
     app.router.redirect_slashes = False
     api_paths = {endpoint.path for endpoint in ENDPOINTS} | {route.path for route in documentation}
-    pages = web_app(settings, render_page(document))
+    pages = web_app(settings, PAGES, render_page(document))
     surfaces = Surfaces(app, pages, frozenset(api_paths | {"/api"}))
     routes = [*app.routes, *pages_of(PAGES)]
     served = tracing.around(surfaces, routes) if tracing else surfaces

@@ -10,7 +10,7 @@ from psycopg import Connection, sql
 from psycopg.rows import DictRow, dict_row
 
 from sql.errors import DatabaseError, translated_errors
-from sql.queries import query
+from sql.statements import query
 
 EVERY_TENANT = "*"
 GRAFANA = "fature_grafana"

@@ -15,7 +15,7 @@ from psycopg.rows import DictRow, dict_row, tuple_row
 from psycopg_pool import AsyncConnectionPool
 
 from sql.errors import translated_errors
-from sql.queries import Query, query
+from sql.statements import Query, query
 
 Connection = AsyncConnection[DictRow]
 Pool = AsyncConnectionPool[Connection]

@@ -5,7 +5,7 @@ from typing import Literal, NamedTuple
 import psycopg
 
 from sql.errors import DatabaseError
-from sql.queries import query
+from sql.statements import query
 
 Engine = Literal["timescale", "plain"]
 EngineSetting = Literal["auto", "timescale", "plain"]

@@ -23,7 +23,7 @@ from psycopg.rows import TupleRow
 
 from sql.engine import Capability, Engine, EngineMismatch, EngineSetting, choose, detect
 from sql.errors import DatabaseError, translated_errors
-from sql.queries import query
+from sql.statements import query
 from sql.timezones import check_whole_hours
 
 FOLDER = Path(__file__).parent

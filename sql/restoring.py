@@ -10,8 +10,8 @@ from psycopg.rows import DictRow, dict_row
 
 from sql.errors import DatabaseError, translated_errors
 from sql.migrator import FOLDER, MigrationError, migrate, migrations_for, status
-from sql.queries import query
-from sql.rollups import FREQUENCIES
+from sql.statements import query
+from sql.vocabulary import FREQUENCIES
 
 
 class CannotRestore(DatabaseError):

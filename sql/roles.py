@@ -5,7 +5,7 @@ import structlog
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from sql.errors import DatabaseError, translated_errors
-from sql.queries import query
+from sql.statements import query
 
 APP = "fature_app"
 

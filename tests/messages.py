@@ -4,7 +4,7 @@ from babel.messages.extract import extract_from_dir
 
 from tests.conftest import ROOT
 
-WEB = ROOT / "service" / "web"
+SERVICE = ROOT / "service"
 _KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "marked": None}
 
 
@@ -12,13 +12,14 @@ def messages() -> dict[str, str]:
     """Every string (of a plural, the singular) and where it was found first."""
     found: dict[str, str] = {}
     for path, line, message, _, _ in extract_from_dir(
-        WEB,
+        SERVICE,
         method_map=[
-            ("node_modules/**", "ignore"),
-            ("templates/**.html", "jinja2"),
+            ("web/node_modules/**", "ignore"),
+            ("documentation/**", "ignore"),
+            ("*/templates/**.html", "jinja2"),
             ("**.py", "python"),
         ],
-        options_map={"templates/**.html": {"trimmed": "true", "silent": "false"}},
+        options_map={"*/templates/**.html": {"trimmed": "true", "silent": "false"}},
         keywords=_KEYWORDS,
     ):
         text = message if isinstance(message, str) else message[0]

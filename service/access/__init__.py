@@ -1,1 +1,1 @@
-"""Who calls, and what they may do."""
+"""The domain of access: callers, keys, users, sessions, tenants, the audit log. Knows no HTTP."""

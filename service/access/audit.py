@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from psycopg.rows import DictRow
-from starlette.requests import Request
 
-from service.scope import Principal
+from service.access.caller import Principal
 from sql import audit
 from sql.database import Connection, Pool, fetch_all
 
@@ -28,11 +27,6 @@ async def record(
     await audit.record(
         conn, tenant, principal.id, action, target, before=before, after=after, address=address
     )
-
-
-def address_of(request: Request) -> str | None:
-    """Where a request came from."""
-    return request.client.host if request.client else None
 
 
 async def list_entries(

@@ -6,10 +6,11 @@ import time
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from service.access.caller import Principal
 from service.access.credentials import KeyHasher, prefix_of
-from service.scope import Principal, Scope
 from sql.database import Pool, fetch_all
 from sql.errors import DatabaseUnavailable
+from sql.scope import Scope
 
 # However many unknown keys are tried, the table is read no more often than this.
 MIN_RELOAD_SECONDS = 0.25

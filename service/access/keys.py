@@ -8,8 +8,8 @@ import psycopg
 from psycopg.rows import DictRow
 
 from service.access.audit import record
+from service.access.caller import Principal
 from service.access.credentials import KeyHasher, generated_key
-from service.scope import Principal
 from sql.database import Connection, Pool, connection, fetch_all, run
 
 # What the log and answers tell of a key: never its digest.

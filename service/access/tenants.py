@@ -7,7 +7,7 @@ import psycopg
 from psycopg.rows import DictRow
 
 from service.access.audit import record
-from service.scope import Principal
+from service.access.caller import Principal
 from sql.database import Pool, connection, fetch_all, run
 
 DEFAULT_TENANT = "default"

@@ -10,8 +10,9 @@ from typing import Any
 import jwt
 import msgspec
 
+from service.access.caller import Principal, Role
 from service.access.credentials import derived_key
-from service.scope import Principal, Role, Scope
+from sql.scope import Scope
 
 ISSUER = "fature-metrics"
 AUDIENCE = "fature-metrics-api"

@@ -9,10 +9,11 @@ import psycopg
 from psycopg.rows import DictRow
 
 from service.access.audit import record
+from service.access.caller import Principal
 from service.access.keys import NoSuchTenant
 from service.access.sessions import end_sessions, set_password
-from service.scope import Principal, Scope
 from sql.database import Connection, Pool, connection, fetch_all, run
+from sql.scope import Scope
 
 # What an access token says of its user: a change ends those issued before.
 _IN_TOKENS = ("role", "service_name", "active")

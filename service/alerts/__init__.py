@@ -1,1 +1,1 @@
-"""Alert rules, events and silences over HTTP."""
+"""Alert events: the API and the pages."""

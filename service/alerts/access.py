@@ -10,10 +10,9 @@ from alerts.events import AlreadyResolved
 from alerts.registry import Author, NameTaken, Reach, RuleInvalid
 from alerts.rules import Rule
 from alerts.selection import RuleProblem
-from service.access.audit import address_of
-from service.auth import principal_of
-from service.errors import ApiError, Detail, invalid
-from service.resources import resources_of
+from service.http.authentication import address_of, principal_of
+from service.http.errors import ApiError, Detail, invalid
+from service.runtime.resources import resources_of
 
 
 def reach_of(request: Request) -> Reach:

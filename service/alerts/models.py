@@ -11,8 +11,8 @@ from alerts.rules import (
     Severity,
     Text,
 )
-from service.items import MAX_ID, Instant, instants
-from service.query.params import DateRange
+from service.http.items import MAX_ID, Instant, instants
+from service.http.parameters import DateRange
 
 MAX_EVENTS = 1000
 

@@ -1,1 +1,1 @@
-"""Dashboards: what people look at together, kept by tenant."""
+"""Dashboards: the API, the boards, editing and sharing them."""

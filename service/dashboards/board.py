@@ -8,7 +8,10 @@ from datetime import datetime
 import structlog
 from psycopg.rows import DictRow
 
-from service.dashboards.config import (
+from service.http.errors import ApiError
+from service.metrics.catalog import MetricEntry
+from service.metrics.query.labels import label_values
+from service.panels.config import (
     AlertsPanel,
     ChartPanel,
     Compare,
@@ -20,15 +23,12 @@ from service.dashboards.config import (
     TablePanel,
     TimeRange,
 )
-from service.dashboards.figures import Figures, What, read_figures
-from service.dashboards.incidents import events_of, latest_events
-from service.dashboards.ranges import span_of_range
-from service.errors import ApiError
-from service.query.catalog import MetricEntry
-from service.query.labels import label_values
-from service.resources import Resources
-from service.scope import Scope
+from service.panels.figures import Figures, What, read_figures
+from service.panels.incidents import events_of, latest_events
+from service.panels.ranges import span_of_range
+from service.runtime.resources import Resources
 from sql.errors import DatabaseError
+from sql.scope import Scope
 
 _log = structlog.get_logger()
 

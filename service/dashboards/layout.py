@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Literal
 
-from service.dashboards.config import COLUMNS, DashboardConfig, Panel, Place
+from service.panels.config import COLUMNS, DashboardConfig, Panel, Place
 
 Step = Literal["left", "right", "up", "down", "wider", "narrower", "taller", "lower"]
 SIZES = {"stat": (3, 2), "alerts": (4, 5), "line": (6, 5), "bar": (6, 5), "table": (6, 5)}

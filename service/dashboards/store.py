@@ -9,7 +9,7 @@ from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
 from service.access.audit import record
-from service.scope import Principal
+from service.access.caller import Principal
 from sql.database import Pool, connection, fetch_all, run
 
 # What the log tells of a dashboard.

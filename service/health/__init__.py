@@ -1,1 +1,1 @@
-"""Health: of this service, and of the services that report theirs."""
+"""The health that services report: the API and the pages."""

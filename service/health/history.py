@@ -7,8 +7,8 @@ from typing import Any
 
 from psycopg.rows import DictRow
 
-from service.scope import Scope
 from sql.database import Connections, fetch_all
+from sql.scope import Scope
 
 STALE_AFTER = timedelta(minutes=5)
 STATUSES = ("healthy", "degraded", "unhealthy")

@@ -1,1 +1,1 @@
-"""The write path: body, samples, series, and one group-committing writer per process."""
+"""Submitting samples as JSON."""

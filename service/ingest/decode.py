@@ -11,8 +11,8 @@ from typing import get_type_hints
 import msgspec
 from msgspec import Raw, ValidationError
 
-from service.bodies import NOT_JSON, fields_of, malformed, words_of
-from service.errors import ApiError, Detail, invalid
+from service.http.bodies import NOT_JSON, fields_of, malformed, words_of
+from service.http.errors import ApiError, Detail, invalid
 from service.ingest.models import MAX_BATCH, BatchIn, MetricIn
 
 # What is wrong with an item by what no type says, given its index.

@@ -1,1 +1,1 @@
-"""The pages: rendered here, read without scripts, quicker with them."""
+"""What every page needs: sessions, forms, templates, languages, formats, scripts."""

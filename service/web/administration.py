@@ -4,7 +4,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.web.navigation import SECTIONS
-from service.web.pages import Page
+from service.web.page import Page
 from service.web.rendering import redirect
 
 

@@ -1,5 +1,7 @@
 """The pages as an ASGI app, and what tells their requests from the API's."""
 
+from collections.abc import Sequence
+
 import structlog
 from starlette.applications import Starlette
 from starlette.middleware import Middleware
@@ -7,68 +9,17 @@ from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from service.secrets import signing_secret
-from service.settings import Settings
-from service.web import (
-    account,
-    admin_audit,
-    admin_catalog,
-    admin_keys,
-    admin_retention,
-    admin_tenants,
-    admin_users,
-    administration,
-    alert_channels,
-    alert_events,
-    alert_rules,
-    alert_silences,
-    dashboard_editing,
-    dashboard_files,
-    dashboard_sharing,
-    dashboards,
-    explore,
-    overview,
-    panel_editing,
-    preferences,
-    services,
-    sign_in,
-    welcome,
-)
+from service.runtime.secrets import signing_secret
+from service.runtime.settings import Settings
 from service.web.assets import Assets, AssetsMissing, load_assets
 from service.web.csrf import CsrfTokens
 from service.web.errors import EXCEPTION_HANDLERS
-from service.web.pages import routes_of
+from service.web.page import Page, routes_of
 from service.web.rendering import environments
+from service.web.session import Visits
 from service.web.site import Site
-from service.web.visits import Visits
 
 _log = structlog.get_logger()
-
-PAGES = [
-    *overview.PAGES,
-    *explore.PAGES,
-    *dashboards.PAGES,
-    *dashboard_editing.PAGES,
-    *dashboard_files.PAGES,
-    *dashboard_sharing.PAGES,
-    *panel_editing.PAGES,
-    *services.PAGES,
-    *alert_events.PAGES,
-    *alert_rules.PAGES,
-    *alert_silences.PAGES,
-    *alert_channels.PAGES,
-    *administration.PAGES,
-    *admin_catalog.PAGES,
-    *admin_users.PAGES,
-    *admin_keys.PAGES,
-    *admin_audit.PAGES,
-    *admin_retention.PAGES,
-    *admin_tenants.PAGES,
-    *account.PAGES,
-    *sign_in.PAGES,
-    *welcome.PAGES,
-    *preferences.PAGES,
-]
 
 
 class Surfaces:
@@ -85,8 +36,8 @@ class Surfaces:
         await (self.api if mine else self.pages)(scope, receive, send)
 
 
-def web_app(settings: Settings, documentation: str) -> ASGIApp:
-    """Every page, and the API's `documentation`; where the pages' scripts were never fetched, an
+def web_app(settings: Settings, pages: Sequence[Page], documentation: str) -> ASGIApp:
+    """`pages`, and the API's `documentation`; where the pages' scripts were never fetched, an
     app that says so.
     """
     try:
@@ -94,14 +45,14 @@ def web_app(settings: Settings, documentation: str) -> ASGIApp:
     except AssetsMissing as error:
         _log.warning("pages_missing", reason=str(error))
         return _missing(str(error))
-    return _site(settings, assets, documentation)
+    return _site(settings, pages, assets, documentation)
 
 
-def _site(settings: Settings, assets: Assets, documentation: str) -> ASGIApp:
+def _site(settings: Settings, pages: Sequence[Page], assets: Assets, documentation: str) -> ASGIApp:
     secret = signing_secret(settings.secret, settings.data_dir)
     site = Site(settings, assets, environments(assets), CsrfTokens(secret), documentation)
     app = Starlette(
-        routes=[assets.route, *routes_of(PAGES)],
+        routes=[assets.route, *routes_of(pages)],
         middleware=[Middleware(GZipMiddleware, minimum_size=1000, compresslevel=5)],
         exception_handlers=EXCEPTION_HANDLERS,
     )

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 
 from service.web.formats import Reader
-from service.web.languages import marked
+from service.web.i18n import marked
 
 RANGES = {
     "today": marked("Today"),

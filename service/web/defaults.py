@@ -2,7 +2,7 @@
 in their language for as long as nobody edited them; what is kept stays English.
 """
 
-from service.web.languages import marked
+from service.web.i18n import marked
 
 marked("requests/s")
 TEXTS = frozenset(

@@ -7,8 +7,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.errors import ApiError, error_response, on_http_exception
-from service.web.languages import marked
+from service.http.errors import ApiError, error_response, on_http_exception
+from service.web.i18n import marked
 from service.web.rendering import render
 from sql.errors import DatabaseError, DatabaseUnavailable, DataRejected
 

@@ -30,9 +30,9 @@ from babel.numbers import (
     parse_pattern,
 )
 
-from service.sizes import in_unit
+from service.runtime.sizes import in_unit
 from service.web.defaults import TEXTS
-from service.web.languages import DEFAULT, marked, translations
+from service.web.i18n import DEFAULT, marked, translations
 from service.web.phrases import recognised, told
 from sql.calendar import Period
 

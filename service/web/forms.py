@@ -7,9 +7,9 @@ from pydantic import BaseModel, ValidationError
 from starlette.datastructures import FormData
 from starlette.requests import Request
 
-from service.errors import Detail, details_of
+from service.http.errors import Detail, details_of
 from service.web.csrf import FIELD
-from service.web.languages import marked
+from service.web.i18n import marked
 
 # What is said most often of single fields; said by those who check them.
 marked("Field required")
@@ -22,7 +22,7 @@ marked("A trailing window is whole minutes, from 1m to 90d")
 marked("String should have at least 12 characters")
 marked("Input should be a valid number, unable to parse string as a number")
 
-# That somebody is sure, and what of: see `service.web.confirming`.
+# That somebody is sure, and what of: see `service.web.confirmation`.
 SURE, WHAT = "sure", "what"
 
 Model = TypeVar("Model", bound=BaseModel)

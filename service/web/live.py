@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
-from service.resources import resources_of
+from service.runtime.resources import resources_of
 from service.web.cookies import ACCESS
-from service.web.visits import visit_of
+from service.web.session import visit_of
 from sql.errors import DatabaseError
 
 # Proxies close what is silent for long, and a browser that is gone is noticed by writing.

@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from service.access.caller import AccessScope, Principal
 from service.access.tenants import DEFAULT_TENANT
-from service.scope import AccessScope, Principal
-from service.web.languages import marked
+from service.web.i18n import marked
 
 
 @dataclass(frozen=True, slots=True)

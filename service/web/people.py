@@ -5,8 +5,8 @@ import asyncio
 from starlette.requests import Request
 
 from service.access import keys, users
-from service.auth import principal_of
-from service.resources import resources_of
+from service.http.authentication import principal_of
+from service.runtime.resources import resources_of
 
 
 async def names_of(request: Request) -> dict[str, str]:

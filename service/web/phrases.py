@@ -8,7 +8,7 @@ import re
 from functools import cache, lru_cache
 from typing import TYPE_CHECKING
 
-from service.web.languages import marked
+from service.web.i18n import marked
 
 if TYPE_CHECKING:
     from service.web.formats import Reader

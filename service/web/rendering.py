@@ -7,18 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, FileSystemLoader, PrefixLoader, StrictUndefined
 from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from service.resources import resources_of
+from service.runtime.resources import resources_of
 from service.web.assets import Assets
-from service.web.languages import LANGUAGES, marked, translations
+from service.web.i18n import LANGUAGES, marked, translations
 from service.web.navigation import navigation_of, sections_of
+from service.web.session import visit_of
 from service.web.site import site_of
 from service.web.sparkline import polylines, strip_paths
-from service.web.visits import visit_of
 
 _ROLES = {
     "admin": marked("Admin"),
@@ -26,7 +26,20 @@ _ROLES = {
     "writer": marked("Writer"),
     "reader": marked("Reader"),
 }
-TEMPLATES = Path(__file__).parent / "templates"
+WEB = Path(__file__).parent
+# A feature's own templates go by its name: ``keys/list.html``.
+_LOADER = ChoiceLoader(
+    [
+        PrefixLoader(
+            {
+                folder.parent.name: FileSystemLoader(folder)
+                for folder in sorted(WEB.parent.glob("*/templates"))
+                if folder.parent != WEB
+            }
+        ),
+        FileSystemLoader(WEB / "templates"),
+    ]
+)
 
 
 def environments(assets: Assets) -> dict[str, Environment]:
@@ -85,7 +98,7 @@ def redirect(request: Request, path: str, *, said: str | None = None) -> Respons
 
 def _environment(language: str, assets: Assets) -> Environment:
     environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
+        loader=_LOADER,
         autoescape=True,
         undefined=StrictUndefined,
         trim_blocks=True,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from jinja2 import Environment
 from starlette.requests import Request
 
-from service.settings import Settings
+from service.runtime.settings import Settings
 from service.web.assets import Assets
 from service.web.csrf import CsrfTokens
 

@@ -1,8 +1,14 @@
 """Small pictures beside figures, drawn without a script; pure."""
 
 from collections.abc import Sequence
+from typing import Protocol
 
-from service.health.history import Segment
+
+class HasStatus(Protocol):
+    """A stretch of time; None where nothing was reported."""
+
+    @property
+    def status(self) -> str | None: ...
 
 
 def polylines(values: Sequence[float | None], width: float = 120, height: float = 32) -> list[str]:
@@ -24,7 +30,7 @@ def polylines(values: Sequence[float | None], width: float = 120, height: float 
     return [" ".join(line) for line in lines if line]
 
 
-def strip_paths(segments: Sequence[Segment]) -> dict[str, str]:
+def strip_paths(segments: Sequence[HasStatus]) -> dict[str, str]:
     """SVG paths by status, of bars 3.2 wide and 10 high, one every 4."""
     bars: dict[str, list[str]] = {}
     for index, segment in enumerate(segments):

@@ -9,14 +9,14 @@ import httpx2
 import pytest
 
 from retention.policies import accept_ages, parse_keep
-from service.errors import ApiError
-from service.ingest.ids import SampleIds
+from service.http.errors import ApiError
 from service.ingest.models import MetricIn
-from service.ingest.prepare import Preparer, Submission
-from service.ingest.series import SeriesCache, SeriesLimits
-from service.scope import Scope
+from service.metrics.ingest.ids import SampleIds
+from service.metrics.ingest.prepare import Preparer, Submission
+from service.metrics.ingest.series import SeriesCache, SeriesLimits
 from sql.database import create_pool
-from sql.rollups import Frequency
+from sql.scope import Scope
+from sql.vocabulary import Frequency
 from tests.acceptance.talk import BATCH, ONE, accepted, places, refused, sample, stored
 
 FREQUENCIES: list[Frequency] = ["real_time", "hourly", "daily", "monthly"]

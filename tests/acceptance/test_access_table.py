@@ -11,7 +11,7 @@ import httpx2
 import psycopg
 import pytest
 
-from service.app import ENDPOINTS
+from service.features import ENDPOINTS
 from tests.acceptance.access import caller, ends_in, issued, new_tenant, ok, with_new_key
 from tests.acceptance.talk import CODES, sample
 from tests.conftest import DatabaseServer, Service, running_service

@@ -2,7 +2,7 @@
 
 import re
 
-from service.app import ENDPOINTS
+from service.features import ENDPOINTS
 from tests.conftest import ROOT
 from tests.instances import command
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from service.settings import SettingsError, load_settings
+from service.runtime.settings import SettingsError, load_settings
 from sql.engine import Engine
 from tests.acceptance.web import post, signed_in, text_of
 from tests.conftest import DatabaseServer, Service, running_service

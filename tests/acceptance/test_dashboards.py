@@ -8,10 +8,11 @@ from typing import Any
 import httpx2
 import pytest
 
-from service.dashboards.shares import Shares
+from service.access.caller import Principal
+from service.access.shares import Shares
 from service.dashboards.store import find_dashboard
-from service.scope import Principal, Scope
 from sql.database import Pool, create_pool
+from sql.scope import Scope
 from tests.acceptance.access import new_tenant, ok
 from tests.acceptance.talk import refused
 from tests.conftest import Service

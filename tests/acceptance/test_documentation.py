@@ -9,7 +9,7 @@ import jsonschema_rs
 import pytest
 import schemathesis
 
-from service.app import ENDPOINTS
+from service.features import ENDPOINTS
 from tests.acceptance.talk import BATCH, ONE, accepted, refused, sample
 from tests.acceptance.web import signed_in
 from tests.conftest import Service

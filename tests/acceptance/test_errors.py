@@ -8,8 +8,8 @@ from typing import Any
 import httpx2
 import pytest
 
-from service.app import ENDPOINTS
-from service.openapi import Endpoint
+from service.features import ENDPOINTS
+from service.http.openapi import Endpoint
 from tests.acceptance.talk import BATCH, JSON, ONE, accepted, places, refused, sample, stored
 from tests.conftest import ADMIN_KEY, Service
 

@@ -19,8 +19,8 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from service.app import ENDPOINTS
-from service.openapi import Endpoint
+from service.features import ENDPOINTS
+from service.http.openapi import Endpoint
 from tests.conftest import ADMIN_KEY, DatabaseServer, running_service
 
 CHECKS = [

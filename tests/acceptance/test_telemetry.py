@@ -8,7 +8,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from sql.engine import Engine
-from sql.rollups import LEVELS
+from sql.vocabulary import LEVELS
 from tests.conftest import DatabaseServer, Service, run_refresh_jobs, running_service
 from tests.killable import until
 

@@ -10,9 +10,9 @@ import httpx2
 import pytest
 from starlette.routing import Match
 
-from service.scope import Role, scopes_of
-from service.web.app import PAGES
-from service.web.pages import routes_of
+from service.access.caller import Role, scopes_of
+from service.features import PAGES
+from service.web.page import routes_of
 from tests.acceptance.talk import ONE, sample
 from tests.acceptance.web import signed_in
 

@@ -13,8 +13,8 @@ import yaml
 from psycopg.conninfo import conninfo_to_dict
 
 from deploy.compose.make_secrets import OWNERS, make_secrets
-from service.secrets import weakness
-from service.settings import Settings
+from service.runtime.secrets import weakness
+from service.runtime.settings import Settings
 from sql.embedded.tuning import tuned_settings
 from sql.private_files import require_private
 from tests.conftest import ROOT

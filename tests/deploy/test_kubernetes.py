@@ -13,7 +13,7 @@ import yaml
 
 from retention.apply import reconcile
 from retention.policies import parse_keep
-from service.settings import Settings
+from service.runtime.settings import Settings
 from sql.embedded.tuning import tuned_settings
 from sql.engine import Engine
 from sql.migrator import migrate

@@ -13,7 +13,7 @@ from psycopg.rows import TupleRow
 
 from sql.analysts import let_in
 from sql.migrator import migrate
-from sql.rollups import FREQUENCIES
+from sql.vocabulary import FREQUENCIES
 from tests.conftest import DatabaseServer, run_refresh_jobs
 
 # In every text and every figure of the tenant globex, and nowhere else.

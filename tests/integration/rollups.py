@@ -13,7 +13,7 @@ import pytest
 from psycopg import Connection, sql
 from psycopg.rows import TupleRow
 
-from sql.rollups import LEVELS, Frequency, Level
+from sql.vocabulary import LEVELS, Frequency, Level
 from tests.conftest import installations
 
 timescale_only = pytest.mark.skipif(

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from service import resources
-from service.settings import Settings
+from service.runtime import resources
+from service.runtime.settings import Settings
 from sql.engine import Engine
 from sql.errors import DatabaseError
 

@@ -15,7 +15,7 @@ from psycopg import sql
 from sql.embedded import embedded_postgres, find_installation
 from sql.engine import EngineMismatch
 from sql.migrator import migrate, recorded_engine, status
-from sql.rollups import FREQUENCIES
+from sql.vocabulary import FREQUENCIES
 from tests.conftest import ROOT, installations
 from tests.integration.rollups import (
     all_differences,

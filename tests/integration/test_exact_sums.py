@@ -18,7 +18,7 @@ from retention.policies import parse_keep
 from sql.decimals import exact_sum
 from sql.engine import Engine
 from sql.migrator import FOLDER, migrate, rollback
-from sql.rollups import FREQUENCIES, LEVELS, Frequency, Level
+from sql.vocabulary import FREQUENCIES, LEVELS, Frequency, Level
 from tests.conftest import DatabaseServer, run_refresh_jobs
 from tests.integration.rollups import Conn, new_series, refresh, relation, session, store
 

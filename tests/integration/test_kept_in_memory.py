@@ -12,7 +12,7 @@ import psycopg
 from service.access.tokens import Claims
 from service.access.versions import UserVersions
 from service.ingest.models import MetricIn
-from service.ingest.series import SeriesCache, SeriesLimits
+from service.metrics.ingest.series import SeriesCache, SeriesLimits
 from sql.database import create_pool
 
 CHANGES = 50

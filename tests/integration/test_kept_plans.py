@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from psycopg import sql
 
-from service.query.rollups import Buckets, Rollups, Wanted
+from service.metrics.query.rollups import Buckets, Rollups, Wanted
 from sql.database import Pool, connection, create_pool, fetch_prepared
 from sql.engine import Engine
 from sql.errors import DataRejected
-from sql.queries import Query, query
+from sql.statements import Query, query
 from tests.conftest import DatabaseServer
 from tests.deploy.pgbouncer import PROGRAM, pgbouncer
 from tests.integration.rollups import (

@@ -26,8 +26,8 @@ from sql.migrator import (
     rollback,
     status,
 )
-from sql.rollups import LEVELS
 from sql.timezones import check_whole_hours
+from sql.vocabulary import LEVELS
 from tests.conftest import ROOT, DatabaseServer
 from tests.integration.rollups import new_series, number, session, store, timescale_only
 

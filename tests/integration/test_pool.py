@@ -12,7 +12,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from sql.database import create_pool, dedicated_connection, fetch_all, run
 from sql.engine import Engine
 from sql.errors import DatabaseUnavailable
-from sql.queries import Query
+from sql.statements import Query
 from tests.conftest import DatabaseServer, free_port
 
 

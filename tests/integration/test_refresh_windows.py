@@ -14,8 +14,8 @@ from retention.apply import reconcile
 from retention.policies import accept_ages, parse_keep
 from sql.engine import Engine
 from sql.migrator import migrate
-from sql.rollups import FREQUENCIES, LEVELS, Frequency, Level
 from sql.timezones import check_whole_hours
+from sql.vocabulary import FREQUENCIES, LEVELS, Frequency, Level
 from tests.conftest import DatabaseServer
 from tests.integration.rollups import session, timescale_only
 

@@ -9,11 +9,12 @@ import pytest
 from starlette.requests import Request
 
 from alerts.backtest import backtest
-from service.alerts.rule_models import RuleTest
-from service.alerts.rules import rehearse
-from service.resources import REHEARSALS_AT_ONCE
-from service.scope import Principal, Scope
+from service.access.caller import Principal
+from service.rules.api import rehearse
+from service.rules.models import RuleTest
+from service.runtime.resources import REHEARSALS_AT_ONCE
 from sql.database import Pool
+from sql.scope import Scope
 
 pytestmark = pytest.mark.anyio
 
@@ -37,7 +38,7 @@ async def test_a_process_tries_few_rules_at_once_and_in_the_end_all(
         finally:
             under_way -= 1
 
-    monkeypatch.setattr("service.alerts.rules.backtest", watched)
+    monkeypatch.setattr("service.rules.api.backtest", watched)
     resources = SimpleNamespace(
         read_pool=pool,
         rehearsals=asyncio.Semaphore(REHEARSALS_AT_ONCE),

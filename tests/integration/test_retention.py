@@ -17,10 +17,10 @@ from retention.policies import Policy, Refresh, Retention, accept_ages, declared
 from retention.report import report
 from sql.engine import Engine
 from sql.migrator import migrate
-from sql.queries import query
 from sql.roles import serving_url
-from sql.rollups import FREQUENCIES, LEVELS
+from sql.statements import query
 from sql.timezones import check_whole_hours
+from sql.vocabulary import FREQUENCIES, LEVELS
 from tests.conftest import DatabaseServer
 from tests.integration.rollups import (
     Conn,

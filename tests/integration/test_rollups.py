@@ -6,7 +6,7 @@ from itertools import permutations
 import pytest
 from psycopg import sql
 
-from sql.rollups import FREQUENCIES, LEVELS, Frequency
+from sql.vocabulary import FREQUENCIES, LEVELS, Frequency
 from tests.conftest import run_refresh_jobs
 from tests.integration.rollups import Conn, all_differences, new_series, relation, session, store
 

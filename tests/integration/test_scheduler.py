@@ -11,8 +11,8 @@ from psycopg import sql
 from retention.apply import reconcile
 from retention.policies import accept_ages, parse_keep
 from sql.migrator import migrate
-from sql.rollups import FREQUENCIES, LEVELS, Frequency, Level
 from sql.timezones import check_whole_hours
+from sql.vocabulary import FREQUENCIES, LEVELS, Frequency, Level
 from tests.conftest import Service, database_server, running_service
 from tests.integration.rollups import (
     Conn,

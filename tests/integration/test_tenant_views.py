@@ -17,7 +17,7 @@ from psycopg.rows import TupleRow
 
 from sql.analysts import let_in
 from sql.migrator import migrate
-from sql.rollups import FREQUENCIES
+from sql.vocabulary import FREQUENCIES
 from tests.conftest import DatabaseServer, run_refresh_jobs
 from tests.integration.readers import add_tenants
 

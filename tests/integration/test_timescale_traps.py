@@ -11,8 +11,8 @@ from psycopg import sql
 from retention.apply import accept_windows, reconcile
 from retention.policies import accept_ages, parse_keep
 from sql.engine import Engine
-from sql.rollups import FREQUENCIES, LEVELS, Frequency, Level
 from sql.timezones import check_whole_hours
+from sql.vocabulary import FREQUENCIES, LEVELS, Frequency, Level
 from tests.conftest import DatabaseServer, run_refresh_jobs
 from tests.integration.rollups import (
     Conn,

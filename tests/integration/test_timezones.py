@@ -9,11 +9,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from service.settings import SettingsError, load_settings
+from service.runtime.settings import SettingsError, load_settings
 from sql.engine import Engine, EngineMismatch
 from sql.migrator import MigrationError, migrate
-from sql.rollups import LEVELS
 from sql.timezones import BadTimezone
+from sql.vocabulary import LEVELS
 from tests.conftest import DatabaseServer
 from tests.integration.rollups import (
     Conn,

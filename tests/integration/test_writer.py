@@ -11,11 +11,11 @@ import psycopg
 import pytest
 
 from retention.policies import accept_ages, parse_keep
-from service.ingest.ids import BLOCK, SampleIds
 from service.ingest.models import Frequency, MetricIn
-from service.ingest.prepare import IdempotencyKey, Preparer, Submission, body_key
-from service.ingest.series import SeriesCache, SeriesLimits
-from service.ingest.writer import (
+from service.metrics.ingest.ids import BLOCK, SampleIds
+from service.metrics.ingest.prepare import IdempotencyKey, Preparer, Submission, body_key
+from service.metrics.ingest.series import SeriesCache, SeriesLimits
+from service.metrics.ingest.writer import (
     MAX_FLUSH_ROWS,
     MAX_WAITING_ROWS,
     KeyReused,
@@ -23,9 +23,9 @@ from service.ingest.writer import (
     Receipt,
     Writer,
 )
-from service.scope import Scope
 from sql.database import Pool, create_pool
 from sql.errors import DatabaseError, DatabaseTimeout, DatabaseUnavailable
+from sql.scope import Scope
 
 T = TypeVar("T")
 
@@ -440,7 +440,7 @@ def test_a_caller_that_went_away_harms_nobody(database: str) -> None:
 def test_what_a_full_cache_forgets_keeps_its_series(
     database: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("service.ingest.series.CACHE_SIZE", 3)
+    monkeypatch.setattr("service.metrics.ingest.series.CACHE_SIZE", 3)
 
     async def write(bench: Bench) -> None:
         # More than fit; then the forgotten with the kept and a new one; then all of them.

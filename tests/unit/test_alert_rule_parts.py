@@ -8,17 +8,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from alerts.durations import (
+from alerts.figures import Bucket, figure, merged, periods, trail
+from alerts.recipients import Channel, kind_of, targets
+from alerts.rules import CatalogueEntry, Rule, as_stored, from_row, problems, window_of
+from alerts.selection import RuleProblem, Series, StoredRule, plan_of
+from sql.durations import (
     Calendar,
     Trailing,
     duration_text,
     parse_duration,
     parse_window,
 )
-from alerts.figures import Bucket, figure, merged, periods, trail
-from alerts.recipients import Channel, kind_of, targets
-from alerts.rules import CatalogueEntry, Rule, as_stored, from_row, problems, window_of
-from alerts.selection import RuleProblem, Series, StoredRule, plan_of
 
 NOW = datetime(2026, 3, 10, 12, 34, 56, tzinfo=UTC)
 HOUR = timedelta(hours=1)

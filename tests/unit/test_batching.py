@@ -5,7 +5,7 @@ from collections.abc import Iterable, Sequence
 
 import pytest
 
-from service.query.batching import Batcher
+from service.metrics.query.batching import Batcher
 
 pytestmark = pytest.mark.anyio
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from service.dashboards.config import DashboardConfig
+from service.panels.config import DashboardConfig
 
 PANEL = {
     "id": "revenue",

@@ -5,7 +5,6 @@ from itertools import combinations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.dashboards.config import COLUMNS, DashboardConfig, Panel, Place, Query, TablePanel
 from service.dashboards.layout import (
     Step,
     arranged,
@@ -15,6 +14,7 @@ from service.dashboards.layout import (
     with_panel,
     without_panel,
 )
+from service.panels.config import COLUMNS, DashboardConfig, Panel, Place, Query, TablePanel
 
 STEPS: tuple[Step, ...] = (
     "left",

@@ -12,10 +12,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from service.clients.demo import HEALTH_REPORTS, demo_slices, load_demo
-from service.clients.demo_ledger import ledger
-from service.clients.submit import Sample, Sent
-from service.clients.windows import Frequency, Windows
+from service.commands.demo.ledger import ledger
+from service.commands.demo.load import HEALTH_REPORTS, demo_slices, load_demo
+from service.commands.submission.submit import Sample, Sent
+from service.commands.submission.windows import Frequency, Windows
 
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
 NOW = datetime(2026, 3, 10, 17, 42, 13, tzinfo=UTC)

@@ -9,13 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.errors import ApiError
-from service.query.catalog import MetricEntry
-from service.query.fill import Cell, filled
-from service.query.params import MAX_LIMIT, AggregateParams, Fill
-from service.query.questions import Question, ask
-from service.scope import Scope
+from service.http.errors import ApiError
+from service.http.parameters import MAX_LIMIT, AggregateParams, Fill
+from service.metrics.catalog import MetricEntry
+from service.metrics.query.fill import Cell, filled
+from service.metrics.query.spec import Question, ask
 from sql.calendar import Period, floor, following
+from sql.scope import Scope
 
 UTC_ZONE = ZoneInfo("UTC")
 NEW_YORK = ZoneInfo("America/New_York")

@@ -8,9 +8,9 @@ from babel.numbers import format_currency
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.sizes import size
+from service.runtime.sizes import size
 from service.web.formats import NOTHING, Reader
-from service.web.languages import negotiated
+from service.web.i18n import negotiated
 
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
 

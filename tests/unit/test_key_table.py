@@ -9,11 +9,12 @@ from typing import Any, cast, get_args
 import pytest
 
 from service.access import key_table
+from service.access.caller import AccessScope, Principal, Role, scopes_of
 from service.access.credentials import KeyHasher, generated_key, prefix_of
 from service.access.key_table import KeyTable
-from service.scope import AccessScope, Principal, Role, Scope, scopes_of
 from sql.database import Pool
 from sql.errors import DatabaseUnavailable
+from sql.scope import Scope
 
 HASHER = KeyHasher("a secret of the tests, 32 characters and more")
 

@@ -4,9 +4,9 @@ import re
 
 import pytest
 
+from service.panels.pictures import title_of
 from service.web.defaults import TEXTS
-from service.web.languages import negotiated, translations
-from service.web.pictures import title_of
+from service.web.i18n import negotiated, translations
 from tests.conftest import ROOT
 from tests.messages import messages
 

@@ -7,7 +7,7 @@ import pytest
 from babel import Locale
 
 from service.web.formats import Reader
-from service.web.languages import translations
+from service.web.i18n import translations
 from service.web.phrases import PHRASES
 
 PORTUGUESE = Reader("pt-BR", Locale("pt", "BR"), ZoneInfo("America/Sao_Paulo"))

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from sql.queries import FOLDER, query
+from sql.statements import FOLDER, query
 
 
 def test_a_query_is_found_by_its_name() -> None:

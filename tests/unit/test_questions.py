@@ -6,11 +6,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from service.errors import ApiError
-from service.query.catalog import MetricEntry
-from service.query.params import AggregateParams
-from service.query.questions import Question, ask
-from service.scope import Scope
+from service.http.errors import ApiError
+from service.http.parameters import AggregateParams
+from service.metrics.catalog import MetricEntry
+from service.metrics.query.spec import Question, ask
+from sql.scope import Scope
 
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
 EVERYTHING = Scope()

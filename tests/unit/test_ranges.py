@@ -5,12 +5,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from service.dashboards.config import TimeRange
-from service.dashboards.ranges import axis, preceding, span_of_range
-from service.query.catalog import MetricEntry
-from service.query.params import AggregateParams, DateRange
-from service.query.questions import ask
-from service.query.ranges import (
+from service.http.parameters import AggregateParams, DateRange
+from service.metrics.catalog import MetricEntry
+from service.metrics.query.ranges import (
     RANGE_NAMES,
     RangeName,
     Span,
@@ -21,9 +18,12 @@ from service.query.ranges import (
     span_of,
     year_before,
 )
-from service.scope import Scope
-from service.web.today import spans_of
+from service.metrics.query.spec import ask
+from service.overview.today import spans_of
+from service.panels.config import TimeRange
+from service.panels.ranges import axis, preceding, span_of_range
 from sql.calendar import Period
+from sql.scope import Scope
 
 PAULO = ZoneInfo("America/Sao_Paulo")
 UTC = ZoneInfo("UTC")

@@ -9,10 +9,10 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from service.clients.orders import COLUMNS, BadFile, Order, read_orders
-from service.clients.replay import Plan, replay, samples_of
-from service.clients.submit import Sample, Sent
-from service.clients.windows import (
+from service.commands.replay.mapping import Plan, replay, samples_of
+from service.commands.replay.orders import COLUMNS, BadFile, Order, read_orders
+from service.commands.submission.submit import Sample, Sent
+from service.commands.submission.windows import (
     FREQUENCIES,
     Frequency,
     UnknownWindows,

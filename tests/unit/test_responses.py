@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from starlette.requests import Request
 
-from service.responses import wants_csv
+from service.http.responses import wants_csv
 
 
 def request(*accept: str) -> Request:

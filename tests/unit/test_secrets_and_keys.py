@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from service.auth import KeyRing
-from service.secrets import admin_key, signing_secret, stored_secret, weakness
+from service.http.authentication import KeyRing
+from service.runtime.secrets import admin_key, signing_secret, stored_secret, weakness
 from sql.private_files import ExposedFile, require_private
 
 

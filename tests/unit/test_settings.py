@@ -7,7 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from service.settings import Settings, SettingsError, environment_with_password, load_settings
+from service.runtime.settings import (
+    Settings,
+    SettingsError,
+    environment_with_password,
+    load_settings,
+)
 
 
 @pytest.fixture(autouse=True)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.query.single_flight import MAX_ENTRIES, SingleFlight
+from service.metrics.query.single_flight import MAX_ENTRIES, SingleFlight
 
 SUBJECT = ("default", "revenue_hourly")
 

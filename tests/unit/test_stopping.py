@@ -9,7 +9,7 @@ from tests.conftest import ROOT
 IN_THE_MIDDLE_OF_A_LINE = """
 import asyncio, os, signal, sys
 import structlog
-from service.stopping import Stopping
+from service.runtime.stopping import Stopping
 
 class Output:
     lines = []

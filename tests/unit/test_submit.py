@@ -15,10 +15,16 @@ from zoneinfo import ZoneInfo
 import pytest
 from click.testing import CliRunner
 
-from service.clients.answers import KeyRefused, Rejected, ServiceError, Unreachable, seconds_to_wait
-from service.clients.commands import Target, demo, replay
-from service.clients.orders import COLUMNS
-from service.clients.submit import Sample, Submitter
+from service.commands.client import Target, demo, replay
+from service.commands.replay.orders import COLUMNS
+from service.commands.submission.answers import (
+    KeyRefused,
+    Rejected,
+    ServiceError,
+    Unreachable,
+    seconds_to_wait,
+)
+from service.commands.submission.submit import Sample, Submitter
 
 AGES = {"real_time": 6, "hourly": 87, "daily": 700, "monthly": 1750}
 HEALTH = {"accepts": {name: {"max_age_seconds": 86400 * days} for name, days in AGES.items()}}

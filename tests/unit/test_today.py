@@ -5,14 +5,14 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from service.query.answers import Answer
-from service.query.catalog import MetricEntry
-from service.query.fill import Cell
-from service.query.params import AggregateParams, Aggregation
-from service.query.questions import ask
-from service.query.totals import added_up
-from service.scope import Scope
-from service.web.today import Today, spans_of, today
+from service.http.parameters import AggregateParams, Aggregation
+from service.metrics.catalog import MetricEntry
+from service.metrics.query.fill import Cell
+from service.metrics.query.result import Answer
+from service.metrics.query.spec import ask
+from service.metrics.query.totals import added_up
+from service.overview.today import Today, spans_of, today
+from sql.scope import Scope
 
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
 MIDNIGHT = datetime(2025, 6, 18, 3, tzinfo=UTC)

@@ -4,14 +4,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from service.query.answers import Answer, Group
-from service.query.catalog import MetricEntry
-from service.query.fill import Cell
-from service.query.params import AggregateParams, Aggregation
-from service.query.questions import ask
-from service.query.ranges import Span
-from service.query.totals import added_up
-from service.scope import Scope
+from service.http.parameters import AggregateParams, Aggregation
+from service.metrics.catalog import MetricEntry
+from service.metrics.query.fill import Cell
+from service.metrics.query.ranges import Span
+from service.metrics.query.result import Answer, Group
+from service.metrics.query.spec import ask
+from service.metrics.query.totals import added_up
+from sql.scope import Scope
 
 DAY = timedelta(days=1)
 START = datetime(2026, 3, 1, tzinfo=UTC)

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from service.settings import Settings
+from service.runtime.settings import Settings
 from service.web import assets
 from service.web.app import web_app
 from service.web.assets import AssetsMissing, load_assets
@@ -35,7 +35,7 @@ def test_without_packages_every_page_says_so(
     monkeypatch.setattr(assets, "NODE_MODULES", tmp_path)
     with pytest.raises(AssetsMissing, match="make pages"):
         load_assets()
-    client = TestClient(web_app(Settings(data_dir=tmp_path), ""))
+    client = TestClient(web_app(Settings(data_dir=tmp_path), [], ""))
     for path in ("/", "/sign-in", "/static/x/style.css"):
         answer = client.get(path)
         assert answer.status_code == 503

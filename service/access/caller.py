@@ -1,0 +1,55 @@
+"""Who asks, whose data they may touch, and what they may do."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from sql.scope import Scope
+
+Role = Literal["admin", "operator", "writer", "reader"]
+AccessScope = Literal[
+    "metrics:read",
+    "metrics:write",
+    "alerts:read",
+    "alerts:write",
+    "services:write",
+    "catalog:write",
+    "keys:admin",
+]
+
+_READS = frozenset[AccessScope]({"metrics:read", "alerts:read"})
+_OF_THE_TENANT = frozenset[AccessScope]({"catalog:write", "keys:admin"})
+_OF_A_SERVICE = frozenset[AccessScope]({"metrics:read"})
+_ROLES: Mapping[Role, frozenset[AccessScope]] = {
+    "admin": frozenset(get_args(AccessScope)),
+    "operator": _READS | {"alerts:write", "catalog:write"},
+    "writer": frozenset({"metrics:write", "services:write"}),
+    "reader": _READS,
+}
+
+
+def scopes_of(role: Role, service_name: str | None) -> frozenset[AccessScope]:
+    """What a role may do at most. Bound to one service, a writer also reads what is that
+    service's, and nobody changes what belongs to the whole tenant.
+    """
+    if service_name is None:
+        return _ROLES[role]
+    own = _ROLES[role] - _OF_THE_TENANT
+    return own | _OF_A_SERVICE if role == "writer" else own
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """An authenticated caller; `id` is stable and never a secret. `only` are the scopes left
+    to a caller that has fewer than its role.
+    """
+
+    id: str
+    role: Role
+    scope: Scope
+    only: frozenset[AccessScope] | None = None
+
+    def may(self, scope: AccessScope) -> bool:
+        """Whether the caller has that scope."""
+        granted = scopes_of(self.role, self.scope.service_name)
+        return scope in granted and (self.only is None or scope in self.only)

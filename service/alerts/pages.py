@@ -1,0 +1,259 @@
+"""Alert events: what fired, who looks after it, who was told."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from psycopg.rows import DictRow
+from starlette.requests import Request
+from starlette.responses import Response
+
+from alerts import events, registry
+from alerts.registry import Author, Reach
+from service.alerts.access import author_of, reach_of, refusals
+from service.alerts.api import found_event, read_page
+from service.alerts.models import EventParams, Remark
+from service.http.authentication import principal_of
+from service.http.errors import ApiError
+from service.http.items import missing, number_of
+from service.http.parameters import AggregateParams
+from service.metrics.ingest.series import NONE
+from service.metrics.query.result import Answer
+from service.metrics.query.selection import GROUPABLE
+from service.metrics.query.spec import ask
+from service.runtime.resources import resources_of
+from service.web.charts import Chart, Line, Mark, Threshold
+from service.web.forms import Form, read_filters, read_form
+from service.web.i18n import marked
+from service.web.page import Page
+from service.web.people import names_of
+from service.web.rendering import redirect, render
+from service.web.session import reader_of
+from service.web.words import STATUSES, WORDS
+from sql.calendar import Period
+from sql.database import Pool
+
+_PER_PAGE = 50
+_FILTERS = ("status", "severity", "rule_id", "metric_name", "start_date", "end_date")
+# How far before its opening the chart of an event begins.
+_BEFORE: Mapping[Period, timedelta] = {
+    "hour": timedelta(days=2),
+    "day": timedelta(days=30),
+    "week": timedelta(weeks=26),
+    "month": timedelta(days=365),
+}
+_Action = Callable[[Pool, Reach, int, str | None, Author], Awaitable[DictRow | None]]
+
+
+async def list_events(request: Request) -> Response:
+    """Events, those that are open or looked after first."""
+    form = read_filters(request, EventParams, (*_FILTERS, "cursor"))
+    if not form.is_valid:
+        return render(request, "alerts/list.html", _list_context(form, [], [], None), status=422)
+    params = form.data
+    if params.status or params.cursor:
+        rows, cursor = await _page(request, params)
+        return render(request, "alerts/list.html", _list_context(form, [], rows, cursor))
+    pages = [_page(request, params.model_copy(update={"status": status})) for status in STATUSES]
+    *unresolved, (resolved, cursor) = await asyncio.gather(*pages)
+    first = [row for rows, _ in unresolved for row in rows]
+    return render(request, "alerts/list.html", _list_context(form, first, resolved, cursor))
+
+
+async def show_event(request: Request) -> Response:
+    """One event: its figures, its history, whom it was told."""
+    row = await found_event(request)
+    return await _event_page(request, row, Form({"comment": ""}))
+
+
+async def acknowledge_event(request: Request) -> Response:
+    """Look after an event; it is not repeated any more."""
+    return await _act(request, events.acknowledge, marked("You look after this alert now"))
+
+
+async def resolve_event(request: Request) -> Response:
+    """Resolve an event; it does not reopen until its condition has cleared once."""
+    return await _act(request, events.resolve, marked("The alert is resolved"))
+
+
+async def _act(request: Request, action: _Action, said: str) -> Response:
+    number = number_of(request, "event")
+    form = await read_form(request, Remark)
+    if not form.is_valid:
+        return await _event_page(request, await found_event(request), form, status=422)
+    pool, reach, author = resources_of(request).pool, reach_of(request), author_of(request)
+    with refusals():
+        row = await action(pool, reach, number, form.data.comment, author)
+    if row is None:
+        raise missing("event", number)
+    return redirect(request, f"/alerts/events/{number}", said=reader_of(request).gettext(said))
+
+
+async def _page(request: Request, params: EventParams) -> tuple[list[DictRow], str | None]:
+    resources = resources_of(request)
+    wanted = params.model_copy(update={"limit": _PER_PAGE})
+    if params.status in events.UNRESOLVED and params.cursor is None:
+        wanted = params.model_copy(update={"limit": 1000})
+    zone = resources.settings.zone
+    wanted.check(zone)
+    return await read_page(resources.read_pool, reach_of(request), wanted, zone)
+
+
+def _list_context(
+    form: Form[EventParams], unresolved: list[DictRow], rows: list[DictRow], cursor: str | None
+) -> dict[str, Any]:
+    chosen = {name: form.values[name] for name in _FILTERS if form.values[name]}
+    older = None
+    if cursor:
+        # What is open is on the first page whole.
+        older = "?" + urlencode({"status": "resolved", **chosen, "cursor": cursor})
+    first = "?" + urlencode(chosen) if form.values["cursor"] else None
+    return {
+        "form": form,
+        "chosen": chosen,
+        "unresolved": unresolved,
+        "rows": rows,
+        "older": older,
+        "first": first,
+        **WORDS,
+    }
+
+
+async def _event_page(
+    request: Request, row: DictRow, form: Form[Remark], *, status: int = 200
+) -> Response:
+    pool, number = resources_of(request).read_pool, row["event_id"]
+    steps, deliveries, rule, names = await asyncio.gather(
+        events.history(pool, number),
+        events.deliveries(pool, number),
+        _rule_of(request, row),
+        names_of(request),
+    )
+    context = {
+        "event": row,
+        "form": form,
+        "steps": [{**step, "reason": _with_name(step, names)} for step in steps],
+        "names": names,
+        "deliveries": deliveries,
+        "rule": rule,
+        "chart": await _chart(request, row, rule),
+        "explore": _explore(row, rule, resources_of(request).settings.zone),
+        **WORDS,
+    }
+    return render(request, "alerts/event.html", context, status=status)
+
+
+def _with_name(step: DictRow, names: Mapping[str, str]) -> str:
+    """Why, such as ``Acknowledged by Ana``."""
+    actor, reason = step["actor"], str(step["reason"])
+    return reason.replace(actor, names[actor]) if actor in names else reason
+
+
+async def _rule_of(request: Request, row: DictRow) -> DictRow | None:
+    if row["rule_id"] is None:
+        return None
+    return await registry.find_rule(
+        resources_of(request).read_pool, reach_of(request), row["rule_id"]
+    )
+
+
+async def _chart(request: Request, row: DictRow, rule: DictRow | None) -> dict[str, Any] | None:
+    """The metric around the event, as the rule selects it; None where nothing can be drawn."""
+    if not principal_of(request).may("metrics:read"):
+        return None
+    answer = await _figures(request, row, rule)
+    if answer is None or not answer.shown:
+        return None
+    reader = reader_of(request)
+    marks = [Mark(row["opened_at"], reader.gettext(marked("Opened")), severity=row["severity"])]
+    if row["resolved_at"]:
+        marks.append(Mark(row["resolved_at"], reader.gettext(marked("Resolved"))))
+    return Chart(
+        times=[one.start for one in answer.shown],
+        lines=[Line(row["metric_name"], [one.value for one in answer.shown])],
+        unit=answer.unit,
+        period=answer.question.params.period,
+        incomplete=answer.is_under_way,
+        marks=marks,
+        thresholds=[Threshold(row["threshold_value"], reader.gettext(marked("Threshold")))],
+    ).spec
+
+
+async def _figures(request: Request, row: DictRow, rule: DictRow | None) -> Answer | None:
+    resources, scope = resources_of(request), principal_of(request).scope
+    metric = await resources.catalog.entry(scope, row["metric_name"])
+    if any(not value and name not in GROUPABLE for name, value in row["group_labels"].items()):
+        # No filter finds what has no such dimension.
+        return None
+    labels = _labels(row, rule)
+    dimensions = {name: value for name, value in labels.items() if name in metric.dimensions}
+    plain = {name: value for name, value in labels.items() if name in GROUPABLE}
+    since, before = _span(row)
+    wanted = {
+        "metric_name": row["metric_name"],
+        "aggregation": row["aggregation"],
+        "period": _period(row),
+        "start_date": since,
+        "end_date": before,
+    }
+    params = AggregateParams.model_validate(wanted | plain)
+    now = datetime.now(UTC)
+    try:
+        question = ask(params, dimensions, scope, metric, resources.settings.zone)
+        return await resources.aggregates.answer(question, now)
+    except ApiError:
+        # Such as samples of another unit since.
+        return None
+
+
+def _labels(row: DictRow, rule: DictRow | None) -> dict[str, str]:
+    """What the event's figures are of: its group within what the rule watches."""
+    watched = {
+        name: rule[name]
+        for name in ("service_name", "affiliate_id", "region")
+        if rule is not None and rule[name]
+    }
+    group = {
+        name: value or NONE
+        for name, value in row["group_labels"].items()
+        if value or name in GROUPABLE
+    }
+    return watched | group | ({"unit": row["unit"]} if row["unit"] else {})
+
+
+def _period(row: DictRow) -> Period:
+    name: Period = row["window_name"] if row["window_name"] in _BEFORE else "hour"
+    return name
+
+
+def _span(row: DictRow) -> tuple[datetime, datetime]:
+    length = _BEFORE[_period(row)]
+    end = row["resolved_at"] or datetime.now(UTC)
+    return row["opened_at"] - length, min(datetime.now(UTC), end + length / 4)
+
+
+def _explore(row: DictRow, rule: DictRow | None, zone: ZoneInfo) -> str:
+    """The explorer with the same figures, of whole days of the business."""
+    since, before = (instant.astimezone(zone) for instant in _span(row))
+    chosen = {
+        "metric_name": row["metric_name"],
+        "aggregation": row["aggregation"],
+        "period": _period(row),
+        "start_date": f"{since:%Y-%m-%d}",
+        "end_date": f"{before:%Y-%m-%d}",
+        **{f"filter.{name}": value for name, value in _labels(row, rule).items()},
+    }
+    return f"/explore?{urlencode(chosen)}"
+
+
+_ONE = "/alerts/events/{id:int}"
+
+PAGES = [
+    Page("GET", "/alerts", list_events, scope="alerts:read"),
+    Page("GET", _ONE, show_event, scope="alerts:read"),
+    Page("POST", f"{_ONE}/acknowledge", acknowledge_event, scope="alerts:write"),
+    Page("POST", f"{_ONE}/resolve", resolve_event, scope="alerts:write"),
+]

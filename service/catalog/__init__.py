@@ -1,0 +1,1 @@
+"""The catalogue of metrics: the API and the pages."""

@@ -1,0 +1,113 @@
+"""Administration of the catalogue: what each metric means and how it is added up."""
+
+from itertools import groupby
+from typing import Annotated, Any
+
+from psycopg.rows import DictRow
+from pydantic import BaseModel, ConfigDict, Field
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.explore.api import change_entry
+from service.http.authentication import principal_of
+from service.http.items import missing
+from service.http.parameters import Aggregation
+from service.metrics.catalog import CatalogPatch, Kind
+from service.runtime.resources import resources_of
+from service.web import choices
+from service.web.forms import Form, read_form
+from service.web.i18n import marked
+from service.web.page import Page
+from service.web.rendering import redirect, render
+from service.web.session import reader_of
+
+_PATH = "/admin/catalog"
+_KINDS = {
+    "flow": marked("Flow: adds up over time, such as revenue"),
+    "stock": marked("Stock: a level at a time, such as active users"),
+    "ratio": marked("Ratio: neither, such as a rate"),
+}
+
+
+class EntryForm(BaseModel):
+    """All that can be edited of a metric; dimensions with commas between them."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: Kind
+    default_aggregation: Aggregation
+    unit: str = ""
+    description: str = ""
+    dimensions: Annotated[str, Field(max_length=1000)] = ""
+
+    def change(self) -> dict[str, Any]:
+        """The same as the API takes it."""
+        names = [name.strip() for name in self.dimensions.split(",")]
+        return self.model_dump() | {"dimensions": [name for name in names if name]}
+
+
+async def list_metrics(request: Request) -> Response:
+    """Every metric by its type; those whose name or description has what is looked for."""
+    wanted = request.query_params.get("q", "").strip()[:200].lower()
+    rows = await resources_of(request).catalog.listed(principal_of(request).scope)
+    found = [row for row in rows if wanted in f"{row['metric_name']} {row['description']}".lower()]
+    found.sort(key=lambda row: list(choices.TYPES).index(row["metric_type"]))
+    groups = [(kind, list(of)) for kind, of in groupby(found, lambda row: row["metric_type"])]
+    context = {
+        "groups": groups,
+        "form": Form({"q": wanted}),
+        "choices": choices,
+    }
+    return render(request, "catalog/list.html", context)
+
+
+async def show_metric(request: Request) -> Response:
+    """One metric, to edit."""
+    row = await _found(request)
+    values = {name: row[name] or "" for name in EntryForm.model_fields}
+    values["dimensions"] = ", ".join(row["dimensions"])
+    return _editor(request, Form(values), row)
+
+
+async def edit_metric(request: Request) -> Response:
+    """Change a metric; figures follow at once."""
+    form = await read_form(request, EntryForm)
+    if form.is_valid:
+        wanted: Form[CatalogPatch] = Form(form.values)
+        wanted.check(CatalogPatch, form.data.change())
+        if wanted.is_valid:
+            await change_entry(request, wanted.data)
+            said = reader_of(request).gettext(marked("The metric is saved"))
+            return redirect(request, _PATH, said=said)
+        form.errors |= wanted.errors
+    return _editor(request, form, await _found(request), status=422)
+
+
+async def _found(request: Request) -> DictRow:
+    name = request.path_params["metric_name"]
+    scope = principal_of(request).scope
+    row = None if "\0" in name else await resources_of(request).catalog.row(scope, name)
+    if row is None:
+        raise missing("metric", name)
+    return row
+
+
+def _editor(
+    request: Request, form: Form[EntryForm], row: DictRow, *, status: int = 200
+) -> Response:
+    reader = reader_of(request)
+    context = {
+        "form": form,
+        "metric": row,
+        "choices": choices,
+        "kinds": choices.options(reader, _KINDS),
+        "aggregations": choices.options(reader, choices.AGGREGATIONS),
+    }
+    return render(request, "catalog/metric.html", context, status=status)
+
+
+PAGES = [
+    Page("GET", _PATH, list_metrics, scope="catalog:write"),
+    Page("GET", f"{_PATH}/{{metric_name}}", show_metric, scope="catalog:write"),
+    Page("POST", f"{_PATH}/{{metric_name}}", edit_metric, scope="catalog:write"),
+]

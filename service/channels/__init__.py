@@ -1,0 +1,1 @@
+"""Notification channels: which are configured, and trying one."""

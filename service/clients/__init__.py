@@ -1,1 +1,0 @@
-"""HTTP clients of the service: replay of real orders, and demo data."""

@@ -1,0 +1,168 @@
+"""The commands ``demo`` and ``replay``: what an operator types, and what they read back."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+import click
+
+from service.commands.demo.load import load_demo
+from service.commands.replay.mapping import SOURCE_TIMEZONE
+from service.commands.replay.mapping import replay as replay_orders
+from service.commands.replay.orders import BadFile
+from service.commands.submission.answers import KeyRefused, SubmitError, Unreachable
+from service.commands.submission.submit import Sample, Sent, Submitter
+from service.commands.submission.windows import UnknownWindows, windows_of
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """Where the commands send to unless told otherwise; the context's ``obj``."""
+
+    url: str
+    api_key: str
+    timezone: ZoneInfo
+
+
+@click.command()
+@click.option("--url", help="Address of the running service.")
+@click.option("--api-key", help="Key with the right to write metrics.")
+@click.pass_obj
+def demo(target: Target, url: str | None, api_key: str | None) -> None:
+    """Load 90 days of demo data into the running service."""
+    run_demo(url or target.url, api_key or target.api_key, target.timezone)
+
+
+@click.command()
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--shift",
+    metavar="now|TIME",
+    help="Move the newest order to now, or to a time such as 2026-01-31T12:00:00Z.",
+)
+@click.option(
+    "--source-timezone",
+    default=SOURCE_TIMEZONE.key,
+    show_default=True,
+    help="Time zone of the file's local times.",
+)
+@click.option("--url", help="Address of the running service.")
+@click.option("--api-key", help="Key with the right to write metrics.")
+@click.pass_obj
+def replay(
+    target: Target,
+    file: Path,
+    shift: str | None,
+    source_timezone: str,
+    url: str | None,
+    api_key: str | None,
+) -> None:
+    """Replay a CSV of real orders as metrics through the HTTP API."""
+    run_replay(
+        url or target.url,
+        api_key or target.api_key,
+        target.timezone,
+        file,
+        shift,
+        _zone(source_timezone),
+    )
+
+
+def run_demo(url: str, api_key: str, timezone: ZoneInfo) -> None:
+    """Load the demo data.
+
+    Raises:
+        click.ClickException: with a message for the operator; exit code 1.
+    """
+    with _told(url), Submitter(url, api_key) as submitter:
+        load_demo(
+            now=datetime.now(UTC),
+            timezone=timezone,
+            windows=windows_of(submitter.health()),
+            submit=submitter.submit,
+            report_health=submitter.report_health,
+        )
+
+
+def run_replay(
+    url: str,
+    api_key: str,
+    timezone: ZoneInfo,
+    file: Path,
+    shift: str | None,
+    source_timezone: ZoneInfo = SOURCE_TIMEZONE,
+) -> None:
+    """Replay a file; ``shift`` is ``now``, a time with an offset, or None.
+
+    Raises:
+        click.ClickException: with a message for the operator; exit code 1.
+    """
+    now = datetime.now(UTC)
+    shift_to = _shift_to(shift, now)
+    with _told(url), Submitter(url, api_key) as submitter:
+
+        def submit(slices: Iterable[Sequence[Sample]], total: int) -> Sent:
+            if shift == "now" and shift_to:
+                click.echo(_how_to_continue(shift_to))
+            return submitter.submit(slices, total)
+
+        replay_orders(
+            file,
+            shift_to=shift_to,
+            timezone=timezone,
+            windows=windows_of(submitter.health()),
+            submit=submit,
+            now=now,
+            source_timezone=source_timezone,
+        )
+
+
+def _how_to_continue(shift_to: datetime) -> str:
+    return (
+        "the newest order moves to now; should this run break, continue it within "
+        f"10 minutes with SHIFT={shift_to:%Y-%m-%dT%H:%M:%SZ}: nothing is counted twice"
+    )
+
+
+def _shift_to(shift: str | None, now: datetime) -> datetime | None:
+    if not shift:
+        return None
+    if shift == "now":
+        # Whole seconds, so that the same instant can be typed to continue a broken run.
+        return now.replace(microsecond=0)
+    try:
+        moment = datetime.fromisoformat(shift)
+    except ValueError as error:
+        raise click.ClickException(f"SHIFT is now or a time, not {shift!r}") from error
+    if moment.tzinfo is None:
+        raise click.ClickException(f"SHIFT={shift} needs an offset, such as {shift}Z")
+    return moment.astimezone(UTC)
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError) as error:
+        raise click.ClickException(f"{name!r} is not a time zone") from error
+
+
+@contextmanager
+def _told(url: str) -> Iterator[None]:
+    """Failures as a message for the operator."""
+    try:
+        yield
+    except Unreachable as error:
+        raise click.ClickException(
+            f"{error}\nis `make run` running at {url}? Where it was started with another "
+            "FATURE_PORT, this command needs the same"
+        ) from error
+    except KeyRefused as error:
+        raise click.ClickException(
+            f"{error}\n`make run` prints the admin key on its first start; "
+            "`make key NAME=… ROLE=writer` makes another"
+        ) from error
+    except (SubmitError, BadFile, UnknownWindows) as error:
+        raise click.ClickException(str(error)) from error

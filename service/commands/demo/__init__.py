@@ -1,0 +1,1 @@
+"""Ninety days of demo data, made up consistently."""

@@ -1,0 +1,76 @@
+"""``make rules-export`` and ``make rules-apply``."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from alerts import rules_file
+from alerts.registry import Author, NameTaken, Reach, RuleInvalid, list_rules
+from service.commands.key import operator
+from service.runtime.resources import voice_of
+from service.runtime.settings import Settings
+from sql.database import create_pool
+
+Database = Callable[[Settings], AbstractContextManager[str]]
+_MARKS = {"create": "+", "change": "~", "delete": "-", "keep": "= left, not in the file:"}
+
+
+def rules_commands(database: Database) -> list[click.Command]:
+    """The commands; `database` gives the URL, as for every other."""
+
+    @click.command("rules-export")
+    @click.option("--tenant", default="default", show_default=True)
+    @click.pass_obj
+    def export(settings: Settings, tenant: str) -> None:
+        """Write every alert rule to standard output as YAML."""
+        with database(settings) as url:
+            click.echo(asyncio.run(_export(url, tenant)), nl=False)
+
+    @click.command("rules-apply")
+    @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+    @click.option("--tenant", default="default", show_default=True)
+    @click.option("--prune", is_flag=True, help="Delete the rules that the file does not name.")
+    @click.option("--dry-run", is_flag=True, help="Show the plan only.")
+    @click.pass_obj
+    def apply(settings: Settings, file: Path, tenant: str, prune: bool, dry_run: bool) -> None:
+        """Make the alert rules those of a YAML file; the plan is shown first."""
+        text = file.read_text(encoding="utf-8")
+        with database(settings) as url:
+            _told(_apply(settings, url, tenant, text, prune=prune, dry_run=dry_run))
+
+    return [export, apply]
+
+
+def _told(work: Coroutine[None, None, None]) -> None:
+    try:
+        asyncio.run(work)
+    except (rules_file.BadRulesFile, RuleInvalid) as error:
+        raise click.ClickException(str(error)) from error
+    except NameTaken as error:
+        raise click.ClickException(f"another rule is named {error} by now; run it again") from error
+
+
+async def _export(url: str, tenant: str) -> str:
+    async with create_pool(url, size=1) as pool:
+        return rules_file.exported(await list_rules(pool, Reach(tenant)))
+
+
+async def _apply(
+    settings: Settings, url: str, tenant: str, text: str, *, prune: bool, dry_run: bool
+) -> None:
+    reach = Reach(tenant)
+    async with create_pool(url, size=1) as pool:
+        steps = await rules_file.planned(pool, reach, text, prune=prune)
+        for step in steps:
+            fields = f": {', '.join(step.fields)}" if step.fields else ""
+            click.echo(f"{_MARKS[step.action]} {step.name}{fields}")
+        if all(step.action == "keep" for step in steps):
+            click.echo("Rules are as in the file.")
+        elif not dry_run:
+            author = Author(operator(), datetime.now(UTC), voice_of(settings))
+            await rules_file.apply(pool, reach, steps, author)
+            click.echo("Applied.")

@@ -1,0 +1,139 @@
+"""Dashboards: the list, and one as it is looked at."""
+
+import asyncio
+from datetime import UTC, date, datetime
+from typing import Any
+
+from psycopg.rows import DictRow
+from pydantic import ValidationError
+from starlette.datastructures import QueryParams
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.dashboards import store
+from service.dashboards.board import Shown, View, choices_of, options_of, read_board
+from service.explore.pages import marks_of
+from service.http.authentication import principal_of
+from service.http.errors import ApiError, details_of, invalid
+from service.http.items import missing, number_of
+from service.panels.config import DashboardConfig, TimeRange
+from service.panels.pictures import charts_of, name_of, table_of, title_of
+from service.runtime.resources import resources_of
+from service.web import choices
+from service.web.charts import Chart
+from service.web.formats import Reader
+from service.web.page import Page
+from service.web.rendering import render
+from service.web.session import reader_of
+from service.web.words import STATUSES
+from sql.scope import Scope
+
+SECONDS = {"30s": 30, "1m": 60, "5m": 300, "15m": 900, "1h": 3600}
+_VARIABLE = "var."
+
+
+async def show_dashboards(request: Request) -> Response:
+    """Every dashboard of the tenant."""
+    tenant = principal_of(request).scope.tenant
+    rows = await store.list_dashboards(resources_of(request).read_pool, tenant)
+    rows.sort(key=lambda row: row["name"].casefold())
+    return render(request, "dashboards/list.html", {"rows": rows, "refused": ()})
+
+
+async def show_dashboard(request: Request) -> Response:
+    """One dashboard."""
+    row = await dashboard_of(request)
+    principal = principal_of(request)
+    shown = await board(
+        request, row, principal.scope, alerts=principal.may("alerts:read"), linked=True
+    )
+    return render(request, "dashboards/dashboard.html", shown)
+
+
+async def dashboard_of(request: Request) -> DictRow:
+    """The dashboard that the path names.
+
+    Raises:
+        ApiError: 404.
+    """
+    number, tenant = number_of(request, "dashboard"), principal_of(request).scope.tenant
+    row = await store.find_dashboard(resources_of(request).pool, tenant, number)
+    if row is None:
+        raise missing("dashboard", number)
+    return row
+
+
+async def board(
+    request: Request, row: DictRow, scope: Scope, *, alerts: bool, linked: bool
+) -> dict[str, Any]:
+    """What the template of a dashboard needs; `linked` where its marks lead somewhere."""
+    resources, now = resources_of(request), datetime.now(UTC)
+    config = _in_words(DashboardConfig.model_validate(row["config"]), reader_of(request))
+    given = request.query_params
+    values = {n.removeprefix(_VARIABLE): v for n, v in given.items() if n.startswith(_VARIABLE)}
+    view = View(scope, choices_of(config, values), range_of(given, config.time_range), alerts)
+    places, options = await asyncio.gather(
+        read_board(resources, config, view, now), options_of(resources, scope, config)
+    )
+    return {
+        "row": row,
+        "config": config,
+        "view": view,
+        "places": places,
+        "drawn": {s.panel.id: drawn(request, s, linked=linked) for _, s in places},
+        "options": options,
+        "variable_prefix": _VARIABLE,
+        "seconds": SECONDS.get(config.refresh or "", 0),
+        "linked": linked,
+        "choices": choices,
+        "alert_statuses": STATUSES,
+        "name_of": name_of,
+        "table_of": table_of,
+        "title_of": title_of,
+    }
+
+
+def drawn(request: Request, shown: Shown, *, linked: bool) -> list[Chart]:
+    """The charts of a panel."""
+    if shown.panel.type not in ("line", "bar") or shown.problem:
+        return []
+    reader = reader_of(request)
+    marks = marks_of(shown.events, reader, linked=linked)
+    return charts_of(shown.figures, shown.panel.type, reader, marks)
+
+
+def _in_words(config: DashboardConfig, reader: Reader) -> DashboardConfig:
+    """The same with its titles and labels as the reader sees them."""
+    panels = [
+        panel.model_copy(update={"title": reader.ours(panel.title)}) for panel in config.panels
+    ]
+    variables = [
+        one.model_copy(update={"label": reader.ours(one.label)}) for one in config.variables
+    ]
+    return config.model_copy(update={"panels": panels, "variables": variables})
+
+
+def range_of(given: QueryParams, usual: TimeRange) -> TimeRange:
+    """The range that an address asks for, else the dashboard's own.
+
+    Raises:
+        ApiError: 422.
+    """
+    named = given.get("range")
+    try:
+        if named and named != "custom":
+            return TimeRange.model_validate({"last": named})
+        if given.get("start_date") and given.get("end_date"):
+            start = date.fromisoformat(given["start_date"])
+            return TimeRange(start_date=start, end_date=date.fromisoformat(given["end_date"]))
+    except ValidationError as error:
+        raise invalid(details_of(error)) from error
+    except ValueError as error:
+        raise ApiError(422, "Use a date such as 2025-06-14") from error
+    return usual
+
+
+PAGES = [
+    Page("GET", "/dashboards", show_dashboards, scope="metrics:read"),
+    Page("GET", "/dashboards/{id:int}", show_dashboard, scope="metrics:read"),
+]

@@ -1,0 +1,127 @@
+"""Links that show one dashboard to whoever has them, and the page behind such a link."""
+
+from datetime import UTC, datetime, timedelta
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.access.caller import Principal
+from service.dashboards.pages import board, dashboard_of
+from service.http.authentication import address_of, principal_of
+from service.http.errors import ApiError
+from service.runtime.resources import resources_of
+from service.web.forms import Form, read_form
+from service.web.page import Page
+from service.web.people import names_of
+from service.web.rendering import redirect, render
+from service.web.session import reader_of
+from service.web.site import site_of
+
+# Whoever finds such a page must not find it again elsewhere, or tell where it was.
+_HEADERS = {
+    "Referrer-Policy": "no-referrer",
+    "X-Robots-Tag": "noindex, nofollow",
+    "Cache-Control": "private, no-store",
+}
+
+
+class ShareForm(BaseModel):
+    """For how long a link holds."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    days: Literal["1", "7", "30", "90", "365"] = "7"
+
+
+class EndForm(BaseModel):
+    """Which link to end."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    share: int
+
+
+def may_share(principal: Principal) -> bool:
+    """Operators and admins show others what they see; of one service, that service's."""
+    return principal.role in ("admin", "operator") and principal.may("metrics:read")
+
+
+async def show_shares(request: Request) -> Response:
+    """The links to a dashboard that hold."""
+    _check(request)
+    return render(request, "dashboards/shares.html", await _context(request))
+
+
+async def create_share(request: Request) -> Response:
+    """Make a link, which is shown this once."""
+    _check(request)
+    form = await read_form(request, ShareForm)
+    if not form.is_valid:
+        return render(request, "dashboards/shares.html", await _context(request, form), status=422)
+    row, now = await dashboard_of(request), datetime.now(UTC)
+    expires_at = now + timedelta(days=int(form.data.days))
+    token = await resources_of(request).shares.create(
+        principal_of(request), row, now, expires_at, address_of(request)
+    )
+    origin = site_of(request).settings.public_url or str(request.base_url)
+    link = f"{origin.rstrip('/')}/shared/{token}"
+    context = await _context(request) | {"link": link}
+    return render(request, "dashboards/shares.html", context, status=201, headers=_HEADERS)
+
+
+async def end_share(request: Request) -> Response:
+    """End a link."""
+    _check(request)
+    form = await read_form(request, EndForm)
+    context = await _context(request)
+    number, shares = context["row"]["dashboard_id"], resources_of(request).shares
+    seen = {one["dashboard_share_id"] for one in context["shares"]}
+    mine = form.is_valid and form.data.share in seen
+    if not mine or not await shares.end(
+        principal_of(request), number, form.data.share, address_of(request)
+    ):
+        raise ApiError(404, "There is no such link any more")
+    said = reader_of(request).gettext("The link shows nothing any more")
+    return redirect(request, f"/dashboards/{number}/shares", said=said)
+
+
+async def show_shared(request: Request) -> Response:
+    """The dashboard of a link, to whoever has it."""
+    token = request.path_params["token"]
+    found = await resources_of(request).shares.shown_by(token, datetime.now(UTC))
+    if found is None:
+        raise ApiError(404, "This link shows nothing (any more)", headers=_HEADERS)
+    shown = await board(request, found.dashboard, found.scope, alerts=True, linked=False)
+    return render(request, "dashboards/shared.html", shown, headers=_HEADERS)
+
+
+def _check(request: Request) -> None:
+    if not may_share(principal_of(request)):
+        raise ApiError(403, "You may not do or see this")
+
+
+async def _context(request: Request, form: Form[ShareForm] | None = None) -> dict[str, Any]:
+    row, tenant = await dashboard_of(request), principal_of(request).scope.tenant
+    shares = await resources_of(request).shares.of_dashboard(
+        tenant, row["dashboard_id"], datetime.now(UTC)
+    )
+    own = principal_of(request).scope.service_name
+    return {
+        "row": row,
+        "shares": [one for one in shares if own in (None, one["service_name"])],
+        "names": await names_of(request),
+        "form": form or Form({"days": "7"}),
+        "link": "",
+    }
+
+
+_SHARES = "/dashboards/{id:int}/shares"
+
+PAGES = [
+    Page("GET", _SHARES, show_shares, scope="metrics:read"),
+    Page("POST", _SHARES, create_share, scope="metrics:read", once="/dashboards/{id}/shares"),
+    Page("POST", f"{_SHARES}/end", end_share, scope="metrics:read"),
+    Page("GET", "/shared/{token}", show_shared, open=True),
+]

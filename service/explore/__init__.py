@@ -1,0 +1,1 @@
+"""Reading samples and figures: the API and the explorer."""

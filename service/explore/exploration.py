@@ -1,0 +1,143 @@
+"""What the explorer looks at, as its address says."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from typing import Any, Literal
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+from starlette.datastructures import QueryParams
+
+from service.http.errors import details_of, invalid
+from service.http.parameters import Aggregation
+from service.metrics.query.ranges import RangeName
+from service.panels.config import Compare, Day, Query, TimeRange
+from service.web.charts import Look
+from sql.calendar import Period
+
+FILTER = "filter."
+_DEFAULT_DAYS = timedelta(days=29)
+
+
+class _Given(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    metric_name: str = ""
+    aggregation: Aggregation | None = None
+    period: Period | Literal["auto"] = "auto"
+    range: RangeName | Literal["custom"] | None = None
+    start_date: Day | None = None
+    end_date: Day | None = None
+    group_by: list[str] = []
+    compare: Compare = "none"
+    look: Look = "line"
+
+
+@dataclass(frozen=True, slots=True)
+class Exploration:
+    """`query` has no metric before one is picked."""
+
+    query: Query
+    range: TimeRange
+    compare: Compare
+    look: Look
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """As an address says it; what is as usual is left out."""
+        return list(self._pairs())
+
+    def address(self, path: str = "/explore", **changes: str) -> str:
+        """The address of this, or of what is different by `changes`."""
+        kept = [pair for pair in self.pairs if pair[0] not in changes]
+        return f"{path}?{urlencode([*kept, *((n, v) for n, v in changes.items() if v)])}"
+
+    def about(self, metric_name: str) -> str:
+        """The address of another metric: the same time, its own filters and groups."""
+        kept = ("range", "start_date", "end_date", "compare", "look")
+        pairs = [("metric_name", metric_name), *(p for p in self.pairs if p[0] in kept)]
+        return f"/explore?{urlencode(pairs)}"
+
+    def _pairs(self) -> Iterator[tuple[str, str]]:
+        query = self.query
+        yield "metric_name", query.metric_name
+        if query.aggregation:
+            yield "aggregation", query.aggregation
+        if query.period != "auto":
+            yield "period", query.period
+        if self.range.last:
+            yield "range", self.range.last
+        else:
+            dates = {name: getattr(self.range, name) for name in ("start_date", "end_date")}
+            yield from ((name, str(day)) for name, day in dates.items() if day)
+        yield from (("group_by", name) for name in query.group_by)
+        yield from ((FILTER + name, value) for name, value in query.filters.items())
+        if self.compare != "none":
+            yield "compare", self.compare
+        if self.look != "line":
+            yield "look", self.look
+
+
+def read_exploration(given: QueryParams, usual: str, now: datetime, zone: ZoneInfo) -> Exploration:
+    """What an address says; without a metric, `usual`. Dates count where no range is named.
+
+    Raises:
+        ApiError: 422 for what makes no sense.
+    """
+    values, filters = _parts(given)
+    try:
+        read = _Given.model_validate(values)
+        query = Query(
+            metric_name=read.metric_name or usual,
+            aggregation=read.aggregation,
+            period=read.period,
+            filters=filters,
+            group_by=read.group_by,
+        )
+        chosen = _range(read, now.astimezone(zone).date())
+    except ValidationError as error:
+        raise invalid(details_of(error)) from error
+    return Exploration(query, chosen, read.compare, read.look)
+
+
+def as_given(given: QueryParams, usual: str) -> Exploration:
+    """The same unchecked, to be shown beside what is wrong with it."""
+    values, filters = _parts(given)
+    told = {name: values[name] for name in ("aggregation", "period", "group_by") if name in values}
+    query = Query.model_construct(metric_name=usual, filters=filters, **told)
+    named = given.get("range") if given.get("range") != "custom" else None
+    dates = {name: values.get(name) for name in ("start_date", "end_date") if not named}
+    last = named if named or any(dates.values()) else "last_30_days"
+    chosen = TimeRange.model_construct(last=last, **dates)
+    return Exploration(query, chosen, values.get("compare", "none"), values.get("look", "line"))
+
+
+def _parts(given: QueryParams) -> tuple[dict[str, Any], dict[str, str]]:
+    """What is given, and the filters apart; what was left empty is absent."""
+    filled = {name: value for name, value in given.items() if value}
+    values: dict[str, Any] = {n: v for n, v in filled.items() if not n.startswith(FILTER)}
+    if "group_by" in values:
+        values["group_by"] = given.getlist("group_by")
+    filters = {n.removeprefix(FILTER): v for n, v in filled.items() if n.startswith(FILTER)}
+    return values, filters
+
+
+def _range(read: _Given, today: date) -> TimeRange:
+    named = read.range if read.range != "custom" else None
+    if named or not (read.start_date or read.end_date or read.range):
+        return TimeRange(last=named or "last_30_days")
+    end = read.end_date or max(today, read.start_date or today)
+    return TimeRange(start_date=read.start_date or end - _DEFAULT_DAYS, end_date=end)
+
+
+def filter_fields(
+    values: Mapping[str, list[str]], chosen: Mapping[str, str]
+) -> dict[str, list[str]]:
+    """What each filter offers: the values that exist, and one that was asked for anyhow."""
+    names = {**values, **{name: [] for name in chosen if name not in values}}
+    return {
+        name: sorted({*options, *([chosen[name]] if name in chosen else [])})
+        for name, options in names.items()
+    }

@@ -1,0 +1,218 @@
+"""The explorer: any metric, any range, one address for each picture."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from psycopg.rows import DictRow
+from starlette.datastructures import QueryParams
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from service.dashboards.store import list_dashboards
+from service.explore.api import figures_csv
+from service.explore.exploration import (
+    FILTER,
+    Exploration,
+    as_given,
+    filter_fields,
+    read_exploration,
+)
+from service.http.authentication import principal_of
+from service.http.errors import ApiError
+from service.http.items import missing
+from service.metrics.catalog import MetricEntry
+from service.metrics.query.labels import label_values
+from service.metrics.query.ranges import Span
+from service.metrics.query.selection import GROUPABLE
+from service.panels.figures import Figures, read_figures
+from service.panels.incidents import events_of
+from service.panels.pictures import MAX_COLUMNS, MAX_LINES, charts_of, name_of, table_of, title_of
+from service.panels.ranges import span_of_range
+from service.runtime.resources import resources_of
+from service.web import choices
+from service.web.charts import Mark
+from service.web.formats import Reader
+from service.web.forms import Form
+from service.web.page import Page
+from service.web.rendering import render
+from service.web.session import reader_of
+from sql import calendar
+
+USUAL = "revenue_hourly"
+# What a table shows of more periods; the CSV has all.
+MAX_ROWS = 400
+# Of how many groups the whole range is told in large.
+MAX_HEADLINES = 4
+
+
+async def show_explorer(request: Request) -> Response:
+    """Chart and table of what the address asks for."""
+    return await explorer_page(request, request.query_params)
+
+
+async def explorer_page(
+    request: Request, given: QueryParams, saving: Form[Any] | None = None, *, status: int = 200
+) -> Response:
+    """What `given` asks for; what is wrong with it beside the form as it was filled in.
+    `saving` is the form that saves it as a panel.
+    """
+    resources, principal = resources_of(request), principal_of(request)
+    now, zone = datetime.now(UTC), resources.settings.zone
+    catalogue = await resources.catalog.listed(principal.scope)
+    usual = _usual(catalogue)
+    problem: ApiError | None = None
+    try:
+        asked = read_exploration(given, usual, now, zone)
+    except ApiError as error:
+        problem = error
+        known = any(row["metric_name"] == given.get("metric_name") for row in catalogue)
+        asked = as_given(given, given["metric_name"] if known else usual)
+    entry = next((row for row in catalogue if row["metric_name"] == asked.query.metric_name), None)
+    if entry is None and problem is None and "metric_name" in given:
+        problem = missing("metric", asked.query.metric_name)
+    names = (*GROUPABLE, *(entry["dimensions"] if entry else ()))
+    may_save = principal.may("catalog:write")
+    values, seen, dashboards = await asyncio.gather(
+        label_values(resources.read_pool, principal.scope, [asked.query.metric_name], names),
+        _look(request, asked, entry, now) if problem is None else _nothing(problem),
+        list_dashboards(resources.read_pool, principal.scope.tenant) if may_save else _none(),
+    )
+    return render(
+        request,
+        "explore/explorer.html",
+        seen
+        | {
+            "asked": asked,
+            "entry": entry,
+            "catalogue": _by_type(catalogue),
+            "fields": filter_fields(values, asked.query.filters),
+            "names": names,
+            "dashboards": dashboards,
+            "saving": saving or _unsaved(request, asked),
+            "choices": choices,
+            "name_of": name_of,
+            "table_of": table_of,
+            "title_of": title_of,
+            "filter_prefix": FILTER,
+            "limits": {
+                "headlines": MAX_HEADLINES,
+                "lines": MAX_LINES,
+                "rows": MAX_ROWS,
+                "columns": MAX_COLUMNS,
+            },
+        },
+        status=status,
+    )
+
+
+def _unsaved(request: Request, asked: Exploration) -> Form[Any]:
+    title = reader_of(request).ours(title_of(asked.query.metric_name))
+    return Form({"title": title, "dashboard": None, "name": ""})
+
+
+async def explorer_csv(request: Request) -> Response:
+    """The figures of the explorer as the API answers them in CSV."""
+    resources, scope = resources_of(request), principal_of(request).scope
+    now, zone = datetime.now(UTC), resources.settings.zone
+    asked = read_exploration(request.query_params, USUAL, now, zone)
+    metric = await resources.catalog.entry(scope, asked.query.metric_name)
+    span = span_of_range(asked.range, now, zone)
+    figures = await read_figures(resources, scope, asked.query, metric, span, now)
+    answer = figures_csv(figures.answer)
+    name = f"{asked.query.metric_name}.csv".replace(":", "_")
+    answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return answer
+
+
+async def tidy_address(request: Request) -> Response:
+    """A form sent without a script has empty fields: go on to the address without them."""
+    pairs = [(name, value) for name, value in request.query_params.multi_items() if value]
+    asked = type(request.query_params)(pairs)
+    return RedirectResponse(f"/explore?{asked}", 303)
+
+
+async def explorer(request: Request) -> Response:
+    """The page, or the tidy address of it."""
+    empty = any(not value for _, value in request.query_params.multi_items())
+    if empty and "hx-request" not in request.headers:
+        return await tidy_address(request)
+    return await show_explorer(request)
+
+
+async def _look(
+    request: Request, asked: Exploration, entry: DictRow | None, now: datetime
+) -> dict[str, Any]:
+    resources, principal, reader = resources_of(request), principal_of(request), reader_of(request)
+    zone = resources.settings.zone
+    span = span_of_range(asked.range, now, zone)
+    scope, query = principal.scope, asked.query
+    metric = MetricEntry.model_validate(entry) if entry else MetricEntry()
+    try:
+        figures, events = await asyncio.gather(
+            read_figures(resources, scope, query, metric, span, now, asked.compare),
+            events_of(resources, scope, [query.metric_name], span)
+            if principal.may("alerts:read")
+            else _none(),
+        )
+    except ApiError as error:
+        return await _nothing(error)
+    marks = marks_of(events, reader, linked=True)
+    return {
+        "problem": None,
+        "figures": figures,
+        "latest": latest_of(figures, span, now, zone),
+        "events": events,
+        "charts": charts_of([figures], asked.look, reader, marks, zoom=True),
+    }
+
+
+def latest_of(figures: Figures, span: Span, now: datetime, zone: ZoneInfo) -> datetime | None:
+    """The last instant that figures of a range cover, at most `now`."""
+    if not figures.times:
+        return None
+    last = calendar.following(figures.times[-1], figures.period, zone).astimezone(UTC)
+    end = min(last, span.before)
+    return min(end - timedelta(microseconds=1), now)
+
+
+def marks_of(events: Sequence[DictRow], reader: Reader, *, linked: bool) -> list[Mark]:
+    """Events on the axis of a chart."""
+    return [
+        Mark(
+            row["opened_at"],
+            reader.ours(row["rule_name"]),
+            f"/alerts/events/{row['event_id']}" if linked else "",
+            row["severity"],
+        )
+        for row in events
+    ]
+
+
+async def _nothing(problem: ApiError) -> dict[str, Any]:
+    return {"problem": problem, "figures": None, "events": [], "charts": []}
+
+
+async def _none() -> list[DictRow]:
+    return []
+
+
+def _usual(catalogue: Sequence[DictRow]) -> str:
+    """What is shown before anything is picked."""
+    filled = [row["metric_name"] for row in catalogue if row["series"]]
+    return USUAL if USUAL in filled or not filled else filled[0]
+
+
+def _by_type(catalogue: Sequence[DictRow]) -> Mapping[str, list[DictRow]]:
+    groups: dict[str, list[DictRow]] = {name: [] for name in choices.TYPES}
+    for row in catalogue:
+        groups[row["metric_type"]].append(row)
+    return {name: rows for name, rows in groups.items() if rows}
+
+
+PAGES = [
+    Page("GET", "/explore", explorer, scope="metrics:read"),
+    Page("GET", "/explore.csv", explorer_csv, scope="metrics:read"),
+]

@@ -1,0 +1,84 @@
+"""Every endpoint and every page, from the features that have them."""
+
+import service.alerts.api
+import service.alerts.pages
+import service.audit.api
+import service.audit.pages
+import service.catalog.pages
+import service.channels.api
+import service.channels.pages
+import service.dashboards.api
+import service.dashboards.editing
+import service.dashboards.files
+import service.dashboards.pages
+import service.dashboards.panel_editing
+import service.dashboards.sharing
+import service.explore.api
+import service.explore.pages
+import service.health.api
+import service.health.pages
+import service.ingest.api
+import service.keys.api
+import service.keys.pages
+import service.overview.pages
+import service.preferences.pages
+import service.rules.api
+import service.rules.pages
+import service.sign_in.account
+import service.sign_in.api
+import service.sign_in.pages
+import service.sign_in.welcome
+import service.silences.api
+import service.silences.pages
+import service.status.api
+import service.status.telemetry
+import service.storage.pages
+import service.tenants.api
+import service.tenants.pages
+import service.users.api
+import service.users.pages
+import service.web.administration
+
+ENDPOINTS = [
+    *service.ingest.api.ENDPOINTS,
+    *service.explore.api.ENDPOINTS,
+    *service.status.api.ENDPOINTS,
+    *service.health.api.ENDPOINTS,
+    *service.rules.api.ENDPOINTS,
+    *service.alerts.api.ENDPOINTS,
+    *service.silences.api.ENDPOINTS,
+    *service.channels.api.ENDPOINTS,
+    *service.dashboards.api.ENDPOINTS,
+    *service.status.telemetry.ENDPOINTS,
+    *service.keys.api.ENDPOINTS,
+    *service.tenants.api.ENDPOINTS,
+    *service.audit.api.ENDPOINTS,
+    *service.sign_in.api.ENDPOINTS,
+    *service.users.api.ENDPOINTS,
+]
+
+PAGES = [
+    *service.overview.pages.PAGES,
+    *service.explore.pages.PAGES,
+    *service.dashboards.pages.PAGES,
+    *service.dashboards.editing.PAGES,
+    *service.dashboards.files.PAGES,
+    *service.dashboards.sharing.PAGES,
+    *service.dashboards.panel_editing.PAGES,
+    *service.health.pages.PAGES,
+    *service.alerts.pages.PAGES,
+    *service.rules.pages.PAGES,
+    *service.silences.pages.PAGES,
+    *service.channels.pages.PAGES,
+    *service.web.administration.PAGES,
+    *service.catalog.pages.PAGES,
+    *service.users.pages.PAGES,
+    *service.keys.pages.PAGES,
+    *service.audit.pages.PAGES,
+    *service.storage.pages.PAGES,
+    *service.tenants.pages.PAGES,
+    *service.sign_in.account.PAGES,
+    *service.sign_in.pages.PAGES,
+    *service.sign_in.welcome.PAGES,
+    *service.preferences.pages.PAGES,
+]

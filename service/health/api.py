@@ -1,0 +1,214 @@
+"""Health reports of the platform's services."""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.health import history
+from service.http.authentication import principal_of
+from service.http.bodies import read_model
+from service.http.errors import ApiError, Detail, invalid
+from service.http.openapi import Endpoint
+from service.http.parameters import MAX_LIMIT, DateRange, read_params
+from service.http.responses import json_response, utc_instant
+from service.metrics.metadata import metadata_json
+from service.runtime.resources import resources_of
+from sql.database import fetch_all
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+
+Status = Literal["healthy", "degraded", "unhealthy"]
+
+
+def _printable(value: object) -> object:
+    if isinstance(value, str) and _CONTROL.search(value):
+        raise ValueError("Control characters are not allowed")
+    return value
+
+
+def _no_text(value: object) -> object:
+    if isinstance(value, str | bool):
+        raise ValueError("Expected a number")
+    return value
+
+
+def _storable(value: dict[str, Any]) -> dict[str, Any]:
+    metadata_json(value)
+    return value
+
+
+Text = Annotated[str, Field(min_length=1, max_length=200), BeforeValidator(_printable)]
+Number = Annotated[float, Field(ge=0, allow_inf_nan=False), BeforeValidator(_no_text)]
+Milliseconds = Annotated[float, Field(ge=0, le=10**9), BeforeValidator(_no_text)]
+Seconds = Annotated[float, Field(ge=0, le=10**10), BeforeValidator(_no_text)]
+Ratio = Annotated[float, Field(ge=0, le=1), BeforeValidator(_no_text)]
+
+
+class HealthReport(BaseModel):
+    """What a service says of itself."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    service_name: Text
+    status: Status
+    response_time_ms: Milliseconds | None = None
+    error_rate: Ratio | None = Field(None, description="0 to 1")
+    cpu_usage: Ratio | None = Field(None, description="0 to 1")
+    memory_usage: Ratio | None = Field(None, description="0 to 1")
+    version: Text | None = None
+    uptime_seconds: Seconds | None = None
+    metadata: Annotated[dict[str, Any], AfterValidator(_storable)] | None = None
+
+
+class StoredReport(HealthReport):
+    """A report and when it arrived. Amounts have not always been bounded."""
+
+    model_config = ConfigDict(extra="ignore")
+
+    response_time_ms: Number | None = None
+    uptime_seconds: Number | None = None
+    timestamp: datetime
+
+
+class LatestReport(StoredReport):
+    """The newest report of a service."""
+
+    age_seconds: float
+    stale: bool = Field(description="Silent for more than five minutes")
+
+
+class Availability(BaseModel):
+    """Seconds by status in a range; `ratio` is healthy and degraded over what is known."""
+
+    ratio: float | None
+    healthy_seconds: float
+    degraded_seconds: float
+    unhealthy_seconds: float
+    unknown_seconds: float
+
+
+class ReportAnswer(BaseModel):
+    """A report that was recorded."""
+
+    success: bool = True
+    data: StoredReport
+    message: str
+
+
+class LatestAnswer(BaseModel):
+    """Every service's newest report."""
+
+    success: bool = True
+    data: list[LatestReport]
+    count: int
+    next_cursor: str | None = None
+
+
+class HistoryAnswer(BaseModel):
+    """The reports of one service, newest first."""
+
+    success: bool = True
+    data: list[StoredReport]
+    count: int
+    next_cursor: str | None
+    availability: Availability
+
+
+class HistoryParams(DateRange):
+    """The last 24 hours where no range is given."""
+
+    limit: int = Field(100, ge=1, le=MAX_LIMIT)
+    cursor: datetime | None = Field(None, description="next_cursor of the page before")
+
+
+async def report_health(request: Request) -> Response:
+    """Report the health of a service."""
+    scope = principal_of(request).scope
+    report = await read_model(request, HealthReport)
+    if scope.service_name not in (None, report.service_name):
+        raise ApiError(403, f"This key reports for {scope.service_name} only")
+    values = report.model_dump()
+    params = values | {
+        "ts": datetime.now(UTC),
+        "tenant": scope.tenant,
+        "metadata": None if report.metadata is None else metadata_json(report.metadata).decode(),
+    }
+    await fetch_all(resources_of(request).pool, "insert_health_report", params)
+    data = values | {"timestamp": utc_instant(params["ts"])}
+    return json_response({"success": True, "data": data, "message": "Health recorded"}, 201)
+
+
+async def latest_health(request: Request) -> Response:
+    """The newest report of every service; stale after five minutes of silence."""
+    scope = principal_of(request).scope
+    rows = await history.latest(resources_of(request).reads, scope, datetime.now(UTC))
+    data = [_stored(row) for row in rows]
+    return json_response({"success": True, "data": data, "count": len(data), "next_cursor": None})
+
+
+async def health_history(request: Request) -> Response:
+    """The reports of one service and its availability."""
+    resources, scope = resources_of(request), principal_of(request).scope
+    params, _ = read_params(request, HistoryParams)
+    if params.cursor is not None and params.cursor.tzinfo is None:
+        raise invalid([Detail(field="cursor", message="Not a cursor from here")])
+    name = request.path_params["service_name"]
+    if scope.service_name not in (None, name):
+        raise ApiError(404, f"There is no service {name}")
+    zone, now = resources.settings.zone, datetime.now(UTC)
+    params.check(zone)
+    before = min(params.before(zone) or now, now)
+    since = params.since(zone) or before - timedelta(days=1)
+    reports = history.Range(scope.tenant, name, since, before)
+    rows = await history.reports(resources.reads, reports, params.cursor, params.limit)
+    available = await history.availability(resources.reads, reports)
+    page = rows[: params.limit]
+    return json_response(
+        {
+            "success": True,
+            "data": [_stored(row) for row in page],
+            "count": len(page),
+            "next_cursor": utc_instant(page[-1]["timestamp"]) if len(rows) > len(page) else None,
+            "availability": available,
+        }
+    )
+
+
+def _stored(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {**row, "timestamp": utc_instant(row["timestamp"])}
+
+
+ENDPOINTS = [
+    Endpoint(
+        "POST",
+        "/api/services/health",
+        report_health,
+        "services",
+        scope="services:write",
+        body=HealthReport,
+        response=ReportAnswer,
+        status=201,
+    ),
+    Endpoint(
+        "GET",
+        "/api/services/health",
+        latest_health,
+        "services",
+        scope="metrics:read",
+        response=LatestAnswer,
+    ),
+    Endpoint(
+        "GET",
+        "/api/services/{service_name:path}/health",
+        health_history,
+        "services",
+        scope="metrics:read",
+        params=HistoryParams,
+        response=HistoryAnswer,
+    ),
+]

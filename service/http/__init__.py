@@ -1,0 +1,1 @@
+"""What every endpoint needs: declaring it, bodies, parameters, errors, authentication."""

@@ -1,0 +1,100 @@
+"""Authentication: everything but what is declared open needs a key or an access token."""
+
+import hashlib
+import hmac
+from collections.abc import Collection
+
+from starlette.requests import Request
+from starlette.types import ASGIApp, Receive, Send
+from starlette.types import Scope as AsgiScope
+
+from service.access.caller import Principal
+from service.http.errors import error_response
+from service.runtime.resources import Resources
+from sql.errors import DatabaseError
+from sql.scope import Scope
+
+
+class KeyRing:
+    """The first admin key, which needs no database."""
+
+    def __init__(self, admin_key: str) -> None:
+        self._admin_digest = _digest(admin_key)
+        self._admin = Principal("admin-key", "admin", Scope())
+
+    def principal(self, key: str) -> Principal | None:
+        """Who that key belongs to. Takes the same time for every wrong key."""
+        return self._admin if hmac.compare_digest(_digest(key), self._admin_digest) else None
+
+
+class Authentication:
+    """Lets a request through with its principal in ``scope["principal"]``, or answers 401."""
+
+    def __init__(self, app: ASGIApp, keys: KeyRing, open_paths: Collection[str]) -> None:
+        self.app = app
+        self.keys = keys
+        self.open_paths = open_paths
+
+    async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and scope["path"] not in self.open_paths:
+            key = _presented_key(scope)
+            try:
+                principal = await self._principal(scope, key) if key else None
+            except DatabaseError:
+                await _unchecked(scope)(scope, receive, send)
+                return
+            if principal is None:
+                await _refusal(scope, wrong=bool(key))(scope, receive, send)
+                return
+            scope["principal"] = principal
+        await self.app(scope, receive, send)
+
+    async def _principal(self, scope: AsgiScope, key: str) -> Principal | None:
+        resources: Resources = scope["state"]["resources"]
+        return (
+            self.keys.principal(key)
+            or await resources.keys.principal(key)
+            or resources.sessions.principal(key)
+        )
+
+
+def principal_of(request: Request) -> Principal:
+    """The caller of an authenticated request."""
+    principal: Principal = request.scope["principal"]
+    return principal
+
+
+def address_of(request: Request) -> str | None:
+    """Where a request came from."""
+    return request.client.host if request.client else None
+
+
+def _presented_key(scope: AsgiScope) -> str | None:
+    # Every request comes through here: a mapping of its headers would cost more than this.
+    bearer = None
+    for name, value in scope["headers"]:
+        if name == b"x-api-key" and value:
+            return str(value, "latin-1").strip()
+        if name == b"authorization" and bearer is None:
+            scheme, _, credentials = str(value, "latin-1").partition(" ")
+            bearer = credentials.strip() if scheme.lower() == "bearer" else None
+    return bearer
+
+
+def _refusal(scope: AsgiScope, *, wrong: bool) -> ASGIApp:
+    message = (
+        "The API key or access token is not known or has expired"
+        if wrong
+        else "An API key is needed: send X-API-Key: KEY or Authorization: Bearer KEY-or-token"
+    )
+    headers = {"WWW-Authenticate": "Bearer"}
+    return error_response(Request(scope), 401, message, headers=headers)
+
+
+def _unchecked(scope: AsgiScope) -> ASGIApp:
+    message = "The database is away, and the API key is not known here yet; try again"
+    return error_response(Request(scope), 503, message, headers={"Retry-After": "1"})
+
+
+def _digest(key: str) -> bytes:
+    return hashlib.sha256(key.encode()).digest()

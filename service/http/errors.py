@@ -1,0 +1,165 @@
+"""The one JSON error shape, and what becomes of every exception."""
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+import structlog
+from pydantic import BaseModel, ValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.http.responses import json_response
+from sql.errors import DatabaseError, DatabaseUnavailable, DataRejected
+
+_log = structlog.get_logger()
+
+# A type among several, as pydantic calls it; names that somebody gave may have brackets, too.
+_TRIED = re.compile(r"(?:literal|list|dict|function-[a-z]+)\[.+\]", re.DOTALL)
+_CODES = {
+    400: "malformed_request",
+    401: "unauthorized",
+    403: "forbidden",
+    404: "not_found",
+    405: "method_not_allowed",
+    409: "conflict",
+    413: "body_too_large",
+    415: "unsupported_media_type",
+    422: "validation_error",
+    429: "rate_limited",
+    500: "internal_error",
+    503: "unavailable",
+}
+
+
+class Detail(BaseModel):
+    """What is wrong with one field, and in which item of a batch."""
+
+    index: int | None = None
+    field: str | None = None
+    message: str
+
+
+class ErrorBody(BaseModel):
+    """The error itself."""
+
+    code: str
+    message: str
+    details: list[Detail] = []
+
+
+class ErrorResponse(BaseModel):
+    """Every answer that is not a success."""
+
+    success: bool = False
+    error: ErrorBody
+    request_id: str
+
+
+class ApiError(Exception):
+    """An answer other than success, raised from anywhere below a handler."""
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        details: Sequence[Detail] = (),
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.details = details
+        self.headers = headers
+
+
+def invalid(details: Sequence[Detail]) -> ApiError:
+    """422 with what is wrong; the message is the first detail's."""
+    first, more = details[0], len(details) - 1
+    place = "" if first.index is None else f"item {first.index}: "
+    place += f"{first.field}: " if first.field else ""
+    suffix = f" (and {more} more)" if more else ""
+    return ApiError(422, f"{place}{first.message}{suffix}", details)
+
+
+def details_of(error: ValidationError) -> list[Detail]:
+    """pydantic's errors as details."""
+    return [
+        Detail(
+            field=_place(entry["loc"]) or None,
+            message=(
+                "Unknown name"
+                if entry["type"] == "extra_forbidden"
+                else entry["msg"].removeprefix("Value error, ")
+            ),
+        )
+        for entry in error.errors(include_url=False)
+    ]
+
+
+def _place(loc: Sequence[int | str]) -> str:
+    """Where in the body that is, without which of several types was tried there."""
+    return ".".join(part for part in map(str, loc) if not _TRIED.fullmatch(part))
+
+
+def error_response(
+    request: Request,
+    status: int,
+    message: str,
+    details: Sequence[Detail] = (),
+    headers: dict[str, str] | None = None,
+) -> Response:
+    """The error shape as a response."""
+    body = {
+        "success": False,
+        "error": {
+            "code": _CODES.get(status, "error"),
+            "message": message,
+            "details": [detail.model_dump(exclude_none=True) for detail in details],
+        },
+        "request_id": request.scope.get("request_id", ""),
+    }
+    return json_response(body, status, headers)
+
+
+async def _on_api_error(request: Request, error: ApiError) -> Response:
+    return error_response(request, error.status, error.message, error.details, error.headers)
+
+
+async def on_http_exception(request: Request, error: HTTPException) -> Response:
+    """404 and 405 of the router."""
+    path = request.url.path
+    message = {
+        404: f"There is nothing at {path}",
+        405: f"{request.method} is not possible at {path}",
+    }.get(error.status_code, error.detail)
+    headers = dict(error.headers) if error.headers else None
+    return error_response(request, error.status_code, message, headers=headers)
+
+
+async def _on_unavailable(request: Request, error: DatabaseUnavailable) -> Response:
+    _log.warning("database_unavailable", reason=str(error))
+    return error_response(
+        request, 503, "The database is away; try again", headers={"Retry-After": "1"}
+    )
+
+
+async def _on_rejected(request: Request, error: DataRejected) -> Response:
+    _log.warning("data_rejected", reason=str(error))
+    return error_response(request, 422, f"The database refused a value: {error}")
+
+
+async def _on_failure(request: Request, error: Exception) -> Response:
+    _log.error("request_failed", path=request.url.path, exc_info=error)
+    return error_response(request, 500, "Something went wrong here; it has been logged")
+
+
+EXCEPTION_HANDLERS: dict[Any, Any] = {
+    ApiError: _on_api_error,
+    HTTPException: on_http_exception,
+    DatabaseUnavailable: _on_unavailable,
+    DataRejected: _on_rejected,
+    DatabaseError: _on_failure,
+    Exception: _on_failure,
+}

@@ -1,0 +1,176 @@
+"""Query parameters: one model for each endpoint, unknown ones refused."""
+
+from datetime import UTC, date, datetime, timedelta
+from typing import Annotated, Any, Literal, TypeVar
+from zoneinfo import ZoneInfo
+
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PlainValidator,
+    ValidationError,
+    WithJsonSchema,
+)
+from starlette.requests import Request
+
+from service.http.errors import Detail, details_of, invalid
+from service.ingest.models import Frequency, MetricType
+from sql.calendar import Period, day_start
+
+Aggregation = Literal["sum", "avg", "min", "max", "count", "last"]
+Fill = Literal["none", "zero", "null", "previous"]
+Order = Literal["asc", "desc"]
+
+MAX_LIMIT = 10_000
+
+
+def _moment(value: object) -> date:
+    """A bare date stays a date; an instant needs an offset."""
+    text = str(value)
+    if text[-6:-5] == " " and text[-3:-2] == ":":
+        # An unescaped + in a URL arrives as a space.
+        text = f"{text[:-6]}+{text[-5:]}"
+    try:
+        if len(text) == len("2025-06-14"):
+            moment: date = date.fromisoformat(text)
+        else:
+            moment = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError(_MOMENT_HELP) from error
+    # Behind a Z, fromisoformat does not see what follows a NUL.
+    if isinstance(moment, datetime) and (moment.tzinfo is None or "\0" in text):
+        raise ValueError(_MOMENT_HELP)
+    if not 1900 <= moment.year <= 2999:
+        raise ValueError("Use a year from 1900 to 2999")
+    return moment
+
+
+_MOMENT_HELP = "Use a date such as 2025-06-14 or an instant such as 2025-06-14T15:00:00Z"
+
+# A datetime is a date, too.
+Moment = Annotated[
+    date,
+    PlainValidator(_moment),
+    WithJsonSchema(
+        {
+            "type": "string",
+            "description": "ISO 8601 with an offset, or a bare date: that day in the time zone",
+            "examples": ["2025-06-14", "2025-06-14T15:00:00Z"],
+        }
+    ),
+]
+
+
+class NoParams(BaseModel):
+    """For endpoints that take no query parameters."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class DateRange(BaseModel):
+    """From `start_date` to `end_date`, both inclusive. Its instants are in UTC, where they can be
+    compared and reckoned with.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    start_date: Moment | None = None
+    end_date: Moment | None = None
+
+    def since(self, zone: ZoneInfo) -> datetime | None:
+        """The first instant in the range."""
+        return _first_instant(self.start_date, zone)
+
+    def before(self, zone: ZoneInfo) -> datetime | None:
+        """The first instant after the range: a bare end date includes the whole day."""
+        if isinstance(self.end_date, datetime):
+            return (self.end_date + timedelta(microseconds=1)).astimezone(UTC)
+        if self.end_date is None:
+            return None
+        return day_start(self.end_date + timedelta(days=1), zone).astimezone(UTC)
+
+    def check(self, zone: ZoneInfo) -> None:
+        """Refuse a range that ends before it starts."""
+        since, before = self.since(zone), self.before(zone)
+        if since and before and before <= since:
+            raise invalid([Detail(field="end_date", message="It is before start_date")])
+
+
+class Filters(DateRange):
+    """Which series: each filter that is given must match exactly."""
+
+    metric_name: str | None = None
+    metric_type: MetricType | None = None
+    service_name: str | None = None
+    affiliate_id: str | None = None
+    region: str | None = None
+    unit: str | None = None
+    frequency: Frequency | None = None
+
+
+class QueryParams(Filters):
+    """``GET /api/metrics/query``."""
+
+    limit: int = Field(100, ge=1, le=MAX_LIMIT)
+    order: Order = "desc"
+    cursor: str | None = None
+
+
+class AggregateParams(Filters):
+    """``GET /api/metrics/aggregate``."""
+
+    metric_name: str = Field(min_length=1)
+    aggregation: Aggregation | None = Field(
+        None, description="The catalogue's default for the metric if absent"
+    )
+    period: Period = "day"
+    group_by: list[str] = Field(
+        default_factory=list,
+        description="service_name, affiliate_id, region, unit or a dimension; repeatable",
+    )
+    tz: str | None = Field(None, description="Another time zone than the business one")
+    fill: Fill = "none"
+    limit: int = Field(
+        MAX_LIMIT, ge=1, le=MAX_LIMIT, description="The newest rows are kept where there are more"
+    )
+
+
+Params = TypeVar("Params", bound=BaseModel)
+
+
+def read_params(
+    request: Request, model: type[Params], also: frozenset[str] = frozenset()
+) -> tuple[Params, dict[str, str]]:
+    """The query parameters as `model`, and those named in `also` as they are.
+
+    Raises:
+        ApiError: 422 with every parameter that is unknown, repeated or wrong.
+    """
+    given: dict[str, Any] = {}
+    extra: dict[str, str] = {}
+    details: list[Detail] = []
+    for name in request.query_params:
+        values = request.query_params.getlist(name)
+        if name == "group_by":
+            given[name] = values
+        elif len(values) > 1:
+            details.append(Detail(field=name, message="Given more than once"))
+        elif name in also and name not in model.model_fields:
+            extra[name] = values[0]
+        else:
+            given[name] = values[0]
+    try:
+        params = model.model_validate(given)
+    except ValidationError as error:
+        details += details_of(error)
+    if details:
+        raise invalid(details)
+    return params, extra
+
+
+def _first_instant(moment: date | None, zone: ZoneInfo) -> datetime | None:
+    if moment is None:
+        return None
+    first = moment if isinstance(moment, datetime) else day_start(moment, zone)
+    return first.astimezone(UTC)

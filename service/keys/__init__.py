@@ -1,0 +1,1 @@
+"""API keys: the API and the pages."""

@@ -1,0 +1,194 @@
+"""From a sample's labels to its series: a cache in the process, one upsert for the misses."""
+
+import asyncio
+from collections import Counter, OrderedDict
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import msgspec
+from msgspec import Struct
+
+from service.http.errors import ApiError
+from service.ingest.models import MetricIn
+from sql.database import Connection, Pool, connection, run
+
+# About 100 MB when full; the oldest entries make room.
+CACHE_SIZE = 200_000
+
+# The kind a metric is taken to be when its name is seen for the first time.
+KIND_OF_TYPE = {
+    "revenue": "flow",
+    "commission": "flow",
+    "user_activity": "stock",
+    "conversion": "ratio",
+    "performance": "ratio",
+    "gamification": "flow",
+    "validation": "flow",
+}
+DEFAULT_AGGREGATION = {"flow": "sum", "stock": "last", "ratio": "avg"}
+
+# What has no such label, in a filter; no label may be called so.
+NONE = "(none)"
+
+
+class SeriesKey(Struct, frozen=True, gc=False):
+    """Everything that makes a series distinct; `dimensions` are pairs in the order in
+    which the catalogue names their keys.
+
+    One is made for every sample, which a msgspec struct does in half a named tuple's time.
+    """
+
+    tenant: str
+    metric_name: str
+    metric_type: str
+    unit: str | None
+    frequency: str
+    service_name: str | None
+    affiliate_id: str | None
+    region: str | None
+    dimensions: tuple[tuple[str, str], ...]
+
+
+class SeriesLimits(NamedTuple):
+    """How many series a tenant, and a service within it, may have for more to be made."""
+
+    per_tenant: int
+    per_service: int
+
+
+class SeriesCache:
+    """Knows the ids of series, and which metadata keys are promoted to dimensions."""
+
+    def __init__(self, pool: Pool, limits: SeriesLimits) -> None:
+        self._pool = pool
+        self._limits = limits
+        # Of a dict it would take ever longer to find the oldest.
+        self._ids: OrderedDict[SeriesKey, int] = OrderedDict()
+        self._promoted: dict[tuple[str, str], tuple[str, ...]] | None = None
+        self._reading = asyncio.Lock()
+
+    def get(self, key: SeriesKey) -> int | None:
+        """The id, where it is known already."""
+        return self._ids.get(key)
+
+    def key_of(self, item: MetricIn, tenant: str, service_name: str | None) -> SeriesKey:
+        """The series that item belongs to, once `prepare` was awaited. An empty text is no
+        text.
+        """
+        assert self._promoted is not None
+        dimensions: tuple[tuple[str, str], ...] = ()
+        if item.metadata and (promoted := self._promoted.get((tenant, item.metric_name))):
+            dimensions = _dimensions(item.metadata, promoted)
+        return SeriesKey(
+            tenant,
+            item.metric_name,
+            item.metric_type,
+            item.unit or None,
+            item.frequency,
+            service_name or item.service_name or None,
+            item.affiliate_id or None,
+            item.region or None,
+            dimensions,
+        )
+
+    async def prepare(self) -> None:
+        """Have the promoted dimensions, without which a sample would land in a wrong series."""
+        if self._promoted is None:
+            await self.reload_promoted()
+
+    async def resolve(self, keys: Iterable[SeriesKey]) -> Mapping[SeriesKey, int]:
+        """The ids of these, which `get` does not know: looked up or created. A metric that is
+        new is catalogued as the first of its keys has it.
+
+        Raises:
+            ApiError: 422 where a tenant or service would have more series than it may.
+        """
+        unknown = list(dict.fromkeys(keys))
+        if not unknown:
+            return {}
+        async with connection(self._pool) as conn:
+            found = await _look_up(conn, unknown)
+            if new := [key for key in unknown if key not in found]:
+                await self._guard(conn, new)
+                await run(conn, "insert_metrics", _columns(new))
+                await run(conn, "insert_series", _columns(sorted(new, key=_order)))
+                found |= await _look_up(conn, new)
+        self._ids.update(found)
+        while len(self._ids) > CACHE_SIZE:
+            self._ids.popitem(last=False)
+        return found
+
+    async def _guard(self, conn: Connection, new: Sequence[SeriesKey]) -> None:
+        """Requests at the same time may go past a limit together, by their own series."""
+        tenants = Counter(key.tenant for key in new)
+        services = Counter((key.tenant, key.service_name) for key in new if key.service_name)
+        for tenant, more in tenants.items():
+            params = {"tenant": tenant, "service_name": None, "most": self._limits.per_tenant}
+            await _check_room(conn, params, more, "FATURE_MAX_SERIES_PER_TENANT")
+        for (tenant, service), more in services.items():
+            params = {"tenant": tenant, "service_name": service, "most": self._limits.per_service}
+            await _check_room(conn, params, more, "FATURE_MAX_SERIES_PER_SERVICE")
+
+    async def reload_promoted(self) -> None:
+        """Read from the catalogue which metadata keys are dimensions, here or in another
+        process.
+        """
+        # One at a time: an older reading must not come last.
+        async with self._reading, connection(self._pool) as conn:
+            rows = await run(conn, "promoted_dimensions")
+            self._promoted = {
+                (row["tenant"], row["metric_name"]): tuple(row["dimensions"]) for row in rows
+            }
+
+
+def dimension_text(value: object) -> str | None:
+    """A metadata value as a dimension: text as it is, numbers and booleans as JSON; None
+    for what cannot be a label (objects, lists, null, more than 200 characters).
+    """
+    if isinstance(value, str):
+        text = value
+    elif isinstance(value, bool | int | float):
+        text = msgspec.json.encode(value).decode()
+    else:
+        return None
+    return text if 0 < len(text) <= 200 else None
+
+
+async def _look_up(conn: Connection, keys: Sequence[SeriesKey]) -> dict[SeriesKey, int]:
+    """The ids of those that exist."""
+    rows = await run(conn, "series_ids", _columns(keys))
+    return {keys[row["place"] - 1]: row["series_id"] for row in rows}
+
+
+async def _check_room(conn: Connection, params: dict[str, Any], more: int, setting: str) -> None:
+    (row,) = await run(conn, "count_series", params)
+    if row["series"] + more > params["most"]:
+        service = params["service_name"]
+        who = f"service {service}" if service else f"tenant {params['tenant']}"
+        raise ApiError(
+            422,
+            f"{who} has {row['series']} series and may have {params['most']} ({setting}): "
+            f"{more} new would be too many; do labels or dimensions hold ids?",
+        )
+
+
+def _dimensions(
+    metadata: Mapping[str, object], promoted: Sequence[str]
+) -> tuple[tuple[str, str], ...]:
+    texts = ((name, dimension_text(metadata.get(name))) for name in promoted)
+    return tuple((name, text) for name, text in texts if text is not None)
+
+
+def _order(key: SeriesKey) -> str:
+    """The same in every process: two upserts in different orders could deadlock."""
+    return repr(key)
+
+
+def _columns(keys: Sequence[SeriesKey]) -> dict[str, list[object]]:
+    columns: dict[str, list[object]] = {
+        name: [getattr(key, name) for key in keys] for name in SeriesKey.__struct_fields__[:-1]
+    }
+    columns["dimensions"] = [msgspec.json.encode(dict(key.dimensions)).decode() for key in keys]
+    columns["kind"] = [KIND_OF_TYPE[key.metric_type] for key in keys]
+    columns["aggregation"] = [DEFAULT_AGGREGATION[KIND_OF_TYPE[key.metric_type]] for key in keys]
+    return columns

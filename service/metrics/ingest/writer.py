@@ -1,0 +1,292 @@
+"""The group-committing writer: one per process, one transaction per flush.
+
+A flush takes whatever waits, writes it with COPY and answers every request after the
+commit; the next starts when it ends. So a lone request waits for one commit only, and
+under load many share one.
+"""
+
+import asyncio
+import sys
+import time
+from collections import deque
+from collections.abc import Sequence
+from contextlib import nullcontext
+from dataclasses import dataclass
+
+import structlog
+from prometheus_client import Counter, Gauge, Histogram
+from psycopg import sql
+from psycopg.copy import AsyncLibpqWriter
+
+from service.metrics.ingest.prepare import IdempotencyKey, Submission
+from sql.database import Connection, Pool, connection, note_duration, run
+from sql.errors import DatabaseError, DatabaseTimeout, DatabaseUnavailable
+from sql.statements import query
+from sql.vocabulary import FREQUENCIES
+
+MAX_FLUSH_ROWS = 20_000
+MAX_WAITING_ROWS = 100_000
+
+# What COPY's binary format has around the rows.
+_COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+_COPY_END = b"\xff\xff"
+# Let libpq take a whole flush at once: it is small, and each wait in between would leave
+# PostgreSQL idle for a turn of a busy event loop.
+_NO_FLUSH = sys.maxsize
+
+WAITING = Gauge(
+    "fature_ingest_waiting_samples",
+    "Samples that wait for the next flush.",
+    multiprocess_mode="livesum",
+)
+STORED = Counter("fature_ingest_samples_total", "Samples stored.", ["frequency"])
+FLUSH_SAMPLES = Histogram(
+    "fature_ingest_flush_samples",
+    "Samples written in one transaction.",
+    buckets=(1, 3, 10, 30, 100, 300, 1000, 3000, 10_000, 30_000),
+)
+FLUSH_SECONDS = Histogram(
+    "fature_ingest_flush_seconds",
+    "Time of one transaction.",
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
+)
+
+_log = structlog.get_logger()
+_COPY = {
+    frequency: query("copy_samples").format(
+        relation=sql.Identifier("fature", f"sample_{frequency}")
+    )
+    for frequency in FREQUENCIES
+}
+
+
+class QueueFull(Exception):
+    """More samples wait for the database than this process holds."""
+
+
+class KeyReused(Exception):
+    """An Idempotency-Key came with another body than the first time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Receipt:
+    """Where a request's samples are: ids `first_id` and following, on disk."""
+
+    first_id: int
+    count: int
+    replayed: bool = False
+
+
+@dataclass(slots=True)
+class _Waiting:
+    submission: Submission
+    answer: asyncio.Future[Receipt]
+
+
+class Writer:
+    """Queue in front of the database. `run` must be running while `submit` is awaited."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._queue: deque[_Waiting] = deque()
+        self._waiting_rows = 0
+        self._wake = asyncio.Event()
+        self._closing = False
+
+    async def submit(self, submission: Submission) -> Receipt:
+        """Wait until the samples are committed.
+
+        Raises:
+            QueueFull: nothing was taken; try again later.
+            KeyReused: nothing was stored.
+            DatabaseUnavailable: the database went away; whether the samples are stored is
+                unknown unless there is an Idempotency-Key to try again with.
+            DatabaseError: the database refused these samples; nothing was stored.
+        """
+        if self._closing or self._waiting_rows + submission.count > MAX_WAITING_ROWS:
+            raise QueueFull
+        waiting = _Waiting(submission, asyncio.get_running_loop().create_future())
+        self._queue.append(waiting)
+        self._waiting_rows += submission.count
+        WAITING.inc(submission.count)
+        self._wake.set()
+        return await waiting.answer
+
+    async def first_answer(self, key: IdempotencyKey) -> Receipt | None:
+        """What was answered under that key before.
+
+        Raises:
+            KeyReused: to another body.
+        """
+        async with connection(self._pool) as conn:
+            return await _first_answer(conn, key)
+
+    async def run(self) -> None:
+        """Flush until `close` was called and nothing waits."""
+        while self._queue or not self._closing:
+            if not self._queue:
+                self._wake.clear()
+                await self._wake.wait()
+                continue
+            await self._flush(self._take())
+
+    def close(self) -> None:
+        """Take nothing more; `run` ends when the queue is empty."""
+        self._closing = True
+        self._wake.set()
+
+    def _take(self) -> list[_Waiting]:
+        """What goes into the next flush. A second request under the same key stays for the
+        one after, where it finds the first one's answer.
+        """
+        taken: list[_Waiting] = []
+        later: list[_Waiting] = []
+        keys = set()
+        rows = 0
+        while self._queue and rows < MAX_FLUSH_ROWS:
+            waiting = self._queue.popleft()
+            if key := waiting.submission.idempotency:
+                if (key.principal, key.key) in keys:
+                    later.append(waiting)
+                    continue
+                keys.add((key.principal, key.key))
+            taken.append(waiting)
+            rows += waiting.submission.count
+        self._queue.extendleft(reversed(later))
+        self._waiting_rows -= rows
+        WAITING.dec(rows)
+        return taken
+
+    async def _flush(self, taken: list[_Waiting], *, go_on: bool = True) -> None:
+        """Write those and, on the same connection, what waits by then, until nothing does."""
+        try:
+            async with connection(self._pool) as conn:
+                while taken:
+                    await _write(conn, taken)
+                    taken = self._take() if go_on else []
+        except DatabaseError as error:
+            if len(taken) > 1 and _may_be_one_of_them(error):
+                _log.warning("flush_split", requests=len(taken), reason=str(error))
+                for waiting in taken:
+                    await self._flush([waiting], go_on=False)
+            else:
+                _fail(taken, error)
+        except Exception as error:
+            _log.error("flush_failed", exc_info=error)
+            _fail(taken, error)
+
+
+async def _write(conn: Connection, taken: Sequence[_Waiting]) -> None:
+    """One transaction for all; answers are given after its commit."""
+    started = time.perf_counter()
+    submissions = [waiting.submission for waiting in taken]
+    async with nullcontext() if _is_one_statement(submissions) else conn.transaction():
+        answers = await _claim(conn, submissions)
+        new = [
+            submission
+            for submission, answer in zip(submissions, answers, strict=True)
+            if isinstance(answer, Receipt) and not answer.replayed
+        ]
+        stored = await _copy(conn, new)
+    FLUSH_SECONDS.observe(time.perf_counter() - started)
+    FLUSH_SAMPLES.observe(sum(stored.values()))
+    for frequency, count in stored.items():
+        STORED.labels(frequency).inc(count)
+    for waiting, answer in zip(taken, answers, strict=True):
+        if not waiting.answer.done():
+            _give(waiting.answer, answer)
+
+
+def _is_one_statement(submissions: Sequence[Submission]) -> bool:
+    """Whether a single COPY writes all: that is a transaction by itself, and BEGIN and COMMIT
+    would be two more round trips.
+    """
+    unkeyed = all(submission.idempotency is None for submission in submissions)
+    return unkeyed and len({f for submission in submissions for f in submission.rows}) == 1
+
+
+async def _claim(conn: Connection, submissions: Sequence[Submission]) -> list[Receipt | KeyReused]:
+    """Take the idempotency keys of the submissions; for a key that was taken before, its
+    first answer or the refusal.
+    """
+    keyed = [s for s in submissions if s.idempotency is not None]
+    if not keyed:
+        return [Receipt(s.first_id, s.count) for s in submissions]
+    await run(conn, "set_lock_timeout")
+    keys = [s.idempotency for s in keyed if s.idempotency]
+    rows = await run(
+        conn,
+        "claim_idempotency_keys",
+        {
+            "principal": [key.principal for key in keys],
+            "key": [key.key for key in keys],
+            "sha256": [key.sha256 for key in keys],
+            "first_id": [s.first_id for s in keyed],
+            "count": [s.count for s in keyed],
+        },
+    )
+    claimed = {(row["principal"], row["idempotency_key"]) for row in rows}
+    return [
+        Receipt(submission.first_id, submission.count)
+        if (key := submission.idempotency) is None or (key.principal, key.key) in claimed
+        else await _earlier_answer(conn, key)
+        for submission in submissions
+    ]
+
+
+async def _earlier_answer(conn: Connection, key: IdempotencyKey) -> Receipt | KeyReused:
+    try:
+        answer = await _first_answer(conn, key)
+    except KeyReused as refusal:
+        return refusal
+    if answer is None:  # pruned between the two statements
+        raise DatabaseTimeout("an Idempotency-Key expired meanwhile")
+    return answer
+
+
+async def _first_answer(conn: Connection, key: IdempotencyKey) -> Receipt | None:
+    rows = await run(conn, "find_idempotency_key", {"principal": key.principal, "key": key.key})
+    if not rows:
+        return None
+    if rows[0]["body_sha256"] != key.sha256:
+        raise KeyReused
+    return Receipt(rows[0]["first_id"], rows[0]["sample_count"], replayed=True)
+
+
+async def _copy(conn: Connection, submissions: Sequence[Submission]) -> dict[str, int]:
+    """How many samples of each frequency."""
+    stored: dict[str, int] = {}
+    rows: dict[str, list[bytes]] = {}
+    for submission in submissions:
+        for frequency, some in submission.rows.items():
+            rows.setdefault(frequency, []).append(some)
+    for frequency in FREQUENCIES:
+        if frequency in rows:
+            started = time.perf_counter()
+            async with conn.cursor() as cursor:
+                writer = AsyncLibpqWriter(cursor, flush_threshold=_NO_FLUSH)
+                async with cursor.copy(_COPY[frequency].body, writer=writer) as copy:
+                    await copy.write(b"".join([_COPY_HEADER, *rows[frequency], _COPY_END]))
+                stored[frequency] = cursor.rowcount
+            note_duration(_COPY[frequency].name, time.perf_counter() - started)
+    return stored
+
+
+def _may_be_one_of_them(error: DatabaseError) -> bool:
+    """Whether the failure may be due to one request alone, so that trying each by itself
+    saves the others: a refused value, or a lock held on one key. Not so an outage.
+    """
+    return isinstance(error, DatabaseTimeout) or not isinstance(error, DatabaseUnavailable)
+
+
+def _give(answer: asyncio.Future[Receipt], outcome: Receipt | KeyReused) -> None:
+    if isinstance(outcome, Receipt):
+        answer.set_result(outcome)
+    else:
+        answer.set_exception(outcome)
+
+
+def _fail(taken: Sequence[_Waiting], error: Exception) -> None:
+    for waiting in taken:
+        if not waiting.answer.done():
+            waiting.answer.set_exception(error)

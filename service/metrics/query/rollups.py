@@ -1,0 +1,219 @@
+"""Reading rollups. What is asked at the same time about the same figure of the same buckets, such
+as by the panels of a dashboard, is read in one statement: each takes a while of its own to send,
+start and answer.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from itertools import repeat
+from typing import Any
+
+from psycopg import sql
+
+from service.http.parameters import MAX_LIMIT, Aggregation
+from service.metrics.query.batching import Batcher
+from service.metrics.query.fill import Cell
+from sql.calendar import Period
+from sql.database import Connections, fetch_prepared
+from sql.statements import Query, array_of, query, union_all
+from sql.vocabulary import Frequency
+
+# Buckets. More are quicker read side by side, on connections of their own.
+_TOGETHER = 10_000
+_EVER = datetime.min.replace(tzinfo=UTC)
+_HOUR = timedelta(hours=1)
+_HOURS: dict[Period, int] = {"hour": 1, "day": 24, "week": 168, "month": 720}
+
+
+@dataclass(frozen=True, slots=True)
+class Buckets:
+    """Those of the rollups of some frequencies at a level, up to, not including, `before` (in UTC;
+    None: all), put together into periods of `zone`; of a `whole` range all are one period.
+    """
+
+    frequencies: tuple[Frequency, ...]
+    level: Period
+    period: Period
+    zone: str
+    before: datetime | None
+    whole: bool = False
+
+    def count(self, since: datetime | None, series: int) -> float:
+        """About how many of so many series there are from then on."""
+        if since is None:
+            return float("inf")
+        hours = ((self.before or datetime.now(UTC)) - since).total_seconds() / 3600
+        return series * hours / _HOURS[self.level]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Wanted:
+    """The newest `limit` figures since then (in UTC; None: ever) of some series, each in the group
+    of the number beside it.
+    """
+
+    buckets: Buckets
+    since: datetime | None
+    aggregation: Aggregation
+    series: Sequence[int]
+    groups: Sequence[int]
+    limit: int
+
+
+class Rollups:
+    """Reads figures."""
+
+    def __init__(self, reads: Connections) -> None:
+        self._reads = reads
+        self._batches = Batcher(self._read, _lots)
+
+    async def cells(self, wanted: Wanted) -> list[Cell]:
+        """The figures with samples, oldest first."""
+        return await self._batches.ask(wanted)
+
+    async def _read(self, lot: Sequence[Wanted]) -> dict[Wanted, list[Cell]]:
+        """The cells of each, all of the same figure of the same buckets; the first is the one
+        that goes back most.
+        """
+        buckets, limit = lot[0].buckets, sum(one.limit for one in lot)
+        statement = _statement(
+            lot[0].aggregation,
+            buckets.frequencies,
+            buckets.level,
+            buckets.level != buckets.period,
+            buckets.whole,
+            *rounded(lot[0].since, buckets.before, datetime.now(UTC)),
+        )
+        # Groups are numbered through.
+        firsts = [0]
+        for one in lot:
+            firsts.append(firsts[-1] + max(one.groups) + 1)
+        places = list(zip(lot, firsts, strict=False))
+        end = _instant_text(None if buckets.whole else buckets.before, "infinity")
+        values = {
+            "series": array_of(series for one in lot for series in one.series),
+            "groups": array_of(first + group for one, first in places for group in one.groups),
+            # What becomes one period is told by its series alone.
+            "starts": array_of(
+                start
+                for one in lot
+                for start in repeat(
+                    _instant_text(None if buckets.whole else one.since, "-infinity"),
+                    len(one.series),
+                )
+            ),
+            "ends": array_of(repeat(end, sum(len(one.series) for one in lot))),
+            "since": array_of([_instant_text(lot[0].since, "-infinity")]),
+            "before": array_of([_instant_text(buckets.before, "infinity")]),
+            "limit": limit,
+            "period": buckets.period,
+            "zone": buckets.zone,
+        }
+        rows = await fetch_prepared(self._reads, statement, values)
+        if len(lot) > 1 and len(rows) == limit and not buckets.whole:
+            # Some may have been left out that another had no use for.
+            return {one: (await self._read([one]))[one] for one in lot}
+        return _shared_out(rows, lot, firsts)
+
+
+@lru_cache(maxsize=1000)
+def _statement(
+    aggregation: Aggregation,
+    frequencies: tuple[Frequency, ...],
+    level: Period,
+    put_together: bool,
+    whole: bool,
+    since: datetime | None,
+    before: datetime | None,
+) -> Query:
+    """Kept, as putting it together takes longer than sending it."""
+    bounds = []
+    if since:
+        bounds.append(query("rollup_since").format(since=sql.Literal(since)).body)
+    if before:
+        bounds.append(query("rollup_before").format(before=sql.Literal(before)).body)
+
+    def source(frequency: Frequency) -> Query:
+        rows = query("rollup_source").format(
+            rollup=sql.Identifier("fature", f"rollup_{frequency}_{level}"),
+            bounds=sql.SQL(" ").join(bounds),
+        )
+        return query("rollup_source_in_zone").format(hours=rows.body) if put_together else rows
+
+    sources: sql.Composable = union_all(source(frequency) for frequency in frequencies)
+    if whole:
+        sources = query("rollup_source_whole").format(periods=sources).body
+    return (
+        query("aggregate")
+        .format(
+            figure=query(f"figure_{aggregation}").body,
+            sources=sources,
+        )
+        .rendered()
+    )
+
+
+def _instant_text(instant: datetime | None, otherwise: str) -> str:
+    return instant.isoformat() if instant else otherwise
+
+
+def rounded(
+    since: datetime | None, before: datetime | None, now: datetime
+) -> tuple[datetime | None, datetime | None]:
+    """A range that holds this one, at most two hours or a quarter longer. Its edges are in
+    the text of a statement, whose plan is kept: rounded, they change as seldom as every sixteenth
+    of the length. An end that lies ahead is left out: it spares nothing, and every sample that is
+    not materialised yet would be compared with it, twice.
+    """
+    length = (before or now) - since if since else now - (before or now)
+    # The power of two that fits into it at least eight times.
+    step = _HOUR * (1 << max(length // (8 * _HOUR), 1).bit_length() - 1)
+    if since:
+        since -= (since - _EVER) % step
+    if before:
+        before += (_EVER - before) % step
+    return since, before if before and before <= now else None
+
+
+def _lots(wanted: Sequence[Wanted]) -> Iterator[list[Wanted]]:
+    """Those of the same figure of the same buckets together, as long as they are not too many."""
+    alike: dict[tuple[Buckets, Aggregation, datetime | None], list[Wanted]] = {}
+    for one in wanted:
+        # Parts of what becomes one period cannot be told apart.
+        since = one.since if one.buckets.whole else None
+        alike.setdefault((one.buckets, one.aggregation, since), []).append(one)
+    for (buckets, _, _), members in alike.items():
+        members.sort(key=lambda one: one.since or _EVER)
+        lot: list[Wanted] = []
+        series = 0
+        for one in members:
+            if lot and buckets.count(lot[0].since, series + len(one.series)) > _TOGETHER:
+                yield lot
+                lot, series = [], 0
+            lot.append(one)
+            series += len(one.series)
+        yield lot
+
+
+def _shared_out(
+    rows: Sequence[tuple[Any, ...]], lot: Sequence[Wanted], firsts: Sequence[int]
+) -> dict[Wanted, list[Cell]]:
+    found: list[list[Cell]] = [[] for _ in lot]
+    # By the number of a group, whose it is.
+    owners = [
+        (cells, first)
+        for cells, first, following in zip(found, firsts, firsts[1:], strict=False)
+        for _ in range(first, following)
+    ]
+    for start, number, *figure in reversed(rows):
+        cells, first = owners[number]
+        cells.append(Cell(_instant(start), number - first, *figure))
+    return {one: cells[-one.limit :] for one, cells in zip(lot, found, strict=True)}
+
+
+@lru_cache(maxsize=MAX_LIMIT)
+def _instant(seconds: int) -> datetime:
+    """Since 1970. Kept, as the same few thousand hours and days are told again and again."""
+    return datetime.fromtimestamp(seconds, UTC)

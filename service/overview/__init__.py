@@ -1,0 +1,1 @@
+"""The first page: today against last week, open alerts, services."""

@@ -1,0 +1,1 @@
+"""What a panel shows: its query, the figures, their chart and table."""

@@ -1,0 +1,277 @@
+"""The figures of one query over a range, beside those of a range to compare with."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Literal, get_args
+
+from pydantic import ValidationError
+
+from service.http.errors import ApiError, Detail, details_of, invalid
+from service.http.parameters import AggregateParams
+from service.metrics.catalog import MetricEntry
+from service.metrics.query.ranges import (
+    Span,
+    as_params,
+    period_a_year_before,
+    period_for,
+    previous,
+    span_between,
+)
+from service.metrics.query.result import Answer, Group
+from service.metrics.query.selection import GROUPABLE
+from service.metrics.query.spec import Question, ask
+from service.metrics.query.totals import added_up
+from service.panels.config import Compare, Query
+from service.panels.ranges import axis, preceding
+from service.runtime.resources import Resources
+from sql import calendar
+from sql.calendar import Period
+from sql.scope import Scope
+
+# `lines` are without totals, for charts; `total` is with the exact one and its change, but
+# without the lines to compare with, for stats.
+What = Literal["all", "lines", "total"]
+PERIODS: tuple[Period, ...] = get_args(Period)
+Values = Mapping[datetime, float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One group. `values` stand at the times of its `Figures`, `before` those to compare with
+    (empty: with nothing). `total` is the figure of the whole range, `total_before` of the
+    other. `change` compares the periods that are over with as many before; it is a ratio.
+    """
+
+    labels: Mapping[str, str | None]
+    unit: str | None
+    values: Sequence[float | None]
+    total: float | None
+    before: Sequence[float | None] = ()
+    total_before: float | None = None
+    change: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """`times` are the starts of all periods up to now; `incomplete` where the last is not
+    over. Lines come largest first. `answer` is what the API answers, too.
+    """
+
+    query: Query
+    answer: Answer
+    period: Period
+    times: Sequence[datetime]
+    incomplete: bool
+    lines: Sequence[Line]
+
+    @property
+    def has_totals(self) -> bool:
+        """Whether the totals were read."""
+        return any(line.total is not None for line in self.lines)
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether what is submitted more rarely than the period was left out."""
+        return bool(self.answer.omitted)
+
+    @property
+    def is_truncated(self) -> bool:
+        """Whether the oldest figures were left out."""
+        return self.answer.is_truncated
+
+
+async def read_figures(
+    resources: Resources,
+    scope: Scope,
+    query: Query,
+    metric: MetricEntry,
+    span: Span,
+    now: datetime,
+    compare: Compare = "none",
+    what: What = "all",
+) -> Figures:
+    """The figures of a query of that metric; its period ``auto`` becomes the finest that suits
+    the range and the metric. Totals cover the periods that are shown; an exact one no more than
+    the range.
+
+    Raises:
+        ApiError: 422 for what the API would refuse.
+    """
+    inquiry = _Inquiry(resources, scope, query, metric, now, what)
+    if query.period != "auto":
+        return await inquiry.read(span, query.period, compare)
+    for period in PERIODS[PERIODS.index(period_for(span)) : -1]:
+        try:
+            return await inquiry.read(span, period, compare)
+        except ApiError as error:
+            if not _is_too_fine(error):
+                raise
+    return await inquiry.read(span, "month", compare)
+
+
+@dataclass(frozen=True, slots=True)
+class _Inquiry:
+    """What stays the same whatever the range."""
+
+    resources: Resources
+    scope: Scope
+    query: Query
+    metric: MetricEntry
+    now: datetime
+    what: What
+
+    async def read(self, span: Span, period: Period, compare: Compare) -> Figures:
+        zone = self.resources.settings.zone
+        times = axis(span, period, self.now, zone)
+        incomplete = bool(times) and calendar.following(times[-1], period, zone) > self.now
+        other, starts = self.before(span, period, compare, times)
+        # A shorter month, say, has fewer periods.
+        over = min(len(times) - incomplete, len(starts))
+        answer, before = await self.answers(span, other, period)
+        shown, other_shown = self.span_of(times, period), self.span_of(starts, period)
+        total, total_before, this_over, other_over = await asyncio.gather(
+            self.total_of_range(span, period, shown, answer),
+            self.total(other_shown, period, before) if self.what == "all" else _none(),
+            self.total(self.span_of(times[:over], period), period, answer),
+            self.total(self.span_of(starts[:over], period), period, before),
+        )
+        values, values_before = answer.by_group, before.by_group if before else {}
+        # What the other range has no period for is compared with nothing.
+        ahead = [None] * (len(times) - len(starts))
+        lines = [
+            Line(
+                labels=(labels := dict(zip(self.query.group_by, group, strict=True))),
+                unit=labels.get("unit", answer.unit),
+                values=_at(values, group, times),
+                total=total.get(group),
+                before=_at(values_before, group, [*starts, *ahead]) if starts else (),
+                total_before=total_before.get(group),
+                change=_change(this_over.get(group), other_over.get(group)),
+            )
+            # What lies ahead can have samples, but has no periods yet.
+            for group in sorted(values.keys() | values_before.keys() if times else (), key=repr)
+        ]
+        lines.sort(key=_weight, reverse=True)
+        return Figures(self.query, answer, period, times, incomplete, lines)
+
+    def before(
+        self, span: Span, period: Period, compare: Compare, times: Sequence[datetime]
+    ) -> tuple[Span | None, Sequence[datetime]]:
+        """The range to compare with, if any, and the starts of its periods, one for each in
+        `times` as far as there are.
+        """
+        if compare == "none" or not times:
+            return None, []
+        zone = self.resources.settings.zone
+        if compare == "previous_period" and (span.unit or period in ("hour", "day")):
+            other = previous(span, zone)
+            return other, axis(other, period, self.now, zone)[: len(times)]
+        if compare == "previous_period":
+            # Whole weeks or months, none of which is in both ranges.
+            number = len(axis(span, period, span.before, zone))
+            starts = preceding(times[0], period, number, zone)[: len(times)]
+        else:
+            years = (period_a_year_before(time, period, zone) for time in times)
+            starts = [start.astimezone(UTC) for start in years]
+        return self.span_of(starts, period), starts
+
+    async def answers(
+        self, span: Span, other: Span | None, period: Period
+    ) -> tuple[Answer, Answer | None]:
+        """Of a range and of the other: one to both where one range follows the other."""
+        if other is None:
+            return await self.answer(span, period), None
+        if other.before == span.since and self.query.fill == "none":
+            both = await self.answer(Span(other.since, span.before), period)
+            if both.is_whole:
+                return both, both
+        return await asyncio.gather(self.answer(span, period), self.answer(other, period))
+
+    async def answer(self, span: Span, period: Period) -> Answer:
+        return await self.resources.aggregates.answer(self.question(span, period), self.now)
+
+    async def total_of_range(
+        self, span: Span, period: Period, shown: Span | None, answer: Answer
+    ) -> dict[Group, float]:
+        """For one figure alone exactly that of the range, where there are figures by day; else
+        that of the periods that are shown.
+        """
+        if self.what == "total" and period in ("week", "month"):
+            try:
+                return await self.resources.aggregates.totals(self.question(span, "day"))
+            except ApiError as error:
+                if not _is_too_fine(error):
+                    raise
+        return await self.total(shown, period, answer)
+
+    async def total(
+        self, span: Span | None, period: Period, answer: Answer | None
+    ) -> dict[Group, float]:
+        """Of whole periods, put together from their answer where that gives the same."""
+        if span is None or answer is None or self.what == "lines":
+            return {}
+        if (known := added_up(answer, span)) is not None:
+            return known
+        return await self.resources.aggregates.totals(self.question(span, period))
+
+    def span_of(self, starts: Sequence[datetime], period: Period) -> Span | None:
+        """The range of periods that follow each other."""
+        if not starts:
+            return None
+        end = calendar.following(starts[-1], period, self.resources.settings.zone)
+        return span_between(starts[0], end)
+
+    def question(self, span: Span, period: Period) -> Question:
+        """The question behind the API's parameters for the query.
+
+        Raises:
+            ApiError: 422.
+        """
+        labels = {name: v for name, v in self.query.filters.items() if name in GROUPABLE}
+        dimensions = {n: v for n, v in self.query.filters.items() if n not in GROUPABLE}
+        if unknown := sorted(dimensions.keys() - set(self.metric.dimensions)):
+            message = f"{unknown[0]!r} is no dimension of {self.query.metric_name}"
+            raise invalid([Detail(field="filters", message=message)])
+        zone = self.resources.settings.zone
+        given = {
+            "metric_name": self.query.metric_name,
+            "aggregation": self.query.aggregation,
+            "period": period,
+            "group_by": self.query.group_by,
+            "fill": self.query.fill,
+            **as_params(span, zone),
+        }
+        try:
+            params = AggregateParams.model_validate(labels | given)
+        except ValidationError as error:
+            # A range to compare with can lie before all times.
+            raise invalid(details_of(error)) from error
+        return ask(params, dimensions, self.scope, self.metric, zone)
+
+
+def _weight(line: Line) -> float:
+    """How large a line is, by its total where that was read."""
+    if line.total is not None:
+        return abs(line.total)
+    return sum(abs(value) for value in line.values if value is not None)
+
+
+def _change(this: float | None, before: float | None) -> float | None:
+    return None if this is None or not before else (this - before) / abs(before)
+
+
+def _at(
+    values: Mapping[Group, Values], group: Group, times: Sequence[datetime | None]
+) -> list[float | None]:
+    of_group = values.get(group, {})
+    return [of_group.get(time) if time else None for time in times]
+
+
+async def _none() -> dict[Group, float]:
+    return {}
+
+
+def _is_too_fine(error: ApiError) -> bool:
+    return error.status == 422 and [detail.field for detail in error.details] == ["period"]

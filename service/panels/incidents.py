@@ -1,0 +1,39 @@
+"""Alert events beside figures."""
+
+from collections.abc import Collection, Sequence
+
+from psycopg.rows import DictRow
+
+from alerts.events import Filters, Status, list_events
+from alerts.registry import Reach
+from service.metrics.query.ranges import Span
+from service.runtime.resources import Resources
+from sql.scope import Scope
+
+# Of each page.
+MAX_MARKS = 500
+
+
+async def events_of(
+    resources: Resources, scope: Scope, metrics: Collection[str], span: Span
+) -> list[DictRow]:
+    """The events of metrics that were opened in a range, newest first."""
+    filters = Filters(metric_names=sorted(metrics), since=span.since, before=span.before)
+    return await list_events(resources.read_pool, _reach(scope), filters, MAX_MARKS)
+
+
+async def latest_events(
+    resources: Resources, scope: Scope, status: Status | None, limit: int
+) -> Sequence[DictRow]:
+    """The newest events, those that are open first where no status is given."""
+    pool, reach = resources.read_pool, _reach(scope)
+    rows = await list_events(pool, reach, Filters(status or "open"), limit)
+    if status is None and len(rows) < limit:
+        known = {row["event_id"] for row in rows}
+        newest = await list_events(pool, reach, Filters(), limit)
+        rows += [row for row in newest if row["event_id"] not in known]
+    return rows[:limit]
+
+
+def _reach(scope: Scope) -> Reach:
+    return Reach(scope.tenant, scope.service_name)

@@ -1,0 +1,115 @@
+"""Figures as charts and tables, for the explorer, panels and shared dashboards."""
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from service.panels.figures import Figures
+from service.panels.figures import Line as FiguresLine
+from service.web.charts import Chart, Line, Look, Mark
+from service.web.formats import Reader
+from service.web.i18n import marked
+
+# What is written otherwise than it is spelt.
+_SPELT = {"api": "API", "cpu": "CPU", "id": "ID", "sla": "SLA", "url": "URL"}
+# More lines than this nobody can tell apart; the table and the CSV have them.
+MAX_LINES = 12
+# What a table shows; the CSV has all.
+MAX_COLUMNS = 24
+NONE = marked("(none)")
+BEFORE = marked("%(name)s, before")
+
+
+def charts_of(
+    figures: Sequence[Figures],
+    look: Look,
+    reader: Reader,
+    marks: Sequence[Mark] = (),
+    *,
+    zoom: bool = False,
+) -> list[Chart]:
+    """A chart for each unit and period that occurs: units are never mixed."""
+    charts: dict[tuple[str | None, str], Chart] = {}
+    lines: dict[tuple[str | None, str], list[Line]] = {}
+    for one in figures:
+        for line in one.lines[:MAX_LINES]:
+            key = (line.unit, one.period)
+            name = name_of(one, line, reader, several=len(figures) > 1)
+            lines.setdefault(key, []).extend(_drawn(line, name, reader))
+            charts.setdefault(
+                key,
+                Chart(
+                    times=one.times,
+                    lines=lines[key],
+                    unit=line.unit,
+                    period=one.period,
+                    look=look,
+                    incomplete=one.incomplete,
+                    marks=marks,
+                    zoom=zoom,
+                ),
+            )
+    return list(charts.values())
+
+
+class Column(NamedTuple):
+    """Figures in words below each other, newest first."""
+
+    title: str
+    total: str
+    cells: Sequence[str]
+
+
+class Table(NamedTuple):
+    """A row for each period, newest first, whose names are `periods`. Where it is `compared`,
+    every other column is what to compare with.
+    """
+
+    periods: Sequence[str]
+    columns: Sequence[Column]
+    compared: bool
+
+    @property
+    def rows(self) -> list[tuple[str, tuple[str, ...]]]:
+        """Each period with its figures."""
+        return list(
+            zip(self.periods, zip(*(c.cells for c in self.columns), strict=True), strict=True)
+        )
+
+
+def table_of(figures: Figures, reader: Reader, *, several: bool = False, rows: int = 100) -> Table:
+    """The newest periods of the largest lines."""
+    newest = slice(None, -rows - 1, -1)
+    columns: list[Column] = []
+    for line in figures.lines[:MAX_COLUMNS]:
+        title = name_of(figures, line, reader, several=several)
+        if "unit" in line.labels and line.unit:
+            title += f" ({reader.unit(line.unit)})"
+        total, *cells = reader.figures([line.total, *line.values[newest]], line.unit)
+        columns.append(Column(title, total, cells))
+        if line.before:
+            total, *cells = reader.figures([line.total_before, *line.before[newest]], line.unit)
+            columns.append(Column(reader.gettext(marked("Before")), total, cells))
+    periods = [reader.period(start, figures.period) for start in figures.times[newest]]
+    return Table(periods, columns, compared=any(line.before for line in figures.lines))
+
+
+def name_of(figures: Figures, line: FiguresLine, reader: Reader, *, several: bool = False) -> str:
+    """What a line is called: its group, and where there are several queries their names."""
+    title = figures.query.label or reader.ours(title_of(figures.query.metric_name))
+    groups = " · ".join(value or reader.gettext(NONE) for value in line.labels.values())
+    if not groups:
+        return title
+    return f"{title} · {groups}" if several else groups
+
+
+def title_of(metric_name: str) -> str:
+    """A metric's name in words."""
+    words = [_SPELT.get(word, word) for word in metric_name.replace("_", " ").split(" ")]
+    title = " ".join(words).strip()
+    return title[:1].upper() + title[1:] or metric_name
+
+
+def _drawn(line: FiguresLine, name: str, reader: Reader) -> Iterable[Line]:
+    yield Line(name, line.values)
+    if any(value is not None for value in line.before):
+        yield Line(reader.gettext(BEFORE) % {"name": name}, line.before, before=True)

@@ -1,0 +1,1 @@
+"""The language and look that a reader chooses."""

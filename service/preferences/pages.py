@@ -1,0 +1,41 @@
+"""What a reader chooses: the language, light or dark."""
+
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.http.errors import ApiError
+from service.web.cookies import LANGUAGE, THEME
+from service.web.forms import read_form
+from service.web.i18n import LANGUAGES, marked
+from service.web.page import Page, safe_next
+from service.web.rendering import redirect
+from service.web.session import visit_of
+
+
+class Preferences(BaseModel):
+    """One choice at a time; ``auto`` is as the system has it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    language: str | None = None
+    theme: Literal["auto", "light", "dark"] | None = None
+    next: str = "/"
+
+
+async def choose(request: Request) -> Response:
+    """Keep the choice in a cookie."""
+    form = await read_form(request, Preferences)
+    if not form.is_valid or form.data.language not in (None, *LANGUAGES):
+        raise ApiError(422, marked("There is no such choice"))
+    cookies = visit_of(request).cookies
+    if form.data.language:
+        cookies.choose(LANGUAGE, form.data.language)
+    if form.data.theme:
+        cookies.choose(THEME, "" if form.data.theme == "auto" else form.data.theme)
+    return redirect(request, safe_next(form.data.next))
+
+
+PAGES = [Page("POST", "/preferences", choose, open=True)]

@@ -1,1 +1,0 @@
-"""The read path: parameters, calendar, samples, aggregates and the catalogue."""

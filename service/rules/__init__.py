@@ -1,0 +1,1 @@
+"""Alert rules: the API, the list and the editor."""

@@ -1,0 +1,139 @@
+"""The form of an alert rule: text fields as people fill them in, and the rule they make."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from pydantic import ValidationError
+from starlette.datastructures import FormData, QueryParams
+
+from alerts.rules import Rule
+from service.http.errors import Detail, details_of
+from service.rules.models import RuleTest
+from service.web.formats import Reader
+from service.web.forms import Form
+from service.web.i18n import marked
+from sql.durations import duration_text
+
+_LISTS = {"notification_recipients": "\n", "group_by": ","}
+_NUMBERS = ("threshold_value", "recovery_threshold")
+# What the explorer and other pages may fill in beforehand.
+_PREFILLED = (
+    "rule_name",
+    "metric_name",
+    "condition",
+    "threshold_value",
+    "aggregation",
+    "window",
+    "service_name",
+    "affiliate_id",
+    "region",
+)
+# What the fields that decide when a rule fires are called on its page.
+NAMES = {
+    "metric_name": marked("Metric"),
+    "threshold_value": marked("this value"),
+    "window": marked("Over"),
+    "for": marked("Once it held for"),
+    "group_by": marked("Each on its own by"),
+    "recovery_threshold": marked("Resolved from this value"),
+    "keep_firing_for": marked("Once it is over for"),
+}
+_FRESH = {
+    "condition": "<",
+    "severity": "medium",
+    "no_data": "ignore",
+    "is_active": True,
+    "notification_channels": ["email"],
+}
+
+
+def fresh_form(query: QueryParams, own_service: str | None, reader: Reader) -> Form[Rule]:
+    """An empty form, but for what the address says, in which numbers are as in the API."""
+    given = {name: query[name] for name in _PREFILLED if query.get(name)}
+    if "threshold_value" in given:
+        given["threshold_value"] = _as_read(given["threshold_value"], reader)
+    values = dict.fromkeys(_names(), "") | _FRESH | given
+    if own_service is not None:
+        values["service_name"] = own_service
+    return Form(values)
+
+
+def form_of(rule: Rule, reader: Reader) -> Form[Rule]:
+    """The form as somebody would have filled it in."""
+    values = rule.model_dump(mode="json", by_alias=True)
+    values["notification_recipients"] = "\n".join(values["notification_recipients"])
+    values["group_by"] = ", ".join(values["group_by"])
+    values |= {n: reader.plain_number(values[n]) for n in _NUMBERS if values[n] is not None}
+    values |= {name: "" for name in ("for", "keep_firing_for") if values[name] == duration_text(0)}
+    return Form({name: "" if value is None else value for name, value in values.items()})
+
+
+def filled_form(given: FormData, reader: Reader) -> Form[Rule]:
+    """What was filled in, as a rule if it is one."""
+    values: dict[str, Any] = {name: str(given.get(name, "")).strip() for name in _names()}
+    values["notification_channels"] = [str(one) for one in given.getlist("notification_channels")]
+    values["is_active"] = given.get("is_active") == "true"
+    form: Form[Rule] = Form(values)
+    for name in _NUMBERS:
+        if values[name] and reader.read_number(values[name]) is None:
+            form.fail(name, _how_to_write(reader))
+    form.check(Rule, meant_by(values, reader))
+    return form
+
+
+def trial_of(form: Form[Rule], days: int, reader: Reader) -> RuleTest | None:
+    """The rule so far, to be tried over so many days; None while it watches nothing yet."""
+    try:
+        return RuleTest.model_validate(_watched_by(form, reader) | {"days": days})
+    except ValidationError:
+        return None
+
+
+def wrong_with(form: Form[Rule], reader: Reader) -> list[Detail]:
+    """Why what was filled in cannot be tried. What is still to be filled in is not wrong."""
+    try:
+        RuleTest.model_validate(_watched_by(form, reader) | {"days": 1})
+    except ValidationError as error:
+        # In the order of `error.errors()`.
+        missing = [entry["type"] == "missing" for entry in error.errors()]
+        return [one for one, left in zip(details_of(error), missing, strict=True) if not left]
+    return []
+
+
+def _watched_by(form: Form[Rule], reader: Reader) -> dict[str, Any]:
+    # Neither whom it tells nor whether it watches already changes what it sees.
+    others = ("notification_channels", "notification_recipients", "rule_name", "is_active")
+    return {
+        name: value for name, value in meant_by(form.values, reader).items() if name not in others
+    }
+
+
+def meant_by(values: Mapping[str, Any], reader: Reader) -> dict[str, Any]:
+    """The fields of a rule as the API takes them; what was left empty is absent, and what is
+    no number stays text, to be refused.
+    """
+    meant = {name: value for name, value in values.items() if value not in ("", [])}
+    for name, separator in _LISTS.items():
+        parts = [part.strip() for part in str(values[name]).split(separator)]
+        meant[name] = [part for part in parts if part]
+    for name in _NUMBERS:
+        number = reader.read_number(values[name])
+        if number is not None:
+            meant[name] = number
+    return meant
+
+
+def _how_to_write(reader: Reader) -> str:
+    words = reader.gettext(marked("Write a number such as %(example)s"))
+    return words % {"example": reader.number(1500.5)}
+
+
+def _as_read(text: str, reader: Reader) -> str:
+    try:
+        return reader.plain_number(float(text))
+    except (ValueError, ArithmeticError):
+        return text
+
+
+def _names() -> list[str]:
+    return [field.alias or name for name, field in Rule.model_fields.items()]

@@ -1,0 +1,289 @@
+"""Alert rules: what is watched, and an editor that shows when a rule would have fired."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from psycopg.rows import DictRow
+from pydantic import ValidationError
+from starlette.requests import Request
+from starlette.responses import Response
+
+from alerts import events, registry
+from alerts.backtest import Backtest
+from alerts.recipients import TAKES
+from alerts.rules import Rule, from_row, readable, window_of
+from service.alerts.access import author_of, check_service, reach_of, refusals
+from service.http.authentication import principal_of
+from service.http.errors import ApiError, details_of, invalid
+from service.http.items import missing, number_of
+from service.http.parameters import AggregateParams
+from service.metrics.query.result import Answer
+from service.metrics.query.spec import ask
+from service.rules.api import change_rule, rehearse, trial_out
+from service.rules.form import NAMES, filled_form, form_of, fresh_form, trial_of, wrong_with
+from service.rules.models import RuleTest
+from service.rules.watch import watch_of
+from service.runtime.resources import resources_of
+from service.web.charts import Chart, Line, Mark, Threshold
+from service.web.confirmation import confirmed
+from service.web.forms import Form
+from service.web.i18n import marked
+from service.web.page import Page
+from service.web.rendering import redirect, render
+from service.web.session import reader_of
+from service.web.words import WORDS
+from sql.calendar import Period
+from sql.durations import Calendar
+
+_MOST_LINES = 8
+_MOST_EVENTS = 10
+# How far back a rule is tried, by the period of its chart.
+_DAYS: dict[Period, int] = {"hour": 14, "day": 90, "week": 365, "month": 730}
+
+
+async def list_rules(request: Request) -> Response:
+    """Every rule, what it looks at, and whether it fires."""
+    pool, reach = resources_of(request).read_pool, reach_of(request)
+    rows, firing = await asyncio.gather(
+        registry.list_rules(pool, reach), events.firing_rules(pool, reach)
+    )
+    entries = await registry.catalogue(pool, reach.tenant, [row["metric_name"] for row in rows])
+    rules = [(row, watch_of(readable(row), entries)) for row in rows]
+    return render(request, "rules/list.html", {"rules": rules, "firing": firing, **WORDS})
+
+
+async def new_rule(request: Request) -> Response:
+    """An empty form, filled in as far as the address says."""
+    form = fresh_form(request.query_params, reach_of(request).only_service, reader_of(request))
+    return await _editor(request, form)
+
+
+async def show_rule(request: Request) -> Response:
+    """A rule, to read or to edit."""
+    row = await _found(request)
+    return await _editor(request, form_of(readable(row), reader_of(request)), row)
+
+
+async def create_rule(request: Request) -> Response:
+    """Watch from now on."""
+    form = filled_form(await request.form(), reader_of(request))
+    pool, tenant = resources_of(request).pool, reach_of(request).tenant
+    if form.is_valid:
+        check_service(request, form.data)
+        try:
+            with refusals():
+                row = await registry.create_rule(pool, tenant, form.data, author_of(request))
+        except ApiError as error:
+            form.fail_all(error.details)
+        else:
+            return _saved(request, row)
+    return await _editor(request, form, status=422)
+
+
+async def edit_rule(request: Request) -> Response:
+    """Replace a rule; its open events are resolved."""
+    row, form = await _found(request), filled_form(await request.form(), reader_of(request))
+    if form.is_valid:
+        check_service(request, form.data)
+        try:
+            after = await change_rule(request, lambda _: form.data)
+        except ApiError as error:
+            form.fail_all(error.details)
+        else:
+            return _saved(request, after)
+    return await _editor(request, form, row, status=422)
+
+
+async def switch_rule(request: Request) -> Response:
+    """Have a rule watch, or not."""
+    active = (await request.form()).get("active") == "true"
+    await change_rule(request, lambda row: _switched(row, active))
+    said = marked("The rule watches again") if active else marked("The rule watches no more")
+    return redirect(request, "/alerts/rules", said=reader_of(request).gettext(said))
+
+
+def _switched(row: DictRow, active: bool) -> Rule:
+    try:
+        return from_row(row).model_copy(update={"is_active": active})
+    except ValidationError as error:
+        # Somebody wrote into the table what the API would refuse.
+        raise invalid(details_of(error)) from error
+
+
+async def delete_rule(request: Request) -> Response:
+    """Remove a rule; its events stay, resolved."""
+    pool, reach, number = resources_of(request).pool, reach_of(request), number_of(request, "rule")
+    if await registry.remove_rule(pool, reach, number, author_of(request)) is None:
+        raise missing("rule", number)
+    said = reader_of(request).gettext(marked("The rule is deleted"))
+    return redirect(request, "/alerts/rules", said=said)
+
+
+async def preview_rule(request: Request) -> Response:
+    """The history of the metric and when the rule would have fired: to htmx that part alone,
+    else the editor with it.
+    """
+    given = await request.form()
+    form, number = filled_form(given, reader_of(request)), str(given.get("id", ""))
+    if "hx-request" in request.headers:
+        context = {"preview": await _preview(request, form), "later": "", **WORDS}
+        return render(request, "rules/preview.html", context)
+    row = None
+    if number.isdecimal():
+        pool = resources_of(request).read_pool
+        row = await registry.find_rule(pool, reach_of(request), int(number[:9]))
+    return await _editor(request, form, row)
+
+
+def _saved(request: Request, row: DictRow) -> Response:
+    said = reader_of(request).gettext(marked("The rule is saved"))
+    return redirect(request, f"/alerts/rules/{row['rule_id']}", said=said)
+
+
+async def _found(request: Request) -> DictRow:
+    number = number_of(request, "rule")
+    row = await registry.find_rule(resources_of(request).pool, reach_of(request), number)
+    if row is None:
+        raise missing("rule", number)
+    return row
+
+
+async def _latest_events(request: Request, rule: DictRow | None) -> list[DictRow]:
+    if rule is None:
+        return []
+    pool, filters = resources_of(request).read_pool, events.Filters(rule_id=rule["rule_id"])
+    return await events.list_events(pool, reach_of(request), filters, _MOST_EVENTS)
+
+
+async def _editor(
+    request: Request, form: Form[Rule], row: DictRow | None = None, *, status: int = 200
+) -> Response:
+    resources, scope = resources_of(request), principal_of(request).scope
+    later = _later(request, form)
+    metrics, latest, preview = await asyncio.gather(
+        resources.catalog.listed(scope),
+        _latest_events(request, row),
+        _nothing() if later else _preview(request, form),
+    )
+    context = {
+        "form": form,
+        "rule": row,
+        "events": latest,
+        "metrics": metrics,
+        "channels": list(TAKES),
+        "preview": preview,
+        "later": later,
+        "own_service": scope.service_name,
+        **WORDS,
+    }
+    return render(request, "rules/rule.html", context, status=status)
+
+
+def _later(request: Request, form: Form[Rule]) -> str:
+    """The address of the page with its preview, which takes longer than all the rest: who
+    looks at a rule first sees the rule. Empty where there is none or it is asked for.
+    """
+    may = (
+        principal_of(request).may("metrics:read")
+        and trial_of(form, 1, reader_of(request)) is not None
+    )
+    if request.method != "GET" or "preview" in request.query_params or not may:
+        return ""
+    return str(request.url.include_query_params(preview="yes").replace(scheme="", netloc=""))
+
+
+async def _nothing() -> None:
+    """No preview yet."""
+
+
+async def _preview(request: Request, form: Form[Rule]) -> dict[str, Any] | None:
+    """What would have happened; None while the form is no rule yet. `wrong` or `problem` say
+    why it cannot be tried.
+    """
+    if not principal_of(request).may("metrics:read"):
+        return None
+    reader = reader_of(request)
+    rule = trial_of(form, 1, reader)
+    if rule is None:
+        wrong = wrong_with(form, reader)
+        return {"wrong": wrong, "names": NAMES} if wrong else None
+    period = await _period(request, rule)
+    rule = rule.model_copy(update={"days": _DAYS[period]})
+    try:
+        tried, answer = await asyncio.gather(
+            rehearse(request, rule), _history(request, rule, period)
+        )
+    except ApiError as error:
+        return {"wrong": (), "problem": error.message}
+    return {
+        "wrong": (),
+        "problem": None,
+        "days": rule.days,
+        "fires_now": any(one["firing"] for one in trial_out(tried)["now"]),
+        "episodes": list(reversed(tried.episodes)),
+        "chart": _chart(request, rule, answer, tried) if answer.shown else None,
+    }
+
+
+async def _period(request: Request, rule: Rule) -> Period:
+    """Of the points of the chart: the rule's own, or hours."""
+    pool, tenant = resources_of(request).read_pool, reach_of(request).tenant
+    entries = await registry.catalogue(pool, tenant, [rule.metric_name])
+    window = window_of(rule, entries.get(rule.metric_name))
+    return window.period if isinstance(window, Calendar) else "hour"
+
+
+async def _history(request: Request, rule: RuleTest, period: Period) -> Answer:
+    resources, scope = resources_of(request), principal_of(request).scope
+    metric = await resources.catalog.entry(scope, rule.metric_name)
+    now = datetime.now(UTC)
+    labels = {name: getattr(rule, name) for name in ("service_name", "affiliate_id", "region")}
+    wanted = {
+        "metric_name": rule.metric_name,
+        "aggregation": rule.aggregation,
+        "period": period,
+        "group_by": rule.group_by,
+        "start_date": now - timedelta(days=rule.days),
+    }
+    params = AggregateParams.model_validate(wanted | labels)
+    question = ask(params, {}, scope, metric, resources.settings.zone)
+    return await resources.aggregates.answer(question, now)
+
+
+def _chart(request: Request, rule: Rule, answer: Answer, tried: Backtest) -> dict[str, Any]:
+    reader = reader_of(request)
+    times = sorted({cell.start for cell in answer.shown})
+    return Chart(
+        times=times,
+        lines=[
+            Line(
+                ", ".join(map(str, group)) or rule.metric_name, [values.get(time) for time in times]
+            )
+            for group, values in list(answer.by_group.items())[:_MOST_LINES]
+        ],
+        unit=answer.unit,
+        period=answer.question.params.period,
+        incomplete=answer.is_under_way,
+        marks=[
+            Mark(one.opened_at, reader.gettext(marked("Would have fired")), severity=rule.severity)
+            for one in tried.episodes
+        ],
+        thresholds=[Threshold(rule.threshold_value, reader.gettext(marked("Threshold")))],
+    ).spec
+
+
+_ONE = "/alerts/rules/{id:int}"
+
+_delete = confirmed(marked("Delete this rule?"), marked("Delete"), delete_rule)
+
+PAGES = [
+    Page("GET", "/alerts/rules", list_rules, scope="alerts:read"),
+    Page("POST", "/alerts/rules", create_rule, scope="alerts:write", once="/alerts/rules"),
+    Page("GET", "/alerts/rules/new", new_rule, scope="alerts:write"),
+    Page("POST", "/alerts/rules/preview", preview_rule, scope="metrics:read"),
+    Page("GET", _ONE, show_rule, scope="alerts:read"),
+    Page("POST", _ONE, edit_rule, scope="alerts:write"),
+    Page("POST", f"{_ONE}/switch", switch_rule, scope="alerts:write"),
+    Page("POST", f"{_ONE}/delete", _delete, scope="alerts:write"),
+]

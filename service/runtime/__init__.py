@@ -1,0 +1,1 @@
+"""What the process needs: settings, pools, the lifespan, stopping, logs, telemetry."""

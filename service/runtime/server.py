@@ -1,0 +1,119 @@
+"""Serving the app with uvicorn."""
+
+import errno
+import multiprocessing
+import os
+import signal
+import socket
+import threading
+import time
+from contextlib import ExitStack
+from tempfile import TemporaryDirectory
+
+import click
+import uvicorn
+from uvicorn.config import STARTUP_FAILURE
+from uvicorn.supervisors import Multiprocess
+
+from service.runtime.connections import HttpConnection
+from service.runtime.settings import Settings, SettingsError, hand_down
+from service.runtime.stopping import WITHDRAW
+
+# Where prometheus_client keeps the figures of several workers; whoever is asked adds them up.
+TELEMETRY_FOLDER = "PROMETHEUS_MULTIPROC_DIR"
+
+
+def serve(settings: Settings, database_url: str) -> None:
+    """Serve until SIGINT or SIGTERM; requests under way are finished first."""
+    # Workers are processes of their own and read the environment again.
+    hand_down(database_url)
+    click.echo(f"Serving:   {settings.url}")
+    with ExitStack() as stack:
+        if settings.workers > 1:
+            folder = stack.enter_context(TemporaryDirectory(prefix="fature-metrics-"))
+            os.environ[TELEMETRY_FOLDER] = folder
+        _run(settings)
+
+
+def _run(settings: Settings) -> None:
+    config = uvicorn.Config(
+        "service.app:create_app",
+        factory=True,
+        host=settings.host,
+        port=settings.port,
+        workers=settings.workers,
+        http=HttpConnection,
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=75,
+        timeout_graceful_shutdown=30,
+        # On a busy machine a worker takes seconds to start.
+        timeout_worker_healthcheck=30,
+    )
+    if settings.workers > 1:
+        _Supervisor(config, settings.drain_seconds).run()
+        return
+    server = uvicorn.Server(config)
+    try:
+        server.run()
+    except (KeyboardInterrupt, SystemExit) as stop:
+        # uvicorn raises the signal again once everything is finished.
+        if isinstance(stop, SystemExit) and stop.code:
+            raise
+    if not server.started:
+        raise SystemExit(STARTUP_FAILURE)
+
+
+class _Supervisor(Multiprocess):
+    """Replaces workers one by one on SIGHUP; on SIGTERM has them drain first."""
+
+    def __init__(self, config: uvicorn.Config, drain_seconds: float) -> None:
+        super().__init__(config, sockets=[config.bind_socket()])
+        self._drain_seconds = drain_seconds
+
+    def handle_term(self) -> None:
+        """A further signal ends the wait."""
+        for process in self.processes:
+            if self._drain_seconds and process.pid and process.exitcode is None:
+                os.kill(process.pid, WITHDRAW)
+        end = time.monotonic() + self._drain_seconds
+        while time.monotonic() < end and not self.signal_queue:
+            time.sleep(0.05)
+        super().handle_term()
+
+
+def end_with_supervisor() -> None:
+    """In a worker: stop as on SIGTERM once the process that started it is gone, which no
+    longer tells it to; else it would hold the port for ever.
+    """
+    supervisor = multiprocessing.parent_process()
+    if supervisor is None:
+        return
+
+    def watch() -> None:
+        supervisor.join()
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+def check_address(settings: Settings) -> None:
+    """Bind and let go, so that a taken port is told before anything is started.
+
+    Raises:
+        SettingsError: the address is taken or cannot be bound.
+    """
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise SettingsError(
+                    f"port {settings.port} on {settings.host} is taken, perhaps by another "
+                    "instance: choose another with FATURE_PORT"
+                ) from error
+            reason = error.strerror or str(error)
+            raise SettingsError(f"cannot listen on {settings.host}: {reason}") from error

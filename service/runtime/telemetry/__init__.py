@@ -1,0 +1,1 @@
+"""What the service says of itself: Prometheus metrics and traces."""

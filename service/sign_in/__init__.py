@@ -1,0 +1,1 @@
+"""Signing in: the API, the pages, the first user, the own account."""

@@ -1,0 +1,1 @@
+"""Silences of alert rules: the API and the page."""

@@ -1,0 +1,87 @@
+"""``GET /api/health`` and ``GET /api/ready``: liveness and readiness of this service."""
+
+from datetime import UTC, datetime
+
+from pydantic import BaseModel
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service import __version__
+from service.http.errors import error_response
+from service.http.openapi import Endpoint
+from service.http.responses import json_response
+from service.runtime.resources import resources_of
+from sql.database import fetch_all
+from sql.errors import DatabaseError
+from sql.migrator import migrations_for
+
+
+class AcceptWindow(BaseModel):
+    """How old a sample may be when it is submitted."""
+
+    max_age_seconds: float
+
+
+class Health(BaseModel):
+    """What this process is."""
+
+    success: bool = True
+    status: str
+    version: str
+    engine: str
+    timezone: str
+    uptime_seconds: float
+    accepts: dict[str, AcceptWindow]
+
+
+class Ready(BaseModel):
+    """This process can serve."""
+
+    success: bool = True
+    status: str
+
+
+async def health(request: Request) -> Response:
+    """Whether the process works; answers also while the database is away."""
+    resources = resources_of(request)
+    uptime = datetime.now(UTC) - resources.started_at
+    answer = Health(
+        status="healthy",
+        version=__version__,
+        engine=resources.engine,
+        timezone=resources.settings.timezone,
+        uptime_seconds=round(uptime.total_seconds(), 3),
+        accepts={
+            f: AcceptWindow(max_age_seconds=age.total_seconds())
+            for f, age in resources.accept.items()
+        },
+    )
+    return json_response(answer.model_dump())
+
+
+async def ready(request: Request) -> Response:
+    """Whether requests can be served: the database answers, its schema is up to date, and this
+    process is not about to stop.
+    """
+    resources = resources_of(request)
+    if resources.stopping.withdrawn:
+        return _not_ready(request, "This instance is about to stop")
+    try:
+        rows = await fetch_all(resources.pool, "applied_migrations")
+    except DatabaseError:
+        return _not_ready(request, "The database is away")
+    applied = {row["version"] for row in rows}
+    missing = [m.version for m in migrations_for(resources.engine) if m.version not in applied]
+    if missing:
+        return _not_ready(request, f"Migrations are missing: {', '.join(missing)}")
+    return json_response({"success": True, "status": "ready"})
+
+
+def _not_ready(request: Request, reason: str) -> Response:
+    return error_response(request, 503, reason, headers={"Retry-After": "1"})
+
+
+ENDPOINTS = [
+    Endpoint("GET", "/api/health", health, "service", response=Health, open=True),
+    Endpoint("GET", "/api/ready", ready, "service", response=Ready, open=True),
+]

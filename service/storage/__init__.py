@@ -1,0 +1,1 @@
+"""The page of retention: declared and actual policies."""

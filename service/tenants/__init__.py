@@ -1,0 +1,1 @@
+"""Tenants: the API and the pages."""

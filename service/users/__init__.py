@@ -1,0 +1,1 @@
+"""Users: the API and the pages."""

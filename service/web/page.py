@@ -1,0 +1,136 @@
+"""Pages as data, as endpoints are: the routes are made from their list."""
+
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from urllib.parse import quote, urlsplit
+
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+from starlette.routing import Route
+from starlette.types import Message, Receive
+
+from service.access.caller import AccessScope
+from service.http.bodies import MAX_BODY
+from service.http.errors import ApiError
+from service.runtime.resources import resources_of
+from service.web.csrf import FIELD, HEADER, comes_from_here
+from service.web.idempotency import answer_once
+from service.web.rendering import render
+from service.web.session import visit_of
+from service.web.site import site_of
+
+Handler = Callable[[Request], Awaitable[Response]]
+SIGN_IN = "/sign-in"
+_SAFE = frozenset({"GET", "HEAD"})
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """One method of one path. `scope` is what a user needs (None: anybody signed in); `open`
+    ones need nobody. What changes something is a POST, whose token is checked before the
+    handler is called; one that makes something names in `once` the page to go on to where the
+    same form is sent again.
+    """
+
+    method: str
+    path: str
+    handler: Handler
+    scope: AccessScope | None = None
+    open: bool = False
+    once: str | None = None
+
+
+def routes_of(pages: Sequence[Page]) -> list[Route]:
+    """One route for each path; HEAD comes with GET."""
+    by_path: dict[str, list[Page]] = {}
+    for page in pages:
+        by_path.setdefault(page.path, []).append(page)
+    return [_route(path, members) for path, members in by_path.items()]
+
+
+def safe_next(path: str) -> str:
+    """Where to go on, if that is a page of this site; else the overview."""
+    parts = urlsplit(path)
+    here = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable()
+    return path if here and not parts.scheme and not parts.netloc else "/"
+
+
+def _route(path: str, members: Sequence[Page]) -> Route:
+    by_method = {page.method: page for page in members}
+    if "GET" in by_method:
+        by_method["HEAD"] = by_method["GET"]
+
+    async def dispatch(request: Request) -> Response:
+        page, visit = by_method[request.method], visit_of(request)
+        if visit.away and not page.open:
+            raise ApiError(503, "The database is away; try again", headers={"Retry-After": "1"})
+        if visit.principal is None and not page.open:
+            return _to_sign_in(request)
+        request = Request(request.scope, _limited(request.receive))
+        if request.method not in _SAFE:
+            await _check_token(request)
+        if page.scope and not (visit.principal and visit.principal.may(page.scope)):
+            raise ApiError(403, "You may not do or see this")
+        if page.once:
+            then = page.once.format(**request.path_params)
+            return await answer_once(request, page.handler, then)
+        if request.method in _SAFE:
+            return await resources_of(request).reads.retrying(lambda: page.handler(request))
+        return await page.handler(request)
+
+    return Route(path, dispatch, methods=list(by_method), name=path)
+
+
+def _to_sign_in(request: Request) -> Response:
+    """Through the sign-in page to what was asked for, if that was a page to look at."""
+    if "text/event-stream" in request.headers.get("accept", ""):
+        # The one answer after which a browser stops asking.
+        return Response(status_code=204)
+    if "hx-request" in request.headers:
+        return _signed_out(request)
+    wanted = (
+        "/" if request.method not in _SAFE else _with_query(request.url.path, request.url.query)
+    )
+    return RedirectResponse(_sign_in_for(wanted), 303)
+
+
+def _signed_out(request: Request) -> Response:
+    """To htmx, a notice: the page that asks may hold what somebody is about to send."""
+    shown = urlsplit(request.headers.get("hx-current-url", ""))
+    headers = {"HX-Retarget": "#notices", "HX-Reswap": "innerHTML", "HX-Reselect": "unset"}
+    context = {"sign_in": _sign_in_for(_with_query(shown.path, shown.query))}
+    return render(request, "parts/signed_out.html", context, status=401, headers=headers)
+
+
+def _sign_in_for(wanted: str) -> str:
+    return f"{SIGN_IN}?next={quote(wanted, safe='/')}" if wanted not in ("", "/") else SIGN_IN
+
+
+def _with_query(path: str, query: str) -> str:
+    return f"{path}?{query}" if query else path
+
+
+async def _check_token(request: Request) -> None:
+    site = site_of(request)
+    if not comes_from_here(request, site.settings.public_url):
+        raise ApiError(403, "This form was sent from another site")
+    # Read here, within the limit; handlers get the same again.
+    form = await request.form(max_files=10, max_part_size=MAX_BODY)
+    token = request.headers.get(HEADER) or form.get(FIELD)
+    if not isinstance(token, str) or not site.csrf.holds(token, visit_of(request).binding):
+        raise ApiError(403, "This form is out of date: go back, load the page again and retry")
+
+
+def _limited(receive: Receive) -> Receive:
+    """A body of at most `MAX_BODY` bytes."""
+    total = 0
+
+    async def limited() -> Message:
+        nonlocal total
+        message = await receive()
+        total += len(message.get("body", b""))
+        if total > MAX_BODY:
+            raise ApiError(413, f"The form is larger than {MAX_BODY // 1024 // 1024} MiB")
+        return message
+
+    return limited
