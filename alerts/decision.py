@@ -11,8 +11,8 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from alerts.rules import Aggregation, Condition, NoData
 from sql.durations import Window, duration_text
+from sql.vocabulary import Aggregation, Condition, NoData
 
 Phase = Literal["inactive", "pending", "open", "quiet"]
 Change = Literal["pending", "inactive", "opened", "resolved", "repeated"]

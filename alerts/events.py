@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 from psycopg.rows import DictRow
@@ -10,12 +10,12 @@ from psycopg.rows import DictRow
 from alerts.announce import Step, announce
 from alerts.decision import State, resolved_by_hand
 from alerts.registry import Author, Reach
-from alerts.rules import Rule, Severity, readable
+from alerts.rules import Rule, readable
 from sql import audit
 from sql.database import Connection, Pool, connection, fetch_all, run
+from sql.vocabulary import EventStatus, Severity
 
-Status = Literal["open", "acknowledged", "resolved"]
-UNRESOLVED: tuple[Status, ...] = ("open", "acknowledged")
+UNRESOLVED: tuple[EventStatus, ...] = ("open", "acknowledged")
 
 
 class AlreadyResolved(Exception):
@@ -25,7 +25,7 @@ class AlreadyResolved(Exception):
 class Filters(NamedTuple):
     """Which events; None lets all through. They were opened from `since` up to `before`."""
 
-    status: Status | None = None
+    status: EventStatus | None = None
     severity: Severity | None = None
     rule_id: int | None = None
     metric_names: Sequence[str] | None = None

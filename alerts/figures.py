@@ -5,11 +5,10 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from alerts.rules import Aggregation
 from sql import calendar
 from sql.decimals import exact_sum, rounded
 from sql.durations import Calendar, Trailing
-from sql.vocabulary import Level
+from sql.vocabulary import Aggregation, Level
 
 
 class Bucket(NamedTuple):

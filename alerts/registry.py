@@ -6,7 +6,6 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
-import psycopg
 from psycopg.rows import DictRow
 
 from alerts.announce import Voice
@@ -16,6 +15,7 @@ from alerts.rules import CatalogueEntry, Problem, Rule, as_stored, problems, rea
 from alerts.store import close_events
 from sql import audit
 from sql.database import Connection, Pool, connection, fetch_all, run
+from sql.errors import on_violation
 
 
 class NameTaken(Exception):
@@ -203,8 +203,6 @@ async def _close(conn: Connection, row: DictRow, reason: str, author: Author) ->
 
 
 async def _update(conn: Connection, values: Mapping[str, Any]) -> DictRow:
-    try:
+    with on_violation("alert_rule_tenant_rule_name_key", NameTaken(values["rule_name"])):
         (row,) = await run(conn, "update_alert_rule", values)
-    except psycopg.errors.UniqueViolation as error:
-        raise NameTaken(values["rule_name"]) from error
     return row

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Annotated, Any, Literal, NamedTuple, get_args
+from typing import Annotated, Any, NamedTuple, get_args
 
 from pydantic import (
     BaseModel,
@@ -26,13 +26,16 @@ from sql.durations import (
     parse_duration,
     parse_window,
 )
-from sql.vocabulary import FREQUENCIES, LEVELS, Frequency
-
-Condition = Literal[">", "<", ">=", "<=", "==", "!="]
-Severity = Literal["low", "medium", "high", "critical"]
-Aggregation = Literal["sum", "avg", "min", "max", "count", "last"]
-NoData = Literal["ignore", "alert", "resolve"]
-Kind = Literal["flow", "stock", "ratio"]
+from sql.vocabulary import (
+    FREQUENCIES,
+    LEVELS,
+    Aggregation,
+    Condition,
+    Frequency,
+    Kind,
+    NoData,
+    Severity,
+)
 
 LABELS = ("service_name", "affiliate_id", "region", "unit")
 CHANNELS: tuple[Channel, ...] = get_args(Channel)

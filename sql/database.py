@@ -177,11 +177,14 @@ async def _run_prepared(
 async def run(
     conn: Connection, statement: Query | str, params: Mapping[str, Any] | None = None
 ) -> list[DictRow]:
-    """The rows of one statement on `conn`; none where it returns nothing."""
+    """The rows of one statement on `conn`; none where it returns nothing. Errors leave
+    translated.
+    """
     statement = query(statement) if isinstance(statement, str) else statement
     started = time.perf_counter()
-    cursor = await conn.execute(statement.body, params)
-    rows = await cursor.fetchall() if cursor.description else []
+    with translated_errors():
+        cursor = await conn.execute(statement.body, params)
+        rows = await cursor.fetchall() if cursor.description else []
     note_duration(statement.name, time.perf_counter() - started)
     return rows
 

@@ -1,10 +1,83 @@
-"""The one place where psycopg's errors become the service's own."""
+"""The one family of errors: what was asked for and cannot be done, and what the database did.
 
-from collections.abc import Iterator
+Every error of the domain carries a `Message`, so that the API answers it in English and a page in
+the reader's language. psycopg's errors become the service's own here and nowhere else.
+"""
+
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 
 import psycopg
 from psycopg_pool import PoolClosed, PoolTimeout, TooManyRequests
+
+from sql.messages import Message
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What is wrong with one field, and in which item of a batch."""
+
+    message: Message
+    field: str | None = None
+    index: int | None = None
+
+
+class DomainError(Exception):
+    """What was asked for is not done, and why."""
+
+    def __init__(self, message: Message, problems: Sequence[Problem] = ()) -> None:
+        super().__init__(str(message))
+        self.message = message
+        self.problems = problems
+
+
+class Invalid(DomainError):
+    """What was given is wrong; `problems` name each field."""
+
+    def __init__(self, *problems: Problem) -> None:
+        super().__init__(_summary(problems), problems)
+
+
+class NotFound(DomainError):
+    """There is none, or none that the caller may see."""
+
+
+class Forbidden(DomainError):
+    """The caller may not do that."""
+
+
+class Unauthenticated(DomainError):
+    """Nobody knows the caller: a wrong password, a token that has ended."""
+
+
+class Conflict(DomainError):
+    """It contradicts what is there already."""
+
+
+class Busy(DomainError):
+    """Not now; `retry_after` is in seconds."""
+
+    def __init__(self, message: Message, retry_after: int = 1) -> None:
+        super().__init__(message)
+        self.retry_after = retry_after
+
+
+class Throttled(Busy):
+    """The caller asked too often."""
+
+
+def _summary(problems: Sequence[Problem]) -> Message:
+    """The first problem, where it is, and how many more there are."""
+    first, more = problems[0], len(problems) - 1
+    message = first.message
+    if first.field:
+        message = Message("{field}: {problem}", {"field": first.field, "problem": message})
+    if first.index is not None:
+        message = Message("item {index}: {problem}", {"index": first.index, "problem": message})
+    if more:
+        message = Message("{problem} (and {number} more)", {"problem": message, "number": more})
+    return message
 
 
 class DatabaseError(Exception):
@@ -21,6 +94,14 @@ class DatabaseTimeout(DatabaseUnavailable):
 
 class DataRejected(DatabaseError):
     """A value cannot be stored; the same statement would fail again."""
+
+
+class Violation(DataRejected):
+    """A constraint of the schema refused a row; `constraint` is its name."""
+
+    def __init__(self, message: str, constraint: str | None) -> None:
+        super().__init__(message)
+        self.constraint = constraint
 
 
 _UNAVAILABLE = (
@@ -42,10 +123,23 @@ def translated_errors() -> Iterator[None]:
         raise DatabaseTimeout(_first_line(error)) from error
     except (psycopg.errors.ReadOnlySqlTransaction, *_UNAVAILABLE) as error:
         raise DatabaseUnavailable(_first_line(error)) from error
-    except (psycopg.DataError, psycopg.IntegrityError) as error:
+    except psycopg.IntegrityError as error:
+        raise Violation(_first_line(error), error.diag.constraint_name) from error
+    except psycopg.DataError as error:
         raise DataRejected(_first_line(error)) from error
     except psycopg.Error as error:
         raise DatabaseError(_first_line(error)) from error
+
+
+@contextmanager
+def on_violation(constraint: str, error: Exception) -> Iterator[None]:
+    """Raise `error` where that constraint refuses a row."""
+    try:
+        yield
+    except Violation as violation:
+        if violation.constraint != constraint:
+            raise
+        raise error from violation
 
 
 def _first_line(error: Exception) -> str:

@@ -1,13 +1,50 @@
-"""Which rollups there are: their names are ``rollup_<frequency>_<level>``."""
+"""The words that every floor shares, as they are written in the database and over HTTP."""
 
 from typing import Literal, get_args
 
 Frequency = Literal["real_time", "hourly", "daily", "monthly"]
+MetricType = Literal[
+    "revenue",
+    "commission",
+    "user_activity",
+    "conversion",
+    "performance",
+    "gamification",
+    "validation",
+]
+# What adds up, what is a level, what is a rate or mean.
+Kind = Literal["flow", "stock", "ratio"]
+Aggregation = Literal["sum", "avg", "min", "max", "count", "last"]
+Fill = Literal["none", "zero", "null", "previous"]
+Order = Literal["asc", "desc"]
 Level = Literal["minute", "hour", "day", "week", "month"]
+Condition = Literal[">", "<", ">=", "<=", "==", "!="]
+Severity = Literal["low", "medium", "high", "critical"]
+NoData = Literal["ignore", "alert", "resolve"]
+EventStatus = Literal["open", "acknowledged", "resolved"]
+HealthStatus = Literal["healthy", "degraded", "unhealthy"]
 
 FREQUENCIES: tuple[Frequency, ...] = get_args(Frequency)
+# The kind of a metric that nobody described yet.
+KIND_OF_TYPE: dict[MetricType, Kind] = {
+    "revenue": "flow",
+    "commission": "flow",
+    "user_activity": "stock",
+    "conversion": "ratio",
+    "performance": "ratio",
+    "gamification": "flow",
+    "validation": "flow",
+}
+DEFAULT_AGGREGATION: dict[Kind, Aggregation] = {"flow": "sum", "stock": "last", "ratio": "avg"}
 
-# The rollups of each frequency, finest first: none is finer than the frequency itself.
+# The labels of every series; a metric may have dimensions beside them.
+LABELS = ("service_name", "affiliate_id", "region")
+GROUPABLE = (*LABELS, "unit")
+# A label that a series does not have, in groups and filters; no label may be called so.
+NONE = "(none)"
+
+# The rollups of each frequency, finest first, named ``rollup_<frequency>_<level>``: none is finer
+# than the frequency itself.
 LEVELS: dict[Frequency, tuple[Level, ...]] = {
     "real_time": ("minute", "hour", "day", "week", "month"),
     "hourly": ("hour", "day", "week", "month"),

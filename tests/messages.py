@@ -5,7 +5,7 @@ from babel.messages.extract import extract_from_dir
 from tests.conftest import ROOT
 
 SERVICE = ROOT / "service"
-_KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "marked": None}
+_KEYWORDS = {"_": None, "gettext": None, "ngettext": (1, 2), "marked": None, "Message": None}
 
 
 def messages() -> dict[str, str]:

@@ -4,13 +4,13 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-import psycopg
 from psycopg.rows import DictRow
 
 from service.access.audit import record
 from service.access.caller import Principal
 from service.access.credentials import KeyHasher, generated_key
 from sql.database import Connection, Pool, connection, fetch_all, run
+from sql.errors import on_violation
 
 # What the log and answers tell of a key: never its digest.
 SHOWN = (
@@ -57,10 +57,8 @@ async def issue_key(
         "created_by": principal.id,
     }
     async with connection(pool) as conn, conn.transaction():
-        try:
+        with on_violation("api_key_tenant_fkey", NoSuchTenant(values["tenant"])):
             (row,) = await run(conn, "insert_key", params)
-        except psycopg.errors.ForeignKeyViolation as error:
-            raise NoSuchTenant(values["tenant"]) from error
         target = f"key:{row['key_id']}"
         await record(conn, principal, "key.issue", target, after=_told(row), address=address)
     return row, new.key

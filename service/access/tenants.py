@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from typing import Any
 
-import psycopg
 from psycopg.rows import DictRow
 
 from service.access.audit import record
 from service.access.caller import Principal
 from sql.database import Pool, connection, fetch_all, run
+from sql.errors import Violation
 
 DEFAULT_TENANT = "default"
 _DELETIONS = (
@@ -107,7 +107,7 @@ async def remove_tenant(
         try:
             for statement in _DELETIONS:
                 await run(conn, statement, params)
-        except psycopg.errors.ForeignKeyViolation as error:
+        except Violation as error:
             raise TenantInUse(_IN_USE) from error
         target = _target(tenant)
         await record(conn, principal, "tenant.delete", target, before=found[0], address=address)

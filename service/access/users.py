@@ -1,11 +1,10 @@
 """Making, editing and removing users of a tenant. Each call is one transaction."""
 
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
 from datetime import datetime
 from typing import Any
 
-import psycopg
 from psycopg.rows import DictRow
 
 from service.access.audit import record
@@ -13,6 +12,7 @@ from service.access.caller import Principal
 from service.access.keys import NoSuchTenant
 from service.access.sessions import end_sessions, set_password
 from sql.database import Connection, Pool, connection, fetch_all, run
+from sql.errors import on_violation
 from sql.scope import Scope
 
 # What an access token says of its user: a change ends those issued before.
@@ -79,11 +79,9 @@ async def create_user(
         EmailTaken, NoSuchTenant: see there.
     """
     async with connection(pool) as conn, conn.transaction():
-        try:
-            with _email_taken(values):
-                (row,) = await run(conn, "insert_user", values)
-        except psycopg.errors.ForeignKeyViolation as error:
-            raise NoSuchTenant(values["tenant"]) from error
+        no_tenant = on_violation("api_user_tenant_fkey", NoSuchTenant(values["tenant"]))
+        with _email_taken(values), no_tenant:
+            (row,) = await run(conn, "insert_user", values)
         target = _target(row)
         await record(conn, principal, "user.create", target, after=_told(row), address=address)
         return row
@@ -164,9 +162,5 @@ async def _apply(
     return row
 
 
-@contextmanager
-def _email_taken(values: Mapping[str, Any]) -> Iterator[None]:
-    try:
-        yield
-    except psycopg.errors.UniqueViolation as error:
-        raise EmailTaken(values["email"]) from error
+def _email_taken(values: Mapping[str, Any]) -> AbstractContextManager[None]:
+    return on_violation("api_user_by_email", EmailTaken(values["email"]))

@@ -6,13 +6,10 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from alerts.events import Status
-from alerts.rules import (
-    Severity,
-    Text,
-)
+from alerts.rules import Text
 from service.http.items import MAX_ID, Instant, instants
 from service.http.parameters import DateRange
+from sql.vocabulary import EventStatus, Severity
 
 MAX_EVENTS = 1000
 
@@ -27,7 +24,7 @@ class EventOut(BaseModel):
     condition: str
     threshold_value: float
     severity: Severity
-    status: Status
+    status: EventStatus
     value: float | None
     peak_value: float | None
     group: dict[str, str | None]
@@ -87,7 +84,7 @@ class EventPage(BaseModel):
 class EventParams(DateRange):
     """``GET /api/alerts/events``; the dates are those of opening."""
 
-    status: Status | None = None
+    status: EventStatus | None = None
     severity: Severity | None = None
     rule_id: int | None = Field(None, ge=1, le=MAX_ID)
     metric_name: Text | None = None

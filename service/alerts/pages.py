@@ -20,9 +20,7 @@ from service.http.authentication import principal_of
 from service.http.errors import ApiError
 from service.http.items import missing, number_of
 from service.http.parameters import AggregateParams
-from service.metrics.ingest.series import NONE
 from service.metrics.query.result import Answer
-from service.metrics.query.selection import GROUPABLE
 from service.metrics.query.spec import ask
 from service.runtime.resources import resources_of
 from service.web.charts import Chart, Line, Mark, Threshold
@@ -35,6 +33,7 @@ from service.web.session import reader_of
 from service.web.words import STATUSES, WORDS
 from sql.calendar import Period
 from sql.database import Pool
+from sql.vocabulary import GROUPABLE, NONE
 
 _PER_PAGE = 50
 _FILTERS = ("status", "severity", "rule_id", "metric_name", "start_date", "end_date")

@@ -11,8 +11,7 @@ from starlette.responses import Response
 from service.explore.api import change_entry
 from service.http.authentication import principal_of
 from service.http.items import missing
-from service.http.parameters import Aggregation
-from service.metrics.catalog import CatalogPatch, Kind
+from service.metrics.catalog import CatalogPatch
 from service.runtime.resources import resources_of
 from service.web import choices
 from service.web.forms import Form, read_form
@@ -20,6 +19,7 @@ from service.web.i18n import marked
 from service.web.page import Page
 from service.web.rendering import redirect, render
 from service.web.session import reader_of
+from sql.vocabulary import Aggregation, Kind
 
 _PATH = "/admin/catalog"
 _KINDS = {

@@ -17,7 +17,6 @@ from service.dashboards.pages import dashboard_of, drawn
 from service.http.authentication import principal_of
 from service.http.errors import ApiError, Detail, details_of
 from service.metrics.query.labels import label_values
-from service.metrics.query.selection import GROUPABLE
 from service.panels.config import DashboardConfig, Panel
 from service.panels.pictures import name_of, table_of, title_of
 from service.runtime.resources import resources_of
@@ -26,6 +25,7 @@ from service.web.page import Page
 from service.web.rendering import redirect, render
 from service.web.session import reader_of
 from service.web.words import STATUSES
+from sql.vocabulary import GROUPABLE
 
 _PANEL: TypeAdapter[Panel] = TypeAdapter(Panel)
 _NEW: dict[str, Any] = {"id": "", "type": "line", "title": "", "queries": [{}]}

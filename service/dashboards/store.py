@@ -1,16 +1,16 @@
 """Keeping dashboards. Each call is one transaction."""
 
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from typing import Any
 
-import psycopg
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
 
 from service.access.audit import record
 from service.access.caller import Principal
 from sql.database import Pool, connection, fetch_all, run
+from sql.errors import on_violation
 
 # What the log tells of a dashboard.
 _TOLD = ("name", "description", "config")
@@ -111,9 +111,5 @@ def _told(row: DictRow) -> dict[str, Any]:
     return {name: row[name] for name in _TOLD}
 
 
-@contextmanager
-def _name_taken(values: Mapping[str, Any]) -> Iterator[None]:
-    try:
-        yield
-    except psycopg.errors.UniqueViolation as error:
-        raise NameTaken(values["name"]) from error
+def _name_taken(values: Mapping[str, Any]) -> AbstractContextManager[None]:
+    return on_violation("dashboard_tenant_name_key", NameTaken(values.get("name")))

@@ -11,11 +11,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.datastructures import QueryParams
 
 from service.http.errors import details_of, invalid
-from service.http.parameters import Aggregation
 from service.metrics.query.ranges import RangeName
 from service.panels.config import Compare, Day, Query, TimeRange
 from service.web.charts import Look
 from sql.calendar import Period
+from sql.vocabulary import Aggregation
 
 FILTER = "filter."
 _DEFAULT_DAYS = timedelta(days=29)

@@ -26,7 +26,6 @@ from service.http.items import missing
 from service.metrics.catalog import MetricEntry
 from service.metrics.query.labels import label_values
 from service.metrics.query.ranges import Span
-from service.metrics.query.selection import GROUPABLE
 from service.panels.figures import Figures, read_figures
 from service.panels.incidents import events_of
 from service.panels.pictures import MAX_COLUMNS, MAX_LINES, charts_of, name_of, table_of, title_of
@@ -40,6 +39,7 @@ from service.web.page import Page
 from service.web.rendering import render
 from service.web.session import reader_of
 from sql import calendar
+from sql.vocabulary import GROUPABLE
 
 USUAL = "revenue_hourly"
 # What a table shows of more periods; the CSV has all.

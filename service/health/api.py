@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 from starlette.requests import Request
@@ -19,10 +19,9 @@ from service.http.responses import json_response, utc_instant
 from service.metrics.metadata import metadata_json
 from service.runtime.resources import resources_of
 from sql.database import fetch_all
+from sql.vocabulary import HealthStatus
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-
-Status = Literal["healthy", "degraded", "unhealthy"]
 
 
 def _printable(value: object) -> object:
@@ -55,7 +54,7 @@ class HealthReport(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     service_name: Text
-    status: Status
+    status: HealthStatus
     response_time_ms: Milliseconds | None = None
     error_rate: Ratio | None = Field(None, description="0 to 1")
     cpu_usage: Ratio | None = Field(None, description="0 to 1")

@@ -1,6 +1,5 @@
 """The one JSON error shape, and what becomes of every exception."""
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,12 +10,23 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.http.responses import json_response
-from sql.errors import DatabaseError, DatabaseUnavailable, DataRejected
+from service.http.validation import problems_of
+from sql.errors import (
+    Busy,
+    Conflict,
+    DatabaseError,
+    DatabaseUnavailable,
+    DataRejected,
+    DomainError,
+    Forbidden,
+    Invalid,
+    NotFound,
+    Throttled,
+    Unauthenticated,
+)
 
 _log = structlog.get_logger()
 
-# A type among several, as pydantic calls it; names that somebody gave may have brackets, too.
-_TRIED = re.compile(r"(?:literal|list|dict|function-[a-z]+)\[.+\]", re.DOTALL)
 _CODES = {
     400: "malformed_request",
     401: "unauthorized",
@@ -30,6 +40,18 @@ _CODES = {
     429: "rate_limited",
     500: "internal_error",
     503: "unavailable",
+}
+
+
+# The more special first.
+_STATUSES: dict[type[DomainError], int] = {
+    Invalid: 422,
+    NotFound: 404,
+    Forbidden: 403,
+    Unauthenticated: 401,
+    Conflict: 409,
+    Throttled: 429,
+    Busy: 503,
 }
 
 
@@ -85,22 +107,7 @@ def invalid(details: Sequence[Detail]) -> ApiError:
 
 def details_of(error: ValidationError) -> list[Detail]:
     """pydantic's errors as details."""
-    return [
-        Detail(
-            field=_place(entry["loc"]) or None,
-            message=(
-                "Unknown name"
-                if entry["type"] == "extra_forbidden"
-                else entry["msg"].removeprefix("Value error, ")
-            ),
-        )
-        for entry in error.errors(include_url=False)
-    ]
-
-
-def _place(loc: Sequence[int | str]) -> str:
-    """Where in the body that is, without which of several types was tried there."""
-    return ".".join(part for part in map(str, loc) if not _TRIED.fullmatch(part))
+    return [Detail(field=p.field, message=str(p.message)) for p in problems_of(error)]
 
 
 def error_response(
@@ -138,6 +145,21 @@ async def on_http_exception(request: Request, error: HTTPException) -> Response:
     return error_response(request, error.status_code, message, headers=headers)
 
 
+async def _on_domain_error(request: Request, error: DomainError) -> Response:
+    details = [Detail(index=p.index, field=p.field, message=str(p.message)) for p in error.problems]
+    return error_response(request, status_of(error), str(error), details, headers=headers_of(error))
+
+
+def status_of(error: DomainError) -> int:
+    """The status of an error of the domain."""
+    return next(status for kind, status in _STATUSES.items() if isinstance(error, kind))
+
+
+def headers_of(error: DomainError) -> dict[str, str] | None:
+    """When to try again, for who is to try again."""
+    return {"Retry-After": str(error.retry_after)} if isinstance(error, Busy) else None
+
+
 async def _on_unavailable(request: Request, error: DatabaseUnavailable) -> Response:
     _log.warning("database_unavailable", reason=str(error))
     return error_response(
@@ -156,6 +178,7 @@ async def _on_failure(request: Request, error: Exception) -> Response:
 
 
 EXCEPTION_HANDLERS: dict[Any, Any] = {
+    DomainError: _on_domain_error,
     ApiError: _on_api_error,
     HTTPException: on_http_exception,
     DatabaseUnavailable: _on_unavailable,

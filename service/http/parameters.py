@@ -1,7 +1,7 @@
 """Query parameters: one model for each endpoint, unknown ones refused."""
 
 from datetime import UTC, date, datetime, timedelta
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, TypeVar
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -15,12 +15,8 @@ from pydantic import (
 from starlette.requests import Request
 
 from service.http.errors import Detail, details_of, invalid
-from service.ingest.models import Frequency, MetricType
 from sql.calendar import Period, day_start
-
-Aggregation = Literal["sum", "avg", "min", "max", "count", "last"]
-Fill = Literal["none", "zero", "null", "previous"]
-Order = Literal["asc", "desc"]
+from sql.vocabulary import Aggregation, Fill, Frequency, MetricType, Order
 
 MAX_LIMIT = 10_000
 

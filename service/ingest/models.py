@@ -4,20 +4,11 @@ These are msgspec's, for the path that every sample takes (several times the spe
 pydantic, which validates everything else).
 """
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from msgspec import Meta, Struct
 
-MetricType = Literal[
-    "revenue",
-    "commission",
-    "user_activity",
-    "conversion",
-    "performance",
-    "gamification",
-    "validation",
-]
-Frequency = Literal["real_time", "hourly", "daily", "monthly"]
+from sql.vocabulary import Frequency, MetricType
 
 # `$` alone would also match before a newline at the end.
 MetricName = Annotated[

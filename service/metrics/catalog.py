@@ -1,20 +1,18 @@
 """The catalogue: what metrics there are and how each is added up."""
 
 from collections.abc import Collection, Mapping
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from psycopg.rows import DictRow
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from service.access.audit import record
 from service.access.caller import Principal
-from service.http.parameters import AggregateParams, Aggregation
-from service.metrics.ingest.series import DEFAULT_AGGREGATION
+from service.http.parameters import AggregateParams
 from service.metrics.query.single_flight import SingleFlight
 from sql.database import Connections, Pool, connection, fetch_all, run
 from sql.scope import Scope
-
-Kind = Literal["flow", "stock", "ratio"]
+from sql.vocabulary import DEFAULT_AGGREGATION, Aggregation, Kind
 
 # Parameters, and fields of the answers.
 _RESERVED = frozenset(AggregateParams.model_fields) | {

@@ -7,9 +7,9 @@ from typing import Annotated, Any, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from alerts.rules import Text
-from service.http.parameters import Aggregation, Fill
 from service.metrics.query.ranges import RangeName
 from sql.calendar import Period
+from sql.vocabulary import Aggregation, Fill
 
 COLUMNS = 12
 MAX_PANELS = 50

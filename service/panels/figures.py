@@ -20,7 +20,6 @@ from service.metrics.query.ranges import (
     span_between,
 )
 from service.metrics.query.result import Answer, Group
-from service.metrics.query.selection import GROUPABLE
 from service.metrics.query.spec import Question, ask
 from service.metrics.query.totals import added_up
 from service.panels.config import Compare, Query
@@ -29,6 +28,7 @@ from service.runtime.resources import Resources
 from sql import calendar
 from sql.calendar import Period
 from sql.scope import Scope
+from sql.vocabulary import GROUPABLE
 
 # `lines` are without totals, for charts; `total` is with the exact one and its change, but
 # without the lines to compare with, for stats.

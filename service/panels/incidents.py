@@ -4,11 +4,12 @@ from collections.abc import Collection, Sequence
 
 from psycopg.rows import DictRow
 
-from alerts.events import Filters, Status, list_events
+from alerts.events import Filters, list_events
 from alerts.registry import Reach
 from service.metrics.query.ranges import Span
 from service.runtime.resources import Resources
 from sql.scope import Scope
+from sql.vocabulary import EventStatus
 
 # Of each page.
 MAX_MARKS = 500
@@ -23,7 +24,7 @@ async def events_of(
 
 
 async def latest_events(
-    resources: Resources, scope: Scope, status: Status | None, limit: int
+    resources: Resources, scope: Scope, status: EventStatus | None, limit: int
 ) -> Sequence[DictRow]:
     """The newest events, those that are open first where no status is given."""
     pool, reach = resources.read_pool, _reach(scope)

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from alerts import registry, silences
-from alerts.rules import Severity, Text
+from alerts.rules import Text
 from service.alerts.access import author_of, reach_of
 from service.http.items import MAX_ID, missing, number_of
 from service.runtime.resources import resources_of
@@ -19,6 +19,7 @@ from service.web.people import names_of
 from service.web.rendering import redirect, render
 from service.web.session import reader_of
 from service.web.words import WORDS
+from sql.vocabulary import Severity
 
 HOURS = {
     1: marked("1 hour"),

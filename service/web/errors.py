@@ -7,10 +7,17 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.http.errors import ApiError, error_response, on_http_exception
+from service.http.errors import (
+    ApiError,
+    error_response,
+    headers_of,
+    on_http_exception,
+    status_of,
+)
 from service.web.i18n import marked
 from service.web.rendering import render
-from sql.errors import DatabaseError, DatabaseUnavailable, DataRejected
+from sql.errors import DatabaseError, DatabaseUnavailable, DataRejected, DomainError
+from sql.messages import Message
 
 _log = structlog.get_logger()
 
@@ -34,7 +41,7 @@ marked("This form is out of date: go back, load the page again and retry")
 
 
 def error_page(
-    request: Request, status: int, message: str, headers: dict[str, str] | None = None
+    request: Request, status: int, message: str | Message, headers: dict[str, str] | None = None
 ) -> Response:
     """A page that says what is wrong; to htmx the message alone, shown above the page; to a
     program, which asks for no HTML, what the API would say.
@@ -42,7 +49,7 @@ def error_page(
     part = "hx-request" in request.headers
     reads_html = part or "text/html" in request.headers.get("accept", "")
     if "visit" not in request.scope or not reads_html:
-        return error_response(request, status, message, headers=headers)
+        return error_response(request, status, str(message), headers=headers)
     if part:
         target = {"HX-Retarget": "#notices", "HX-Reswap": "beforeend", "HX-Reselect": "unset"}
         headers = {**(headers or {}), **target}
@@ -58,6 +65,10 @@ def error_page(
 
 async def _on_api_error(request: Request, error: ApiError) -> Response:
     return error_page(request, error.status, error.message, error.headers)
+
+
+async def _on_domain_error(request: Request, error: DomainError) -> Response:
+    return error_page(request, status_of(error), error.message, headers_of(error))
 
 
 async def _on_http_exception(request: Request, error: HTTPException) -> Response:
@@ -85,6 +96,7 @@ async def _on_failure(request: Request, error: Exception) -> Response:
 
 EXCEPTION_HANDLERS: dict[Any, Any] = {
     ApiError: _on_api_error,
+    DomainError: _on_domain_error,
     HTTPException: _on_http_exception,
     DatabaseUnavailable: _on_unavailable,
     DataRejected: _on_rejected,

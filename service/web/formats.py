@@ -35,6 +35,7 @@ from service.web.defaults import TEXTS
 from service.web.i18n import DEFAULT, marked, translations
 from service.web.phrases import recognised, told
 from sql.calendar import Period
+from sql.messages import Listing, Message, Quantity, Term, Value
 
 NOTHING = "–"
 # Narrow enough not to break a line between a number and its unit.
@@ -77,8 +78,31 @@ class Reader:
     def _words(self) -> NullTranslations:
         return translations(self.language)
 
-    def gettext(self, message: str) -> str:
+    def message(self, message: Message) -> str:
+        """A message in the reader's language, with its values as the reader writes them."""
+        text = self._words.gettext(message.text)
+        said = {name: self._value(value) for name, value in message.values.items()}
+        return text.format_map(said) if said else text
+
+    def _value(self, value: Value) -> str:
+        match value:
+            case Message():
+                return self.message(value)
+            case Term():
+                return self.gettext(value.text)
+            case Quantity():
+                return f"{self.number(value.value, 6)} {self.unit(value.unit)}".strip()
+            case Listing():
+                *first, last = map(self._value, value.items)
+                if value.word and first:
+                    return f"{', '.join(first)} {self.gettext(value.word)} {last}"
+                return ", ".join([*first, last])
+        return str(value)
+
+    def gettext(self, message: str | Message) -> str:
         """`message` in the reader's language, also one with values that `phrases` knows."""
+        if isinstance(message, Message):
+            return self.message(message)
         words = self._words.gettext(message) if message else ""
         if words != message or self.language == DEFAULT or not (found := recognised(message)):
             return words

@@ -9,12 +9,13 @@ from typing import Any, get_args
 import pytest
 from prometheus_client import REGISTRY
 
-from service.http.parameters import Aggregation, Filters
+from service.http.parameters import Filters
 from service.metrics.query.fill import Cell
 from service.metrics.query.rollups import Buckets, Rollups, Wanted
 from service.metrics.query.selection import Series, select_series, selection_of
 from sql.database import Pool
 from sql.scope import Scope
+from sql.vocabulary import Aggregation
 from tests.integration.rollups import new_series, session, store
 
 pytestmark = pytest.mark.anyio

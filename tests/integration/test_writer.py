@@ -11,7 +11,7 @@ import psycopg
 import pytest
 
 from retention.policies import accept_ages, parse_keep
-from service.ingest.models import Frequency, MetricIn
+from service.ingest.models import MetricIn
 from service.metrics.ingest.ids import BLOCK, SampleIds
 from service.metrics.ingest.prepare import IdempotencyKey, Preparer, Submission, body_key
 from service.metrics.ingest.series import SeriesCache, SeriesLimits
@@ -26,6 +26,7 @@ from service.metrics.ingest.writer import (
 from sql.database import Pool, create_pool
 from sql.errors import DatabaseError, DatabaseTimeout, DatabaseUnavailable
 from sql.scope import Scope
+from sql.vocabulary import Frequency
 
 T = TypeVar("T")
 

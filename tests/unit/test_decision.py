@@ -17,8 +17,8 @@ from alerts.decision import (
     next_state,
     resolved_by_hand,
 )
-from alerts.rules import Aggregation, Condition, NoData
 from sql.durations import Calendar, Trailing
+from sql.vocabulary import Aggregation, Condition, NoData
 
 START = datetime(2026, 3, 10, 12, tzinfo=UTC)
 MINUTE = timedelta(minutes=1)

@@ -15,7 +15,8 @@ import pytest
 from service.commands.demo.ledger import ledger
 from service.commands.demo.load import HEALTH_REPORTS, demo_slices, load_demo
 from service.commands.submission.submit import Sample, Sent
-from service.commands.submission.windows import Frequency, Windows
+from service.commands.submission.windows import Windows
+from sql.vocabulary import Frequency
 
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
 NOW = datetime(2026, 3, 10, 17, 42, 13, tzinfo=UTC)

@@ -10,12 +10,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.http.errors import ApiError
-from service.http.parameters import MAX_LIMIT, AggregateParams, Fill
+from service.http.parameters import MAX_LIMIT, AggregateParams
 from service.metrics.catalog import MetricEntry
 from service.metrics.query.fill import Cell, filled
 from service.metrics.query.spec import Question, ask
 from sql.calendar import Period, floor, following
 from sql.scope import Scope
+from sql.vocabulary import Fill
 
 UTC_ZONE = ZoneInfo("UTC")
 NEW_YORK = ZoneInfo("America/New_York")

@@ -14,12 +14,12 @@ from service.commands.replay.orders import COLUMNS, BadFile, Order, read_orders
 from service.commands.submission.submit import Sample, Sent
 from service.commands.submission.windows import (
     FREQUENCIES,
-    Frequency,
     UnknownWindows,
     Windows,
     finest,
     windows_of,
 )
+from sql.vocabulary import Frequency
 
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
 NOW = datetime(2026, 3, 10, 12, 0, tzinfo=UTC)

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from service.http.parameters import AggregateParams, Aggregation
+from service.http.parameters import AggregateParams
 from service.metrics.catalog import MetricEntry
 from service.metrics.query.fill import Cell
 from service.metrics.query.result import Answer
@@ -13,6 +13,7 @@ from service.metrics.query.spec import ask
 from service.metrics.query.totals import added_up
 from service.overview.today import Today, spans_of, today
 from sql.scope import Scope
+from sql.vocabulary import Aggregation
 
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
 MIDNIGHT = datetime(2025, 6, 18, 3, tzinfo=UTC)

@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from service.http.parameters import AggregateParams, Aggregation
+from service.http.parameters import AggregateParams
 from service.metrics.catalog import MetricEntry
 from service.metrics.query.fill import Cell
 from service.metrics.query.ranges import Span
@@ -12,6 +12,7 @@ from service.metrics.query.result import Answer, Group
 from service.metrics.query.spec import ask
 from service.metrics.query.totals import added_up
 from sql.scope import Scope
+from sql.vocabulary import Aggregation
 
 DAY = timedelta(days=1)
 START = datetime(2026, 3, 1, tzinfo=UTC)

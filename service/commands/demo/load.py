@@ -22,7 +22,8 @@ from service.commands.demo.shapes import (
     live_samples_by_hour,
 )
 from service.commands.submission.submit import Sample, Submit
-from service.commands.submission.windows import Frequency, Windows
+from service.commands.submission.windows import Windows
+from sql.vocabulary import Frequency
 
 DAYS = 90
 LIVE_DAYS = 2

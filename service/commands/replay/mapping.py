@@ -16,7 +16,8 @@ import click
 
 from service.commands.replay.orders import Order, read_orders
 from service.commands.submission.submit import Sample, Sent, Submit
-from service.commands.submission.windows import Frequency, Windows, finest, why_left_out
+from service.commands.submission.windows import Windows, finest, why_left_out
+from sql.vocabulary import Frequency
 
 # Orders are single events of hourly metrics; only age moves them to a coarser grain.
 PREFERRED: tuple[Frequency, ...] = ("hourly", "daily", "monthly")

@@ -3,9 +3,10 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Literal, cast
+from typing import cast
 
-Frequency = Literal["real_time", "hourly", "daily", "monthly"]
+from sql.vocabulary import Frequency
+
 FREQUENCIES: tuple[Frequency, ...] = ("real_time", "hourly", "daily", "monthly")
 
 # A sample chosen now is sent some minutes later, when the window has moved on.

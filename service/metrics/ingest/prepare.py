@@ -14,10 +14,10 @@ from retention.plan import in_words
 from service.http.errors import ApiError, Detail, invalid
 from service.ingest.models import MetricIn
 from service.metrics.ingest.ids import SampleIds
-from service.metrics.ingest.series import NONE, SeriesCache, SeriesKey
+from service.metrics.ingest.series import SeriesCache, SeriesKey
 from service.metrics.metadata import metadata_json
 from sql.scope import Scope
-from sql.vocabulary import Frequency
+from sql.vocabulary import NONE, Frequency
 
 MAX_AHEAD = timedelta(minutes=5)
 

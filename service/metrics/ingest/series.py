@@ -11,26 +11,13 @@ from msgspec import Struct
 from service.http.errors import ApiError
 from service.ingest.models import MetricIn
 from sql.database import Connection, Pool, connection, run
+from sql.vocabulary import DEFAULT_AGGREGATION, KIND_OF_TYPE, MetricType
 
 # About 100 MB when full; the oldest entries make room.
 CACHE_SIZE = 200_000
 
+
 # The kind a metric is taken to be when its name is seen for the first time.
-KIND_OF_TYPE = {
-    "revenue": "flow",
-    "commission": "flow",
-    "user_activity": "stock",
-    "conversion": "ratio",
-    "performance": "ratio",
-    "gamification": "flow",
-    "validation": "flow",
-}
-DEFAULT_AGGREGATION = {"flow": "sum", "stock": "last", "ratio": "avg"}
-
-# What has no such label, in a filter; no label may be called so.
-NONE = "(none)"
-
-
 class SeriesKey(Struct, frozen=True, gc=False):
     """Everything that makes a series distinct; `dimensions` are pairs in the order in
     which the catalogue names their keys.
@@ -40,7 +27,7 @@ class SeriesKey(Struct, frozen=True, gc=False):
 
     tenant: str
     metric_name: str
-    metric_type: str
+    metric_type: MetricType
     unit: str | None
     frequency: str
     service_name: str | None
@@ -189,6 +176,7 @@ def _columns(keys: Sequence[SeriesKey]) -> dict[str, list[object]]:
         name: [getattr(key, name) for key in keys] for name in SeriesKey.__struct_fields__[:-1]
     }
     columns["dimensions"] = [msgspec.json.encode(dict(key.dimensions)).decode() for key in keys]
-    columns["kind"] = [KIND_OF_TYPE[key.metric_type] for key in keys]
-    columns["aggregation"] = [DEFAULT_AGGREGATION[KIND_OF_TYPE[key.metric_type]] for key in keys]
+    kinds = [KIND_OF_TYPE[key.metric_type] for key in keys]
+    columns["kind"] = list(kinds)
+    columns["aggregation"] = [DEFAULT_AGGREGATION[kind] for kind in kinds]
     return columns

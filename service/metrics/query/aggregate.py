@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 from service.http.errors import ApiError, Detail, invalid
 from service.http.parameters import MAX_LIMIT
 from service.http.responses import utc_instant
-from service.metrics.ingest.series import NONE
 from service.metrics.query.batching import Batcher
 from service.metrics.query.fill import Cell
 from service.metrics.query.result import Answer, Group
@@ -20,7 +19,7 @@ from service.metrics.query.single_flight import SingleFlight
 from service.metrics.query.spec import Question
 from sql.calendar import Period
 from sql.database import Connections, fetch_all
-from sql.vocabulary import FREQUENCIES, LEVELS, Frequency
+from sql.vocabulary import FREQUENCIES, LEVELS, NONE, Frequency
 
 # In seconds; together the second that a figure may be old: what an answer is computed from may
 # have been selected for another question.

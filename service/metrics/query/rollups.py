@@ -12,13 +12,13 @@ from typing import Any
 
 from psycopg import sql
 
-from service.http.parameters import MAX_LIMIT, Aggregation
+from service.http.parameters import MAX_LIMIT
 from service.metrics.query.batching import Batcher
 from service.metrics.query.fill import Cell
 from sql.calendar import Period
 from sql.database import Connections, fetch_prepared
 from sql.statements import Query, array_of, query, union_all
-from sql.vocabulary import Frequency
+from sql.vocabulary import Aggregation, Frequency
 
 # Buckets. More are quicker read side by side, on connections of their own.
 _TOGETHER = 10_000

@@ -12,12 +12,13 @@ from starlette.responses import Response
 
 from service.http.authentication import principal_of
 from service.http.errors import Detail, invalid
-from service.http.parameters import Order, QueryParams, read_params
+from service.http.parameters import QueryParams, read_params
 from service.http.responses import csv_response, json_response, utc_instant, wants_csv
 from service.metrics.query.selection import by_frequency, select_series, selection_of
 from service.runtime.resources import resources_of
 from sql.database import fetch_all
 from sql.statements import array_of, query, union_all
+from sql.vocabulary import Order
 
 COLUMNS = (
     "id",

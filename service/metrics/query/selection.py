@@ -13,11 +13,10 @@ from psycopg import sql
 
 from service.http.errors import Detail, invalid
 from service.http.parameters import Filters
-from service.metrics.ingest.series import NONE
 from sql.database import Connections, fetch_prepared
 from sql.scope import Scope
 from sql.statements import Query, query
-from sql.vocabulary import FREQUENCIES, Frequency
+from sql.vocabulary import FREQUENCIES, GROUPABLE, NONE, Frequency
 
 _FILTERS = (
     "metric_name",
@@ -30,7 +29,6 @@ _FILTERS = (
 )
 _INDEXED = ("metric_name", "service_name")
 _SCOPE = "only_service"
-GROUPABLE = ("service_name", "affiliate_id", "region", "unit")
 
 
 class Series(NamedTuple):

@@ -6,11 +6,12 @@ from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from service.http.errors import Detail, invalid
-from service.http.parameters import AggregateParams, Aggregation
+from service.http.parameters import AggregateParams
 from service.metrics.catalog import MetricEntry
-from service.metrics.query.selection import GROUPABLE, Selection, selection_of
+from service.metrics.query.selection import Selection, selection_of
 from sql import calendar
 from sql.scope import Scope
+from sql.vocabulary import GROUPABLE, Aggregation
 
 
 @dataclass(frozen=True, slots=True)
