@@ -20,12 +20,12 @@ from service.http.authentication import principal_of
 from service.http.errors import ApiError
 from service.http.items import missing, number_of
 from service.http.parameters import AggregateParams
+from service.language.translations import N_
 from service.metrics.query.result import Answer
 from service.metrics.query.spec import ask
 from service.runtime.resources import resources_of
 from service.web.charts import Chart, Line, Mark, Threshold
 from service.web.forms import Form, read_filters, read_form
-from service.web.i18n import marked
 from service.web.page import Page
 from service.web.people import names_of
 from service.web.rendering import redirect, render
@@ -70,12 +70,12 @@ async def show_event(request: Request) -> Response:
 
 async def acknowledge_event(request: Request) -> Response:
     """Look after an event; it is not repeated any more."""
-    return await _act(request, events.acknowledge, marked("You look after this alert now"))
+    return await _act(request, events.acknowledge, N_("You look after this alert now"))
 
 
 async def resolve_event(request: Request) -> Response:
     """Resolve an event; it does not reopen until its condition has cleared once."""
-    return await _act(request, events.resolve, marked("The alert is resolved"))
+    return await _act(request, events.resolve, N_("The alert is resolved"))
 
 
 async def _act(request: Request, action: _Action, said: str) -> Response:
@@ -167,9 +167,9 @@ async def _chart(request: Request, row: DictRow, rule: DictRow | None) -> dict[s
     if answer is None or not answer.shown:
         return None
     reader = reader_of(request)
-    marks = [Mark(row["opened_at"], reader.gettext(marked("Opened")), severity=row["severity"])]
+    marks = [Mark(row["opened_at"], reader.gettext(N_("Opened")), severity=row["severity"])]
     if row["resolved_at"]:
-        marks.append(Mark(row["resolved_at"], reader.gettext(marked("Resolved"))))
+        marks.append(Mark(row["resolved_at"], reader.gettext(N_("Resolved"))))
     return Chart(
         times=[one.start for one in answer.shown],
         lines=[Line(row["metric_name"], [one.value for one in answer.shown])],
@@ -177,7 +177,7 @@ async def _chart(request: Request, row: DictRow, rule: DictRow | None) -> dict[s
         period=answer.question.params.period,
         incomplete=answer.is_under_way,
         marks=marks,
-        thresholds=[Threshold(row["threshold_value"], reader.gettext(marked("Threshold")))],
+        thresholds=[Threshold(row["threshold_value"], reader.gettext(N_("Threshold")))],
     ).spec
 
 

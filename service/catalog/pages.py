@@ -11,11 +11,11 @@ from starlette.responses import Response
 from service.explore.api import change_entry
 from service.http.authentication import principal_of
 from service.http.items import missing
+from service.language.translations import N_
 from service.metrics.catalog import CatalogPatch
 from service.runtime.resources import resources_of
 from service.web import choices
 from service.web.forms import Form, read_form
-from service.web.i18n import marked
 from service.web.page import Page
 from service.web.rendering import redirect, render
 from service.web.session import reader_of
@@ -23,9 +23,9 @@ from sql.vocabulary import Aggregation, Kind
 
 _PATH = "/admin/catalog"
 _KINDS = {
-    "flow": marked("Flow: adds up over time, such as revenue"),
-    "stock": marked("Stock: a level at a time, such as active users"),
-    "ratio": marked("Ratio: neither, such as a rate"),
+    "flow": N_("Flow: adds up over time, such as revenue"),
+    "stock": N_("Stock: a level at a time, such as active users"),
+    "ratio": N_("Ratio: neither, such as a rate"),
 }
 
 
@@ -77,7 +77,7 @@ async def edit_metric(request: Request) -> Response:
         wanted.check(CatalogPatch, form.data.change())
         if wanted.is_valid:
             await change_entry(request, wanted.data)
-            said = reader_of(request).gettext(marked("The metric is saved"))
+            said = reader_of(request).gettext(N_("The metric is saved"))
             return redirect(request, _PATH, said=said)
         form.errors |= wanted.errors
     return _editor(request, form, await _found(request), status=422)

@@ -6,24 +6,24 @@ from starlette.responses import Response
 from alerts.recipients import TAKES
 from service.channels.api import ChannelTrial, TrialResult, run_trial
 from service.http.authentication import principal_of
+from service.language.translations import N_
 from service.runtime.notifications import channels_of, with_default
 from service.runtime.resources import resources_of
 from service.web.forms import Form, read_form
-from service.web.i18n import marked
 from service.web.page import Page
 from service.web.rendering import render
 from service.web.words import WORDS
 
 _TAKES = {
-    "email address": marked("An email address"),
-    "http(s) URL": marked("An http(s) URL"),
-    "E.164 number": marked("A phone number such as +5511912345678"),
+    "email address": N_("An email address"),
+    "http(s) URL": N_("An http(s) URL"),
+    "E.164 number": N_("A phone number such as +5511912345678"),
 }
 # What is said of a recipient.
-marked("The email channel takes an email address")
-marked("The slack channel takes an http(s) URL")
-marked("The webhook channel takes an http(s) URL")
-marked("The sms channel takes an E.164 number")
+N_("The email channel takes an email address")
+N_("The slack channel takes an http(s) URL")
+N_("The webhook channel takes an http(s) URL")
+N_("The sms channel takes an E.164 number")
 
 
 async def show_channels(request: Request) -> Response:

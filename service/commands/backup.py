@@ -13,8 +13,8 @@ from pathlib import Path
 
 import click
 
+from service.language.sizes import size
 from service.runtime.settings import Settings, environment_with_password
-from service.runtime.sizes import size
 from sql import restoring
 from sql.embedded import client_program
 from sql.errors import DatabaseError

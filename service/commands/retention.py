@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from datetime import UTC
 
 from retention.report import Line
-from service.runtime.sizes import size
+from service.language.sizes import size
 
 
 def table(lines: Sequence[Line]) -> str:

@@ -15,11 +15,11 @@ from service.dashboards.pages import board, dashboard_of
 from service.http.authentication import address_of, principal_of
 from service.http.errors import ApiError, Detail, details_of
 from service.http.items import missing, number_of
+from service.language.translations import N_
 from service.panels.config import DashboardConfig, Place
 from service.runtime.resources import resources_of
 from service.web.confirmation import confirmed
 from service.web.forms import Form, read_form
-from service.web.i18n import marked
 from service.web.page import Page
 from service.web.rendering import redirect, render
 from service.web.session import reader_of
@@ -289,10 +289,8 @@ async def _free_name(request: Request, name: str) -> str:
 
 _ONE = "/dashboards/{id:int}"
 
-_delete = confirmed(
-    marked("Delete this dashboard for everybody?"), marked("Delete"), delete_dashboard
-)
-_remove = confirmed(marked("Remove this panel?"), marked("Remove"), remove_panel)
+_delete = confirmed(N_("Delete this dashboard for everybody?"), N_("Delete"), delete_dashboard)
+_remove = confirmed(N_("Remove this panel?"), N_("Remove"), remove_panel)
 
 PAGES = [
     Page("POST", "/dashboards", create_dashboard, scope="catalog:write", once="/dashboards"),

@@ -16,12 +16,12 @@ from service.explore.pages import marks_of
 from service.http.authentication import principal_of
 from service.http.errors import ApiError, details_of, invalid
 from service.http.items import missing, number_of
+from service.language.reader import Reader
 from service.panels.config import DashboardConfig, TimeRange
 from service.panels.pictures import charts_of, name_of, table_of, title_of
 from service.runtime.resources import resources_of
 from service.web import choices
 from service.web.charts import Chart
-from service.web.formats import Reader
 from service.web.page import Page
 from service.web.rendering import render
 from service.web.session import reader_of

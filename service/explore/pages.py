@@ -23,6 +23,7 @@ from service.explore.exploration import (
 from service.http.authentication import principal_of
 from service.http.errors import ApiError
 from service.http.items import missing
+from service.language.reader import Reader
 from service.metrics.catalog import MetricEntry
 from service.metrics.query.labels import label_values
 from service.metrics.query.ranges import Span
@@ -33,7 +34,6 @@ from service.panels.ranges import span_of_range
 from service.runtime.resources import resources_of
 from service.web import choices
 from service.web.charts import Mark
-from service.web.formats import Reader
 from service.web.forms import Form
 from service.web.page import Page
 from service.web.rendering import render

@@ -12,9 +12,9 @@ from service.health import history
 from service.health.history import Range
 from service.http.authentication import principal_of
 from service.http.errors import ApiError
+from service.language.translations import N_
 from service.runtime.resources import resources_of
 from service.web.charts import Chart, Line
-from service.web.i18n import marked
 from service.web.page import Page
 from service.web.rendering import render
 from service.web.session import reader_of
@@ -44,16 +44,16 @@ class Span:
 SPANS = {
     span.name: span
     for span in (
-        Span("day", marked("24 hours"), timedelta(days=1), timedelta(minutes=30), "minute"),
-        Span("week", marked("7 days"), timedelta(days=7), timedelta(hours=3), "hour"),
-        Span("month", marked("30 days"), timedelta(days=30), timedelta(hours=12), "hour"),
+        Span("day", N_("24 hours"), timedelta(days=1), timedelta(minutes=30), "minute"),
+        Span("week", N_("7 days"), timedelta(days=7), timedelta(hours=3), "hour"),
+        Span("month", N_("30 days"), timedelta(days=30), timedelta(hours=12), "hour"),
     )
 }
 STATUS_NAMES = {
-    "healthy": marked("Healthy"),
-    "degraded": marked("Degraded"),
-    "unhealthy": marked("Unhealthy"),
-    "stale": marked("Silent"),
+    "healthy": N_("Healthy"),
+    "degraded": N_("Degraded"),
+    "unhealthy": N_("Unhealthy"),
+    "stale": N_("Silent"),
 }
 TONES = {"healthy": "good", "degraded": "fair", "unhealthy": "bad", "stale": "bad"}
 
@@ -71,7 +71,7 @@ async def show_service(request: Request) -> Response:
     name, span = request.path_params["service_name"], _span(request)
     services = await read_services(reads, scope, span, only=name)
     if not services:
-        raise ApiError(404, marked("There is no such service"))
+        raise ApiError(404, N_("There is no such service"))
     now = datetime.now(UTC)
     within = _range(scope, name, span, now)
     figures = await history.figures(reads, within, span.width)

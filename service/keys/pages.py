@@ -17,10 +17,10 @@ from service.http.authentication import principal_of
 from service.http.items import missing, number_of
 from service.keys.api import issue, revoke, rotate
 from service.keys.models import KeyIn, key_out
+from service.language.translations import N_
 from service.runtime.resources import resources_of
 from service.web.choices import options
 from service.web.forms import Form
-from service.web.i18n import marked
 from service.web.page import Page
 from service.web.rendering import redirect, render
 from service.web.session import reader_of
@@ -32,36 +32,36 @@ _NO_STORE = {"Cache-Control": "no-store"}
 _SOON = timedelta(days=14)
 # How long a key lives, in days; the empty one for ever.
 LIVES = {
-    "7": marked("7 days"),
-    "30": marked("30 days"),
-    "90": marked("90 days"),
-    "365": marked("a year"),
-    "": marked("until it is revoked"),
+    "7": N_("7 days"),
+    "30": N_("30 days"),
+    "90": N_("90 days"),
+    "365": N_("a year"),
+    "": N_("until it is revoked"),
 }
 SCOPES: dict[AccessScope, str] = {
-    "metrics:read": marked("Read metrics"),
-    "metrics:write": marked("Send metrics"),
-    "services:write": marked("Report the health of services"),
-    "alerts:read": marked("See alerts"),
-    "alerts:write": marked("Change alerts"),
-    "catalog:write": marked("Edit the catalogue of metrics"),
-    "keys:admin": marked("Manage keys and users"),
+    "metrics:read": N_("Read metrics"),
+    "metrics:write": N_("Send metrics"),
+    "services:write": N_("Report the health of services"),
+    "alerts:read": N_("See alerts"),
+    "alerts:write": N_("Change alerts"),
+    "catalog:write": N_("Edit the catalogue of metrics"),
+    "keys:admin": N_("Manage keys and users"),
 }
 ROLES: dict[Role, str] = {
-    "writer": marked("Writer: a program that sends metrics"),
-    "reader": marked("Reader: looks, and changes nothing"),
-    "operator": marked("Operator: looks, and cares for alerts and the catalogue"),
-    "admin": marked("Admin: everything"),
+    "writer": N_("Writer: a program that sends metrics"),
+    "reader": N_("Reader: looks, and changes nothing"),
+    "operator": N_("Operator: looks, and cares for alerts and the catalogue"),
+    "admin": N_("Admin: everything"),
 }
 STATES = {
-    "good": (marked("In use"), "good"),
-    "soon": (marked("Expires soon"), "fair"),
-    "expired": (marked("Expired"), ""),
-    "revoked": (marked("Revoked"), ""),
+    "good": (N_("In use"), "good"),
+    "soon": (N_("Expires soon"), "fair"),
+    "expired": (N_("Expired"), ""),
+    "revoked": (N_("Revoked"), ""),
 }
 # Said by the model of a key.
-marked("A key of role admin cannot be bound to one service")
-marked("A key of role operator cannot be bound to one service")
+N_("A key of role admin cannot be bound to one service")
+N_("A key of role operator cannot be bound to one service")
 # What somebody tries first with a key that may do that; the first that fits.
 _SAMPLE = (
     '{"metric_name": "hello", "metric_type": "performance", "value": 1, "frequency": "real_time"}'
@@ -104,7 +104,7 @@ async def create_key(request: Request) -> Response:
     try:
         row, key = await issue(request, form.data)
     except keys.NoSuchTenant:
-        form.fail("tenant", marked("There is no such tenant"))
+        form.fail("tenant", N_("There is no such tenant"))
         return _form(request, form, status=422)
     return _made(request, row, key, 201)
 
@@ -128,7 +128,7 @@ async def confirm_revocation(request: Request) -> Response:
 async def revoke_key(request: Request) -> Response:
     """Refuse a key from now on."""
     await revoke(request, number_of(request, "key"))
-    said = reader_of(request).gettext(marked("The key is refused from now on"))
+    said = reader_of(request).gettext(N_("The key is refused from now on"))
     return redirect(request, _LIST, said=said)
 
 
@@ -163,11 +163,11 @@ def _filled(given: FormData, now: datetime) -> Form[KeyIn]:
     meant = {name: values[name] for name in ("name", "role") if values[name]}
     meant |= {name: values[name] or None for name in ("service_name", "scopes", "tenant")}
     if values["life"] not in LIVES:
-        form.fail("life", marked("Choose one of these"))
+        form.fail("life", N_("Choose one of these"))
     elif values["life"]:
         meant["expires_at"] = (now + timedelta(days=int(values["life"]))).isoformat()
     if _goes_beyond(values):
-        form.fail("scopes", marked("The role has not all of these rights"))
+        form.fail("scopes", N_("The role has not all of these rights"))
     else:
         form.check(KeyIn, meant)
     return form

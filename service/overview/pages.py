@@ -14,10 +14,10 @@ from alerts import events
 from alerts.registry import Reach
 from service.health.pages import SPANS, STATUS_NAMES, TONES, read_services
 from service.http.authentication import principal_of
+from service.language.translations import N_
 from service.metrics.query.single_flight import SingleFlight
 from service.overview.today import Today, read_today
 from service.runtime.resources import Resources, resources_of
-from service.web.i18n import marked
 from service.web.live import stream
 from service.web.page import Page
 from service.web.rendering import redirect, render, render_text
@@ -39,11 +39,11 @@ class Headline:
 
 
 HEADLINES = [
-    Headline("revenue_hourly", marked("Revenue today")),
-    Headline("commission_paid", marked("Commission paid today")),
-    Headline("active_users", marked("Active users")),
-    Headline("conversion_rate", marked("Conversion today")),
-    Headline("api_response_time", marked("API response time today"), good_up=False),
+    Headline("revenue_hourly", N_("Revenue today")),
+    Headline("commission_paid", N_("Commission paid today")),
+    Headline("active_users", N_("Active users")),
+    Headline("conversion_rate", N_("Conversion today")),
+    Headline("api_response_time", N_("API response time today"), good_up=False),
 ]
 _pictures: SingleFlight["Picture"] = SingleFlight(max_age=FRESH_SECONDS)
 

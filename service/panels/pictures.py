@@ -3,11 +3,11 @@
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from service.language.reader import Reader
+from service.language.translations import N_
 from service.panels.figures import Figures
 from service.panels.figures import Line as FiguresLine
 from service.web.charts import Chart, Line, Look, Mark
-from service.web.formats import Reader
-from service.web.i18n import marked
 
 # What is written otherwise than it is spelt.
 _SPELT = {"api": "API", "cpu": "CPU", "id": "ID", "sla": "SLA", "url": "URL"}
@@ -15,8 +15,8 @@ _SPELT = {"api": "API", "cpu": "CPU", "id": "ID", "sla": "SLA", "url": "URL"}
 MAX_LINES = 12
 # What a table shows; the CSV has all.
 MAX_COLUMNS = 24
-NONE = marked("(none)")
-BEFORE = marked("%(name)s, before")
+NONE = N_("(none)")
+BEFORE = N_("%(name)s, before")
 
 
 def charts_of(
@@ -88,7 +88,7 @@ def table_of(figures: Figures, reader: Reader, *, several: bool = False, rows: i
         columns.append(Column(title, total, cells))
         if line.before:
             total, *cells = reader.figures([line.total_before, *line.before[newest]], line.unit)
-            columns.append(Column(reader.gettext(marked("Before")), total, cells))
+            columns.append(Column(reader.gettext(N_("Before")), total, cells))
     periods = [reader.period(start, figures.period) for start in figures.times[newest]]
     return Table(periods, columns, compared=any(line.before for line in figures.lines))
 

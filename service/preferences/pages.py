@@ -7,9 +7,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.http.errors import ApiError
+from service.language.translations import LANGUAGES, N_
 from service.web.cookies import LANGUAGE, THEME
 from service.web.forms import read_form
-from service.web.i18n import LANGUAGES, marked
 from service.web.page import Page, safe_next
 from service.web.rendering import redirect
 from service.web.session import visit_of
@@ -29,7 +29,7 @@ async def choose(request: Request) -> Response:
     """Keep the choice in a cookie."""
     form = await read_form(request, Preferences)
     if not form.is_valid or form.data.language not in (None, *LANGUAGES):
-        raise ApiError(422, marked("There is no such choice"))
+        raise ApiError(422, N_("There is no such choice"))
     cookies = visit_of(request).cookies
     if form.data.language:
         cookies.choose(LANGUAGE, form.data.language)

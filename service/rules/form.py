@@ -8,10 +8,10 @@ from starlette.datastructures import FormData, QueryParams
 
 from alerts.rules import Rule
 from service.http.errors import Detail, details_of
+from service.language.reader import Reader
+from service.language.translations import N_
 from service.rules.models import RuleTest
-from service.web.formats import Reader
 from service.web.forms import Form
-from service.web.i18n import marked
 from sql.durations import duration_text
 
 _LISTS = {"notification_recipients": "\n", "group_by": ","}
@@ -30,13 +30,13 @@ _PREFILLED = (
 )
 # What the fields that decide when a rule fires are called on its page.
 NAMES = {
-    "metric_name": marked("Metric"),
-    "threshold_value": marked("this value"),
-    "window": marked("Over"),
-    "for": marked("Once it held for"),
-    "group_by": marked("Each on its own by"),
-    "recovery_threshold": marked("Resolved from this value"),
-    "keep_firing_for": marked("Once it is over for"),
+    "metric_name": N_("Metric"),
+    "threshold_value": N_("this value"),
+    "window": N_("Over"),
+    "for": N_("Once it held for"),
+    "group_by": N_("Each on its own by"),
+    "recovery_threshold": N_("Resolved from this value"),
+    "keep_firing_for": N_("Once it is over for"),
 }
 _FRESH = {
     "condition": "<",
@@ -124,7 +124,7 @@ def meant_by(values: Mapping[str, Any], reader: Reader) -> dict[str, Any]:
 
 
 def _how_to_write(reader: Reader) -> str:
-    words = reader.gettext(marked("Write a number such as %(example)s"))
+    words = reader.gettext(N_("Write a number such as %(example)s"))
     return words % {"example": reader.number(1500.5)}
 
 

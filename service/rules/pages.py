@@ -18,6 +18,7 @@ from service.http.authentication import principal_of
 from service.http.errors import ApiError, details_of, invalid
 from service.http.items import missing, number_of
 from service.http.parameters import AggregateParams
+from service.language.translations import N_
 from service.metrics.query.result import Answer
 from service.metrics.query.spec import ask
 from service.rules.api import change_rule, rehearse, trial_out
@@ -28,7 +29,6 @@ from service.runtime.resources import resources_of
 from service.web.charts import Chart, Line, Mark, Threshold
 from service.web.confirmation import confirmed
 from service.web.forms import Form
-from service.web.i18n import marked
 from service.web.page import Page
 from service.web.rendering import redirect, render
 from service.web.session import reader_of
@@ -99,7 +99,7 @@ async def switch_rule(request: Request) -> Response:
     """Have a rule watch, or not."""
     active = (await request.form()).get("active") == "true"
     await change_rule(request, lambda row: _switched(row, active))
-    said = marked("The rule watches again") if active else marked("The rule watches no more")
+    said = N_("The rule watches again") if active else N_("The rule watches no more")
     return redirect(request, "/alerts/rules", said=reader_of(request).gettext(said))
 
 
@@ -116,7 +116,7 @@ async def delete_rule(request: Request) -> Response:
     pool, reach, number = resources_of(request).pool, reach_of(request), number_of(request, "rule")
     if await registry.remove_rule(pool, reach, number, author_of(request)) is None:
         raise missing("rule", number)
-    said = reader_of(request).gettext(marked("The rule is deleted"))
+    said = reader_of(request).gettext(N_("The rule is deleted"))
     return redirect(request, "/alerts/rules", said=said)
 
 
@@ -137,7 +137,7 @@ async def preview_rule(request: Request) -> Response:
 
 
 def _saved(request: Request, row: DictRow) -> Response:
-    said = reader_of(request).gettext(marked("The rule is saved"))
+    said = reader_of(request).gettext(N_("The rule is saved"))
     return redirect(request, f"/alerts/rules/{row['rule_id']}", said=said)
 
 
@@ -266,16 +266,16 @@ def _chart(request: Request, rule: Rule, answer: Answer, tried: Backtest) -> dic
         period=answer.question.params.period,
         incomplete=answer.is_under_way,
         marks=[
-            Mark(one.opened_at, reader.gettext(marked("Would have fired")), severity=rule.severity)
+            Mark(one.opened_at, reader.gettext(N_("Would have fired")), severity=rule.severity)
             for one in tried.episodes
         ],
-        thresholds=[Threshold(rule.threshold_value, reader.gettext(marked("Threshold")))],
+        thresholds=[Threshold(rule.threshold_value, reader.gettext(N_("Threshold")))],
     ).spec
 
 
 _ONE = "/alerts/rules/{id:int}"
 
-_delete = confirmed(marked("Delete this rule?"), marked("Delete"), delete_rule)
+_delete = confirmed(N_("Delete this rule?"), N_("Delete"), delete_rule)
 
 PAGES = [
     Page("GET", "/alerts/rules", list_rules, scope="alerts:read"),

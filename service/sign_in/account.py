@@ -12,12 +12,12 @@ from service.access.users import find_user
 from service.documentation.pages import page_response
 from service.http.authentication import address_of
 from service.http.errors import ApiError
+from service.language.translations import N_
 from service.runtime.resources import resources_of
 from service.sign_in.pages import BUSY, wait
 from service.users.models import PasswordChange
 from service.web.cookies import ACCESS
 from service.web.forms import Form, read_form
-from service.web.i18n import marked
 from service.web.page import SIGN_IN, Page
 from service.web.rendering import redirect, render
 from service.web.session import reader_of, visit_of
@@ -46,7 +46,7 @@ async def change_password(request: Request) -> Response:
             _own(request), current, new, address_of(request)
         )
     except WrongPassword:
-        form.fail("current_password", marked("It is another one"))
+        form.fail("current_password", N_("It is another one"))
         return await _page(request, form, 422)
     except TooManyAttempts as error:
         form.fail("", wait(request, error.retry_after))
@@ -55,7 +55,7 @@ async def change_password(request: Request) -> Response:
         form.fail("", BUSY)
         return await _page(request, form, 503, {"Retry-After": "2"})
     visit_of(request).cookies.set(ACCESS, token, ACCESS_LIFE)
-    said = marked("The password is changed. Wherever else you were signed in, you no longer are.")
+    said = N_("The password is changed. Wherever else you were signed in, you no longer are.")
     return redirect(request, "/account", said=reader_of(request).gettext(said))
 
 
@@ -91,7 +91,7 @@ async def _found(request: Request) -> DictRow:
     row = await find_user(resources_of(request).read_pool, own.scope.tenant, own.user_id)
     if row is None:
         # Deleted on another replica a moment ago.
-        raise ApiError(404, marked("This account is gone"))
+        raise ApiError(404, N_("This account is gone"))
     return row
 
 

@@ -7,17 +7,17 @@ from starlette.responses import Response
 from service.access.passwords import HashingBusy
 from service.access.sessions import LoginRefused
 from service.access.throttle import TooManyAttempts, network_of
+from service.language.translations import N_
 from service.runtime.resources import resources_of
 from service.users.models import Email, GivenPassword
 from service.web.cookies import REFRESH
 from service.web.forms import Form, read_form
-from service.web.i18n import marked
 from service.web.page import SIGN_IN, Page, safe_next
 from service.web.rendering import redirect, render
 from service.web.session import reader_of, visit_of
 
-_WRONG = marked("Email or password is wrong")
-BUSY = marked("Too many people sign in at once; try again")
+_WRONG = N_("Email or password is wrong")
+BUSY = N_("Too many people sign in at once; try again")
 
 
 class SignIn(BaseModel):

@@ -12,19 +12,19 @@ from service.access.throttle import network_of
 from service.access.users import NotTheFirst, any_user, create_first_admin
 from service.http.authentication import address_of
 from service.http.errors import ApiError
+from service.language.translations import N_
 from service.runtime.resources import resources_of
 from service.runtime.secrets import stored_secret
 from service.runtime.settings import Settings
 from service.users.models import Email, Name, NewPassword
 from service.web.forms import Form, read_form
-from service.web.i18n import marked
 from service.web.page import Page
 from service.web.rendering import redirect, render
 from service.web.session import reader_of, visit_of
 from service.web.site import site_of
 
 FILE = "welcome_token"
-_OVER = marked("This link was used already, or somebody can sign in already")
+_OVER = N_("This link was used already, or somebody can sign in already")
 
 
 class Welcome(BaseModel):
@@ -88,7 +88,7 @@ async def _check(request: Request, token: str) -> None:
     except OSError:
         raise ApiError(403, _OVER) from None
     if not hmac.compare_digest(token.encode(), stored.encode()):
-        raise ApiError(403, marked("This link is not the one that was printed"))
+        raise ApiError(403, N_("This link is not the one that was printed"))
     if await any_user(resources_of(request).pool):
         raise ApiError(403, _OVER)
 

@@ -11,9 +11,9 @@ from alerts import registry, silences
 from alerts.rules import Text
 from service.alerts.access import author_of, reach_of
 from service.http.items import MAX_ID, missing, number_of
+from service.language.translations import N_
 from service.runtime.resources import resources_of
 from service.web.forms import Form, read_form
-from service.web.i18n import marked
 from service.web.page import Page
 from service.web.people import names_of
 from service.web.rendering import redirect, render
@@ -22,10 +22,10 @@ from service.web.words import WORDS
 from sql.vocabulary import Severity
 
 HOURS = {
-    1: marked("1 hour"),
-    4: marked("4 hours"),
-    24: marked("1 day"),
-    168: marked("1 week"),
+    1: N_("1 hour"),
+    4: N_("4 hours"),
+    24: N_("1 day"),
+    168: N_("1 week"),
 }
 
 
@@ -60,12 +60,12 @@ async def create_silence(request: Request) -> Response:
     if reach.only_service is not None:
         wanted = wanted.model_copy(update={"service_name": reach.only_service})
     if wanted.rule_id and await registry.find_rule(pool, reach, wanted.rule_id) is None:
-        form.fail("rule_id", marked("There is no such rule"))
+        form.fail("rule_id", N_("There is no such rule"))
         return await _page(request, form, status=422)
     values = wanted.model_dump(exclude={"hours"})
     period = {"starts_at": author.now, "ends_at": author.now + timedelta(hours=wanted.hours)}
     await silences.add_silence(pool, reach, values | period, author)
-    said = reader_of(request).gettext(marked("Notifications are muted"))
+    said = reader_of(request).gettext(N_("Notifications are muted"))
     return redirect(request, "/alerts/silences", said=said)
 
 
@@ -75,7 +75,7 @@ async def end_silence(request: Request) -> Response:
     number = number_of(request, "silence")
     if not await silences.remove_silence(pool, reach_of(request), number, author):
         raise missing("silence", number)
-    said = reader_of(request).gettext(marked("Notifications are sent again"))
+    said = reader_of(request).gettext(N_("Notifications are sent again"))
     return redirect(request, "/alerts/silences", said=said)
 
 

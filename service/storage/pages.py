@@ -14,10 +14,10 @@ from retention.policies import Columnstore, Expiry, Policy, Refresh, Retention
 from retention.report import Line, Rows, lines, questions
 from service.http.authentication import principal_of
 from service.http.errors import ApiError
+from service.language.reader import Reader
+from service.language.translations import N_
 from service.runtime.resources import Resources, resources_of
 from service.web.choices import FREQUENCIES
-from service.web.formats import Reader
-from service.web.i18n import marked
 from service.web.navigation import section
 from service.web.page import Page
 from service.web.rendering import render
@@ -59,7 +59,7 @@ async def _answers(resources: Resources) -> Rows:
 
 def _said(reader: Reader, line: Line) -> tuple[str, str]:
     """What is declared and what is done, in the reader's language."""
-    nothing = reader.gettext(marked("nothing"))
+    nothing = reader.gettext(N_("nothing"))
     declared = _words(reader, line.wanted) if line.wanted else nothing
     if line.found is None:
         return declared, nothing
@@ -69,13 +69,13 @@ def _said(reader: Reader, line: Line) -> tuple[str, str]:
 def _words(reader: Reader, policy: Policy | None) -> str:
     match policy:
         case Retention(keep=keep) | Expiry(keep=keep):
-            return _fill(reader, marked("kept for %(time)s"), time=in_words(keep))
+            return _fill(reader, N_("kept for %(time)s"), time=in_words(keep))
         case Columnstore(after=after):
-            return _fill(reader, marked("columnstore after %(time)s"), time=in_words(after))
+            return _fill(reader, N_("columnstore after %(time)s"), time=in_words(after))
         case Refresh(start=start, end=end):
-            text = marked("refreshed from %(start)s to %(end)s ago")
+            text = N_("refreshed from %(start)s to %(end)s ago")
             return _fill(reader, text, start=in_words(start), end=in_words(end))
-    return reader.gettext(marked("a policy with open ends"))
+    return reader.gettext(N_("a policy with open ends"))
 
 
 def _fill(reader: Reader, text: str, **values: Any) -> str:

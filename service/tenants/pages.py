@@ -7,20 +7,20 @@ from service.access import tenants
 from service.http.authentication import principal_of
 from service.http.errors import ApiError
 from service.keys.models import TenantIn, TenantPatch
+from service.language.translations import N_
 from service.runtime.resources import resources_of
 from service.tenants.api import add_tenant, alter_tenant, remove_tenant
 from service.web.confirmation import confirmed
 from service.web.forms import Form, read_form
-from service.web.i18n import marked
 from service.web.navigation import section
 from service.web.page import Page
 from service.web.rendering import redirect, render
 from service.web.session import reader_of
 
 _PATH = "/admin/tenants"
-marked("The tenant default stays active")
-marked("The tenant default stays")
-marked("The tenant has data or users; set is_active to false to lock it out instead")
+N_("The tenant default stays active")
+N_("The tenant default stays")
+N_("The tenant has data or users; set is_active to false to lock it out instead")
 
 
 async def list_tenants(request: Request) -> Response:
@@ -38,9 +38,9 @@ async def create_tenant(request: Request) -> Response:
     except ApiError as error:
         if not isinstance(error.__cause__, tenants.TenantTaken):
             raise
-        form.fail("tenant", marked("There is one of that name already"))
+        form.fail("tenant", N_("There is one of that name already"))
         return await _page(request, form, status=409)
-    return _said(request, marked("The tenant is made; make its first key under API keys"))
+    return _said(request, N_("The tenant is made; make its first key under API keys"))
 
 
 async def describe_tenant(request: Request) -> Response:
@@ -49,21 +49,21 @@ async def describe_tenant(request: Request) -> Response:
     if not form.is_valid:
         raise ApiError(422, next(iter(form.errors.values())))
     await alter_tenant(request, TenantPatch(description=form.data.description or ""))
-    return _said(request, marked("The tenant is saved"))
+    return _said(request, N_("The tenant is saved"))
 
 
 async def switch_tenant(request: Request) -> Response:
     """Lock a tenant out, or let it in again."""
     wanted = (await request.form()).get("active") == "true"
     await alter_tenant(request, TenantPatch(is_active=wanted))
-    said = marked("The tenant is let in again") if wanted else marked("The tenant is locked out")
+    said = N_("The tenant is let in again") if wanted else N_("The tenant is locked out")
     return _said(request, said)
 
 
 async def delete_tenant(request: Request) -> Response:
     """Remove a tenant without data."""
     await remove_tenant(request)
-    return _said(request, marked("The tenant is deleted"))
+    return _said(request, N_("The tenant is deleted"))
 
 
 def _said(request: Request, text: str) -> Response:
@@ -80,9 +80,7 @@ async def _page(request: Request, form: Form[TenantIn], *, status: int = 200) ->
 
 _ONE = f"{_PATH}/{{tenant}}"
 
-_delete = confirmed(
-    marked("Delete this tenant, its keys and dashboards?"), marked("Delete"), delete_tenant
-)
+_delete = confirmed(N_("Delete this tenant, its keys and dashboards?"), N_("Delete"), delete_tenant)
 
 PAGES = [
     Page("GET", _PATH, list_tenants, scope="keys:admin"),

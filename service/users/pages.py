@@ -12,18 +12,18 @@ from service.access.passwords import HashingBusy
 from service.http.authentication import principal_of
 from service.http.errors import ApiError
 from service.http.items import missing, number_of
+from service.language.translations import N_
 from service.runtime.resources import resources_of
 from service.sign_in.pages import BUSY
 from service.users.api import edit_user, make_user, remove_user
 from service.users.models import Email, Name, NewPassword, UserIn, UserPatch
 from service.web.forms import Form, Model, read_form
-from service.web.i18n import marked
 from service.web.page import Page
 from service.web.rendering import redirect, render
 from service.web.session import reader_of, visit_of
 
 _LIST = "/admin/users"
-_TAKEN = marked("There is another user with this email")
+_TAKEN = N_("There is another user with this email")
 
 
 class UserForm(BaseModel):
@@ -84,7 +84,7 @@ async def create_user(request: Request) -> Response:
         return render(request, "users/new.html", {"form": form}, status=status)
     row, generated = made
     if generated is None:
-        return _said(request, marked("The user can sign in now"), _LIST)
+        return _said(request, N_("The user can sign in now"), _LIST)
     context = {"user": row, "password": generated}
     headers = {"Cache-Control": "no-store"}
     return render(request, "users/made.html", context, status=201, headers=headers)
@@ -107,7 +107,7 @@ async def update_user(request: Request) -> Response:
         except users.EmailTaken:
             form.fail("email", _TAKEN)
         else:
-            return _said(request, marked("The user is saved"), _LIST)
+            return _said(request, N_("The user is saved"), _LIST)
     form.values = _form_of(row).values | form.values
     return _editor(request, row, form=form, status=422)
 
@@ -123,7 +123,7 @@ async def set_password(request: Request) -> Response:
             form.fail("", BUSY)
             status = 503
         else:
-            said = marked("The password is set, and the user signed out everywhere")
+            said = N_("The password is set, and the user signed out everywhere")
             return _said(request, said, f"{_LIST}/{row['user_id']}")
     return _editor(request, row, form=_form_of(row), password_form=form, status=status)
 
@@ -137,7 +137,7 @@ async def delete_user(request: Request) -> Response:
     """Remove a user."""
     row = await _other(request)
     await remove_user(request, row["user_id"])
-    return _said(request, marked("The user is deleted"), _LIST)
+    return _said(request, N_("The user is deleted"), _LIST)
 
 
 def _own(request: Request) -> int:
@@ -158,7 +158,7 @@ async def _other(request: Request) -> DictRow:
     """Not oneself, who would be signed out and perhaps the last admin."""
     row = await _found(request)
     if row["user_id"] == _own(request):
-        raise ApiError(409, marked("Another admin has to do this for you"))
+        raise ApiError(409, N_("Another admin has to do this for you"))
     return row
 
 

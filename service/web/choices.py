@@ -2,88 +2,88 @@
 
 from collections.abc import Mapping
 
-from service.web.formats import Reader
-from service.web.i18n import marked
+from service.language.reader import Reader
+from service.language.translations import N_
 
 RANGES = {
-    "today": marked("Today"),
-    "yesterday": marked("Yesterday"),
-    "last_24_hours": marked("Last 24 hours"),
-    "last_7_days": marked("Last 7 days"),
-    "last_30_days": marked("Last 30 days"),
-    "last_90_days": marked("Last 90 days"),
-    "last_12_months": marked("Last 12 months"),
-    "this_week": marked("This week"),
-    "this_month": marked("This month"),
-    "this_year": marked("This year"),
+    "today": N_("Today"),
+    "yesterday": N_("Yesterday"),
+    "last_24_hours": N_("Last 24 hours"),
+    "last_7_days": N_("Last 7 days"),
+    "last_30_days": N_("Last 30 days"),
+    "last_90_days": N_("Last 90 days"),
+    "last_12_months": N_("Last 12 months"),
+    "this_week": N_("This week"),
+    "this_month": N_("This month"),
+    "this_year": N_("This year"),
 }
 PERIODS = {
-    "auto": marked("Automatic"),
-    "hour": marked("Hour"),
-    "day": marked("Day"),
-    "week": marked("Week"),
-    "month": marked("Month"),
+    "auto": N_("Automatic"),
+    "hour": N_("Hour"),
+    "day": N_("Day"),
+    "week": N_("Week"),
+    "month": N_("Month"),
 }
 AGGREGATIONS = {
-    "sum": marked("Sum"),
-    "avg": marked("Average"),
-    "min": marked("Smallest"),
-    "max": marked("Largest"),
-    "count": marked("Number of samples"),
-    "last": marked("Last value"),
+    "sum": N_("Sum"),
+    "avg": N_("Average"),
+    "min": N_("Smallest"),
+    "max": N_("Largest"),
+    "count": N_("Number of samples"),
+    "last": N_("Last value"),
 }
 COMPARISONS = {
-    "none": marked("Nothing"),
-    "previous_period": marked("The period before"),
-    "previous_year": marked("The same a year before"),
+    "none": N_("Nothing"),
+    "previous_period": N_("The period before"),
+    "previous_year": N_("The same a year before"),
 }
-LOOKS = {"line": marked("Line"), "bar": marked("Bars")}
+LOOKS = {"line": N_("Line"), "bar": N_("Bars")}
 FILLS = {
-    "none": marked("Leave out"),
-    "zero": marked("Zero"),
-    "null": marked("Show as unknown"),
-    "previous": marked("Carry forward"),
+    "none": N_("Leave out"),
+    "zero": N_("Zero"),
+    "null": N_("Show as unknown"),
+    "previous": N_("Carry forward"),
 }
 LABELS = {
-    "service_name": marked("Service"),
-    "affiliate_id": marked("Affiliate"),
-    "region": marked("Region"),
-    "unit": marked("Unit"),
+    "service_name": N_("Service"),
+    "affiliate_id": N_("Affiliate"),
+    "region": N_("Region"),
+    "unit": N_("Unit"),
 }
 TYPES = {
-    "revenue": marked("Revenue"),
-    "commission": marked("Commission"),
-    "user_activity": marked("User activity"),
-    "conversion": marked("Conversion"),
-    "performance": marked("Performance"),
-    "gamification": marked("Gamification"),
-    "validation": marked("Validation"),
+    "revenue": N_("Revenue"),
+    "commission": N_("Commission"),
+    "user_activity": N_("User activity"),
+    "conversion": N_("Conversion"),
+    "performance": N_("Performance"),
+    "gamification": N_("Gamification"),
+    "validation": N_("Validation"),
 }
 KINDS = {
-    "flow": marked("Flow"),
-    "stock": marked("Stock"),
-    "ratio": marked("Ratio"),
+    "flow": N_("Flow"),
+    "stock": N_("Stock"),
+    "ratio": N_("Ratio"),
 }
 FREQUENCIES = {
-    "real_time": marked("In real time"),
-    "hourly": marked("Hourly"),
-    "daily": marked("Daily"),
-    "monthly": marked("Monthly"),
+    "real_time": N_("In real time"),
+    "hourly": N_("Hourly"),
+    "daily": N_("Daily"),
+    "monthly": N_("Monthly"),
 }
 PANELS = {
-    "line": marked("Line"),
-    "bar": marked("Bars"),
-    "stat": marked("Figure"),
-    "table": marked("Table"),
-    "alerts": marked("Alerts"),
+    "line": N_("Line"),
+    "bar": N_("Bars"),
+    "stat": N_("Figure"),
+    "table": N_("Table"),
+    "alerts": N_("Alerts"),
 }
 REFRESHES = {
-    "": marked("Never"),
-    "30s": marked("Every 30 seconds"),
-    "1m": marked("Every minute"),
-    "5m": marked("Every 5 minutes"),
-    "15m": marked("Every 15 minutes"),
-    "1h": marked("Every hour"),
+    "": N_("Never"),
+    "30s": N_("Every 30 seconds"),
+    "1m": N_("Every minute"),
+    "5m": N_("Every 5 minutes"),
+    "15m": N_("Every 15 minutes"),
+    "1h": N_("Every hour"),
 }
 
 

@@ -14,7 +14,7 @@ from service.http.errors import (
     on_http_exception,
     status_of,
 )
-from service.web.i18n import marked
+from service.language.translations import N_
 from service.web.rendering import render
 from sql.errors import DatabaseError, DatabaseUnavailable, DataRejected, DomainError
 from sql.messages import Message
@@ -22,22 +22,22 @@ from sql.messages import Message
 _log = structlog.get_logger()
 
 _TITLES = {
-    400: marked("That could not be understood"),
-    403: marked("Not for you"),
-    404: marked("Nothing here"),
-    405: marked("Not possible here"),
-    409: marked("Somebody was quicker"),
-    413: marked("Too much at once"),
-    422: marked("Something is not right"),
-    429: marked("Too many attempts"),
-    503: marked("Back in a moment"),
+    400: N_("That could not be understood"),
+    403: N_("Not for you"),
+    404: N_("Nothing here"),
+    405: N_("Not possible here"),
+    409: N_("Somebody was quicker"),
+    413: N_("Too much at once"),
+    422: N_("Something is not right"),
+    429: N_("Too many attempts"),
+    503: N_("Back in a moment"),
 }
-_FAILED = marked("Something went wrong here; it has been logged")
-_AWAY = marked("The database is away; try again")
-_NOTHING = marked("There is no page at this address")
-marked("You may not do or see this")
-marked("This form was sent from another site")
-marked("This form is out of date: go back, load the page again and retry")
+_FAILED = N_("Something went wrong here; it has been logged")
+_AWAY = N_("The database is away; try again")
+_NOTHING = N_("There is no page at this address")
+N_("You may not do or see this")
+N_("This form was sent from another site")
+N_("This form is out of date: go back, load the page again and retry")
 
 
 def error_page(
@@ -55,7 +55,7 @@ def error_page(
         headers = {**(headers or {}), **target}
     context = {
         "status": status,
-        "title": _TITLES.get(status, marked("Something went wrong")),
+        "title": _TITLES.get(status, N_("Something went wrong")),
         "message": message,
         "request_id": request.scope.get("request_id", ""),
     }

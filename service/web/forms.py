@@ -8,19 +8,19 @@ from starlette.datastructures import FormData
 from starlette.requests import Request
 
 from service.http.errors import Detail, details_of
+from service.language.translations import N_
 from service.web.csrf import FIELD
-from service.web.i18n import marked
 
 # What is said most often of single fields; said by those who check them.
-marked("Field required")
-marked("This is no email address")
-marked("Expected a number")
-marked("At least 1m")
-marked("At most 366 days")
-marked("A name is given twice")
-marked("A trailing window is whole minutes, from 1m to 90d")
-marked("String should have at least 12 characters")
-marked("Input should be a valid number, unable to parse string as a number")
+N_("Field required")
+N_("This is no email address")
+N_("Expected a number")
+N_("At least 1m")
+N_("At most 366 days")
+N_("A name is given twice")
+N_("A trailing window is whole minutes, from 1m to 90d")
+N_("String should have at least 12 characters")
+N_("Input should be a valid number, unable to parse string as a number")
 
 # That somebody is sure, and what of: see `service.web.confirmation`.
 SURE, WHAT = "sure", "what"

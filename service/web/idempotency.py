@@ -7,15 +7,15 @@ from collections.abc import Awaitable, Callable
 from starlette.requests import Request
 from starlette.responses import Response
 
+from service.language.translations import N_
 from service.runtime.resources import resources_of
 from service.web.csrf import FIELD, HEADER
-from service.web.i18n import marked
 from service.web.rendering import redirect
 from service.web.session import reader_of
 from service.web.site import site_of
 from sql.database import fetch_all
 
-_AGAIN = marked("This form was sent twice and counts once")
+_AGAIN = N_("This form was sent twice and counts once")
 
 
 async def answer_once(

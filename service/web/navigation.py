@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from service.access.caller import AccessScope, Principal
 from service.access.tenants import DEFAULT_TENANT
-from service.web.i18n import marked
+from service.language.translations import N_
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,21 +41,21 @@ class Section:
 
 # In the order they are shown.
 NAVIGATION = [
-    Item("/", marked("Overview"), "overview", "metrics:read"),
-    Item("/explore", marked("Explore"), "explore", "metrics:read"),
-    Item("/dashboards", marked("Dashboards"), "dashboards", "metrics:read"),
-    Item("/alerts", marked("Alerts"), "alerts", "alerts:read"),
-    Item("/services", marked("Services"), "services", "metrics:read"),
-    Item("/admin", marked("Administration"), "admin", "catalog:write"),
+    Item("/", N_("Overview"), "overview", "metrics:read"),
+    Item("/explore", N_("Explore"), "explore", "metrics:read"),
+    Item("/dashboards", N_("Dashboards"), "dashboards", "metrics:read"),
+    Item("/alerts", N_("Alerts"), "alerts", "alerts:read"),
+    Item("/services", N_("Services"), "services", "metrics:read"),
+    Item("/admin", N_("Administration"), "admin", "catalog:write"),
 ]
 # Of the administration.
 SECTIONS = [
-    Section("catalog", marked("Metrics"), "catalog:write"),
-    Section("users", marked("Users"), "keys:admin"),
-    Section("keys", marked("API keys"), "keys:admin"),
-    Section("audit", marked("Audit log"), "keys:admin"),
-    Section("retention", marked("Retention"), "keys:admin", of_default=True),
-    Section("tenants", marked("Tenants"), "keys:admin", of_default=True),
+    Section("catalog", N_("Metrics"), "catalog:write"),
+    Section("users", N_("Users"), "keys:admin"),
+    Section("keys", N_("API keys"), "keys:admin"),
+    Section("audit", N_("Audit log"), "keys:admin"),
+    Section("retention", N_("Retention"), "keys:admin", of_default=True),
+    Section("tenants", N_("Tenants"), "keys:admin", of_default=True),
 ]
 
 

@@ -12,19 +12,19 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
+from service.language.translations import LANGUAGES, N_, translations
 from service.runtime.resources import resources_of
 from service.web.assets import Assets
-from service.web.i18n import LANGUAGES, marked, translations
 from service.web.navigation import navigation_of, sections_of
 from service.web.session import visit_of
 from service.web.site import site_of
 from service.web.sparkline import polylines, strip_paths
 
 _ROLES = {
-    "admin": marked("Admin"),
-    "operator": marked("Operator"),
-    "writer": marked("Writer"),
-    "reader": marked("Reader"),
+    "admin": N_("Admin"),
+    "operator": N_("Operator"),
+    "writer": N_("Writer"),
+    "reader": N_("Reader"),
 }
 WEB = Path(__file__).parent
 # A feature's own templates go by its name: ``keys/list.html``.

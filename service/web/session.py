@@ -10,10 +10,10 @@ from starlette.types import Scope as AsgiScope
 
 from service.access.sessions import RefreshRefused, Sessions
 from service.access.tokens import UserPrincipal
+from service.language.negotiation import negotiated
+from service.language.reader import Reader
 from service.runtime.resources import resources_of
 from service.web.cookies import ACCESS, BROWSER, LANGUAGE, REFRESH, THEME, Cookies
-from service.web.formats import Reader
-from service.web.i18n import negotiated
 from service.web.site import Site
 from sql.errors import DatabaseError
 

@@ -1,38 +1,38 @@
 """What pages call the parts of alerts."""
 
+from service.language.translations import N_
 from service.web.choices import AGGREGATIONS, PERIODS, options
-from service.web.i18n import marked
 
 # Words and tone.
 SEVERITIES = {
-    "critical": (marked("Critical"), "bad"),
-    "high": (marked("High"), "bad"),
-    "medium": (marked("Medium"), "fair"),
-    "low": (marked("Low"), "info"),
+    "critical": (N_("Critical"), "bad"),
+    "high": (N_("High"), "bad"),
+    "medium": (N_("Medium"), "fair"),
+    "low": (N_("Low"), "info"),
 }
 STATUSES = {
-    "open": (marked("Open"), "bad"),
-    "acknowledged": (marked("Acknowledged"), "fair"),
-    "resolved": (marked("Resolved"), "good"),
+    "open": (N_("Open"), "bad"),
+    "acknowledged": (N_("Acknowledged"), "fair"),
+    "resolved": (N_("Resolved"), "good"),
 }
 TRANSITIONS = {
-    "opened": marked("Opened"),
-    "acknowledged": marked("Acknowledged"),
-    "repeated": marked("Told again"),
-    "resolved": marked("Resolved"),
+    "opened": N_("Opened"),
+    "acknowledged": N_("Acknowledged"),
+    "repeated": N_("Told again"),
+    "resolved": N_("Resolved"),
 }
 OUTCOMES = {
-    "sent": (marked("Sent"), "good"),
-    "failed": (marked("Failed"), "fair"),
-    "dead": (marked("Given up"), "bad"),
+    "sent": (N_("Sent"), "good"),
+    "failed": (N_("Failed"), "fair"),
+    "dead": (N_("Given up"), "bad"),
 }
 CONDITIONS = {
-    ">": marked("above"),
-    ">=": marked("at or above"),
-    "<": marked("below"),
-    "<=": marked("at or below"),
-    "==": marked("equal to"),
-    "!=": marked("other than"),
+    ">": N_("above"),
+    ">=": N_("at or above"),
+    "<": N_("below"),
+    "<=": N_("at or below"),
+    "==": N_("equal to"),
+    "!=": N_("other than"),
 }
 WORDS = {
     "options": options,

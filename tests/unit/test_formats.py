@@ -8,9 +8,9 @@ from babel.numbers import format_currency
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from service.runtime.sizes import size
-from service.web.formats import NOTHING, Reader
-from service.web.i18n import negotiated
+from service.language.negotiation import negotiated
+from service.language.reader import NOTHING, Reader
+from service.language.sizes import size
 
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
 

@@ -4,9 +4,10 @@ import re
 
 import pytest
 
+from service.language.defaults import TEXTS
+from service.language.negotiation import negotiated
+from service.language.translations import translations
 from service.panels.pictures import title_of
-from service.web.defaults import TEXTS
-from service.web.i18n import negotiated, translations
 from tests.conftest import ROOT
 from tests.messages import messages
 

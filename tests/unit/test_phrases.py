@@ -6,9 +6,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from babel import Locale
 
-from service.web.formats import Reader
-from service.web.i18n import translations
-from service.web.phrases import PHRASES
+from service.language.phrases import PHRASES
+from service.language.reader import Reader
+from service.language.translations import translations
 
 PORTUGUESE = Reader("pt-BR", Locale("pt", "BR"), ZoneInfo("America/Sao_Paulo"))
 ENGLISH = Reader("en", Locale("en"), ZoneInfo("America/Sao_Paulo"))

@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Context, Decimal, localcontext
-from functools import cache, cached_property, lru_cache
+from functools import cached_property, lru_cache
 from gettext import NullTranslations
 from zoneinfo import ZoneInfo
 
@@ -18,22 +18,28 @@ from babel.dates import (
 )
 from babel.numbers import (
     NumberFormatError,
-    NumberPattern,
     format_compact_currency,
     format_compact_decimal,
     format_decimal,
-    get_currency_precision,
     get_currency_symbol,
     get_decimal_symbol,
     get_group_symbol,
     parse_decimal,
-    parse_pattern,
 )
 
-from service.runtime.sizes import in_unit
-from service.web.defaults import TEXTS
-from service.web.i18n import DEFAULT, marked, translations
-from service.web.phrases import recognised, told
+from service.language.defaults import TEXTS
+from service.language.numbers import (
+    HUGE,
+    NO_SIGN,
+    digits_of,
+    money,
+    pattern,
+    scientific,
+    with_digits,
+)
+from service.language.phrases import recognised, told
+from service.language.sizes import in_unit
+from service.language.translations import DEFAULT, N_, translations
 from sql.calendar import Period
 from sql.messages import Listing, Message, Quantity, Term, Value
 
@@ -44,15 +50,10 @@ _PERCENT = frozenset({"percent", "%", "percentage"})
 _COMPACT_FROM = 100_000
 # Written figures of a unit that are kept: as many as a page shows, in half a megabyte.
 _KEPT = 2_000
-# From here on a double has no hundredths, and up to there one can be read at a glance.
-_HUGE = 1e15
-_TINY = 1e-6
 # A length of time beyond it is written as it: Python has no longer ones.
 _LONGEST = timedelta(days=999_999_999)
 # As many as any double has, written out.
 _ALL_DIGITS = Context(prec=700)
-# Added to a value it leaves no -0.0, which would be written with its sign.
-_ZERO = 0.0
 _SYMBOLS = {
     "milliseconds": "ms",
     "seconds": "s",
@@ -60,8 +61,8 @@ _SYMBOLS = {
     "requests_per_second": "req/s",
     "requests_per_minute": "req/min",
 }
-marked("users")
-marked("points")
+N_("users")
+N_("points")
 
 
 @dataclass(frozen=True)
@@ -124,7 +125,7 @@ class Reader:
         """A number with up to so many digits behind the point."""
         if value is None:
             return NOTHING
-        return _digits(value, digits, self.locale)
+        return with_digits(value, digits, self.locale)
 
     def plain_number(self, value: float) -> str:
         """A number with all its digits, for a field: `read_number` gives the same again."""
@@ -156,8 +157,8 @@ class Reader:
         """
         if value is None:
             return NOTHING
-        if not compact or not _COMPACT_FROM <= abs(value) < _HUGE or unit in _PERCENT:
-            return _writer(self, unit)(value + _ZERO)
+        if not compact or not _COMPACT_FROM <= abs(value) < HUGE or unit in _PERCENT:
+            return _writer(self, unit)(value + NO_SIGN)
         if unit and unit in self.locale.currencies:
             return str(format_compact_currency(value, unit, locale=self.locale, fraction_digits=1))
         text = format_compact_decimal(value, locale=self.locale, fraction_digits=1)
@@ -166,9 +167,9 @@ class Reader:
     def figures(self, values: Sequence[float | None], unit: str | None) -> list[str]:
         """Each value with the unit, and where they stand below each other with as many digits."""
         is_money = unit in self.locale.currencies
-        least = 0 if is_money else max(map(_digits_of, values), default=0)
+        least = 0 if is_money else max(map(digits_of, values), default=0)
         write = _writer(self, unit, least)
-        return [NOTHING if value is None else write(value + _ZERO) for value in values]
+        return [NOTHING if value is None else write(value + NO_SIGN) for value in values]
 
     def _suffix(self, unit: str | None) -> str:
         return _SPACE + self.unit(unit) if unit and unit != "count" else ""
@@ -186,17 +187,17 @@ class Reader:
         """A ratio (0 to 1) in percent."""
         if ratio is None:
             return NOTHING
-        return _digits(ratio, digits, self.locale, "%")
+        return with_digits(ratio, digits, self.locale, "%")
 
     def change(self, ratio: float | None) -> str:
         """A relative change with its sign: ``+12.5%``; one too small to be seen has none."""
         if ratio is None:
             return NOTHING
-        shown = round(ratio, 3) + _ZERO
-        if abs(shown) >= _HUGE:
-            return _scientific(shown, self.locale, "%")
-        pattern = "+#,##0.0%;−#,##0.0%" if shown else "#,##0.0%"
-        return str(_pattern(pattern).apply(shown, self.locale))
+        shown = round(ratio, 3) + NO_SIGN
+        if abs(shown) >= HUGE:
+            return scientific(shown, self.locale, "%")
+        signed = "+#,##0.0%;−#,##0.0%" if shown else "#,##0.0%"
+        return str(pattern(signed).apply(shown, self.locale))
 
     def moment(self, instant: datetime | None) -> str:
         """Date and time of day in the business time zone."""
@@ -236,48 +237,6 @@ class Reader:
         return format_timedelta(span, locale=self.locale, threshold=1.5)
 
 
-@cache
-def _pattern(text: str) -> NumberPattern:
-    """Reading a pattern takes longer than writing a number by it."""
-    return parse_pattern(text)
-
-
-def _digits_of(value: float | None) -> int:
-    """How many digits behind the point a value is written with, of at most two."""
-    if value is None or abs(value) >= _HUGE:
-        return 0
-    return next((digits for digits in (0, 1) if round(value, 2) == round(value, digits)), 2)
-
-
-def _digits(value: float, digits: int, locale: Locale, behind: str = "", least: int = 0) -> str:
-    """With up to so many digits behind the point, and at least `least`; more where none would
-    be left.
-    """
-    size = abs(value)
-    if size >= _HUGE or 0 < size < _TINY:
-        return _scientific(value, locale, behind)
-    shown = round(value, digits + 2 if behind else digits) + _ZERO
-    if value and digits and not shown:
-        return str(_pattern(f"@##{behind}").apply(value, locale))
-    places = "0" * least + "#" * (digits - least)
-    return str(_pattern(f"#,##0.{places}{behind}").apply(shown, locale))
-
-
-def _scientific(value: float, locale: Locale, behind: str = "") -> str:
-    """``1.5E300``: Babel writes out no number of so many digits."""
-    return str(_pattern(f"0.###E0{behind}").apply(value, locale))
-
-
-@cache
-def _money(currency: str, locale: Locale) -> NumberPattern:
-    """How a locale writes that currency, with its symbol and digits put in once and for all."""
-    usual = locale.currency_formats["standard"].pattern
-    symbol = get_currency_symbol(currency, locale).replace("'", "''")
-    pattern = parse_pattern(usual.replace("¤", f"'{symbol}'"))
-    pattern.frac_prec = (get_currency_precision(currency),) * 2
-    return pattern
-
-
 @lru_cache(maxsize=64)
 def _writer(reader: Reader, unit: str | None, least: int = 0) -> Callable[[float], str]:
     """Writes values with that unit, but for money with at least so many digits. What it wrote it
@@ -285,18 +244,22 @@ def _writer(reader: Reader, unit: str | None, least: int = 0) -> Callable[[float
     """
     locale = reader.locale
     if unit and unit in locale.currencies:
-        money, symbol = _money(unit, locale), get_currency_symbol(unit, locale)
+        written, symbol = money(unit, locale), get_currency_symbol(unit, locale)
         return lru_cache(maxsize=_KEPT)(
             lambda value: (
-                money.apply(value, locale)
-                if abs(value) < _HUGE
-                else f"{symbol}{_SPACE}{_scientific(value, locale)}"
+                written.apply(value, locale)
+                if abs(value) < HUGE
+                else f"{symbol}{_SPACE}{scientific(value, locale)}"
             )
         )
     if unit in _PERCENT:
-        return lru_cache(maxsize=_KEPT)(lambda value: _digits(value / 100, 2, locale, "%", least))
+        return lru_cache(maxsize=_KEPT)(
+            lambda value: with_digits(value / 100, 2, locale, "%", least)
+        )
     suffix = reader._suffix(unit)
-    return lru_cache(maxsize=_KEPT)(lambda value: _digits(value, 2, locale, least=least) + suffix)
+    return lru_cache(maxsize=_KEPT)(
+        lambda value: with_digits(value, 2, locale, least=least) + suffix
+    )
 
 
 @lru_cache(maxsize=10_000)

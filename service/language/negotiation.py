@@ -1,48 +1,14 @@
-"""The languages that pages are written in, and which one a reader gets."""
+"""Which language and number format a reader gets, from what they chose and what they accept."""
 
-import io
 import re
 from collections.abc import Iterator
 from functools import cache
-from gettext import GNUTranslations, NullTranslations
-from pathlib import Path
 
 from babel import Locale, UnknownLocaleError
-from babel.messages.mofile import write_mo
-from babel.messages.pofile import read_po
 
-SERVICE = Path(__file__).parent.parent
-# By the tag of <html lang>; the first is for readers of none of them.
-LANGUAGES = {"en": "English", "pt-BR": "Português"}
-DEFAULT = "en"
+from service.language.translations import DEFAULT, LANGUAGES
+
 _ACCEPTED = re.compile(r"\s*([A-Za-z]{1,8}(?:-[A-Za-z0-9]{1,8})*)\s*(?:;\s*q=([0-9.]{1,5}))?\s*")
-
-
-def marked(text: str) -> str:
-    """`text` itself, to be translated where it is shown."""
-    return text
-
-
-@cache
-def translations(language: str) -> NullTranslations:
-    """The catalogues of a language; English is what the sources are written in."""
-    found = NullTranslations()
-    name = language.replace("-", "_")
-    # Each feature has its own; what several say is in web/locale.
-    for path in sorted(SERVICE.glob(f"*/locale/{name}.po")):
-        catalogue = _compiled(path)
-        catalogue.add_fallback(found)
-        found = catalogue
-    return found
-
-
-def _compiled(path: Path) -> GNUTranslations:
-    with path.open("rb") as source:
-        catalogue = read_po(source)
-    compiled = io.BytesIO()
-    write_mo(compiled, catalogue)
-    compiled.seek(0)
-    return GNUTranslations(compiled)
 
 
 def negotiated(chosen: str | None, accept: str) -> tuple[str, Locale]:

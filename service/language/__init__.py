@@ -1,0 +1,1 @@
+"""Readers' languages: catalogues of translations, and how texts, numbers and times are written."""
