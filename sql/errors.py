@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import psycopg
 from psycopg_pool import PoolClosed, PoolTimeout, TooManyRequests
 
-from sql.messages import Message
+from sql.messages import Message, Term
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,13 @@ class Busy(DomainError):
 
 class Throttled(Busy):
     """The caller asked too often."""
+
+
+def missing(thing: str, name: object) -> NotFound:
+    """The error that there is no `thing` (a word of the vocabulary) of that name or number."""
+    return NotFound(
+        Message("There is no {thing} {name}", {"thing": Term(thing), "name": str(name)})
+    )
 
 
 def _summary(problems: Sequence[Problem]) -> Message:

@@ -1,9 +1,12 @@
-"""Who asks, whose data they may touch, and what they may do."""
+"""Callers: who asks, whose data they may touch, and what they may do."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal, get_args
+from datetime import datetime
+from typing import Any, Literal, get_args
 
+from sql import audit
+from sql.database import Connection
 from sql.scope import Scope
 
 Role = Literal["admin", "operator", "writer", "reader"]
@@ -53,3 +56,40 @@ class Principal:
         """Whether the caller has that scope."""
         granted = scopes_of(self.role, self.scope.service_name)
         return scope in granted and (self.only is None or scope in self.only)
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Who changes something, when, and from which network address. Made from a request
+    (`service.http.authentication.caller_of`) or by a command.
+    """
+
+    principal: Principal
+    now: datetime
+    address: str | None = None
+
+    @property
+    def tenant(self) -> str:
+        """The tenant whose data the caller changes."""
+        return self.principal.scope.tenant
+
+    async def record(
+        self,
+        conn: Connection,
+        action: str,
+        target: str,
+        *,
+        before: Mapping[str, Any] | None = None,
+        after: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Add the change to the audit log, in its transaction; see `sql.audit.record`."""
+        await audit.record(
+            conn,
+            self.tenant,
+            self.principal.id,
+            action,
+            target,
+            before=before,
+            after=after,
+            address=self.address,
+        )

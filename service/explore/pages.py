@@ -39,6 +39,7 @@ from service.web.page import Page
 from service.web.rendering import render
 from service.web.session import reader_of
 from sql import calendar
+from sql.errors import DomainError
 from sql.vocabulary import GROUPABLE
 
 USUAL = "revenue_hourly"
@@ -63,7 +64,7 @@ async def explorer_page(
     now, zone = datetime.now(UTC), resources.settings.zone
     catalogue = await resources.catalog.listed(principal.scope)
     usual = _usual(catalogue)
-    problem: ApiError | None = None
+    problem: ApiError | DomainError | None = None
     try:
         asked = read_exploration(given, usual, now, zone)
     except ApiError as error:
@@ -191,7 +192,7 @@ def marks_of(events: Sequence[DictRow], reader: Reader, *, linked: bool) -> list
     ]
 
 
-async def _nothing(problem: ApiError) -> dict[str, Any]:
+async def _nothing(problem: ApiError | DomainError) -> dict[str, Any]:
     return {"problem": problem, "figures": None, "events": [], "charts": []}
 
 

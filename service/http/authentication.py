@@ -3,12 +3,13 @@
 import hashlib
 import hmac
 from collections.abc import Collection
+from datetime import UTC, datetime
 
 from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as AsgiScope
 
-from service.access.caller import Principal
+from service.access.caller import Caller, Principal
 from service.http.errors import error_response
 from service.runtime.resources import Resources
 from sql.errors import DatabaseError
@@ -62,6 +63,11 @@ def principal_of(request: Request) -> Principal:
     """The caller of an authenticated request."""
     principal: Principal = request.scope["principal"]
     return principal
+
+
+def caller_of(request: Request) -> Caller:
+    """The caller of an authenticated request, for the domain functions that change something."""
+    return Caller(principal_of(request), datetime.now(UTC), address_of(request))
 
 
 def address_of(request: Request) -> str | None:

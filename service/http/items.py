@@ -4,20 +4,18 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator
+from pydantic import BeforeValidator
 from starlette.requests import Request
 
-from service.http.errors import ApiError
+from service.http.envelopes import Item
 from service.http.responses import utc_instant
+from sql.errors import missing as missing
 
 MAX_ID = 2**31 - 1
 
 
-class Deleted(BaseModel):
+class Deleted(Item[dict[str, Any]]):
     """What is gone."""
-
-    success: bool = True
-    data: dict[str, Any]
 
 
 def _offset(value: object) -> object:
@@ -43,11 +41,6 @@ def number_of(request: Request, what: str) -> int:
     if not (text.isascii() and text.isdecimal()) or not 0 < int(text[:20]) <= limit:
         raise missing(what, text)
     return int(text)
-
-
-def missing(what: str, number: object) -> ApiError:
-    """404."""
-    return ApiError(404, f"There is no {what} {number}")
 
 
 def instants(row: Mapping[str, Any], *names: str) -> dict[str, str | None]:

@@ -9,11 +9,12 @@ from service.access.tenants import DEFAULT_TENANT
 from service.http.authentication import address_of, principal_of
 from service.http.bodies import read_model
 from service.http.errors import ApiError, Detail, invalid
-from service.http.items import missing, number_of
+from service.http.items import number_of
 from service.http.openapi import Endpoint
 from service.http.responses import json_response
 from service.keys.models import KeyAnswer, KeyIn, KeyList, NewKeyAnswer, key_out
 from service.runtime.resources import resources_of
+from sql.errors import missing
 
 _NO_STORE = {"Cache-Control": "no-store"}
 

@@ -14,7 +14,7 @@ from service.access import keys
 from service.access.caller import AccessScope, Role, scopes_of
 from service.access.tenants import DEFAULT_TENANT
 from service.http.authentication import principal_of
-from service.http.items import missing, number_of
+from service.http.items import number_of
 from service.keys.api import issue, revoke, rotate
 from service.keys.models import KeyIn, key_out
 from service.language.translations import N_
@@ -25,6 +25,7 @@ from service.web.page import Page
 from service.web.rendering import redirect, render
 from service.web.session import reader_of
 from service.web.site import site_of
+from sql.errors import missing
 
 _LIST = "/admin/keys"
 _MOST_ENDED = 50

@@ -12,11 +12,11 @@ from service.access.caller import Principal
 from service.http.authentication import address_of, principal_of
 from service.http.bodies import read_model
 from service.http.errors import ApiError, Detail
-from service.http.items import missing
 from service.http.openapi import Endpoint
 from service.http.responses import json_response
 from service.keys.models import TenantAnswer, TenantIn, TenantList, TenantPatch, tenant_out
 from service.runtime.resources import resources_of
+from sql.errors import missing
 
 
 async def list_tenants(request: Request) -> Response:

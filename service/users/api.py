@@ -15,7 +15,7 @@ from service.access.passwords import generated_password
 from service.http.authentication import address_of, principal_of
 from service.http.bodies import read_model
 from service.http.errors import ApiError, Detail
-from service.http.items import Deleted, missing, number_of
+from service.http.items import Deleted, number_of
 from service.http.openapi import Endpoint
 from service.http.responses import json_response
 from service.runtime.resources import resources_of
@@ -28,6 +28,7 @@ from service.users.models import (
     UserPatch,
     user_out,
 )
+from sql.errors import missing
 
 
 async def list_users(request: Request) -> Response:

@@ -11,7 +11,7 @@ from service.access.caller import Role
 from service.access.passwords import HashingBusy
 from service.http.authentication import principal_of
 from service.http.errors import ApiError
-from service.http.items import missing, number_of
+from service.http.items import number_of
 from service.language.translations import N_
 from service.runtime.resources import resources_of
 from service.sign_in.pages import BUSY
@@ -21,6 +21,7 @@ from service.web.forms import Form, Model, read_form
 from service.web.page import Page
 from service.web.rendering import redirect, render
 from service.web.session import reader_of, visit_of
+from sql.errors import missing
 
 _LIST = "/admin/users"
 _TAKEN = N_("There is another user with this email")
