@@ -12,10 +12,11 @@ from starlette.types import ASGIApp
 from service.documentation.pages import documentation_routes, render_page
 from service.features import ENDPOINTS, PAGES
 from service.http.authentication import Authentication, KeyRing
+from service.http.endpoint import routes_of
 from service.http.errors import EXCEPTION_HANDLERS
 from service.http.limits import RateLimits
 from service.http.middleware import RequestHeaders
-from service.http.openapi import openapi_document, routes_of
+from service.http.openapi import openapi_document
 from service.runtime.logging import configure_logging
 from service.runtime.resources import running_resources
 from service.runtime.secrets import admin_key

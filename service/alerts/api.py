@@ -24,13 +24,14 @@ from service.alerts.models import (
     event_out,
 )
 from service.http.bodies import parse_model, read_json_body
+from service.http.endpoint import Endpoint
 from service.http.errors import Detail, invalid
-from service.http.items import missing, number_of
-from service.http.openapi import Endpoint
 from service.http.parameters import read_params
+from service.http.paths import id_of
 from service.http.responses import json_response, utc_instant
 from service.runtime.resources import resources_of
 from sql.database import Pool
+from sql.errors import missing
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
@@ -105,7 +106,7 @@ async def list_alert_deliveries(request: Request) -> Response:
 
 async def found_event(request: Request) -> DictRow:
     """The event of the path, in the caller's reach; 404 where there is none."""
-    number = number_of(request, "event")
+    number = id_of(request, "event")
     row = await events.find_event(resources_of(request).pool, reach_of(request), number)
     if row is None:
         raise missing("event", number)
@@ -113,7 +114,7 @@ async def found_event(request: Request) -> DictRow:
 
 
 async def _act(request: Request, action: _Action) -> Response:
-    author, number = author_of(request), number_of(request, "event")
+    author, number = author_of(request), id_of(request, "event")
     body = await read_json_body(request)
     remark = parse_model(body, Remark) if body else Remark()
     with refusals():

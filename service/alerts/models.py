@@ -7,8 +7,9 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from alerts.rules import Text
-from service.http.items import MAX_ID, Instant, instants
+from service.http.instants import Instant, instants
 from service.http.parameters import DateRange
+from service.http.paths import MAX_ID
 from sql.vocabulary import EventStatus, Severity
 
 MAX_EVENTS = 1000

@@ -18,8 +18,8 @@ from service.alerts.api import found_event, read_page
 from service.alerts.models import EventParams, Remark
 from service.http.authentication import principal_of
 from service.http.errors import ApiError
-from service.http.items import missing, number_of
 from service.http.parameters import AggregateParams
+from service.http.paths import id_of
 from service.language.translations import N_
 from service.metrics.query.result import Answer
 from service.metrics.query.spec import ask
@@ -33,6 +33,7 @@ from service.web.session import reader_of
 from service.web.words import STATUSES, WORDS
 from sql.calendar import Period
 from sql.database import Pool
+from sql.errors import missing
 from sql.vocabulary import GROUPABLE, NONE
 
 _PER_PAGE = 50
@@ -79,7 +80,7 @@ async def resolve_event(request: Request) -> Response:
 
 
 async def _act(request: Request, action: _Action, said: str) -> Response:
-    number = number_of(request, "event")
+    number = id_of(request, "event")
     form = await read_form(request, Remark)
     if not form.is_valid:
         return await _event_page(request, await found_event(request), form, status=422)

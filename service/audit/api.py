@@ -6,8 +6,8 @@ from starlette.responses import Response
 
 from service.access.audit import list_entries
 from service.http.authentication import principal_of
+from service.http.endpoint import Endpoint
 from service.http.errors import Detail, invalid
-from service.http.openapi import Endpoint
 from service.http.parameters import read_params
 from service.http.responses import json_response
 from service.keys.models import AuditPage, AuditParams, audit_out

@@ -10,7 +10,6 @@ from starlette.responses import Response
 
 from service.explore.api import change_entry
 from service.http.authentication import principal_of
-from service.http.items import missing
 from service.language.translations import N_
 from service.metrics.catalog import CatalogPatch
 from service.runtime.resources import resources_of
@@ -19,6 +18,7 @@ from service.web.forms import Form, read_form
 from service.web.page import Page
 from service.web.rendering import redirect, render
 from service.web.session import reader_of
+from sql.errors import missing
 from sql.vocabulary import Aggregation, Kind
 
 _PATH = "/admin/catalog"

@@ -15,7 +15,7 @@ from alerts.messages import Message
 from alerts.recipients import TAKES, Channel, kind_of
 from service.http.authentication import principal_of
 from service.http.bodies import read_model
-from service.http.openapi import Endpoint
+from service.http.endpoint import Endpoint
 from service.http.responses import json_response
 from service.runtime.notifications import channels_of
 from service.runtime.resources import resources_of

@@ -17,11 +17,13 @@ from service.dashboards.models import (
 )
 from service.http.authentication import address_of, principal_of
 from service.http.bodies import read_model
+from service.http.endpoint import Endpoint
+from service.http.envelopes import Deleted
 from service.http.errors import ApiError, Detail
-from service.http.items import Deleted, missing, number_of
-from service.http.openapi import Endpoint
+from service.http.paths import id_of
 from service.http.responses import json_response
 from service.runtime.resources import resources_of
+from sql.errors import missing
 
 
 async def list_dashboards(request: Request) -> Response:
@@ -34,7 +36,7 @@ async def list_dashboards(request: Request) -> Response:
 
 async def get_dashboard(request: Request) -> Response:
     """One dashboard."""
-    number, tenant = number_of(request, "dashboard"), principal_of(request).scope.tenant
+    number, tenant = id_of(request, "dashboard"), principal_of(request).scope.tenant
     row = await store.find_dashboard(resources_of(request).pool, tenant, number)
     if row is None:
         raise missing("dashboard", number)
@@ -68,7 +70,7 @@ async def patch_dashboard(request: Request) -> Response:
 
 async def delete_dashboard(request: Request) -> Response:
     """Remove a dashboard; links that share it end."""
-    number, pool = number_of(request, "dashboard"), resources_of(request).pool
+    number, pool = id_of(request, "dashboard"), resources_of(request).pool
     principal = principal_of(request)
     row = await store.delete_dashboard(pool, principal, number, address_of(request))
     if row is None:
@@ -77,7 +79,7 @@ async def delete_dashboard(request: Request) -> Response:
 
 
 async def _change(request: Request, changes: Mapping[str, Any]) -> Response:
-    number, pool = number_of(request, "dashboard"), resources_of(request).pool
+    number, pool = id_of(request, "dashboard"), resources_of(request).pool
     principal = principal_of(request)
     with refusals():
         row = await store.change_dashboard(

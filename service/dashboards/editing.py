@@ -14,7 +14,7 @@ from service.dashboards.models import DashboardIn
 from service.dashboards.pages import board, dashboard_of
 from service.http.authentication import address_of, principal_of
 from service.http.errors import ApiError, Detail, details_of
-from service.http.items import missing, number_of
+from service.http.paths import id_of
 from service.language.translations import N_
 from service.panels.config import DashboardConfig, Place
 from service.runtime.resources import resources_of
@@ -23,6 +23,7 @@ from service.web.forms import Form, read_form
 from service.web.page import Page
 from service.web.rendering import redirect, render
 from service.web.session import reader_of
+from sql.errors import missing
 
 _VARIABLES = 6
 _EMPTY: dict[str, Any] = {"panels": [], "layout": []}
@@ -83,7 +84,7 @@ async def copy_dashboard(request: Request) -> Response:
 
 async def delete_dashboard(request: Request) -> Response:
     """Remove it, and the links to it."""
-    number, pool = number_of(request, "dashboard"), resources_of(request).pool
+    number, pool = id_of(request, "dashboard"), resources_of(request).pool
     row = await store.delete_dashboard(pool, principal_of(request), number, address_of(request))
     if row is None:
         raise missing("dashboard", number)
@@ -165,7 +166,7 @@ async def change(request: Request, edit: store.Edit) -> DictRow:
             raise _refused(error) from error
         return {n: v for n, v in body.model_dump(mode="json").items() if n in changes}
 
-    number, pool = number_of(request, "dashboard"), resources_of(request).pool
+    number, pool = id_of(request, "dashboard"), resources_of(request).pool
     with refusals():
         changed = await store.change_dashboard(
             pool, principal_of(request), number, checked, address_of(request)

@@ -19,13 +19,13 @@ from service.explore.exploration import read_exploration
 from service.explore.pages import explorer_page
 from service.http.authentication import address_of, principal_of
 from service.http.errors import ApiError, Detail
-from service.http.items import missing
 from service.panels.config import ChartPanel, DashboardConfig
 from service.runtime.resources import resources_of
 from service.web.forms import Form
 from service.web.page import Page
 from service.web.rendering import redirect, render
 from service.web.session import reader_of
+from sql.errors import missing
 
 _TOLD = ("name", "description", "config")
 

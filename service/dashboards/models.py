@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from alerts.rules import Text
-from service.http.items import instants
+from service.http.instants import instants
 from service.panels.config import DashboardConfig
 
 Description = Annotated[str, Field(max_length=2000, pattern=r"^[^\x00]*$")]

@@ -15,7 +15,7 @@ from service.dashboards.board import Shown, View, choices_of, options_of, read_b
 from service.explore.pages import marks_of
 from service.http.authentication import principal_of
 from service.http.errors import ApiError, details_of, invalid
-from service.http.items import missing, number_of
+from service.http.paths import id_of
 from service.language.reader import Reader
 from service.panels.config import DashboardConfig, TimeRange
 from service.panels.pictures import charts_of, name_of, table_of, title_of
@@ -26,6 +26,7 @@ from service.web.page import Page
 from service.web.rendering import render
 from service.web.session import reader_of
 from service.web.words import STATUSES
+from sql.errors import missing
 from sql.scope import Scope
 
 SECONDS = {"30s": 30, "1m": 60, "5m": 300, "15m": 900, "1h": 3600}
@@ -56,7 +57,7 @@ async def dashboard_of(request: Request) -> DictRow:
     Raises:
         ApiError: 404.
     """
-    number, tenant = number_of(request, "dashboard"), principal_of(request).scope.tenant
+    number, tenant = id_of(request, "dashboard"), principal_of(request).scope.tenant
     row = await store.find_dashboard(resources_of(request).pool, tenant, number)
     if row is None:
         raise missing("dashboard", number)

@@ -10,8 +10,8 @@ from starlette.responses import Response
 
 from service.http.authentication import address_of, principal_of
 from service.http.bodies import read_model
+from service.http.endpoint import Endpoint
 from service.http.errors import ApiError, Detail, invalid
-from service.http.openapi import Endpoint
 from service.http.parameters import AggregateParams, QueryParams, read_params
 from service.http.responses import csv_response, json_response, utc_instant, wants_csv
 from service.metrics.catalog import CatalogPatch, CatalogRow

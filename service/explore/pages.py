@@ -22,7 +22,6 @@ from service.explore.exploration import (
 )
 from service.http.authentication import principal_of
 from service.http.errors import ApiError
-from service.http.items import missing
 from service.language.reader import Reader
 from service.metrics.catalog import MetricEntry
 from service.metrics.query.labels import label_values
@@ -39,7 +38,7 @@ from service.web.page import Page
 from service.web.rendering import render
 from service.web.session import reader_of
 from sql import calendar
-from sql.errors import DomainError
+from sql.errors import DomainError, missing
 from sql.vocabulary import GROUPABLE
 
 USUAL = "revenue_hourly"

@@ -12,8 +12,8 @@ from starlette.responses import Response
 from service.health import history
 from service.http.authentication import principal_of
 from service.http.bodies import read_model
+from service.http.endpoint import Endpoint
 from service.http.errors import ApiError, Detail, invalid
-from service.http.openapi import Endpoint
 from service.http.parameters import MAX_LIMIT, DateRange, read_params
 from service.http.responses import json_response, utc_instant
 from service.metrics.metadata import metadata_json

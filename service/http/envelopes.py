@@ -38,3 +38,7 @@ def list_response(data: Sequence[Mapping[str, Any]], next_cursor: str | None = N
     """`data` as `Listing` has it."""
     content = {"success": True, "data": data, "count": len(data), "next_cursor": next_cursor}
     return json_response(content)
+
+
+class Deleted(Item[dict[str, Any]]):
+    """What is gone."""

@@ -11,8 +11,8 @@ from starlette.responses import Response
 from service.access.caller import Principal
 from service.http.authentication import principal_of
 from service.http.bodies import read_json_body
+from service.http.endpoint import Endpoint, Header
 from service.http.errors import ApiError, Detail, invalid
-from service.http.openapi import Endpoint, Header
 from service.http.responses import json_response
 from service.ingest.decode import Check, decode_batch, decode_metric
 from service.ingest.models import BatchIn, BatchRecorded, MetricIn, Recorded

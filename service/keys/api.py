@@ -8,9 +8,9 @@ from service.access import keys
 from service.access.tenants import DEFAULT_TENANT
 from service.http.authentication import address_of, principal_of
 from service.http.bodies import read_model
+from service.http.endpoint import Endpoint
 from service.http.errors import ApiError, Detail, invalid
-from service.http.items import number_of
-from service.http.openapi import Endpoint
+from service.http.paths import id_of
 from service.http.responses import json_response
 from service.keys.models import KeyAnswer, KeyIn, KeyList, NewKeyAnswer, key_out
 from service.runtime.resources import resources_of
@@ -39,13 +39,13 @@ async def issue_key(request: Request) -> Response:
 
 async def revoke_key(request: Request) -> Response:
     """Refuse a key from now on; on every replica within 5 seconds."""
-    row = await revoke(request, number_of(request, "key"))
+    row = await revoke(request, id_of(request, "key"))
     return json_response({"success": True, "data": key_out(row)})
 
 
 async def rotate_key(request: Request) -> Response:
     """Give a key another secret, shown this once; the one before is refused from now on."""
-    row, key = await rotate(request, number_of(request, "key"))
+    row, key = await rotate(request, id_of(request, "key"))
     return _shown_once(row, key, 200)
 
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from alerts.rules import Text
 from service.access.caller import AccessScope, Role, scopes_of
-from service.http.items import Instant, instants
+from service.http.instants import Instant, instants
 from service.http.parameters import DateRange
 
 TenantName = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]

@@ -14,7 +14,7 @@ from service.access import keys
 from service.access.caller import AccessScope, Role, scopes_of
 from service.access.tenants import DEFAULT_TENANT
 from service.http.authentication import principal_of
-from service.http.items import number_of
+from service.http.paths import id_of
 from service.keys.api import issue, revoke, rotate
 from service.keys.models import KeyIn, key_out
 from service.language.translations import N_
@@ -117,7 +117,7 @@ async def confirm_rotation(request: Request) -> Response:
 
 async def rotate_key(request: Request) -> Response:
     """Give a key another secret, which is shown this once."""
-    row, key = await rotate(request, number_of(request, "key"))
+    row, key = await rotate(request, id_of(request, "key"))
     return _made(request, row, key, 200)
 
 
@@ -128,13 +128,13 @@ async def confirm_revocation(request: Request) -> Response:
 
 async def revoke_key(request: Request) -> Response:
     """Refuse a key from now on."""
-    await revoke(request, number_of(request, "key"))
+    await revoke(request, id_of(request, "key"))
     said = reader_of(request).gettext(N_("The key is refused from now on"))
     return redirect(request, _LIST, said=said)
 
 
 async def _found(request: Request) -> dict[str, Any]:
-    number, tenant = number_of(request, "key"), principal_of(request).scope.tenant
+    number, tenant = id_of(request, "key"), principal_of(request).scope.tenant
     row = await keys.find_key(resources_of(request).pool, tenant, number)
     if row is None:
         raise missing("key", number)

@@ -21,9 +21,10 @@ from service.alerts.access import (
     refusals,
 )
 from service.http.bodies import decode_json, read_json_body, read_model
+from service.http.endpoint import Endpoint
+from service.http.envelopes import Deleted
 from service.http.errors import ApiError, details_of, invalid
-from service.http.items import Deleted, missing, number_of
-from service.http.openapi import Endpoint
+from service.http.paths import id_of
 from service.http.responses import json_response
 from service.rules.models import (
     RuleAnswer,
@@ -34,6 +35,7 @@ from service.rules.models import (
     rule_out,
 )
 from service.runtime.resources import resources_of
+from sql.errors import missing
 
 
 async def list_alert_rules(request: Request) -> Response:
@@ -47,7 +49,7 @@ async def list_alert_rules(request: Request) -> Response:
 
 async def get_alert_rule(request: Request) -> Response:
     """One rule, and why it cannot be evaluated if it cannot."""
-    number = number_of(request, "rule")
+    number = id_of(request, "rule")
     row = await registry.find_rule(resources_of(request).pool, reach_of(request), number)
     if row is None:
         raise missing("rule", number)
@@ -82,7 +84,7 @@ async def patch_alert_rule(request: Request) -> Response:
 
 async def delete_alert_rule(request: Request) -> Response:
     """Remove a rule; its events stay, and those open are resolved."""
-    number, author = number_of(request, "rule"), author_of(request)
+    number, author = id_of(request, "rule"), author_of(request)
     pool, reach = resources_of(request).pool, reach_of(request)
     row = await registry.remove_rule(pool, reach, number, author)
     if row is None:
@@ -126,7 +128,7 @@ async def change_rule(request: Request, edit: Callable[[DictRow], Rule]) -> Dict
     Raises:
         ApiError: there is no such rule, or it cannot be as `edit` makes it.
     """
-    number, author = number_of(request, "rule"), author_of(request)
+    number, author = id_of(request, "rule"), author_of(request)
     pool, reach = resources_of(request).pool, reach_of(request)
     with refusals():
         row = await registry.change_rule(pool, reach, number, edit, author)

@@ -16,7 +16,7 @@ from alerts.rules import (
     readable,
     window_of,
 )
-from service.http.items import instants
+from service.http.instants import instants
 
 
 class RuleTest(Rule):

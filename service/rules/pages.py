@@ -16,8 +16,8 @@ from alerts.rules import Rule, from_row, readable, window_of
 from service.alerts.access import author_of, check_service, reach_of, refusals
 from service.http.authentication import principal_of
 from service.http.errors import ApiError, details_of, invalid
-from service.http.items import missing, number_of
 from service.http.parameters import AggregateParams
+from service.http.paths import id_of
 from service.language.translations import N_
 from service.metrics.query.result import Answer
 from service.metrics.query.spec import ask
@@ -35,6 +35,7 @@ from service.web.session import reader_of
 from service.web.words import WORDS
 from sql.calendar import Period
 from sql.durations import Calendar
+from sql.errors import missing
 
 _MOST_LINES = 8
 _MOST_EVENTS = 10
@@ -113,7 +114,7 @@ def _switched(row: DictRow, active: bool) -> Rule:
 
 async def delete_rule(request: Request) -> Response:
     """Remove a rule; its events stay, resolved."""
-    pool, reach, number = resources_of(request).pool, reach_of(request), number_of(request, "rule")
+    pool, reach, number = resources_of(request).pool, reach_of(request), id_of(request, "rule")
     if await registry.remove_rule(pool, reach, number, author_of(request)) is None:
         raise missing("rule", number)
     said = reader_of(request).gettext(N_("The rule is deleted"))
@@ -142,7 +143,7 @@ def _saved(request: Request, row: DictRow) -> Response:
 
 
 async def _found(request: Request) -> DictRow:
-    number = number_of(request, "rule")
+    number = id_of(request, "rule")
     row = await registry.find_rule(resources_of(request).pool, reach_of(request), number)
     if row is None:
         raise missing("rule", number)

@@ -12,8 +12,8 @@ from service.access.throttle import TooManyAttempts, network_of
 from service.access.tokens import UserPrincipal
 from service.http.authentication import address_of, principal_of
 from service.http.bodies import read_model
+from service.http.endpoint import Endpoint
 from service.http.errors import ApiError, Detail, invalid
-from service.http.openapi import Endpoint
 from service.http.responses import json_response
 from service.runtime.resources import resources_of
 from service.users.models import (

@@ -7,11 +7,13 @@ from alerts import registry, silences
 from service.alerts.access import author_of, reach_of
 from service.alerts.models import SilenceAnswer, SilenceIn, SilenceList, silence_out
 from service.http.bodies import read_model
+from service.http.endpoint import Endpoint
+from service.http.envelopes import Deleted
 from service.http.errors import ApiError, Detail, invalid
-from service.http.items import Deleted, missing, number_of
-from service.http.openapi import Endpoint
+from service.http.paths import id_of
 from service.http.responses import json_response
 from service.runtime.resources import resources_of
+from sql.errors import missing
 
 
 async def list_alert_silences(request: Request) -> Response:
@@ -42,7 +44,7 @@ async def create_alert_silence(request: Request) -> Response:
 async def delete_alert_silence(request: Request) -> Response:
     """End a silence now."""
     pool, author = resources_of(request).pool, author_of(request)
-    number = number_of(request, "silence")
+    number = id_of(request, "silence")
     if not await silences.remove_silence(pool, reach_of(request), number, author):
         raise missing("silence", number)
     return json_response({"success": True, "data": {"id": number}})

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from alerts import registry, silences
 from alerts.rules import Text
 from service.alerts.access import author_of, reach_of
-from service.http.items import MAX_ID, missing, number_of
+from service.http.paths import MAX_ID, id_of
 from service.language.translations import N_
 from service.runtime.resources import resources_of
 from service.web.forms import Form, read_form
@@ -19,6 +19,7 @@ from service.web.people import names_of
 from service.web.rendering import redirect, render
 from service.web.session import reader_of
 from service.web.words import WORDS
+from sql.errors import missing
 from sql.vocabulary import Severity
 
 HOURS = {
@@ -72,7 +73,7 @@ async def create_silence(request: Request) -> Response:
 async def end_silence(request: Request) -> Response:
     """End a silence now."""
     pool, author = resources_of(request).pool, author_of(request)
-    number = number_of(request, "silence")
+    number = id_of(request, "silence")
     if not await silences.remove_silence(pool, reach_of(request), number, author):
         raise missing("silence", number)
     said = reader_of(request).gettext(N_("Notifications are sent again"))

@@ -7,8 +7,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service import __version__
+from service.http.endpoint import Endpoint
 from service.http.errors import error_response
-from service.http.openapi import Endpoint
 from service.http.responses import json_response
 from service.runtime.resources import resources_of
 from sql.database import fetch_all

@@ -11,8 +11,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.http.authentication import principal_of
+from service.http.endpoint import Endpoint
 from service.http.errors import ApiError
-from service.http.openapi import Endpoint
 from service.runtime.resources import resources_of
 from service.runtime.server import TELEMETRY_FOLDER
 from service.runtime.telemetry.facts import FactsCollector, read_facts

@@ -11,8 +11,8 @@ from service.access import tenants
 from service.access.caller import Principal
 from service.http.authentication import address_of, principal_of
 from service.http.bodies import read_model
+from service.http.endpoint import Endpoint
 from service.http.errors import ApiError, Detail
-from service.http.openapi import Endpoint
 from service.http.responses import json_response
 from service.keys.models import TenantAnswer, TenantIn, TenantList, TenantPatch, tenant_out
 from service.runtime.resources import resources_of

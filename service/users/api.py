@@ -14,9 +14,10 @@ from service.access import users
 from service.access.passwords import generated_password
 from service.http.authentication import address_of, principal_of
 from service.http.bodies import read_model
+from service.http.endpoint import Endpoint
+from service.http.envelopes import Deleted
 from service.http.errors import ApiError, Detail
-from service.http.items import Deleted, number_of
-from service.http.openapi import Endpoint
+from service.http.paths import id_of
 from service.http.responses import json_response
 from service.runtime.resources import resources_of
 from service.sign_in.api import login_refusals
@@ -50,7 +51,7 @@ async def create_user(request: Request) -> Response:
 
 async def patch_user(request: Request) -> Response:
     """Change some fields of a user; takes effect on access tokens within 5 seconds."""
-    number, body = number_of(request, "user"), await read_model(request, UserPatch)
+    number, body = id_of(request, "user"), await read_model(request, UserPatch)
     with _refusals():
         row = await edit_user(request, number, body)
     return json_response({"success": True, "data": user_out(row)})
@@ -58,7 +59,7 @@ async def patch_user(request: Request) -> Response:
 
 async def delete_user(request: Request) -> Response:
     """Remove a user; access tokens end within 5 seconds."""
-    number = number_of(request, "user")
+    number = id_of(request, "user")
     row = await remove_user(request, number)
     return json_response({"success": True, "data": {"id": number, "email": row["email"]}})
 

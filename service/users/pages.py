@@ -11,7 +11,7 @@ from service.access.caller import Role
 from service.access.passwords import HashingBusy
 from service.http.authentication import principal_of
 from service.http.errors import ApiError
-from service.http.items import number_of
+from service.http.paths import id_of
 from service.language.translations import N_
 from service.runtime.resources import resources_of
 from service.sign_in.pages import BUSY
@@ -148,7 +148,7 @@ def _own(request: Request) -> int:
 
 
 async def _found(request: Request) -> DictRow:
-    number, tenant = number_of(request, "user"), principal_of(request).scope.tenant
+    number, tenant = id_of(request, "user"), principal_of(request).scope.tenant
     row = await users.find_user(resources_of(request).pool, tenant, number)
     if row is None:
         raise missing("user", number)

@@ -9,7 +9,7 @@ import httpx2
 import pytest
 
 from service.features import ENDPOINTS
-from service.http.openapi import Endpoint
+from service.http.endpoint import Endpoint
 from tests.acceptance.talk import BATCH, JSON, ONE, accepted, places, refused, sample, stored
 from tests.conftest import ADMIN_KEY, Service
 

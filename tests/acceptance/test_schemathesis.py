@@ -20,7 +20,7 @@ from schemathesis.specs.openapi.checks import (
 )
 
 from service.features import ENDPOINTS
-from service.http.openapi import Endpoint
+from service.http.endpoint import Endpoint
 from tests.conftest import ADMIN_KEY, DatabaseServer, running_service
 
 CHECKS = [
