@@ -13,12 +13,12 @@ from service.health import history
 from service.http.authentication import principal_of
 from service.http.bodies import read_model
 from service.http.endpoint import Endpoint
-from service.http.errors import ApiError, Detail, invalid
 from service.http.parameters import MAX_LIMIT, DateRange, read_params
 from service.http.responses import json_response, utc_instant
 from service.metrics.metadata import metadata_json
 from service.runtime.resources import resources_of
-from sql.database import fetch_all
+from sql.errors import Invalid, NotFound, Problem
+from sql.messages import Message
 from sql.vocabulary import HealthStatus
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
@@ -26,18 +26,21 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 def _printable(value: object) -> object:
     if isinstance(value, str) and _CONTROL.search(value):
-        raise ValueError("Control characters are not allowed")
+        raise ValueError(Message("Control characters are not allowed"))
     return value
 
 
 def _no_text(value: object) -> object:
     if isinstance(value, str | bool):
-        raise ValueError("Expected a number")
+        raise ValueError(Message("Expected a number"))
     return value
 
 
 def _storable(value: dict[str, Any]) -> dict[str, Any]:
-    metadata_json(value)
+    try:
+        metadata_json(value)
+    except Invalid as error:
+        raise ValueError(error.problems[0].message) from error
     return value
 
 
@@ -127,19 +130,10 @@ class HistoryParams(DateRange):
 
 async def report_health(request: Request) -> Response:
     """Report the health of a service."""
-    scope = principal_of(request).scope
-    report = await read_model(request, HealthReport)
-    if scope.service_name not in (None, report.service_name):
-        raise ApiError(403, f"This key reports for {scope.service_name} only")
-    values = report.model_dump()
-    params = values | {
-        "ts": datetime.now(UTC),
-        "tenant": scope.tenant,
-        "metadata": None if report.metadata is None else metadata_json(report.metadata).decode(),
-    }
-    await fetch_all(resources_of(request).pool, "insert_health_report", params)
-    data = values | {"timestamp": utc_instant(params["ts"])}
-    return json_response({"success": True, "data": data, "message": "Health recorded"}, 201)
+    report = (await read_model(request, HealthReport)).model_dump()
+    pool, scope = resources_of(request).pool, principal_of(request).scope
+    stored = _stored(await history.record(pool, scope, report, datetime.now(UTC)))
+    return json_response({"success": True, "data": stored, "message": "Health recorded"}, 201)
 
 
 async def latest_health(request: Request) -> Response:
@@ -155,17 +149,17 @@ async def health_history(request: Request) -> Response:
     resources, scope = resources_of(request), principal_of(request).scope
     params, _ = read_params(request, HistoryParams)
     if params.cursor is not None and params.cursor.tzinfo is None:
-        raise invalid([Detail(field="cursor", message="Not a cursor from here")])
+        raise Invalid(Problem(Message("Not a cursor from here"), "cursor"))
     name = request.path_params["service_name"]
     if scope.service_name not in (None, name):
-        raise ApiError(404, f"There is no service {name}")
+        raise NotFound(Message("There is no service {name}", {"name": name}))
     zone, now = resources.settings.zone, datetime.now(UTC)
     params.check(zone)
     before = min(params.before(zone) or now, now)
     since = params.since(zone) or before - timedelta(days=1)
     reports = history.Range(scope.tenant, name, since, before)
     rows = await history.reports(resources.reads, reports, params.cursor, params.limit)
-    available = await history.availability(resources.reads, reports)
+    available = await history.summary(resources.reads, reports)
     page = rows[: params.limit]
     return json_response(
         {

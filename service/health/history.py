@@ -1,4 +1,4 @@
-"""What services reported of themselves: now, over time, and as availability."""
+"""Health reports of services: the newest, those of a range, and availability."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -7,7 +7,10 @@ from typing import Any
 
 from psycopg.rows import DictRow
 
-from sql.database import Connections, fetch_all
+from service.metrics.metadata import metadata_json
+from sql.database import Connections, Pool, fetch_all
+from sql.errors import Forbidden
+from sql.messages import Message
 from sql.scope import Scope
 
 STALE_AFTER = timedelta(minutes=5)
@@ -50,6 +53,25 @@ class Segment:
         return next((status for status in reversed(STATUSES) if self.seconds.get(status)), None)
 
 
+async def record(
+    pool: Pool, scope: Scope, report: Mapping[str, Any], now: datetime
+) -> dict[str, Any]:
+    """Store a report of a service; the report and its `timestamp`.
+
+    Raises:
+        Forbidden: of another service than the scope's.
+        Invalid: metadata that cannot be stored.
+    """
+    own = scope.service_name
+    if own not in (None, report["service_name"]):
+        raise Forbidden(Message("This key reports for {service} only", {"service": own or ""}))
+    metadata = report["metadata"]
+    stored = {"metadata": None if metadata is None else metadata_json(metadata).decode()}
+    params = {**report, **stored, "ts": now, "tenant": scope.tenant}
+    await fetch_all(pool, "insert_health_report", params)
+    return {**report, "timestamp": now}
+
+
 async def latest(connections: Connections, scope: Scope, now: datetime) -> list[dict[str, Any]]:
     """The newest report of every service in scope, its age in seconds and whether it is
     stale: older than five minutes.
@@ -67,7 +89,7 @@ async def reports(
     return await fetch_all(connections, "health_history", within.params | page)
 
 
-async def availability(connections: Connections, within: Range) -> dict[str, float | None]:
+async def summary(connections: Connections, within: Range) -> dict[str, float | None]:
     """Seconds by status in a range; `ratio` as of a `Segment`."""
     rows = await fetch_all(connections, "health_seconds", within.params)
     seconds = {row["status"]: row["seconds"] for row in rows}
@@ -108,8 +130,8 @@ async def figures(
     return [{"start": start, **known.get(start, nothing)} for start in _starts(within, width)]
 
 
-def together(of_service: Iterable[Segment]) -> float | None:
-    """The availability over several segments."""
+def availability(of_service: Iterable[Segment]) -> float | None:
+    """Healthy and degraded over what is known of several segments; None where nothing is."""
     total: dict[str, float] = {}
     for segment in of_service:
         for status, seconds in segment.seconds.items():

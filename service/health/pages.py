@@ -11,7 +11,6 @@ from starlette.responses import Response
 from service.health import history
 from service.health.history import Range
 from service.http.authentication import principal_of
-from service.http.errors import ApiError
 from service.language.translations import N_
 from service.runtime.resources import resources_of
 from service.web.charts import Chart, Line
@@ -19,6 +18,8 @@ from service.web.page import Page
 from service.web.rendering import render
 from service.web.session import reader_of
 from sql.database import Connections
+from sql.errors import NotFound
+from sql.messages import Message
 from sql.scope import Scope
 
 _REPORTS = 50
@@ -71,7 +72,7 @@ async def show_service(request: Request) -> Response:
     name, span = request.path_params["service_name"], _span(request)
     services = await read_services(reads, scope, span, only=name)
     if not services:
-        raise ApiError(404, N_("There is no such service"))
+        raise NotFound(Message("There is no service {name}", {"name": name}))
     now = datetime.now(UTC)
     within = _range(scope, name, span, now)
     figures = await history.figures(reads, within, span.width)
@@ -109,7 +110,7 @@ async def read_services(
             "state": "stale" if row["stale"] else row["status"],
             "href": _address(row["service_name"]),
             "segments": segments.get(row["service_name"], []),
-            "availability": history.together(segments.get(row["service_name"], [])),
+            "availability": history.availability(segments.get(row["service_name"], [])),
         }
         for row in rows
     ]

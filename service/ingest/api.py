@@ -1,26 +1,22 @@
 """``POST /api/metrics`` and ``POST /api/metrics/batch``."""
 
-from collections.abc import Callable, Sequence
-from datetime import UTC, datetime
-from functools import partial
+from collections.abc import Callable
 
 import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.access.caller import Principal
 from service.http.authentication import principal_of
 from service.http.bodies import read_json_body
 from service.http.endpoint import Endpoint, Header
-from service.http.errors import ApiError, Detail, invalid
+from service.http.errors import ApiError, Detail
 from service.http.responses import json_response
-from service.ingest.decode import Check, decode_batch, decode_metric
+from service.ingest.decode import decode_batch, decode_metric
 from service.ingest.models import BatchIn, BatchRecorded, MetricIn, Recorded
 from service.metrics.ingest.prepare import IdempotencyKey, body_key
-from service.metrics.ingest.writer import KeyReused, QueueFull, Receipt
-from service.runtime.resources import Resources, resources_of
-
-Decode = Callable[[bytes, Check], Sequence[MetricIn]]
+from service.metrics.ingest.sample import Decoded
+from service.metrics.ingest.writer import Receipt
+from service.runtime.resources import resources_of
 
 _log = structlog.get_logger()
 
@@ -33,10 +29,7 @@ _IDEMPOTENCY_KEY = Header(
 
 async def record_metric(request: Request) -> Response:
     """Record one sample; answered once it is on disk."""
-    try:
-        receipt = await _record(request, lambda body, _: decode_metric(body))
-    except ApiError as error:
-        raise _without_index(error) from error
+    receipt = await _record(request, decode_metric)
     return _created(Recorded(metric_id=receipt.first_id), receipt)
 
 
@@ -50,76 +43,23 @@ async def record_batch(request: Request) -> Response:
     return _created(answer, receipt)
 
 
-async def _record(request: Request, decode: Decode) -> Receipt:
-    resources = resources_of(request)
-    preparer = resources.preparer
-    principal = principal_of(request)
+async def _record(request: Request, decode: Callable[[bytes], Decoded]) -> Receipt:
     body = await read_json_body(request)
-    key = _idempotency_key(request, principal, body)
-    check = partial(preparer.problems, principal.scope, datetime.now(UTC))
-    try:
-        await preparer.ready()
-        async with preparer.turn:
-            items = decode(body, check)
-        receipt = await _submit(resources, items, principal, key)
-    except ApiError as error:
-        # The first time it was accepted; meanwhile a sample may have become too old.
-        if key is None or error.status != 422:
-            raise
-        first = await _first_answer(resources, key)
-        if first is None:
-            raise
-        receipt = first
+    key = _idempotency_key(request, body)
+    scope = principal_of(request).scope
+    receipt = await resources_of(request).recorder.record(decode(body), scope, key)
     _log.info("metric_recorded", count=receipt.count, replayed=receipt.replayed)
     return receipt
 
 
-async def _submit(
-    resources: Resources,
-    items: Sequence[MetricIn],
-    principal: Principal,
-    key: IdempotencyKey | None,
-) -> Receipt:
-    now = datetime.now(UTC)
-    submission = await resources.preparer.prepare(items, principal.scope, now, key)
-    try:
-        receipt = await resources.writer.submit(submission)
-    except QueueFull as error:
-        message = "Too many samples wait for the database; try again"
-        raise ApiError(503, message, headers={"Retry-After": "1"}) from error
-    except KeyReused as error:
-        raise _key_reused() from error
-    resources.aggregates.forget(submission.metrics)
-    return receipt
-
-
-async def _first_answer(resources: Resources, key: IdempotencyKey) -> Receipt | None:
-    try:
-        return await resources.writer.first_answer(key)
-    except KeyReused as error:
-        raise _key_reused() from error
-
-
-def _idempotency_key(request: Request, principal: Principal, body: bytes) -> IdempotencyKey | None:
+def _idempotency_key(request: Request, body: bytes) -> IdempotencyKey | None:
     key = request.headers.get("idempotency-key")
     if key is None:
         return None
     if not (1 <= len(key) <= 255 and key.isascii() and key.isprintable()):
         message = "Idempotency-Key must have 1 to 255 printable ASCII characters"
         raise ApiError(400, message, [Detail(field="Idempotency-Key", message=message)])
-    return body_key(principal.id, key, request.url.path, body)
-
-
-def _key_reused() -> ApiError:
-    return ApiError(409, "This Idempotency-Key was used before with another request")
-
-
-def _without_index(error: ApiError) -> ApiError:
-    """A single sample has no position to name."""
-    details = [Detail(field=d.field, message=d.message) for d in error.details]
-    if error.status == 422 and details:
-        return invalid(details)
-    return ApiError(error.status, error.message, details, error.headers)
+    return body_key(principal_of(request).id, key, request.url.path, body)
 
 
 def _created(content: Recorded | BatchRecorded, receipt: Receipt) -> Response:

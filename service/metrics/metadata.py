@@ -1,30 +1,37 @@
 """Metadata, of samples and of health reports: what can be stored and read again."""
 
+from collections.abc import Mapping
+
 import msgspec
+
+from sql.errors import Invalid, Problem
+from sql.messages import Message
 
 MAX_METADATA = 8 * 1024
 # Far below where Python's or PostgreSQL's recursion ends.
 MAX_LEVELS = 100
-_TOO_DEEP = f"Nested more than {MAX_LEVELS} levels deep"
+_TOO_DEEP = Message("Nested more than {levels} levels deep", {"levels": MAX_LEVELS})
+_TOO_LARGE = Message("At most {kibibytes} KiB as JSON", {"kibibytes": MAX_METADATA // 1024})
+_NUL = Message("The character NUL cannot be stored")
 
 
-def metadata_json(metadata: dict[str, object]) -> bytes:
+def metadata_json(metadata: Mapping[str, object]) -> bytes:
     """Metadata as JSON.
 
     Raises:
-        ValueError: saying why it cannot be stored.
+        Invalid: why it cannot be stored.
     """
     try:
         text = msgspec.json.encode(metadata)
     except RecursionError as error:
-        raise ValueError(_TOO_DEEP) from error
+        raise Invalid(Problem(_TOO_DEEP)) from error
     if len(text) > MAX_METADATA:
-        raise ValueError(f"At most {MAX_METADATA // 1024} KiB as JSON")
+        raise Invalid(Problem(_TOO_LARGE))
     # Only text that hints at it is searched.
     if text.count(b"{") + text.count(b"[") > MAX_LEVELS and _deeper_than(MAX_LEVELS, metadata):
-        raise ValueError(_TOO_DEEP)
+        raise Invalid(Problem(_TOO_DEEP))
     if b"\\u0000" in text and _has_nul(metadata):
-        raise ValueError("The character NUL cannot be stored")
+        raise Invalid(Problem(_NUL))
     return text
 
 

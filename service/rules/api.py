@@ -20,7 +20,8 @@ from service.alerts.access import (
     reach_of,
     refusals,
 )
-from service.http.bodies import decode_json, read_json_body, read_model
+from service.http.bodies import read_json_body, read_model
+from service.http.decoding import decode_json
 from service.http.endpoint import Endpoint
 from service.http.envelopes import Deleted
 from service.http.errors import ApiError, details_of, invalid

@@ -21,6 +21,7 @@ from service.access.shares import Shares
 from service.metrics.catalog import Catalog
 from service.metrics.ingest.ids import SampleIds
 from service.metrics.ingest.prepare import Preparer
+from service.metrics.ingest.recorder import Recorder
 from service.metrics.ingest.series import SeriesCache, SeriesLimits
 from service.metrics.ingest.writer import Writer
 from service.metrics.query.aggregate import Aggregates
@@ -64,8 +65,8 @@ class Resources:
     reads: Reads
     pools: Mapping[str, Pool]
     series: SeriesCache
-    preparer: Preparer
     writer: Writer
+    recorder: Recorder
     catalog: Catalog
     aggregates: Aggregates
     rehearsals: asyncio.Semaphore
@@ -133,6 +134,8 @@ def _wire(
     series = SeriesCache(pool, most)
     secret = signing_secret(settings.secret, settings.data_dir)
     hasher = KeyHasher(secret)
+    writer = Writer(pool)
+    aggregates = Aggregates(pools.reads, pools.figures, settings.zone)
     return Resources(
         settings=settings,
         engine=engine,
@@ -145,10 +148,10 @@ def _wire(
         reads=pools.reads,
         pools=pools.by_name,
         series=series,
-        preparer=Preparer(series, SampleIds(pool), accept),
-        writer=Writer(pool),
+        writer=writer,
+        recorder=Recorder(Preparer(series, SampleIds(pool), accept), writer, aggregates.forget),
         catalog=Catalog(pool, pools.read, pools.reads),
-        aggregates=Aggregates(pools.reads, pools.figures, settings.zone),
+        aggregates=aggregates,
         rehearsals=asyncio.Semaphore(REHEARSALS_AT_ONCE),
         voice=voice_of(settings),
         key_hasher=hasher,

@@ -12,12 +12,15 @@ from starlette.responses import Response
 
 from service.http.authentication import principal_of
 from service.http.endpoint import Endpoint
-from service.http.errors import ApiError
 from service.runtime.resources import resources_of
 from service.runtime.server import TELEMETRY_FOLDER
 from service.runtime.telemetry.facts import FactsCollector, read_facts
 from service.runtime.telemetry.pools import note_pools
+from sql.errors import Forbidden
+from sql.messages import Message
 from sql.scope import Scope
+
+_ALL_TENANTS = Message("This tells of all tenants: it needs a key of the tenant default")
 
 
 async def prometheus_metrics(request: Request) -> Response:
@@ -25,7 +28,7 @@ async def prometheus_metrics(request: Request) -> Response:
     database.
     """
     if principal_of(request).scope != Scope():
-        raise ApiError(403, "This tells of all tenants: it needs a key of the tenant default")
+        raise Forbidden(_ALL_TENANTS)
     resources = resources_of(request)
     note_pools(resources.pools)
     facts = await read_facts(resources.read_pool, datetime.now(UTC))

@@ -9,12 +9,12 @@ import httpx2
 import pytest
 
 from retention.policies import accept_ages, parse_keep
-from service.http.errors import ApiError
-from service.ingest.models import MetricIn
 from service.metrics.ingest.ids import SampleIds
 from service.metrics.ingest.prepare import Preparer, Submission
+from service.metrics.ingest.sample import Sample, microseconds
 from service.metrics.ingest.series import SeriesCache, SeriesLimits
 from sql.database import create_pool
+from sql.errors import Invalid
 from sql.scope import Scope
 from sql.vocabulary import Frequency
 from tests.acceptance.talk import BATCH, ONE, accepted, places, refused, sample, stored
@@ -142,24 +142,24 @@ def prepared(url: str, action: Callable[[Preparer], Awaitable[T]]) -> T:
     return asyncio.run(run())
 
 
-def item_at(moment: datetime, frequency: Frequency) -> MetricIn:
-    return MetricIn("edge", "revenue", 1.0, frequency, timestamp=text(moment))
+def sample_at(moment: datetime, frequency: Frequency) -> Sample:
+    return Sample("edge", "revenue", 1.0, frequency, ts=microseconds(moment))
 
 
 def test_the_window_includes_its_ends_to_the_microsecond(database: str) -> None:
     now = datetime(2026, 3, 29, 1, 30, 0, 123_456, tzinfo=UTC)
     ends = [(f, now - OLDEST[f]) for f in FREQUENCIES] + [(f, now + AHEAD) for f in FREQUENCIES]
-    inside = [item_at(end, frequency) for frequency, end in ends]
-    outside = [item_at(now - OLDEST[f] - MICROSECOND, f) for f in FREQUENCIES]
-    outside += [item_at(now + AHEAD + MICROSECOND, f) for f in FREQUENCIES]
+    inside = [sample_at(end, frequency) for frequency, end in ends]
+    outside = [sample_at(now - OLDEST[f] - MICROSECOND, f) for f in FREQUENCIES]
+    outside += [sample_at(now + AHEAD + MICROSECOND, f) for f in FREQUENCIES]
 
-    async def both(preparer: Preparer) -> tuple[Submission, ApiError]:
+    async def both(preparer: Preparer) -> tuple[Submission, Invalid]:
         submission = await preparer.prepare(inside, Scope(), now)
-        with pytest.raises(ApiError) as caught:
+        with pytest.raises(Invalid) as caught:
             await preparer.prepare(outside, Scope(), now)
         return submission, caught.value
 
     submission, error = prepared(database, both)
     assert submission.count == len(inside)
     assert set(submission.rows) == set(FREQUENCIES)
-    assert [detail.index for detail in error.details] == list(range(len(outside)))
+    assert [detail.index for detail in error.problems] == list(range(len(outside)))

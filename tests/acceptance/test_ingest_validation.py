@@ -316,7 +316,7 @@ def test_every_malformed_item_of_a_batch_is_named_and_nothing_is_stored(
         (731, "frequency"),
         (999, None),
     ]
-    assert error["message"] == "item 0: value: Expected `float`, got `str` (and 5 more)"
+    assert error["message"] == "item 0: value: Expected a number, got text (and 5 more)"
     assert stored(api, metric) == []
 
 

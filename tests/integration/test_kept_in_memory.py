@@ -11,7 +11,7 @@ import psycopg
 
 from service.access.tokens import Claims
 from service.access.versions import UserVersions
-from service.ingest.models import MetricIn
+from service.metrics.ingest.sample import Sample
 from service.metrics.ingest.series import SeriesCache, SeriesLimits
 from sql.database import create_pool
 
@@ -87,7 +87,7 @@ def test_a_raised_version_ends_the_tokens_before_it_at_once(database: str) -> No
 
 
 def test_a_promoted_dimension_makes_series_of_its_own_at_once(database: str) -> None:
-    item = MetricIn("m", "revenue", 1, "hourly", metadata={"plan": "pro"})
+    sample = Sample("m", "revenue", 1, "hourly", metadata={"plan": "pro"})
     with psycopg.connect(database) as conn:
         conn.execute(
             """
@@ -112,7 +112,7 @@ def test_a_promoted_dimension_makes_series_of_its_own_at_once(database: str) -> 
                     await conn.execute("UPDATE fature.written SET dimensions = %s", [promoted])
                     await cache.reload_promoted()
                     for _ in range(3):
-                        key = cache.key_of(item, "default", None)
+                        key = cache.key_of(sample, "default", None)
                         assert [name for name, _ in key.dimensions] == promoted
                         await asyncio.sleep(0.01)
 

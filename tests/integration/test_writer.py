@@ -11,20 +11,18 @@ import psycopg
 import pytest
 
 from retention.policies import accept_ages, parse_keep
-from service.ingest.models import MetricIn
 from service.metrics.ingest.ids import BLOCK, SampleIds
 from service.metrics.ingest.prepare import IdempotencyKey, Preparer, Submission, body_key
+from service.metrics.ingest.sample import Sample
 from service.metrics.ingest.series import SeriesCache, SeriesLimits
 from service.metrics.ingest.writer import (
     MAX_FLUSH_ROWS,
     MAX_WAITING_ROWS,
-    KeyReused,
-    QueueFull,
     Receipt,
     Writer,
 )
 from sql.database import Pool, create_pool
-from sql.errors import DatabaseError, DatabaseTimeout, DatabaseUnavailable
+from sql.errors import Busy, Conflict, DatabaseError, DatabaseTimeout, DatabaseUnavailable
 from sql.scope import Scope
 from sql.vocabulary import Frequency
 
@@ -44,16 +42,16 @@ class Bench:
     async def submission(
         self, *values: float, frequency: Frequency = "hourly", key: IdempotencyKey | None = None
     ) -> Submission:
-        items = [MetricIn("m", "revenue", value, frequency) for value in values]
+        items = [Sample("m", "revenue", value, frequency) for value in values]
         return await self.preparer.prepare(items, Scope(), datetime.now(UTC), key)
 
     async def of_services(self, *names: str) -> Submission:
         """A sample of each service, in a series of its own."""
-        items = [MetricIn("m", "revenue", 1, "hourly", service_name=name) for name in names]
+        items = [Sample("m", "revenue", 1, "hourly", service_name=name) for name in names]
         return await self.preparer.prepare(items, Scope(), datetime.now(UTC), None)
 
     async def mixed(self, value: float, *frequencies: Frequency) -> Submission:
-        items = [MetricIn("m", "revenue", value, frequency) for frequency in frequencies]
+        items = [Sample("m", "revenue", value, frequency) for frequency in frequencies]
         return await self.preparer.prepare(items, Scope(), datetime.now(UTC), None)
 
     async def bad(self, *values: float, key: IdempotencyKey | None = None) -> Submission:
@@ -288,7 +286,7 @@ def test_another_body_under_a_key_in_the_same_flush_is_refused(database: str) ->
             return await outcomes(waiting)
 
     first, refusal, keyless, other = bench(database, action)
-    assert isinstance(refusal, KeyReused)
+    assert isinstance(refusal, Conflict)
     assert all(isinstance(answer, Receipt) for answer in (first, keyless, other))
     assert values(database) == [1, 3, 4]
 
@@ -309,7 +307,7 @@ def test_the_first_answer_can_be_looked_up(database: str) -> None:
     async def action(bench: Bench) -> tuple[Receipt, Receipt | None, Receipt | None]:
         async with bench.running():
             receipt = await bench.writer.submit(await bench.submission(1, key=key("k", b"1")))
-        with pytest.raises(KeyReused):
+        with pytest.raises(Conflict):
             await bench.writer.first_answer(key("k", b"2"))
         found = await bench.writer.first_answer(key("k", b"1"))
         return receipt, found, await bench.writer.first_answer(key("unknown"))
@@ -347,7 +345,7 @@ def test_a_full_queue_refuses_and_keeps_what_it_has(database: str) -> None:
         waiting = bench.wait_with(big, await bench.submission(2))
         await asyncio.sleep(0)
         for _ in range(2):
-            with pytest.raises(QueueFull):
+            with pytest.raises(Busy):
                 await bench.writer.submit(await bench.submission(3))
         async with bench.running():
             await asyncio.gather(*waiting)
@@ -364,7 +362,7 @@ def test_a_request_larger_than_what_is_left_does_not_fit_but_a_smaller_one_does(
         big = replace(await bench.submission(1), count=MAX_WAITING_ROWS - 1)
         waiting = bench.wait_with(big)
         await asyncio.sleep(0)
-        with pytest.raises(QueueFull):
+        with pytest.raises(Busy):
             await bench.writer.submit(await bench.submission(2, 2))
         waiting += bench.wait_with(await bench.submission(3))
         async with bench.running():
@@ -387,7 +385,7 @@ def test_there_is_room_again_after_failures(database: str, bad: int) -> None:
                 submissions += [await bench.bad(-1) for _ in range(bad)]
                 sized = [replace(each, count=share) for each in submissions]
                 answers = await outcomes(bench.wait_with(*sized))
-                assert not any(isinstance(answer, QueueFull) for answer in answers)
+                assert not any(isinstance(answer, Busy) for answer in answers)
                 taken += sum(isinstance(answer, Receipt) for answer in answers)
         return taken
 
@@ -400,7 +398,7 @@ def test_closing_writes_what_waits_and_takes_nothing_more(database: str) -> None
         late = await bench.submission(-1)
         await asyncio.sleep(0)
         bench.writer.close()
-        with pytest.raises(QueueFull):
+        with pytest.raises(Busy):
             await bench.writer.submit(late)
         await bench.writer.run()
         return await asyncio.gather(*waiting)

@@ -1,37 +1,35 @@
-"""From validated items to rows ready for COPY: time limits, series, ids."""
+"""From samples to rows ready for COPY: time limits, series, ids."""
 
-import asyncio
 import hashlib
 import re
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from msgspec import Struct
 
 from retention.plan import in_words
-from service.http.errors import ApiError, Detail, invalid
-from service.ingest.models import MetricIn
 from service.metrics.ingest.ids import SampleIds
+from service.metrics.ingest.sample import Sample, microseconds
 from service.metrics.ingest.series import SeriesCache, SeriesKey
 from service.metrics.metadata import metadata_json
+from sql.errors import Forbidden, Invalid, Problem
+from sql.messages import Message, Term
 from sql.scope import Scope
 from sql.vocabulary import NONE, Frequency
 
 MAX_AHEAD = timedelta(minutes=5)
 
-# Field and message of each thing that is wrong with an item.
-Problems = list[tuple[str, str]]
-
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
+_NO_CONTROL = Message("Control characters are not allowed")
+_TOO_NEW = Message("More than 5 minutes in the future")
 
 # A row in COPY's binary format: the number of columns, then the length and value of ts, id,
 # series_id and value, then the length of the metadata, which follow (-1 for none).
 _pack_row = struct.Struct("!h iq iq ii id i").pack
 _JSONB_VERSION = b"\x01"
 _MICROSECOND = timedelta(microseconds=1)
-_POSTGRES_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,32 +63,33 @@ class _Row(Struct, gc=False):
 
 
 class Preparer:
-    """Turns items into submissions; knows the acceptance windows, series and ids."""
+    """Turns samples into submissions; knows the acceptance windows, series and ids."""
 
     def __init__(
         self, series: SeriesCache, ids: SampleIds, accept: Mapping[Frequency, timedelta]
     ) -> None:
         self._series = series
         self._ids = ids
-        self._accept = accept
-        self.turn = asyncio.Lock()
+        self._accept = {frequency: age // _MICROSECOND for frequency, age in accept.items()}
 
     async def prepare(
         self,
-        items: Sequence[MetricIn],
+        samples: Sequence[Sample],
         scope: Scope,
         now: datetime,
         idempotency: IdempotencyKey | None = None,
     ) -> Submission:
-        """One submission of all items.
+        """One submission of all samples.
 
         Raises:
-            ApiError: 422 with every item that is too old, too new or not storable; details
-                carry the position as `index`. 422 for one series too many. 403 for an item
-                of another service than the scope's.
+            Invalid: every sample that is too old, too new or not storable, its number as
+                `index`; or one series too many.
+            Forbidden: a sample of another service than the scope's.
         """
         await self._series.prepare()
-        rows = self._check(items, scope, now)
+        rows, problems = self._check(samples, scope, now)
+        if problems:
+            raise Invalid(*problems)
         found = await self._series.resolve(row.key for row in rows if row.series_id is None)
         first_id = await self._ids.take(len(rows))
         return Submission(
@@ -101,70 +100,39 @@ class Preparer:
             idempotency,
         )
 
-    async def ready(self) -> None:
-        """Before `problems` is asked."""
+    async def problems(
+        self, samples: Sequence[Sample], scope: Scope, now: datetime
+    ) -> list[Problem]:
+        """All that `prepare` would refuse samples for, but for series too many."""
         await self._series.prepare()
+        return self._check(samples, scope, now)[1]
 
-    def problems(self, scope: Scope, now: datetime, index: int, item: MetricIn) -> list[Detail]:
-        """What `prepare` would refuse one item for, once `ready` was awaited."""
-        try:
-            self._check([item], scope, now)
-        except ApiError as error:
-            if error.status != 422:
-                raise
-            return [Detail(index=index, field=d.field, message=d.message) for d in error.details]
-        return []
-
-    def _check(self, items: Sequence[MetricIn], scope: Scope, now: datetime) -> list[_Row]:
-        details: list[Detail] = []
+    def _check(
+        self, samples: Sequence[Sample], scope: Scope, now: datetime
+    ) -> tuple[list[_Row], list[Problem]]:
         rows: list[_Row] = []
-        problems: Problems = []
-        now_ts = _postgres_time(now)
+        problems: list[Problem] = []
+        now_ts = microseconds(now)
+        newest = now_ts + MAX_AHEAD // _MICROSECOND
+        oldest = {frequency: now_ts - age for frequency, age in self._accept.items()}
         key_of, id_of = self._series.key_of, self._series.get
         own = scope.service_name
-        for index, item in enumerate(items):
-            if own and item.service_name not in (None, "", own):
+        for index, sample in enumerate(samples):
+            if own and sample.service_name not in (None, "", own):
                 raise _not_own(own, index)
-            ts = now_ts if item.timestamp is None else self._timestamp(item, now, problems)
-            metadata = None if item.metadata is None else _metadata(item.metadata, problems)
-            key = key_of(item, scope.tenant, scope.service_name)
+            ts = now_ts if sample.ts is None else sample.ts
+            if not oldest[sample.frequency] <= ts <= newest:
+                message = _out_of_time(now_ts - ts, self._accept[sample.frequency], sample)
+                problems.append(Problem(message, "timestamp", index))
+            metadata = None
+            if sample.metadata is not None:
+                metadata = _metadata(sample.metadata, index, problems)
+            key = key_of(sample, scope.tenant, own)
             series_id = id_of(key)
             if series_id is None:
-                _check_texts(key, problems)
-            if problems:
-                details += [Detail(index=index, field=f, message=m) for f, m in problems]
-                problems.clear()
-            rows.append(_Row(key, series_id, ts, item.value, metadata))
-        if details:
-            raise invalid(details)
-        return rows
-
-    def _timestamp(self, item: MetricIn, now: datetime, problems: Problems) -> int:
-        """The item's time for COPY; what is wrong with it goes to `problems`."""
-        assert item.timestamp is not None
-        try:
-            ts = datetime.fromisoformat(item.timestamp)
-            # Behind a Z, fromisoformat does not see what follows a NUL.
-            if ts.tzinfo is None or "\0" in item.timestamp:
-                raise ValueError
-            ts = ts.astimezone(UTC)
-            age = now - ts
-        except (ValueError, OverflowError):
-            message = "Use ISO 8601 with an offset, such as 2025-06-14T15:00:00Z"
-            problems.append(("timestamp", message))
-            return 0
-        oldest = self._accept[item.frequency]
-        if age > oldest:
-            problems.append(
-                (
-                    "timestamp",
-                    f"Too old: {item.frequency} samples are accepted up to {in_words(oldest)} "
-                    f"back, this is {in_words(age)} old",
-                )
-            )
-        elif age < -MAX_AHEAD:
-            problems.append(("timestamp", "More than 5 minutes in the future"))
-        return _postgres_time(ts)
+                _check_texts(key, index, problems)
+            rows.append(_Row(key, series_id, ts, sample.value, metadata))
+        return rows, problems
 
 
 def _copy_rows(
@@ -187,34 +155,45 @@ def body_key(principal: str, key: str, path: str, body: bytes) -> IdempotencyKey
     return IdempotencyKey(principal, key, hashlib.sha256(path.encode() + b"\n" + body).digest())
 
 
-def _not_own(service_name: str, index: int) -> ApiError:
-    message = f"This key posts for service_name {service_name} only"
-    details = [Detail(index=index, field="service_name", message=message)]
-    return ApiError(403, message, details)
+def _not_own(service_name: str, index: int) -> Forbidden:
+    message = Message("This key posts for service_name {service} only", {"service": service_name})
+    return Forbidden(message, [Problem(message, "service_name", index)])
 
 
-def _postgres_time(ts: datetime) -> int:
-    """A timestamptz as PostgreSQL has it: microseconds since 2000."""
-    return (ts - _POSTGRES_EPOCH) // _MICROSECOND
+def _out_of_time(age: int, oldest: int, sample: Sample) -> Message:
+    """Ages in microseconds."""
+    if age < 0:
+        return _TOO_NEW
+    return Message(
+        "Too old: {frequency} samples are accepted up to {oldest} back, this is {age} old",
+        {
+            "frequency": Term(sample.frequency),
+            "oldest": in_words(timedelta(microseconds=oldest)),
+            "age": in_words(timedelta(microseconds=age)),
+        },
+    )
 
 
-def _metadata(metadata: dict[str, object], problems: Problems) -> bytes:
+def _metadata(metadata: Mapping[str, object], index: int, problems: list[Problem]) -> bytes:
     """Metadata as jsonb for COPY."""
     try:
         return _JSONB_VERSION + metadata_json(metadata)
-    except ValueError as error:
-        problems.append(("metadata", str(error)))
+    except Invalid as error:
+        problems.append(Problem(error.problems[0].message, "metadata", index))
         return b""
 
 
-def _check_texts(key: SeriesKey, problems: Problems) -> None:
+def _check_texts(key: SeriesKey, index: int, problems: list[Problem]) -> None:
     """Only for series not seen before: those in the cache have passed."""
     for field in ("unit", "service_name", "affiliate_id", "region"):
         text = getattr(key, field)
         if text and _CONTROL.search(text):
-            problems.append((field, "Control characters are not allowed"))
+            problems.append(Problem(_NO_CONTROL, field, index))
         elif text == NONE:
-            problems.append((field, f"{NONE} stands for no {field}: leave it out"))
+            message = Message(
+                "{none} stands for no {field}: leave it out", {"none": NONE, "field": field}
+            )
+            problems.append(Problem(message, field, index))
     for name, text in key.dimensions:
         if _CONTROL.search(text):
-            problems.append((f"metadata.{name}", "Control characters are not allowed"))
+            problems.append(Problem(_NO_CONTROL, f"metadata.{name}", index))

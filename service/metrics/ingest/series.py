@@ -8,16 +8,16 @@ from typing import Any, NamedTuple
 import msgspec
 from msgspec import Struct
 
-from service.http.errors import ApiError
-from service.ingest.models import MetricIn
+from service.metrics.ingest.sample import Sample
 from sql.database import Connection, Pool, connection, run
+from sql.errors import Invalid, Problem
+from sql.messages import Message
 from sql.vocabulary import DEFAULT_AGGREGATION, KIND_OF_TYPE, MetricType
 
 # About 100 MB when full; the oldest entries make room.
 CACHE_SIZE = 200_000
 
 
-# The kind a metric is taken to be when its name is seen for the first time.
 class SeriesKey(Struct, frozen=True, gc=False):
     """Everything that makes a series distinct; `dimensions` are pairs in the order in
     which the catalogue names their keys.
@@ -58,23 +58,23 @@ class SeriesCache:
         """The id, where it is known already."""
         return self._ids.get(key)
 
-    def key_of(self, item: MetricIn, tenant: str, service_name: str | None) -> SeriesKey:
-        """The series that item belongs to, once `prepare` was awaited. An empty text is no
-        text.
+    def key_of(self, sample: Sample, tenant: str, service_name: str | None) -> SeriesKey:
+        """The series a sample belongs to, once `prepare` was awaited; `service_name` where the
+        caller is one service.
         """
         assert self._promoted is not None
         dimensions: tuple[tuple[str, str], ...] = ()
-        if item.metadata and (promoted := self._promoted.get((tenant, item.metric_name))):
-            dimensions = _dimensions(item.metadata, promoted)
+        if sample.metadata and (promoted := self._promoted.get((tenant, sample.metric_name))):
+            dimensions = _dimensions(sample.metadata, promoted)
         return SeriesKey(
             tenant,
-            item.metric_name,
-            item.metric_type,
-            item.unit or None,
-            item.frequency,
-            service_name or item.service_name or None,
-            item.affiliate_id or None,
-            item.region or None,
+            sample.metric_name,
+            sample.metric_type,
+            sample.unit or None,
+            sample.frequency,
+            service_name or sample.service_name or None,
+            sample.affiliate_id or None,
+            sample.region or None,
             dimensions,
         )
 
@@ -88,7 +88,7 @@ class SeriesCache:
         new is catalogued as the first of its keys has it.
 
         Raises:
-            ApiError: 422 where a tenant or service would have more series than it may.
+            Invalid: a tenant or service would have more series than it may.
         """
         unknown = list(dict.fromkeys(keys))
         if not unknown:
@@ -150,13 +150,22 @@ async def _look_up(conn: Connection, keys: Sequence[SeriesKey]) -> dict[SeriesKe
 async def _check_room(conn: Connection, params: dict[str, Any], more: int, setting: str) -> None:
     (row,) = await run(conn, "count_series", params)
     if row["series"] + more > params["most"]:
-        service = params["service_name"]
-        who = f"service {service}" if service else f"tenant {params['tenant']}"
-        raise ApiError(
-            422,
-            f"{who} has {row['series']} series and may have {params['most']} ({setting}): "
-            f"{more} new would be too many; do labels or dimensions hold ids?",
-        )
+        raise _too_many(params, row["series"], more, setting)
+
+
+def _too_many(params: Mapping[str, Any], series: int, more: int, setting: str) -> Invalid:
+    service = params["service_name"]
+    who = (
+        Message("service {name}", {"name": service})
+        if service
+        else Message("tenant {name}", {"name": params["tenant"]})
+    )
+    message = Message(
+        "{who} has {series} series and may have {most} ({setting}): {more} new would be too many; "
+        "do labels or dimensions hold ids?",
+        {"who": who, "series": series, "most": params["most"], "setting": setting, "more": more},
+    )
+    return Invalid(Problem(message))
 
 
 def _dimensions(

@@ -20,12 +20,15 @@ from psycopg.copy import AsyncLibpqWriter
 
 from service.metrics.ingest.prepare import IdempotencyKey, Submission
 from sql.database import Connection, Pool, connection, note_duration, run
-from sql.errors import DatabaseError, DatabaseTimeout, DatabaseUnavailable
+from sql.errors import Busy, Conflict, DatabaseError, DatabaseTimeout, DatabaseUnavailable
+from sql.messages import Message
 from sql.statements import query
 from sql.vocabulary import FREQUENCIES
 
 MAX_FLUSH_ROWS = 20_000
 MAX_WAITING_ROWS = 100_000
+_QUEUE_FULL = Message("Too many samples wait for the database; try again")
+_KEY_REUSED = Message("This Idempotency-Key was used before with another request")
 
 # What COPY's binary format has around the rows.
 _COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
@@ -60,14 +63,6 @@ _COPY = {
 }
 
 
-class QueueFull(Exception):
-    """More samples wait for the database than this process holds."""
-
-
-class KeyReused(Exception):
-    """An Idempotency-Key came with another body than the first time."""
-
-
 @dataclass(frozen=True, slots=True)
 class Receipt:
     """Where a request's samples are: ids `first_id` and following, on disk."""
@@ -97,14 +92,14 @@ class Writer:
         """Wait until the samples are committed.
 
         Raises:
-            QueueFull: nothing was taken; try again later.
-            KeyReused: nothing was stored.
+            Busy: the queue is full; nothing was taken.
+            Conflict: the Idempotency-Key came with another body before; nothing was stored.
             DatabaseUnavailable: the database went away; whether the samples are stored is
                 unknown unless there is an Idempotency-Key to try again with.
             DatabaseError: the database refused these samples; nothing was stored.
         """
         if self._closing or self._waiting_rows + submission.count > MAX_WAITING_ROWS:
-            raise QueueFull
+            raise Busy(_QUEUE_FULL)
         waiting = _Waiting(submission, asyncio.get_running_loop().create_future())
         self._queue.append(waiting)
         self._waiting_rows += submission.count
@@ -113,10 +108,10 @@ class Writer:
         return await waiting.answer
 
     async def first_answer(self, key: IdempotencyKey) -> Receipt | None:
-        """What was answered under that key before.
+        """The first answer under that key, if there was one.
 
         Raises:
-            KeyReused: to another body.
+            Conflict: to another body.
         """
         async with connection(self._pool) as conn:
             return await _first_answer(conn, key)
@@ -136,7 +131,7 @@ class Writer:
         self._wake.set()
 
     def _take(self) -> list[_Waiting]:
-        """What goes into the next flush. A second request under the same key stays for the
+        """The requests of the next flush. A second request under the same key stays for the
         one after, where it finds the first one's answer.
         """
         taken: list[_Waiting] = []
@@ -165,7 +160,7 @@ class Writer:
                     await _write(conn, taken)
                     taken = self._take() if go_on else []
         except DatabaseError as error:
-            if len(taken) > 1 and _may_be_one_of_them(error):
+            if len(taken) > 1 and _may_be_one_alone(error):
                 _log.warning("flush_split", requests=len(taken), reason=str(error))
                 for waiting in taken:
                     await self._flush([waiting], go_on=False)
@@ -194,18 +189,18 @@ async def _write(conn: Connection, taken: Sequence[_Waiting]) -> None:
         STORED.labels(frequency).inc(count)
     for waiting, answer in zip(taken, answers, strict=True):
         if not waiting.answer.done():
-            _give(waiting.answer, answer)
+            _settle(waiting.answer, answer)
 
 
 def _is_one_statement(submissions: Sequence[Submission]) -> bool:
-    """Whether a single COPY writes all: that is a transaction by itself, and BEGIN and COMMIT
+    """True where a single COPY writes all: that is a transaction by itself, and BEGIN and COMMIT
     would be two more round trips.
     """
     unkeyed = all(submission.idempotency is None for submission in submissions)
     return unkeyed and len({f for submission in submissions for f in submission.rows}) == 1
 
 
-async def _claim(conn: Connection, submissions: Sequence[Submission]) -> list[Receipt | KeyReused]:
+async def _claim(conn: Connection, submissions: Sequence[Submission]) -> list[Receipt | Conflict]:
     """Take the idempotency keys of the submissions; for a key that was taken before, its
     first answer or the refusal.
     """
@@ -234,10 +229,10 @@ async def _claim(conn: Connection, submissions: Sequence[Submission]) -> list[Re
     ]
 
 
-async def _earlier_answer(conn: Connection, key: IdempotencyKey) -> Receipt | KeyReused:
+async def _earlier_answer(conn: Connection, key: IdempotencyKey) -> Receipt | Conflict:
     try:
         answer = await _first_answer(conn, key)
-    except KeyReused as refusal:
+    except Conflict as refusal:
         return refusal
     if answer is None:  # pruned between the two statements
         raise DatabaseTimeout("an Idempotency-Key expired meanwhile")
@@ -249,7 +244,7 @@ async def _first_answer(conn: Connection, key: IdempotencyKey) -> Receipt | None
     if not rows:
         return None
     if rows[0]["body_sha256"] != key.sha256:
-        raise KeyReused
+        raise Conflict(_KEY_REUSED)
     return Receipt(rows[0]["first_id"], rows[0]["sample_count"], replayed=True)
 
 
@@ -272,14 +267,14 @@ async def _copy(conn: Connection, submissions: Sequence[Submission]) -> dict[str
     return stored
 
 
-def _may_be_one_of_them(error: DatabaseError) -> bool:
-    """Whether the failure may be due to one request alone, so that trying each by itself
-    saves the others: a refused value, or a lock held on one key. Not so an outage.
+def _may_be_one_alone(error: DatabaseError) -> bool:
+    """True where the failure may be due to one request alone, so that trying each by itself saves
+    the others: a refused value, or a lock held on one key. Not so an outage.
     """
     return isinstance(error, DatabaseTimeout) or not isinstance(error, DatabaseUnavailable)
 
 
-def _give(answer: asyncio.Future[Receipt], outcome: Receipt | KeyReused) -> None:
+def _settle(answer: asyncio.Future[Receipt], outcome: Receipt | Conflict) -> None:
     if isinstance(outcome, Receipt):
         answer.set_result(outcome)
     else:

@@ -1,0 +1,74 @@
+"""The one door for samples: every protocol's decoder hands over here what it made."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from service.metrics.ingest.prepare import IdempotencyKey, Preparer
+from service.metrics.ingest.sample import Decoded
+from service.metrics.ingest.writer import Receipt, Writer
+from sql.errors import Forbidden, Invalid, Problem
+from sql.scope import Scope
+
+# Told the tenant and name of each metric that has new samples.
+Stored = Callable[[frozenset[tuple[str, str]]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class Recorder:
+    """Prepares and writes samples; all of a request or none."""
+
+    preparer: Preparer
+    writer: Writer
+    on_stored: Stored
+
+    async def record(
+        self, decoded: Decoded, scope: Scope, idempotency: IdempotencyKey | None = None
+    ) -> Receipt:
+        """Answered once the samples are on disk.
+
+        Raises:
+            Invalid: everything that is wrong, with its place in the request.
+            Forbidden: a sample of another service than the scope's.
+            Busy: too many samples wait; try again.
+            Conflict: the Idempotency-Key came with another body before.
+            DatabaseError: as `Writer.submit` says.
+        """
+        try:
+            return await self._write(decoded, scope, idempotency)
+        except Invalid:
+            # The first time it was accepted; meanwhile a sample may have become too old.
+            first = await self.writer.first_answer(idempotency) if idempotency else None
+            if first is None:
+                raise
+            return first
+
+    async def _write(
+        self, decoded: Decoded, scope: Scope, idempotency: IdempotencyKey | None
+    ) -> Receipt:
+        now = datetime.now(UTC)
+        if decoded.problems:
+            problems = await self.preparer.problems(decoded.samples, scope, now)
+            raise Invalid(*_in_order([*decoded.problems, *_placed(decoded, problems)]))
+        try:
+            submission = await self.preparer.prepare(decoded.samples, scope, now, idempotency)
+        except Invalid as error:
+            raise Invalid(*_placed(decoded, error.problems)) from error
+        except Forbidden as error:
+            raise Forbidden(error.message, _placed(decoded, error.problems)) from error
+        receipt = await self.writer.submit(submission)
+        self.on_stored(submission.metrics)
+        return receipt
+
+
+def _in_order(problems: Sequence[Problem]) -> list[Problem]:
+    """Those of the whole request first, then by place."""
+    return sorted(problems, key=lambda one: -1 if one.index is None else one.index)
+
+
+def _placed(decoded: Decoded, problems: Sequence[Problem]) -> list[Problem]:
+    """Problems of samples by their numbers, with the places in the request."""
+    return [
+        problem if problem.index is None else replace(problem, index=decoded.place(problem.index))
+        for problem in problems
+    ]

@@ -1,0 +1,76 @@
+"""Samples: what the decoder of every protocol makes and the core of ingest takes."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+from msgspec import Struct
+
+from sql.errors import Problem
+from sql.vocabulary import Frequency, MetricType
+
+_EPOCH = datetime(2000, 1, 1, tzinfo=UTC)
+_DAY = 86_400_000_000
+_SECOND = 1_000_000
+_MICROSECOND = timedelta(microseconds=1)
+# The years 1 to 9999 in UTC, which Python can show again.
+_FIRST = (datetime(1, 1, 1, tzinfo=UTC) - _EPOCH) // _MICROSECOND
+_LAST = (datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC) - _EPOCH) // _MICROSECOND
+
+
+class Sample(Struct, gc=False):
+    """One value of a metric. `ts` is in microseconds since 2000-01-01 UTC, as PostgreSQL counts;
+    None is when it is recorded. An empty label is none.
+    """
+
+    metric_name: str
+    metric_type: MetricType
+    value: float
+    frequency: Frequency
+    unit: str | None = None
+    service_name: str | None = None
+    affiliate_id: str | None = None
+    region: str | None = None
+    metadata: Mapping[str, object] | None = None
+    ts: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Decoded:
+    """Samples of one request and the problems of its items that are none. `places` are the
+    positions of the samples in the request where they are not 0, 1, 2 and so on; a `single` one
+    has no position.
+    """
+
+    samples: Sequence[Sample]
+    problems: Sequence[Problem] = ()
+    places: Sequence[int] | None = None
+    single: bool = False
+
+    def place(self, number: int) -> int | None:
+        """The position in the request of the sample with that number."""
+        if self.single:
+            return None
+        return number if self.places is None else self.places[number]
+
+
+def microseconds(moment: datetime) -> int:
+    """An instant as `Sample.ts`."""
+    since = moment - _EPOCH
+    return since.days * _DAY + since.seconds * _SECOND + since.microseconds
+
+
+def microseconds_of(text: str) -> int:
+    """An instant written in ISO 8601 with an offset as `Sample.ts`.
+
+    Raises:
+        ValueError: it is none, or not within the years 1 to 9999 in UTC.
+    """
+    moment = datetime.fromisoformat(text)
+    # Behind a Z, fromisoformat does not see what follows a NUL.
+    if moment.tzinfo is None or "\0" in text:
+        raise ValueError("no offset")
+    ts = microseconds(moment)
+    if not _FIRST <= ts <= _LAST:
+        raise ValueError("out of range")
+    return ts
