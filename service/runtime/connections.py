@@ -1,6 +1,7 @@
 """HTTP connections as uvicorn has them, but with fewer packets and a friendlier end."""
 
 import asyncio
+import re
 from typing import Any, cast
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -8,6 +9,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 # How long a connection without a request under way is kept for one that was just sent.
 LINGER_SECONDS = 1.0
 _LARGE = 64 * 1024
+_REQUEST_LINE = re.compile(rb"[A-Z]+ [^\r\n]+ HTTP/1\.1\r\n")
+_UPGRADE = re.compile(rb"\r\nUpgrade:[^\r\n]*", re.IGNORECASE)
 
 
 class HttpConnection(HttpToolsProtocol):
@@ -18,6 +21,15 @@ class HttpConnection(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         """uvicorn's start with a connection."""
         super().connection_made(cast("asyncio.Transport", _OneWrite(transport, self.loop)))
+
+    def data_received(self, data: bytes) -> None:
+        """Bytes of requests. The offer of another protocol, as Java's client makes one of HTTP/2
+        with its first request, is passed over: the parser would take the body for that protocol.
+        """
+        if b"pgrade:" in data and _REQUEST_LINE.match(data):
+            head, end, rest = data.partition(b"\r\n\r\n")
+            data = _UPGRADE.sub(b"", head) + end + rest
+        super().data_received(data)
 
     def shutdown(self) -> None:
         """uvicorn's call, once nothing new is accepted; it then waits for all connections."""

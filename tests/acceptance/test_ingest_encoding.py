@@ -339,3 +339,22 @@ def test_any_whitespace_and_order_of_json_is_fine(api: httpx2.Client, metric: st
     pretty = json.dumps(dict(reversed(sample(metric).items())), indent="\t").encode()
     accepted(post(api, ONE, b" \r\n\t" + pretty + b"\n\n"))
     assert len(stored(api, metric)) == 1
+
+
+# What a connection may offer
+
+
+@pytest.mark.parametrize("offer", ["h2c", "websocket", "TLS/1.0, HTTP/3"])
+def test_the_offer_of_another_protocol_is_passed_over(
+    api: httpx2.Client, metric: str, offer: str
+) -> None:
+    headers = {
+        "Content-Type": "application/json",
+        "Connection": "Upgrade, HTTP2-Settings",
+        "Upgrade": offer,
+        "HTTP2-Settings": "AAEAAEAAAAIAAAABAAMAAABkAAQBAAAAAAUAAEAA",
+    }
+    for number in range(1, 4):  # also on a connection that was used before
+        body = json.dumps(sample(metric, value=number, metadata={"note": "Upgrade: h2c"}))
+        accepted(api.post(ONE, content=body, headers=headers))
+    assert [row["value"] for row in stored(api, metric)] == [1, 2, 3]
