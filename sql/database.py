@@ -1,5 +1,6 @@
 """The connection pool, and running named queries on it."""
 
+import asyncio
 import select
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -10,14 +11,14 @@ from typing import Any, Protocol
 import psycopg
 import structlog
 from prometheus_client import Histogram
-from psycopg import AsyncConnection
 from psycopg.rows import DictRow, dict_row, tuple_row
 from psycopg_pool import AsyncConnectionPool
 
-from sql.errors import translated_errors
+from sql.connections import Connection as Connection
+from sql.connections import liveness
+from sql.errors import ConnectionLost, translated_errors
 from sql.statements import Query, query
 
-Connection = AsyncConnection[DictRow]
 Pool = AsyncConnectionPool[Connection]
 
 
@@ -29,6 +30,11 @@ class Connections(Protocol):
 
 
 SLOW_SECONDS = 0.25
+# A connection that was heard of so lately is taken as it is, without a round trip.
+_TRUSTED_SECONDS = 5.0
+_CHECK_SECONDS = 1.0
+# The server is given so much longer than the statement: it tells more than a silent end.
+_GRACE_SECONDS = 1.0
 # Of each connection: a plan takes a quarter of a megabyte of the server's memory.
 _KEPT_PLANS = 50
 QUERY_SECONDS = Histogram(
@@ -41,34 +47,53 @@ QUERY_SECONDS = Histogram(
 _log = structlog.get_logger()
 
 
-def create_pool(url: str, *, size: int, timeout: float = 5.0, keeps_plans: bool = False) -> Pool:
+def create_pool(
+    url: str,
+    *,
+    size: int,
+    timeout: float = 5.0,
+    keeps_plans: bool = False,
+    statement_seconds: float = 10.0,
+    siblings: list[Pool] | None = None,
+) -> Pool:
     """A pool, still closed, of up to `size` connections to `url`. Instants read are in UTC.
 
-    Waiting for a connection ends after `timeout` seconds in `DatabaseUnavailable`. Every
-    statement is planned with its own values, but on connections that keep plans: those are for
-    `fetch_prepared` alone.
+    Waiting for a connection ends after `timeout` seconds in `DatabaseUnavailable`. The server
+    ends a statement after `statement_seconds`; where it is silent even then, the connection is
+    closed, and so are all idle ones of the pool and of its `siblings`, which lead to the same
+    server. Every statement is planned with its own values, but on connections that keep plans:
+    those are for `fetch_prepared` alone.
     """
+    siblings = [] if siblings is None else siblings
 
     async def check(conn: Connection) -> None:
-        if _is_silent(conn):
+        if time.monotonic() - conn.heard_at < _TRUSTED_SECONDS and _is_silent(conn):
             return
         try:
-            await AsyncConnectionPool.check_connection(conn)
-        except psycopg.OperationalError:
+            async with within(_CHECK_SECONDS):
+                await AsyncConnectionPool.check_connection(conn)
+        except (psycopg.OperationalError, ConnectionLost):
             # Where one is dead the others are: found one by one, with the pool's pauses in
             # between, they would use up the caller's time.
             await pool.drain()
             raise
 
     async def configure(conn: Connection) -> None:
-        await run(conn, "use_utc")
+        conn.patience = statement_seconds + _GRACE_SECONDS
+        await _begin_session(conn, statement_seconds)
         if keeps_plans:
             await _keep_plans(conn)
+        conn.on_silence = draining
 
     pool: Pool = AsyncConnectionPool(
         url,
-        connection_class=AsyncConnection[DictRow],
-        kwargs={"row_factory": dict_row, "prepare_threshold": None, "autocommit": True},
+        connection_class=Connection,
+        kwargs={
+            "row_factory": dict_row,
+            "prepare_threshold": None,
+            "autocommit": True,
+            **liveness(url),
+        },
         min_size=1,
         max_size=size,
         timeout=timeout,
@@ -80,7 +105,32 @@ def create_pool(url: str, *, size: int, timeout: float = 5.0, keeps_plans: bool 
         # the next caller starts anew: back in seconds, however long the database was away.
         reconnect_timeout=timeout,
     )
+    siblings.append(pool)
+    draining = _Draining(siblings)
     return pool
+
+
+class _Draining:
+    """Closes what is idle in pools, and what is in use once it is returned."""
+
+    def __init__(self, pools: list[Pool]) -> None:
+        self._pools = pools
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def __call__(self) -> None:
+        for pool in self._pools:
+            if not pool.closed:
+                task = asyncio.create_task(pool.drain())
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+
+
+async def _begin_session(conn: Connection, statement_seconds: float) -> None:
+    """A limit of the server's own, unless a pooler such as PgBouncer stands between, which gives
+    the backend to others.
+    """
+    limit = f"{round(statement_seconds * 1000)}ms"
+    await run(conn, "begin_session", {"told": conn.info.backend_pid, "limit": limit})
 
 
 async def _keep_plans(conn: Connection) -> None:
@@ -102,27 +152,35 @@ def _is_silent(conn: Connection) -> bool:
 
 
 @asynccontextmanager
-async def dedicated_connection(url: str) -> AsyncIterator[Connection]:
+async def dedicated_connection(url: str, patience: float = 30.0) -> AsyncIterator[Connection]:
     """A connection outside any pool, for what belongs to one session, such as its advisory
-    locks; a peer that vanished is noticed within half a minute. Instants are in UTC.
+    locks; it is closed where an answer takes longer than `patience` seconds. Instants are in UTC.
     """
     with translated_errors():
-        conn = await AsyncConnection[DictRow].connect(
-            url,
-            row_factory=dict_row,
-            prepare_threshold=None,
-            autocommit=True,
-            connect_timeout=10,
-            keepalives_idle=10,
-            keepalives_interval=5,
-            keepalives_count=3,
+        conn = await Connection.connect(
+            url, row_factory=dict_row, prepare_threshold=None, autocommit=True, **liveness(url)
         )
+    conn.patience = patience
     try:
         with translated_errors():
             await run(conn, "use_utc")
             yield conn
     finally:
         await conn.close()
+
+
+@asynccontextmanager
+async def within(seconds: float) -> AsyncIterator[None]:
+    """A limit for what is done with a connection; one that waits for its server then is closed.
+
+    Raises:
+        ConnectionLost: it took longer; whether it was done is unknown.
+    """
+    try:
+        async with asyncio.timeout(seconds):
+            yield
+    except TimeoutError as error:
+        raise ConnectionLost(f"the database did not answer within {seconds:g} s") from error
 
 
 @asynccontextmanager

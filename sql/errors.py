@@ -95,6 +95,14 @@ class DatabaseUnavailable(DatabaseError):
     """The database is away, starting, shutting down or has no connection to spare."""
 
 
+class ConnectionLost(DatabaseUnavailable):
+    """The connection ended or fell silent; whether the statement took effect is unknown."""
+
+
+class DiskFull(DatabaseUnavailable):
+    """The database has no room; nothing was stored."""
+
+
 class DatabaseTimeout(DatabaseUnavailable):
     """A statement or a lock took longer than it may."""
 
@@ -118,6 +126,7 @@ _UNAVAILABLE = (
     PoolClosed,
     TooManyRequests,
 )
+_ENDED_BY_SERVER = (psycopg.errors.AdminShutdown, psycopg.errors.CrashShutdown)
 _TIMEOUTS = (psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable)
 
 
@@ -128,14 +137,24 @@ def translated_errors() -> Iterator[None]:
         yield
     except _TIMEOUTS as error:
         raise DatabaseTimeout(_first_line(error)) from error
+    except psycopg.errors.DiskFull as error:
+        raise DiskFull(_first_line(error)) from error
     except (psycopg.errors.ReadOnlySqlTransaction, *_UNAVAILABLE) as error:
-        raise DatabaseUnavailable(_first_line(error)) from error
+        kind = ConnectionLost if _is_loss(error) else DatabaseUnavailable
+        raise kind(_first_line(error)) from error
     except psycopg.IntegrityError as error:
         raise Violation(_first_line(error), error.diag.constraint_name) from error
     except psycopg.DataError as error:
         raise DataRejected(_first_line(error)) from error
     except psycopg.Error as error:
         raise DatabaseError(_first_line(error)) from error
+
+
+def _is_loss(error: Exception) -> bool:
+    """Whether the connection went, not a server that refuses: that names a state."""
+    if isinstance(error, _ENDED_BY_SERVER):
+        return True
+    return type(error) is psycopg.OperationalError and error.sqlstate is None
 
 
 @contextmanager

@@ -14,9 +14,12 @@ from service.http.validation import problems_of
 from sql.errors import (
     Busy,
     Conflict,
+    ConnectionLost,
     DatabaseError,
+    DatabaseTimeout,
     DatabaseUnavailable,
     DataRejected,
+    DiskFull,
     DomainError,
     Forbidden,
     Invalid,
@@ -52,6 +55,15 @@ _STATUSES: dict[type[DomainError], int] = {
     Conflict: 409,
     Throttled: 429,
     Busy: 503,
+}
+
+
+# The more special first.
+_UNAVAILABLE: dict[type[DatabaseUnavailable], str] = {
+    DiskFull: "The database has no room left; nothing was stored",
+    ConnectionLost: "The database did not answer; whether anything was changed is unknown",
+    DatabaseTimeout: "The database did not answer in time; try again",
+    DatabaseUnavailable: "The database is away; try again",
 }
 
 
@@ -162,9 +174,10 @@ def headers_of(error: DomainError) -> dict[str, str] | None:
 
 async def _on_unavailable(request: Request, error: DatabaseUnavailable) -> Response:
     _log.warning("database_unavailable", reason=str(error))
-    return error_response(
-        request, 503, "The database is away; try again", headers={"Retry-After": "1"}
-    )
+    if isinstance(error, DiskFull):
+        request.state.resources.writer.disk_is_full = True
+    message = next(text for kind, text in _UNAVAILABLE.items() if isinstance(error, kind))
+    return error_response(request, 503, message, headers={"Retry-After": "1"})
 
 
 async def _on_rejected(request: Request, error: DataRejected) -> Response:

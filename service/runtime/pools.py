@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from psycopg.conninfo import conninfo_to_dict
@@ -37,22 +37,15 @@ async def open_pools(settings: Settings) -> AsyncIterator[Pools]:
     """Open, as far as the servers are there; closed at the end."""
     assert settings.database_url is not None
     url = await asyncio.to_thread(serving_url, settings.database_url)
-    async with AsyncExitStack() as stack:
-        pools: dict[str, Pool] = {}
-
-        async def add(name: str, url: str, size: int, *, keeps_plans: bool = False) -> None:
-            pool = create_pool(url, size=size, keeps_plans=keeps_plans)
-            pools[name] = await stack.enter_async_context(pool)
-
-        await add("write", url, POOL_SIZE)
-        await add("read", url, _READING)
-        await add("figures", url, _READING, keeps_plans=True)
-        name = ""
-        if settings.database_read_url:
-            replica_url = await asyncio.to_thread(serving_url, settings.database_read_url)
-            await add("replica", replica_url, _READING)
-            await add("replica_figures", replica_url, _READING, keeps_plans=True)
-            name = _name(replica_url)
+    pools = _pools_of(url, write=POOL_SIZE, read=_READING, figures=_READING)
+    name = ""
+    if settings.database_read_url:
+        replica_url = await asyncio.to_thread(serving_url, settings.database_read_url)
+        pools |= _pools_of(replica_url, replica=_READING, replica_figures=_READING)
+        name = _name(replica_url)
+    try:
+        for pool in pools.values():
+            await pool.open()
         reads = Reads(
             pools["read"],
             pools.get("replica"),
@@ -61,6 +54,18 @@ async def open_pools(settings: Settings) -> AsyncIterator[Pools]:
         )
         figures = reads.beside(pools["figures"], pools.get("replica_figures"))
         yield Pools(url, pools["write"], pools["read"], reads, figures, pools)
+    finally:
+        # At the same time: each waits for connections that are just being made.
+        await asyncio.gather(*(pool.close() for pool in pools.values()))
+
+
+def _pools_of(url: str, **sizes: int) -> dict[str, Pool]:
+    """Pools of one server by name, of so many connections each."""
+    siblings: list[Pool] = []
+    return {
+        name: create_pool(url, size=size, keeps_plans=name.endswith("figures"), siblings=siblings)
+        for name, size in sizes.items()
+    }
 
 
 def _name(url: str) -> str:

@@ -10,10 +10,14 @@ from service import __version__
 from service.http.endpoint import Endpoint
 from service.http.errors import error_response
 from service.http.responses import json_response
-from service.runtime.resources import resources_of
-from sql.database import fetch_all
-from sql.errors import DatabaseError
+from service.runtime.resources import Resources, resources_of
+from sql.database import fetch_all, within
+from sql.errors import DatabaseError, DiskFull
 from sql.migrator import migrations_for
+
+READY_SECONDS = 2.0
+# A flush takes milliseconds.
+OLD_SECONDS = 3.0
 
 
 class AcceptWindow(BaseModel):
@@ -60,21 +64,43 @@ async def health(request: Request) -> Response:
 
 
 async def ready(request: Request) -> Response:
-    """Whether requests can be served: the database answers, its schema is up to date, and this
-    process is not about to stop.
+    """Whether requests can be served: the database answers soon, its schema is up to date, it
+    stores what waits, and this process is not about to stop.
     """
     resources = resources_of(request)
     if resources.stopping.withdrawn:
         return _not_ready(request, "This instance is about to stop")
     try:
-        rows = await fetch_all(resources.pool, "applied_migrations")
+        async with within(READY_SECONDS):
+            reason = await _hindrance(resources)
     except DatabaseError:
         return _not_ready(request, "The database is away")
+    if reason:
+        return _not_ready(request, reason)
+    return json_response({"success": True, "status": "ready"})
+
+
+async def _hindrance(resources: Resources) -> str | None:
+    """Why nothing can be served, where the database answers.
+
+    Raises:
+        DatabaseError: it does not.
+    """
+    writer = resources.writer
+    if writer.oldest_wait_seconds > OLD_SECONDS:
+        return "Samples have waited too long for the database"
+    rows = await fetch_all(resources.pool, "applied_migrations")
     applied = {row["version"] for row in rows}
     missing = [m.version for m in migrations_for(resources.engine) if m.version not in applied]
     if missing:
-        return _not_ready(request, f"Migrations are missing: {', '.join(missing)}")
-    return json_response({"success": True, "status": "ready"})
+        return f"Migrations are missing: {', '.join(missing)}"
+    if writer.disk_is_full:
+        try:
+            await fetch_all(resources.pool, "write_to_disk")
+        except DiskFull:
+            return "The database has no room left"
+        writer.disk_is_full = False
+    return None
 
 
 def _not_ready(request: Request, reason: str) -> Response:

@@ -19,14 +19,32 @@ from psycopg import sql
 from psycopg.copy import AsyncLibpqWriter
 
 from service.metrics.ingest.prepare import IdempotencyKey, Submission
-from sql.database import Connection, Pool, connection, note_duration, run
-from sql.errors import Busy, Conflict, DatabaseError, DatabaseTimeout, DatabaseUnavailable
+from sql.connections import Connection
+from sql.database import Pool, connection, note_duration, run, within
+from sql.errors import (
+    Busy,
+    Conflict,
+    ConnectionLost,
+    DatabaseError,
+    DatabaseTimeout,
+    DatabaseUnavailable,
+    DiskFull,
+    translated_errors,
+)
 from sql.messages import Message
 from sql.statements import query
 from sql.vocabulary import FREQUENCIES
 
 MAX_FLUSH_ROWS = 20_000
 MAX_WAITING_ROWS = 100_000
+# One transaction; and from `submit` to a refusal, as long as a connection is waited for.
+FLUSH_LIMIT_SECONDS = 4.0
+_REFUSAL_SECONDS = 5.0
+_LEAST_PATIENCE_SECONDS = 1.0
+_UNCONFIRMED = Message(
+    "The database did not answer: the samples may or may not have been stored; try again with "
+    "the same Idempotency-Key"
+)
 _QUEUE_FULL = Message("Too many samples wait for the database; try again")
 _KEY_REUSED = Message("This Idempotency-Key was used before with another request")
 
@@ -76,6 +94,7 @@ class Receipt:
 class _Waiting:
     submission: Submission
     answer: asyncio.Future[Receipt]
+    since: float
 
 
 class Writer:
@@ -87,20 +106,29 @@ class Writer:
         self._waiting_rows = 0
         self._wake = asyncio.Event()
         self._closing = False
+        self._in_flight: list[_Waiting] = []
+        self.disk_is_full = False
+
+    @property
+    def oldest_wait_seconds(self) -> float:
+        """How long the oldest sample that is not stored yet has waited."""
+        oldest = [*self._in_flight[:1], *list(self._queue)[:1]]
+        return max((time.monotonic() - waiting.since for waiting in oldest), default=0.0)
 
     async def submit(self, submission: Submission) -> Receipt:
         """Wait until the samples are committed.
 
         Raises:
-            Busy: the queue is full; nothing was taken.
+            Busy: the queue is full, and nothing was taken; or the database fell silent, and
+                whether the samples are stored is unknown.
             Conflict: the Idempotency-Key came with another body before; nothing was stored.
-            DatabaseUnavailable: the database went away; whether the samples are stored is
-                unknown unless there is an Idempotency-Key to try again with.
+            DatabaseUnavailable: the database is away; nothing was stored.
             DatabaseError: the database refused these samples; nothing was stored.
         """
         if self._closing or self._waiting_rows + submission.count > MAX_WAITING_ROWS:
             raise Busy(_QUEUE_FULL)
-        waiting = _Waiting(submission, asyncio.get_running_loop().create_future())
+        answer = asyncio.get_running_loop().create_future()
+        waiting = _Waiting(submission, answer, time.monotonic())
         self._queue.append(waiting)
         self._waiting_rows += submission.count
         WAITING.inc(submission.count)
@@ -155,11 +183,21 @@ class Writer:
     async def _flush(self, taken: list[_Waiting], *, go_on: bool = True) -> None:
         """Write those and, on the same connection, what waits by then, until nothing does."""
         try:
-            async with connection(self._pool) as conn:
-                while taken:
-                    await _write(conn, taken)
-                    taken = self._take() if go_on else []
+            with translated_errors():
+                async with self._pool.connection(timeout=_patience(taken)) as conn:
+                    while taken:
+                        self._in_flight = taken
+                        async with within(FLUSH_LIMIT_SECONDS):
+                            await _write(conn, taken)
+                        self.disk_is_full = False
+                        taken = self._take() if go_on else []
+        except ConnectionLost as error:
+            _log.warning("flush_unconfirmed", requests=len(taken), reason=str(error))
+            refusal = Busy(_UNCONFIRMED)
+            refusal.__cause__ = error
+            _fail(taken, refusal)
         except DatabaseError as error:
+            self.disk_is_full = isinstance(error, DiskFull)
             if len(taken) > 1 and _may_be_one_alone(error):
                 _log.warning("flush_split", requests=len(taken), reason=str(error))
                 for waiting in taken:
@@ -169,6 +207,14 @@ class Writer:
         except Exception as error:
             _log.error("flush_failed", exc_info=error)
             _fail(taken, error)
+        finally:
+            self._in_flight = []
+
+
+def _patience(taken: Sequence[_Waiting]) -> float:
+    """How long to wait for a connection, so that nobody waits long for a refusal."""
+    waited = time.monotonic() - taken[0].since
+    return max(_REFUSAL_SECONDS - waited, _LEAST_PATIENCE_SECONDS)
 
 
 async def _write(conn: Connection, taken: Sequence[_Waiting]) -> None:
