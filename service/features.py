@@ -4,6 +4,7 @@ import service.alerts.api
 import service.alerts.pages
 import service.audit.api
 import service.audit.pages
+import service.catalog.api
 import service.catalog.pages
 import service.channels.api
 import service.channels.pages
@@ -42,6 +43,7 @@ import service.web.administration
 ENDPOINTS = [
     *service.ingest.api.ENDPOINTS,
     *service.explore.api.ENDPOINTS,
+    *service.catalog.api.ENDPOINTS,
     *service.status.api.ENDPOINTS,
     *service.health.api.ENDPOINTS,
     *service.rules.api.ENDPOINTS,

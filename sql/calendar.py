@@ -42,6 +42,11 @@ def label(start: datetime, period: Period, zone: ZoneInfo) -> str:
     return f"{local:%Y-%m}" if period == "month" else f"{local:%Y-%m-%d}"
 
 
+def instant_text(instant: datetime) -> str:
+    """ISO 8601 with the offset of its zone, ``Z`` for UTC."""
+    return instant.isoformat().replace("+00:00", "Z")
+
+
 def day_start(day: date, zone: ZoneInfo) -> datetime:
     """The first instant of that day in `zone`."""
     return _midnight(day, zone)

@@ -24,6 +24,9 @@ NoData = Literal["ignore", "alert", "resolve"]
 EventStatus = Literal["open", "acknowledged", "resolved"]
 HealthStatus = Literal["healthy", "degraded", "unhealthy"]
 
+# Of one answer, a page or the values of a query.
+MAX_ROWS = 10_000
+
 FREQUENCIES: tuple[Frequency, ...] = get_args(Frequency)
 # The kind of a metric that nobody described yet.
 KIND_OF_TYPE: dict[MetricType, Kind] = {

@@ -17,12 +17,10 @@ from service.alerts.access import author_of, reach_of, refusals
 from service.alerts.api import found_event, read_page
 from service.alerts.models import EventParams, Remark
 from service.http.authentication import principal_of
-from service.http.errors import ApiError
-from service.http.parameters import AggregateParams
 from service.http.paths import id_of
 from service.language.translations import N_
-from service.metrics.query.result import Answer
-from service.metrics.query.spec import ask
+from service.metrics.query.result import Result
+from service.metrics.query.spec import aggregate_query
 from service.runtime.resources import resources_of
 from service.web.charts import Chart, Line, Mark, Threshold
 from service.web.forms import Form, read_filters, read_form
@@ -33,7 +31,7 @@ from service.web.session import reader_of
 from service.web.words import STATUSES, WORDS
 from sql.calendar import Period
 from sql.database import Pool
-from sql.errors import missing
+from sql.errors import DomainError, missing
 from sql.vocabulary import GROUPABLE, NONE
 
 _PER_PAGE = 50
@@ -164,47 +162,44 @@ async def _chart(request: Request, row: DictRow, rule: DictRow | None) -> dict[s
     """The metric around the event, as the rule selects it; None where nothing can be drawn."""
     if not principal_of(request).may("metrics:read"):
         return None
-    answer = await _figures(request, row, rule)
-    if answer is None or not answer.shown:
+    result = await _figures(request, row, rule)
+    if result is None or not result.shown:
         return None
     reader = reader_of(request)
     marks = [Mark(row["opened_at"], reader.gettext(N_("Opened")), severity=row["severity"])]
     if row["resolved_at"]:
         marks.append(Mark(row["resolved_at"], reader.gettext(N_("Resolved"))))
     return Chart(
-        times=[one.start for one in answer.shown],
-        lines=[Line(row["metric_name"], [one.value for one in answer.shown])],
-        unit=answer.unit,
-        period=answer.question.params.period,
-        incomplete=answer.is_under_way,
+        times=[one.start for one in result.shown],
+        lines=[Line(row["metric_name"], [one.value for one in result.shown])],
+        unit=result.unit,
+        period=result.query.period,
+        incomplete=result.is_under_way,
         marks=marks,
         thresholds=[Threshold(row["threshold_value"], reader.gettext(N_("Threshold")))],
     ).spec
 
 
-async def _figures(request: Request, row: DictRow, rule: DictRow | None) -> Answer | None:
+async def _figures(request: Request, row: DictRow, rule: DictRow | None) -> Result | None:
     resources, scope = resources_of(request), principal_of(request).scope
     metric = await resources.catalog.entry(scope, row["metric_name"])
     if any(not value and name not in GROUPABLE for name, value in row["group_labels"].items()):
         # No filter finds what has no such dimension.
         return None
-    labels = _labels(row, rule)
-    dimensions = {name: value for name, value in labels.items() if name in metric.dimensions}
-    plain = {name: value for name, value in labels.items() if name in GROUPABLE}
     since, before = _span(row)
-    wanted = {
-        "metric_name": row["metric_name"],
-        "aggregation": row["aggregation"],
-        "period": _period(row),
-        "start_date": since,
-        "end_date": before,
-    }
-    params = AggregateParams.model_validate(wanted | plain)
-    now = datetime.now(UTC)
     try:
-        question = ask(params, dimensions, scope, metric, resources.settings.zone)
-        return await resources.aggregates.answer(question, now)
-    except ApiError:
+        query = aggregate_query(
+            metric,
+            scope,
+            resources.settings.zone,
+            filters=_labels(row, rule),
+            aggregation=row["aggregation"],
+            period=_period(row),
+            since=since,
+            before=before,
+        )
+        return await resources.aggregates.result(query, datetime.now(UTC))
+    except DomainError:
         # Such as samples of another unit since.
         return None
 

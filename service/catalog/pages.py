@@ -8,17 +8,16 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.explore.api import change_entry
-from service.http.authentication import principal_of
+from service.catalog.editing import change_metric
+from service.catalog.models import CatalogPatch
+from service.http.authentication import caller_of, principal_of
 from service.language.translations import N_
-from service.metrics.catalog import CatalogPatch
 from service.runtime.resources import resources_of
 from service.web import choices
 from service.web.forms import Form, read_form
 from service.web.page import Page
 from service.web.rendering import redirect, render
 from service.web.session import reader_of
-from sql.errors import missing
 from sql.vocabulary import Aggregation, Kind
 
 _PATH = "/admin/catalog"
@@ -40,7 +39,8 @@ class EntryForm(BaseModel):
     description: str = ""
     dimensions: Annotated[str, Field(max_length=1000)] = ""
 
-    def change(self) -> dict[str, Any]:
+    @property
+    def patch(self) -> dict[str, Any]:
         """The same as the API takes it."""
         names = [name.strip() for name in self.dimensions.split(",")]
         return self.model_dump() | {"dimensions": [name for name in names if name]}
@@ -74,9 +74,10 @@ async def edit_metric(request: Request) -> Response:
     form = await read_form(request, EntryForm)
     if form.is_valid:
         wanted: Form[CatalogPatch] = Form(form.values)
-        wanted.check(CatalogPatch, form.data.change())
+        wanted.check(CatalogPatch, form.data.patch)
         if wanted.is_valid:
-            await change_entry(request, wanted.data)
+            name, change = request.path_params["metric_name"], wanted.data.change
+            await change_metric(resources_of(request), caller_of(request), name, change)
             said = reader_of(request).gettext(N_("The metric is saved"))
             return redirect(request, _PATH, said=said)
         form.errors |= wanted.errors
@@ -86,10 +87,7 @@ async def edit_metric(request: Request) -> Response:
 async def _found(request: Request) -> DictRow:
     name = request.path_params["metric_name"]
     scope = principal_of(request).scope
-    row = None if "\0" in name else await resources_of(request).catalog.row(scope, name)
-    if row is None:
-        raise missing("metric", name)
-    return row
+    return await resources_of(request).catalog.row(scope, name)
 
 
 def _editor(

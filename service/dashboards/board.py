@@ -8,7 +8,6 @@ from datetime import datetime
 import structlog
 from psycopg.rows import DictRow
 
-from service.http.errors import ApiError
 from service.metrics.catalog import MetricEntry
 from service.metrics.query.labels import label_values
 from service.panels.config import (
@@ -27,7 +26,8 @@ from service.panels.figures import Figures, What, read_figures
 from service.panels.incidents import events_of, latest_events
 from service.panels.ranges import span_of_range
 from service.runtime.resources import Resources
-from sql.errors import DatabaseError
+from sql.errors import DatabaseError, DomainError
+from sql.messages import Message
 from sql.scope import Scope
 
 _log = structlog.get_logger()
@@ -54,7 +54,7 @@ class Shown:
     panel: Panel
     figures: Sequence[Figures] = ()
     events: Sequence[DictRow] = ()
-    problem: str | None = None
+    problem: Message | None = None
 
 
 async def read_board(
@@ -96,7 +96,7 @@ async def _read_panel(
         return await resources.reads.retrying(
             lambda: _read_figures(resources, panel, metrics, view, now)
         )
-    except ApiError as error:
+    except DomainError as error:
         return Shown(panel, problem=error.message)
     except DatabaseError as error:
         return _away(panel, error)
@@ -104,7 +104,7 @@ async def _read_panel(
 
 def _away(panel: Panel, error: DatabaseError) -> Shown:
     _log.warning("panel_failed", panel=panel.id, reason=str(error))
-    return Shown(panel, problem="The database is away; try again")
+    return Shown(panel, problem=Message("The database is away; try again"))
 
 
 async def _read_alerts(resources: Resources, panel: AlertsPanel, view: View) -> Shown:

@@ -10,11 +10,12 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, ValidationError
 from starlette.datastructures import QueryParams
 
-from service.http.errors import details_of, invalid
+from service.http.validation import problems_of
 from service.metrics.query.ranges import RangeName
 from service.panels.config import Compare, Day, Query, TimeRange
 from service.web.charts import Look
 from sql.calendar import Period
+from sql.errors import Invalid
 from sql.vocabulary import Aggregation
 
 FILTER = "filter."
@@ -84,7 +85,7 @@ def read_exploration(given: QueryParams, usual: str, now: datetime, zone: ZoneIn
     """What an address says; without a metric, `usual`. Dates count where no range is named.
 
     Raises:
-        ApiError: 422 for what makes no sense.
+        Invalid: it makes no sense.
     """
     values, filters = _parts(given)
     try:
@@ -98,7 +99,7 @@ def read_exploration(given: QueryParams, usual: str, now: datetime, zone: ZoneIn
         )
         chosen = _range(read, now.astimezone(zone).date())
     except ValidationError as error:
-        raise invalid(details_of(error)) from error
+        raise Invalid(*problems_of(error)) from error
     return Exploration(query, chosen, read.compare, read.look)
 
 

@@ -12,7 +12,6 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from service.dashboards.store import list_dashboards
-from service.explore.api import figures_csv
 from service.explore.exploration import (
     FILTER,
     Exploration,
@@ -20,10 +19,10 @@ from service.explore.exploration import (
     filter_fields,
     read_exploration,
 )
+from service.explore.rows import figures_csv
 from service.http.authentication import principal_of
-from service.http.errors import ApiError
 from service.language.reader import Reader
-from service.metrics.catalog import MetricEntry
+from service.metrics.catalog import MetricEntry, entry_of
 from service.metrics.query.labels import label_values
 from service.metrics.query.ranges import Span
 from service.panels.figures import Figures, read_figures
@@ -63,10 +62,10 @@ async def explorer_page(
     now, zone = datetime.now(UTC), resources.settings.zone
     catalogue = await resources.catalog.listed(principal.scope)
     usual = _usual(catalogue)
-    problem: ApiError | DomainError | None = None
+    problem: DomainError | None = None
     try:
         asked = read_exploration(given, usual, now, zone)
-    except ApiError as error:
+    except DomainError as error:
         problem = error
         known = any(row["metric_name"] == given.get("metric_name") for row in catalogue)
         asked = as_given(given, given["metric_name"] if known else usual)
@@ -121,10 +120,10 @@ async def explorer_csv(request: Request) -> Response:
     metric = await resources.catalog.entry(scope, asked.query.metric_name)
     span = span_of_range(asked.range, now, zone)
     figures = await read_figures(resources, scope, asked.query, metric, span, now)
-    answer = figures_csv(figures.answer)
+    response = figures_csv(figures.result)
     name = f"{asked.query.metric_name}.csv".replace(":", "_")
-    answer.headers["Content-Disposition"] = f'attachment; filename="{name}"'
-    return answer
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
 
 
 async def tidy_address(request: Request) -> Response:
@@ -149,7 +148,7 @@ async def _look(
     zone = resources.settings.zone
     span = span_of_range(asked.range, now, zone)
     scope, query = principal.scope, asked.query
-    metric = MetricEntry.model_validate(entry) if entry else MetricEntry()
+    metric = entry_of(entry) if entry else MetricEntry(query.metric_name)
     try:
         figures, events = await asyncio.gather(
             read_figures(resources, scope, query, metric, span, now, asked.compare),
@@ -157,7 +156,7 @@ async def _look(
             if principal.may("alerts:read")
             else _none(),
         )
-    except ApiError as error:
+    except DomainError as error:
         return await _nothing(error)
     marks = marks_of(events, reader, linked=True)
     return {
@@ -191,7 +190,7 @@ def marks_of(events: Sequence[DictRow], reader: Reader, *, linked: bool) -> list
     ]
 
 
-async def _nothing(problem: ApiError | DomainError) -> dict[str, Any]:
+async def _nothing(problem: DomainError) -> dict[str, Any]:
     return {"problem": problem, "figures": None, "events": [], "charts": []}
 
 

@@ -13,13 +13,13 @@ from service.health import history
 from service.http.authentication import principal_of
 from service.http.bodies import read_model
 from service.http.endpoint import Endpoint
-from service.http.parameters import MAX_LIMIT, DateRange, read_params
+from service.http.parameters import DateRange, read_params
 from service.http.responses import json_response, utc_instant
 from service.metrics.metadata import metadata_json
 from service.runtime.resources import resources_of
 from sql.errors import Invalid, NotFound, Problem
 from sql.messages import Message
-from sql.vocabulary import HealthStatus
+from sql.vocabulary import MAX_ROWS, HealthStatus
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
@@ -124,7 +124,7 @@ class HistoryAnswer(BaseModel):
 class HistoryParams(DateRange):
     """The last 24 hours where no range is given."""
 
-    limit: int = Field(100, ge=1, le=MAX_LIMIT)
+    limit: int = Field(100, ge=1, le=MAX_ROWS)
     cursor: datetime | None = Field(None, description="next_cursor of the page before")
 
 

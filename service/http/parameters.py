@@ -7,18 +7,16 @@ from zoneinfo import ZoneInfo
 from pydantic import (
     BaseModel,
     ConfigDict,
-    Field,
     PlainValidator,
     ValidationError,
     WithJsonSchema,
 )
 from starlette.requests import Request
 
-from service.http.errors import Detail, details_of, invalid
-from sql.calendar import Period, day_start
-from sql.vocabulary import Aggregation, Fill, Frequency, MetricType, Order
-
-MAX_LIMIT = 10_000
+from service.http.validation import problems_of
+from sql.calendar import day_start
+from sql.errors import Invalid, Problem
+from sql.messages import Message
 
 
 def _moment(value: object) -> date:
@@ -38,11 +36,11 @@ def _moment(value: object) -> date:
     if isinstance(moment, datetime) and (moment.tzinfo is None or "\0" in text):
         raise ValueError(_MOMENT_HELP)
     if not 1900 <= moment.year <= 2999:
-        raise ValueError("Use a year from 1900 to 2999")
+        raise ValueError(Message("Use a year from 1900 to 2999"))
     return moment
 
 
-_MOMENT_HELP = "Use a date such as 2025-06-14 or an instant such as 2025-06-14T15:00:00Z"
+_MOMENT_HELP = Message("Use a date such as 2025-06-14 or an instant such as 2025-06-14T15:00:00Z")
 
 # A datetime is a date, too.
 Moment = Annotated[
@@ -87,49 +85,14 @@ class DateRange(BaseModel):
         return day_start(self.end_date + timedelta(days=1), zone).astimezone(UTC)
 
     def check(self, zone: ZoneInfo) -> None:
-        """Refuse a range that ends before it starts."""
+        """Refuse a range that ends before it starts.
+
+        Raises:
+            Invalid: naming end_date.
+        """
         since, before = self.since(zone), self.before(zone)
         if since and before and before <= since:
-            raise invalid([Detail(field="end_date", message="It is before start_date")])
-
-
-class Filters(DateRange):
-    """Which series: each filter that is given must match exactly."""
-
-    metric_name: str | None = None
-    metric_type: MetricType | None = None
-    service_name: str | None = None
-    affiliate_id: str | None = None
-    region: str | None = None
-    unit: str | None = None
-    frequency: Frequency | None = None
-
-
-class QueryParams(Filters):
-    """``GET /api/metrics/query``."""
-
-    limit: int = Field(100, ge=1, le=MAX_LIMIT)
-    order: Order = "desc"
-    cursor: str | None = None
-
-
-class AggregateParams(Filters):
-    """``GET /api/metrics/aggregate``."""
-
-    metric_name: str = Field(min_length=1)
-    aggregation: Aggregation | None = Field(
-        None, description="The catalogue's default for the metric if absent"
-    )
-    period: Period = "day"
-    group_by: list[str] = Field(
-        default_factory=list,
-        description="service_name, affiliate_id, region, unit or a dimension; repeatable",
-    )
-    tz: str | None = Field(None, description="Another time zone than the business one")
-    fill: Fill = "none"
-    limit: int = Field(
-        MAX_LIMIT, ge=1, le=MAX_LIMIT, description="The newest rows are kept where there are more"
-    )
+            raise Invalid(Problem(Message("It is before start_date"), "end_date"))
 
 
 Params = TypeVar("Params", bound=BaseModel)
@@ -141,17 +104,17 @@ def read_params(
     """The query parameters as `model`, and those named in `also` as they are.
 
     Raises:
-        ApiError: 422 with every parameter that is unknown, repeated or wrong.
+        Invalid: with every parameter that is unknown, repeated or wrong.
     """
     given: dict[str, Any] = {}
     extra: dict[str, str] = {}
-    details: list[Detail] = []
+    problems: list[Problem] = []
     for name in request.query_params:
         values = request.query_params.getlist(name)
         if name == "group_by":
             given[name] = values
         elif len(values) > 1:
-            details.append(Detail(field=name, message="Given more than once"))
+            problems.append(Problem(Message("Given more than once"), name))
         elif name in also and name not in model.model_fields:
             extra[name] = values[0]
         else:
@@ -159,9 +122,9 @@ def read_params(
     try:
         params = model.model_validate(given)
     except ValidationError as error:
-        details += details_of(error)
-    if details:
-        raise invalid(details)
+        problems += problems_of(error)
+    if problems:
+        raise Invalid(*problems)
     return params, extra
 
 

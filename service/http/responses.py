@@ -12,6 +12,8 @@ from python_multipart.multipart import parse_options_header
 from starlette.requests import Request
 from starlette.responses import Response
 
+from sql.calendar import instant_text
+
 
 def json_response(
     content: Any, status: int = 200, headers: Mapping[str, str] | None = None
@@ -40,14 +42,9 @@ def wants_csv(request: Request) -> bool:
     return csv_weight > 0 and csv_weight >= wanted.get(b"application/json", 0.0)
 
 
-def instant(moment: datetime) -> str:
-    """ISO 8601 with the moment's own offset, ``Z`` for UTC."""
-    return moment.isoformat().replace("+00:00", "Z")
-
-
 def utc_instant(moment: datetime) -> str:
     """ISO 8601 in UTC."""
-    return instant(moment.astimezone(UTC))
+    return instant_text(moment.astimezone(UTC))
 
 
 def _accepted(header: str) -> dict[bytes, float]:

@@ -91,7 +91,7 @@ async def _picture(resources: Resources, scope: Scope) -> Picture:
     alerts, services, *figures = await asyncio.gather(
         _unresolved(resources, scope),
         read_services(resources.reads, scope, SPANS["day"]),
-        *(read_today(resources, scope, name, metrics[name], now) for name in names),
+        *(read_today(resources, scope, metrics[name], now) for name in names),
     )
     return Picture(at=now, figures=figures, alerts=alerts, services=services)
 

@@ -1,4 +1,4 @@
-"""Today's figure of a metric, and how it stood at the same time a week ago."""
+"""Today's value of a metric, and that of the same time a week ago."""
 
 import asyncio
 from collections.abc import Sequence
@@ -7,16 +7,16 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from service.http.errors import ApiError
-from service.http.parameters import AggregateParams
 from service.metrics.catalog import MetricEntry
-from service.metrics.query.fill import Cell
-from service.metrics.query.ranges import Span, as_params, span_between
-from service.metrics.query.result import Answer
-from service.metrics.query.spec import Question, ask
-from service.metrics.query.totals import added_up
+from service.metrics.query.fill import Point
+from service.metrics.query.ranges import Span, span_between
+from service.metrics.query.result import Result
+from service.metrics.query.spec import AggregateQuery, aggregate_query
+from service.metrics.query.totals import combine
 from service.runtime.resources import Resources
 from sql import calendar
+from sql.errors import DomainError
+from sql.messages import Message
 from sql.scope import Scope
 
 _SPARK_HOURS = 24
@@ -35,7 +35,7 @@ class Today:
     change: float | None = None
     until: datetime | None = None
     hours: Sequence[float | None] = ()
-    problem: str | None = None
+    problem: Message | None = None
 
 
 class Spans(NamedTuple):
@@ -47,38 +47,38 @@ class Spans(NamedTuple):
 
 
 async def read_today(
-    resources: Resources, scope: Scope, metric_name: str, metric: MetricEntry, now: datetime
+    resources: Resources, scope: Scope, metric: MetricEntry, now: datetime
 ) -> Today:
-    """Today's figure of that metric, added up as its entry in the catalogue says."""
-    zone = resources.settings.zone
+    """Today's value of that metric, aggregated as its entry in the catalogue says."""
+    zone, aggregates = resources.settings.zone, resources.aggregates
     spans = spans_of(now, zone)
 
-    def question(span: Span) -> Question:
-        given = {"metric_name": metric_name, "period": "hour", **as_params(span, zone)}
-        return ask(AggregateParams.model_validate(given), {}, scope, metric, zone)
+    def query(span: Span) -> AggregateQuery:
+        return aggregate_query(
+            metric, scope, zone, period="hour", since=span.since, before=span.before
+        )
 
-    async def answer_to(span: Span) -> Answer:
-        return await resources.aggregates.answer(question(span), now)
-
-    async def figure(answer: Answer, span: Span) -> float | None:
-        found = added_up(answer, span)
+    async def value(result: Result, span: Span) -> float | None:
+        found = combine(result, span)
         if found is None:
-            found = await resources.aggregates.totals(question(span))
+            found = await aggregates.totals(query(span))
         return found.get(())
 
     async def last_week() -> float | None:
         span = spans.last_week
-        return await figure(await answer_to(span), span) if span.since < span.before else None
+        if span.since == span.before:
+            return None
+        return await value(await aggregates.result(query(span), now), span)
 
     try:
-        # Not one question from last week on: it would read a week for two days.
-        answer, before = await asyncio.gather(answer_to(_recent(spans)), last_week())
-        so_far, over = await asyncio.gather(
-            figure(answer, spans.so_far), figure(answer, spans.over)
+        # Not one query from last week on: it would read a week for two days.
+        result, before = await asyncio.gather(
+            aggregates.result(query(_recent(spans)), now), last_week()
         )
-        return today(answer, spans, [so_far, over, before])
-    except ApiError as error:
-        return Today(metric_name, None, problem=error.message)
+        so_far, over = await asyncio.gather(value(result, spans.so_far), value(result, spans.over))
+        return today(result, spans, [so_far, over, before])
+    except DomainError as error:
+        return Today(metric.metric_name, None, problem=error.message)
 
 
 def spans_of(now: datetime, zone: ZoneInfo) -> Spans:
@@ -96,16 +96,16 @@ def spans_of(now: datetime, zone: ZoneInfo) -> Spans:
     )
 
 
-def today(answer: Answer, spans: Spans, figures: Sequence[float | None]) -> Today:
-    """What recent hours and the figures of the spans come to; pure."""
-    value, over, last_week = figures
+def today(result: Result, spans: Spans, values: Sequence[float | None]) -> Today:
+    """Today from recent hours and the values of the spans; pure."""
+    value, over, last_week = values
     return Today(
-        answer.question.params.metric_name,
-        answer.unit,
+        result.query.metric_name,
+        result.unit,
         value=value,
         change=None if over is None or not last_week else (over - last_week) / abs(last_week),
         until=spans.over.before,
-        hours=_spark(answer.cells, spans.over.before),
+        hours=_spark(result.points, spans.over.before),
     )
 
 
@@ -115,7 +115,7 @@ def _recent(spans: Spans) -> Span:
     return Span(min(line, spans.so_far.since), spans.so_far.before)
 
 
-def _spark(hours: Sequence[Cell], over: datetime) -> list[float | None]:
+def _spark(hours: Sequence[Point], over: datetime) -> list[float | None]:
     """The hours that are over, up to the one that is under way."""
     known = {hour.start: hour.value for hour in hours}
     starts = [over - timedelta(hours=back) for back in range(_SPARK_HOURS, 0, -1)]

@@ -2,33 +2,29 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal, get_args
 
-from pydantic import ValidationError
-
-from service.http.errors import ApiError, Detail, details_of, invalid
-from service.http.parameters import AggregateParams
 from service.metrics.catalog import MetricEntry
+from service.metrics.query.aggregate import TooFine
 from service.metrics.query.ranges import (
     Span,
-    as_params,
     period_a_year_before,
     period_for,
     previous,
     span_between,
 )
-from service.metrics.query.result import Answer, Group
-from service.metrics.query.spec import Question, ask
-from service.metrics.query.totals import added_up
+from service.metrics.query.result import Group, Result
+from service.metrics.query.spec import AggregateQuery, aggregate_query
+from service.metrics.query.totals import combine
 from service.panels.config import Compare, Query
 from service.panels.ranges import axis, preceding
 from service.runtime.resources import Resources
 from sql import calendar
 from sql.calendar import Period
 from sql.scope import Scope
-from sql.vocabulary import GROUPABLE
 
 # `lines` are without totals, for charts; `total` is with the exact one and its change, but
 # without the lines to compare with, for stats.
@@ -56,11 +52,11 @@ class Line:
 @dataclass(frozen=True, slots=True)
 class Figures:
     """`times` are the starts of all periods up to now; `incomplete` where the last is not
-    over. Lines come largest first. `answer` is what the API answers, too.
+    over. Lines come largest first. `result` is what the API answers from, too.
     """
 
     query: Query
-    answer: Answer
+    result: Result
     period: Period
     times: Sequence[datetime]
     incomplete: bool
@@ -74,12 +70,12 @@ class Figures:
     @property
     def is_partial(self) -> bool:
         """Whether what is submitted more rarely than the period was left out."""
-        return bool(self.answer.omitted)
+        return bool(self.result.omitted)
 
     @property
     def is_truncated(self) -> bool:
         """Whether the oldest figures were left out."""
-        return self.answer.is_truncated
+        return self.result.is_truncated
 
 
 async def read_figures(
@@ -97,7 +93,7 @@ async def read_figures(
     the range.
 
     Raises:
-        ApiError: 422 for what the API would refuse.
+        Invalid: as for the API.
     """
     inquiry = _Inquiry(resources, scope, query, metric, now, what)
     if query.period != "auto":
@@ -105,9 +101,8 @@ async def read_figures(
     for period in PERIODS[PERIODS.index(period_for(span)) : -1]:
         try:
             return await inquiry.read(span, period, compare)
-        except ApiError as error:
-            if not _is_too_fine(error):
-                raise
+        except TooFine:
+            continue
     return await inquiry.read(span, "month", compare)
 
 
@@ -129,21 +124,21 @@ class _Inquiry:
         other, starts = self.before(span, period, compare, times)
         # A shorter month, say, has fewer periods.
         over = min(len(times) - incomplete, len(starts))
-        answer, before = await self.answers(span, other, period)
+        result, before = await self.results(span, other, period)
         shown, other_shown = self.span_of(times, period), self.span_of(starts, period)
         total, total_before, this_over, other_over = await asyncio.gather(
-            self.total_of_range(span, period, shown, answer),
+            self.total_of_range(span, period, shown, result),
             self.total(other_shown, period, before) if self.what == "all" else _none(),
-            self.total(self.span_of(times[:over], period), period, answer),
+            self.total(self.span_of(times[:over], period), period, result),
             self.total(self.span_of(starts[:over], period), period, before),
         )
-        values, values_before = answer.by_group, before.by_group if before else {}
+        values, values_before = result.by_group, before.by_group if before else {}
         # What the other range has no period for is compared with nothing.
         ahead = [None] * (len(times) - len(starts))
         lines = [
             Line(
                 labels=(labels := dict(zip(self.query.group_by, group, strict=True))),
-                unit=labels.get("unit", answer.unit),
+                unit=labels.get("unit", result.unit),
                 values=_at(values, group, times),
                 total=total.get(group),
                 before=_at(values_before, group, [*starts, *ahead]) if starts else (),
@@ -154,7 +149,7 @@ class _Inquiry:
             for group in sorted(values.keys() | values_before.keys() if times else (), key=repr)
         ]
         lines.sort(key=_weight, reverse=True)
-        return Figures(self.query, answer, period, times, incomplete, lines)
+        return Figures(self.query, result, period, times, incomplete, lines)
 
     def before(
         self, span: Span, period: Period, compare: Compare, times: Sequence[datetime]
@@ -177,44 +172,41 @@ class _Inquiry:
             starts = [start.astimezone(UTC) for start in years]
         return self.span_of(starts, period), starts
 
-    async def answers(
+    async def results(
         self, span: Span, other: Span | None, period: Period
-    ) -> tuple[Answer, Answer | None]:
+    ) -> tuple[Result, Result | None]:
         """Of a range and of the other: one to both where one range follows the other."""
         if other is None:
-            return await self.answer(span, period), None
+            return await self.result(span, period), None
         if other.before == span.since and self.query.fill == "none":
-            both = await self.answer(Span(other.since, span.before), period)
+            both = await self.result(Span(other.since, span.before), period)
             if both.is_whole:
                 return both, both
-        return await asyncio.gather(self.answer(span, period), self.answer(other, period))
+        return await asyncio.gather(self.result(span, period), self.result(other, period))
 
-    async def answer(self, span: Span, period: Period) -> Answer:
-        return await self.resources.aggregates.answer(self.question(span, period), self.now)
+    async def result(self, span: Span, period: Period) -> Result:
+        return await self.resources.aggregates.result(self.spec(span, period), self.now)
 
     async def total_of_range(
-        self, span: Span, period: Period, shown: Span | None, answer: Answer
+        self, span: Span, period: Period, shown: Span | None, result: Result
     ) -> dict[Group, float]:
         """For one figure alone exactly that of the range, where there are figures by day; else
         that of the periods that are shown.
         """
         if self.what == "total" and period in ("week", "month"):
-            try:
-                return await self.resources.aggregates.totals(self.question(span, "day"))
-            except ApiError as error:
-                if not _is_too_fine(error):
-                    raise
-        return await self.total(shown, period, answer)
+            with suppress(TooFine):
+                return await self.resources.aggregates.totals(self.spec(span, "day"))
+        return await self.total(shown, period, result)
 
     async def total(
-        self, span: Span | None, period: Period, answer: Answer | None
+        self, span: Span | None, period: Period, result: Result | None
     ) -> dict[Group, float]:
-        """Of whole periods, put together from their answer where that gives the same."""
-        if span is None or answer is None or self.what == "lines":
+        """Of whole periods, combined from their result where that gives the same."""
+        if span is None or result is None or self.what == "lines":
             return {}
-        if (known := added_up(answer, span)) is not None:
+        if (known := combine(result, span)) is not None:
             return known
-        return await self.resources.aggregates.totals(self.question(span, period))
+        return await self.resources.aggregates.totals(self.spec(span, period))
 
     def span_of(self, starts: Sequence[datetime], period: Period) -> Span | None:
         """The range of periods that follow each other."""
@@ -223,32 +215,25 @@ class _Inquiry:
         end = calendar.following(starts[-1], period, self.resources.settings.zone)
         return span_between(starts[0], end)
 
-    def question(self, span: Span, period: Period) -> Question:
-        """The question behind the API's parameters for the query.
+    def spec(self, span: Span, period: Period) -> AggregateQuery:
+        """The query over that range.
 
         Raises:
-            ApiError: 422.
+            Invalid: an unknown dimension or group.
         """
-        labels = {name: v for name, v in self.query.filters.items() if name in GROUPABLE}
-        dimensions = {n: v for n, v in self.query.filters.items() if n not in GROUPABLE}
-        if unknown := sorted(dimensions.keys() - set(self.metric.dimensions)):
-            message = f"{unknown[0]!r} is no dimension of {self.query.metric_name}"
-            raise invalid([Detail(field="filters", message=message)])
-        zone = self.resources.settings.zone
-        given = {
-            "metric_name": self.query.metric_name,
-            "aggregation": self.query.aggregation,
-            "period": period,
-            "group_by": self.query.group_by,
-            "fill": self.query.fill,
-            **as_params(span, zone),
-        }
-        try:
-            params = AggregateParams.model_validate(labels | given)
-        except ValidationError as error:
-            # A range to compare with can lie before all times.
-            raise invalid(details_of(error)) from error
-        return ask(params, dimensions, self.scope, self.metric, zone)
+        query = self.query
+        return aggregate_query(
+            self.metric,
+            self.scope,
+            self.resources.settings.zone,
+            filters=query.filters,
+            aggregation=query.aggregation,
+            period=period,
+            since=span.since,
+            before=span.before,
+            group_by=query.group_by,
+            fill=query.fill,
+        )
 
 
 def _weight(line: Line) -> float:
@@ -271,7 +256,3 @@ def _at(
 
 async def _none() -> dict[Group, float]:
     return {}
-
-
-def _is_too_fine(error: ApiError) -> bool:
-    return error.status == 422 and [detail.field for detail in error.details] == ["period"]

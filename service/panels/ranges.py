@@ -5,12 +5,13 @@ from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
-from service.http.errors import Detail, invalid
-from service.http.parameters import MAX_LIMIT
 from service.metrics.query.ranges import Span, span_between, span_of
 from service.panels.config import TimeRange
 from sql import calendar
 from sql.calendar import Period, day_start
+from sql.errors import Invalid, Problem
+from sql.messages import Message
+from sql.vocabulary import MAX_ROWS
 
 
 def span_of_range(chosen: TimeRange, now: datetime, zone: ZoneInfo) -> Span:
@@ -27,7 +28,7 @@ def axis(span: Span, period: Period, now: datetime, zone: ZoneInfo) -> Sequence[
     """The starts of the periods of a range, in UTC, up to the one that `now` is in.
 
     Raises:
-        ApiError: 422 for more than can be answered.
+        Invalid: there are more than can be answered.
     """
     reached = calendar.following(calendar.floor(now, period, zone), period, zone)
     start = calendar.floor(span.since, period, zone)
@@ -49,9 +50,11 @@ def _starts(start: datetime, end: datetime, period: Period, zone: ZoneInfo) -> S
     """Between instants in UTC. Kept, as every panel of a dashboard has the same."""
     starts: list[datetime] = []
     while start < end:
-        if len(starts) >= MAX_LIMIT:
-            message = f"That is more than {MAX_LIMIT} periods; narrow the range"
-            raise invalid([Detail(field="period", message=message)])
+        if len(starts) >= MAX_ROWS:
+            message = Message(
+                "That is more than {number} periods; narrow the range", {"number": MAX_ROWS}
+            )
+            raise Invalid(Problem(message, "period"))
         starts.append(start)
         start = calendar.following(start, period, zone).astimezone(UTC)
     return tuple(starts)

@@ -16,11 +16,10 @@ from alerts.rules import Rule, from_row, readable, window_of
 from service.alerts.access import author_of, check_service, reach_of, refusals
 from service.http.authentication import principal_of
 from service.http.errors import ApiError, details_of, invalid
-from service.http.parameters import AggregateParams
 from service.http.paths import id_of
 from service.language.translations import N_
-from service.metrics.query.result import Answer
-from service.metrics.query.spec import ask
+from service.metrics.query.result import Result
+from service.metrics.query.spec import aggregate_query
 from service.rules.api import change_rule, rehearse, trial_out
 from service.rules.form import NAMES, filled_form, form_of, fresh_form, trial_of, wrong_with
 from service.rules.models import RuleTest
@@ -35,7 +34,7 @@ from service.web.session import reader_of
 from service.web.words import WORDS
 from sql.calendar import Period
 from sql.durations import Calendar
-from sql.errors import missing
+from sql.errors import DomainError, missing
 
 _MOST_LINES = 8
 _MOST_EVENTS = 10
@@ -212,10 +211,10 @@ async def _preview(request: Request, form: Form[Rule]) -> dict[str, Any] | None:
     period = await _period(request, rule)
     rule = rule.model_copy(update={"days": _DAYS[period]})
     try:
-        tried, answer = await asyncio.gather(
+        tried, result = await asyncio.gather(
             rehearse(request, rule), _history(request, rule, period)
         )
-    except ApiError as error:
+    except (ApiError, DomainError) as error:
         return {"wrong": (), "problem": error.message}
     return {
         "wrong": (),
@@ -223,7 +222,7 @@ async def _preview(request: Request, form: Form[Rule]) -> dict[str, Any] | None:
         "days": rule.days,
         "fires_now": any(one["firing"] for one in trial_out(tried)["now"]),
         "episodes": list(reversed(tried.episodes)),
-        "chart": _chart(request, rule, answer, tried) if answer.shown else None,
+        "chart": _chart(request, rule, result, tried) if result.shown else None,
     }
 
 
@@ -235,37 +234,37 @@ async def _period(request: Request, rule: Rule) -> Period:
     return window.period if isinstance(window, Calendar) else "hour"
 
 
-async def _history(request: Request, rule: RuleTest, period: Period) -> Answer:
+async def _history(request: Request, rule: RuleTest, period: Period) -> Result:
     resources, scope = resources_of(request), principal_of(request).scope
     metric = await resources.catalog.entry(scope, rule.metric_name)
     now = datetime.now(UTC)
-    labels = {name: getattr(rule, name) for name in ("service_name", "affiliate_id", "region")}
-    wanted = {
-        "metric_name": rule.metric_name,
-        "aggregation": rule.aggregation,
-        "period": period,
-        "group_by": rule.group_by,
-        "start_date": now - timedelta(days=rule.days),
-    }
-    params = AggregateParams.model_validate(wanted | labels)
-    question = ask(params, {}, scope, metric, resources.settings.zone)
-    return await resources.aggregates.answer(question, now)
+    query = aggregate_query(
+        metric,
+        scope,
+        resources.settings.zone,
+        filters={name: getattr(rule, name) for name in ("service_name", "affiliate_id", "region")},
+        aggregation=rule.aggregation,
+        period=period,
+        since=now - timedelta(days=rule.days),
+        group_by=rule.group_by,
+    )
+    return await resources.aggregates.result(query, now)
 
 
-def _chart(request: Request, rule: Rule, answer: Answer, tried: Backtest) -> dict[str, Any]:
+def _chart(request: Request, rule: Rule, result: Result, tried: Backtest) -> dict[str, Any]:
     reader = reader_of(request)
-    times = sorted({cell.start for cell in answer.shown})
+    times = sorted({point.start for point in result.shown})
     return Chart(
         times=times,
         lines=[
             Line(
                 ", ".join(map(str, group)) or rule.metric_name, [values.get(time) for time in times]
             )
-            for group, values in list(answer.by_group.items())[:_MOST_LINES]
+            for group, values in list(result.by_group.items())[:_MOST_LINES]
         ],
-        unit=answer.unit,
-        period=answer.question.params.period,
-        incomplete=answer.is_under_way,
+        unit=result.unit,
+        period=result.query.period,
+        incomplete=result.is_under_way,
         marks=[
             Mark(one.opened_at, reader.gettext(N_("Would have fired")), severity=rule.severity)
             for one in tried.episodes

@@ -149,7 +149,7 @@ AND bucket >= {since};
 AND bucket < {before};
 
 -- name: rollup_source_in_zone
--- The same, put together from hours for the calendar of another time zone.
+-- The same, combined from hours for the calendar of another time zone.
 SELECT
     date_trunc(%(period)s, h.bucket, %(zone)s) AS bucket,
     h.series_id,
@@ -210,12 +210,12 @@ ORDER BY n.name, v.value;
 UNION ALL;
 
 -- name: aggregate
--- Figures per bucket and group, newest first; of each group from its own start to its end. Where a
+-- Values per bucket and group, newest first; of each group from its own start to its end. Where a
 -- bucket starts is told in seconds: to make instants of them takes longer than all else with a row.
 SELECT
     date_part('epoch', r.bucket)::bigint AS bucket_start,
     s.group_number,
-    {figure}
+    {value}
 FROM ({sources}) AS r
 INNER JOIN
     unnest(
@@ -229,11 +229,11 @@ GROUP BY r.bucket, s.group_number
 ORDER BY r.bucket DESC, s.group_number DESC
 LIMIT %(limit)s;
 
--- name: figure_sum
+-- name: value_sum
 -- Sums in rollups are exact decimals: 0.1 + 0.2 is 0.3.
 fature.nearest_double(sum(r.sum_value)) AS value;
 
--- name: figure_avg
+-- name: value_avg
 -- Never a mean of means: the sum and what it is of come with it, for that of several periods. To
 -- 15 digits.
 fature.nearest_double(
@@ -242,19 +242,19 @@ fature.nearest_double(
 fature.nearest_double(sum(r.sum_value)) AS total,
 sum(r.sample_count)::bigint AS number;
 
--- name: figure_min
+-- name: value_min
 -- The smallest of all.
 min(r.min_value) AS value;
 
--- name: figure_max
+-- name: value_max
 -- The largest of all.
 max(r.max_value) AS value;
 
--- name: figure_count
+-- name: value_count
 -- Samples.
 sum(r.sample_count)::bigint AS value;
 
--- name: figure_last
+-- name: value_last
 -- The last value of each series, added up over the series; of one series as it is. Of how many
 -- comes with it: where that is all, it is the last value of a longer time, too.
 CASE

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from psycopg import sql
 
-from service.metrics.query.rollups import Buckets, Rollups, Wanted
+from service.metrics.query.rollups import Buckets, RollupQuery, Rollups
 from sql.database import Pool, connection, create_pool, fetch_prepared
 from sql.engine import Engine
 from sql.errors import DataRejected
@@ -108,9 +108,9 @@ async def test_a_kept_plan_follows_watermarks_chunks_and_late_samples(
 
             async def figures(since: datetime | None) -> dict[int, float | None]:
                 """By how many days ago."""
-                wanted = Wanted(DAYS, since, "sum", [series], [0], 1000)
-                cells = await rollups.cells(wanted)
-                return {(TODAY - cell.start).days: cell.value for cell in cells}
+                wanted = RollupQuery(DAYS, since, "sum", [series], [0], 1000)
+                points = await rollups.points(wanted)
+                return {(TODAY - point.start).days: point.value for point in points}
 
             def sample(days: int, value: float) -> None:
                 store(conn, "hourly", [(TODAY - days * DAY, round(value), series, value)])
@@ -157,9 +157,9 @@ async def test_a_plan_is_for_the_chunks_of_its_range(
         refresh(conn, "real_time", TODAY - 60 * DAY, TODAY)
         hours = Buckets(("real_time",), "hour", "hour", "UTC", None)
         async with create_pool(url, size=1, keeps_plans=True) as pool:
-            wanted = Wanted(hours, TODAY - 2 * DAY, "sum", [series], [0], 1000)
+            wanted = RollupQuery(hours, TODAY - 2 * DAY, "sum", [series], [0], 1000)
             for _ in range(2):
-                assert len(await Rollups(pool).cells(wanted)) == 2
+                assert len(await Rollups(pool).points(wanted)) == 2
             async with connection(pool) as opened:
                 looked = await opened.execute(
                     "SELECT name FROM pg_prepared_statements WHERE statement ~ %s",

@@ -9,10 +9,10 @@ from typing import Any, get_args
 import pytest
 from prometheus_client import REGISTRY
 
-from service.http.parameters import Filters
-from service.metrics.query.fill import Cell
-from service.metrics.query.rollups import Buckets, Rollups, Wanted
-from service.metrics.query.selection import Series, select_series, selection_of
+from service.metrics.catalog import MetricEntry
+from service.metrics.query.fill import Point
+from service.metrics.query.rollups import Buckets, RollupQuery, Rollups
+from service.metrics.query.selection import Series, select, select_series
 from sql.database import Pool
 from sql.scope import Scope
 from sql.vocabulary import Aggregation
@@ -25,6 +25,7 @@ TODAY = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 AGGREGATIONS: tuple[Aggregation, ...] = get_args(Aggregation)
 DAYS = Buckets(("hourly",), "day", "day", "UTC", TODAY)
 WEEK = TODAY - 7 * DAY
+SALES = MetricEntry("sales", dimensions=("plan",))
 
 
 @pytest.fixture
@@ -48,28 +49,28 @@ def wanted_of(
     buckets: Buckets = DAYS,
     since: datetime | None = WEEK,
     limit: int = 1000,
-) -> list[Wanted]:
+) -> list[RollupQuery]:
     """Every aggregation of all of them, of each and of pairs: some share a series."""
     groups = ([0, 0, 0, 0], [0, 1, 2, 3], [0, 0, 1, 1])
     return [
-        Wanted(buckets, since, aggregation, series, group, limit)
+        RollupQuery(buckets, since, aggregation, series, group, limit)
         for aggregation in AGGREGATIONS
         for group in groups
     ]
 
 
-async def alone(pool: Pool, wanted: Sequence[Wanted]) -> list[list[Cell]]:
+async def alone(pool: Pool, wanted: Sequence[RollupQuery]) -> list[list[Point]]:
     """Each in a statement of its own."""
     rollups = Rollups(pool)
-    return [await rollups.cells(one) for one in wanted]
+    return [await rollups.points(one) for one in wanted]
 
 
-async def together(pool: Pool, wanted: Sequence[Wanted]) -> tuple[list[list[Cell]], int]:
+async def together(pool: Pool, wanted: Sequence[RollupQuery]) -> tuple[list[list[Point]], int]:
     """All at once, and in how many statements."""
     before = _statements()
     rollups = Rollups(pool)
-    cells = await asyncio.gather(*map(rollups.cells, wanted))
-    return cells, _statements() - before
+    points = await asyncio.gather(*map(rollups.points, wanted))
+    return points, _statements() - before
 
 
 def _statements() -> int:
@@ -83,7 +84,7 @@ async def test_questions_about_a_figure_of_the_same_buckets_are_one_statement(
     wanted = wanted_of(series)
     expected = await alone(pool, wanted)
     assert await together(pool, wanted) == (expected, len(AGGREGATIONS))
-    assert [len(cells) for cells in expected] == [7, 28, 14] * len(AGGREGATIONS)
+    assert [len(points) for points in expected] == [7, 28, 14] * len(AGGREGATIONS)
 
 
 async def test_each_begins_with_its_own_start(pool: Pool, series: list[int]) -> None:
@@ -91,7 +92,7 @@ async def test_each_begins_with_its_own_start(pool: Pool, series: list[int]) -> 
     wanted = [*later, *wanted_of(series)]
     expected = await alone(pool, wanted)
     assert await together(pool, wanted) == (expected, len(AGGREGATIONS))
-    assert [len(cells) for cells in expected[: len(later)]] == [3, 12, 6] * len(AGGREGATIONS)
+    assert [len(points) for points in expected[: len(later)]] == [3, 12, 6] * len(AGGREGATIONS)
 
 
 async def test_of_other_buckets_each_kind_is_read_by_itself(pool: Pool, series: list[int]) -> None:
@@ -123,8 +124,8 @@ async def test_what_is_behind_an_end_that_lies_ahead_does_not_count(
     # Midnight in the zone, too, is between the samples.
     end = (TODAY + 2 * DAY) if not zone else (TODAY + 2 * DAY + timedelta(hours=3))
     buckets = replace(DAYS, before=end, whole=whole, **zone)
-    cells = await Rollups(pool).cells(Wanted(buckets, since, "sum", [series], [0], 1000))
-    assert [cell.value for cell in cells] == ([111.0] if whole else [1.0, 10.0, 100.0])
+    points = await Rollups(pool).points(RollupQuery(buckets, since, "sum", [series], [0], 1000))
+    assert [cell.value for cell in points] == ([111.0] if whole else [1.0, 10.0, 100.0])
 
 
 async def test_of_a_whole_range_each_start_is_read_by_itself(pool: Pool, series: list[int]) -> None:
@@ -144,15 +145,15 @@ async def test_without_a_start_each_is_alone(pool: Pool, series: list[int]) -> N
 async def test_each_has_the_newest_up_to_its_own_limit(pool: Pool, series: list[int]) -> None:
     for limit in (1, 3, 7, 27):
         wanted = wanted_of(series, limit=limit)
-        cells, _ = await together(pool, wanted)
-        assert cells == await alone(pool, wanted)
-        assert max(map(len, cells)) == limit
-        assert cells[0][-1].start == TODAY - DAY
+        points, _ = await together(pool, wanted)
+        assert points == await alone(pool, wanted)
+        assert max(map(len, points)) == limit
+        assert points[0][-1].start == TODAY - DAY
 
 
 async def test_very_many_buckets_are_read_side_by_side(pool: Pool, series: list[int]) -> None:
     hours, since = replace(DAYS, level="hour", period="hour"), TODAY - 200 * DAY
-    wanted = [Wanted(hours, since, "sum", series, [0, 1, 2, 3], 10_000) for _ in range(3)]
+    wanted = [RollupQuery(hours, since, "sum", series, [0, 1, 2, 3], 10_000) for _ in range(3)]
     expected = await alone(pool, wanted)
     assert await together(pool, wanted) == (expected, 3)
 
@@ -188,18 +189,18 @@ def catalogue(database: str) -> None:
 @pytest.mark.usefixtures("catalogue")
 async def test_selections_at_once_are_what_each_is_alone(pool: Pool) -> None:
     asked = [
-        (Scope(), Filters(metric_name="sales"), {}, 8),
-        (Scope("acme"), Filters(metric_name="sales"), {}, 8),
-        (Scope(), Filters(metric_name="sales", region="SP"), {}, 4),
-        (Scope(), Filters(metric_name="sales"), {"plan": "pro"}, 4),
-        (Scope("default", "shop"), Filters(metric_name="sales"), {}, 4),
-        (Scope("default", "shop"), Filters(metric_name="sales", service_name="other"), {}, 0),
-        (Scope(), Filters(service_name="shop"), {}, 8),
-        (Scope(), Filters(), {}, 16),
-        (Scope(), Filters(metric_name="visits", frequency="daily"), {}, 0),
-        (Scope(), Filters(metric_name="'; DROP TABLE fature.series; --"), {}, 0),
+        (Scope(), SALES, {}, 8),
+        (Scope("acme"), SALES, {}, 8),
+        (Scope(), SALES, {"region": "SP"}, 4),
+        (Scope(), SALES, {"plan": "pro"}, 4),
+        (Scope("default", "shop"), SALES, {}, 4),
+        (Scope("default", "shop"), SALES, {"service_name": "other"}, 0),
+        (Scope(), None, {"service_name": "shop"}, 8),
+        (Scope(), None, {}, 16),
+        (Scope(), MetricEntry("visits"), {"frequency": "daily"}, 0),
+        (Scope(), MetricEntry("'; DROP TABLE fature.series; --"), {}, 0),
     ]
-    selections = [selection_of(scope, filters, wanted) for scope, filters, wanted, _ in asked]
+    selections = [select(scope, metric, filters) for scope, metric, filters, _ in asked]
     found = await select_series(pool, selections)
     assert [len(found[one]) for one in selections] == [number for *_, number in asked]
     for one in selections:

@@ -40,31 +40,31 @@ def odd_and_even(numbers: Sequence[int]) -> Iterable[list[int]]:
 async def test_questions_of_the_same_moment_are_one_batch() -> None:
     answers = Answers()
     batcher = Batcher(answers)
-    assert await asyncio.gather(*map(batcher.ask, (1, 2, 3))) == [2, 4, 6]
-    assert await batcher.ask(1) == 2
+    assert await asyncio.gather(*map(batcher.load, (1, 2, 3))) == [2, 4, 6]
+    assert await batcher.load(1) == 2
     assert answers.batches == [[1, 2, 3], [1]]
 
 
 async def test_what_is_asked_while_a_batch_is_answered_is_the_next() -> None:
     answers = Answers()
     batcher = Batcher(answers)
-    first = asyncio.create_task(batcher.ask(1))
+    first = asyncio.create_task(batcher.load(1))
     await answers.asked.wait()
-    assert await batcher.ask(2) == 4
+    assert await batcher.load(2) == 4
     assert await first == 2
     assert answers.batches == [[1], [2]]
 
 
 async def test_what_goes_wrong_with_one_batch_is_the_trouble_of_no_other() -> None:
     batcher = Batcher(Answers(), odd_and_even)
-    results = await asyncio.gather(*map(batcher.ask, (1, 2, 13)), return_exceptions=True)
+    results = await asyncio.gather(*map(batcher.load, (1, 2, 13)), return_exceptions=True)
     no = "13 cannot be doubled"
     assert [str(result) for result in results] == [no, "4", no]
 
 
 async def test_one_who_leaves_takes_no_answer_from_the_others() -> None:
     batcher = Batcher(Answers())
-    gone, stays = asyncio.create_task(batcher.ask(1)), asyncio.create_task(batcher.ask(2))
+    gone, stays = asyncio.create_task(batcher.load(1)), asyncio.create_task(batcher.load(2))
     await asyncio.sleep(0)
     gone.cancel()
     assert await stays == 4

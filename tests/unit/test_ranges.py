@@ -5,20 +5,19 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from service.http.parameters import AggregateParams, DateRange
+from service.http.parameters import DateRange
 from service.metrics.catalog import MetricEntry
 from service.metrics.query.ranges import (
     RANGE_NAMES,
     RangeName,
     Span,
-    as_params,
     period_a_year_before,
     period_for,
     previous,
     span_of,
     year_before,
 )
-from service.metrics.query.spec import ask
+from service.metrics.query.spec import aggregate_query
 from service.overview.today import spans_of
 from service.panels.config import TimeRange
 from service.panels.ranges import axis, preceding, span_of_range
@@ -76,10 +75,15 @@ def test_a_range_is_asked_for_as_it_is_whatever_clocks_do(name: str, change: str
         for span in spans:
             if span.since == span.before:
                 continue
-            given = {"metric_name": "sales", "period": "hour", **as_params(span, zone)}
-            params = AggregateParams.model_validate(given)
-            question = ask(params, {}, Scope(), MetricEntry(), zone)
-            assert (question.since, question.before) == (span.since, span.before)
+            query = aggregate_query(
+                MetricEntry("sales"),
+                Scope(),
+                zone,
+                period="hour",
+                since=span.since,
+                before=span.before,
+            )
+            assert (query.since, query.before) == (span.since, span.before)
 
 
 @pytest.mark.parametrize(("day", "hours"), [("2026-11-01", 25), ("2026-03-08", 23)])

@@ -5,12 +5,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from service.http.parameters import AggregateParams
 from service.metrics.catalog import MetricEntry
-from service.metrics.query.fill import Cell
-from service.metrics.query.result import Answer
-from service.metrics.query.spec import ask
-from service.metrics.query.totals import added_up
+from service.metrics.query.fill import Point
+from service.metrics.query.result import Result
+from service.metrics.query.spec import aggregate_query
+from service.metrics.query.totals import combine
 from service.overview.today import Today, spans_of, today
 from sql.scope import Scope
 from sql.vocabulary import Aggregation
@@ -20,27 +19,26 @@ MIDNIGHT = datetime(2025, 6, 18, 3, tzinfo=UTC)
 WEEK = timedelta(days=7)
 
 
-def hours(start: datetime, *values: float, samples: int = 1) -> list[Cell]:
+def hours(start: datetime, *values: float, samples: int = 1) -> list[Point]:
     return [
-        Cell(start + timedelta(hours=n), 0, value, value * samples, samples)
+        Point(start + timedelta(hours=n), 0, value, value * samples, samples)
         for n, value in enumerate(values)
     ]
 
 
 def figure(
-    *given: Cell,
+    *given: Point,
     aggregation: Aggregation = "sum",
     at: float = 2.5,
     midnight: datetime = MIDNIGHT,
     zone: ZoneInfo = SAO_PAULO,
 ) -> Today:
     now = midnight + timedelta(hours=at)
-    given_params = {"metric_name": "revenue", "period": "hour", "aggregation": aggregation}
-    params = AggregateParams.model_validate(given_params)
-    question = ask(params, {}, Scope(), MetricEntry(), zone)
-    answer = Answer(question, now, "BRL", [()], [1], given, [], [])
+    metric = MetricEntry("revenue")
+    query = aggregate_query(metric, Scope(), zone, aggregation=aggregation, period="hour")
+    result = Result(query, now, "BRL", [()], [1], given, [], [])
     spans = spans_of(now, zone)
-    return today(answer, spans, [(added_up(answer, span) or {}).get(()) for span in spans])
+    return today(result, spans, [(combine(result, span) or {}).get(()) for span in spans])
 
 
 def test_the_hour_under_way_counts_today_but_is_compared_with_nothing() -> None:

@@ -1,4 +1,4 @@
-"""Answering questions about figures: their series, then their rollups, each asked once."""
+"""Answering aggregate queries: their series, then their rollups, each read once."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -7,28 +7,31 @@ from functools import partial
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from service.http.errors import ApiError, Detail, invalid
-from service.http.parameters import MAX_LIMIT
-from service.http.responses import utc_instant
 from service.metrics.query.batching import Batcher
-from service.metrics.query.fill import Cell
-from service.metrics.query.result import Answer, Group
-from service.metrics.query.rollups import Buckets, Rollups, Wanted
+from service.metrics.query.fill import Point
+from service.metrics.query.result import Group, Result
+from service.metrics.query.rollups import Buckets, RollupQuery, Rollups
 from service.metrics.query.selection import Series, select_series
 from service.metrics.query.single_flight import SingleFlight
-from service.metrics.query.spec import Question
+from service.metrics.query.spec import AggregateQuery
 from sql.calendar import Period
 from sql.database import Connections, fetch_all
-from sql.vocabulary import FREQUENCIES, LEVELS, NONE, Frequency
+from sql.errors import Invalid, Problem
+from sql.messages import Message, Term, Value, terms
+from sql.vocabulary import FREQUENCIES, LEVELS, MAX_ROWS, NONE, Frequency
 
-# In seconds; together the second that a figure may be old: what an answer is computed from may
-# have been selected for another question.
+# In seconds; together the second that a value may be old: what a result is computed from may
+# have been selected for another query.
 _SELECTION_AGE = 0.5
-_ANSWER_AGE = 0.5
+_RESULT_AGE = 0.5
 
 
-class _Selection(NamedTuple):
-    """The series of a question that the level of rollups has, the number of the group of each
+class TooFine(Invalid):
+    """No sample of the selection is as fine as the period."""
+
+
+class _Selected(NamedTuple):
+    """The series of a query that the level of rollups has, the number of the group of each
     beside it, and their frequencies; `omitted` are those that the level has not.
     """
 
@@ -42,8 +45,8 @@ class _Selection(NamedTuple):
 
 
 class Aggregates:
-    """Answers aggregate questions; equal ones asked at the same time share one answer, and
-    those about the same series their selection. Figures are read from connections that may
+    """Answers aggregate queries; equal ones made at the same time share one result, and
+    those about the same series their selection. Values are read from connections that may
     keep the plans of statements.
     """
 
@@ -53,72 +56,67 @@ class Aggregates:
         self._rollups = Rollups(figures)
         self._business_zone = business_zone
         self._series: SingleFlight[list[Series]] = SingleFlight(max_age=_SELECTION_AGE)
-        self._answers: SingleFlight[Answer] = SingleFlight(max_age=_ANSWER_AGE)
-        self._totals: SingleFlight[dict[Group, float]] = SingleFlight(max_age=_ANSWER_AGE)
+        self._results: SingleFlight[Result] = SingleFlight(max_age=_RESULT_AGE)
+        self._totals: SingleFlight[dict[Group, float]] = SingleFlight(max_age=_RESULT_AGE)
         self._watermarks: SingleFlight[dict[str, datetime]] = SingleFlight(max_age=1.0)
 
     def forget(self, metrics: Iterable[tuple[str, str]]) -> None:
-        """Samples of these metrics (tenant, name) were just committed here: what was
-        computed before does not count them.
+        """Drop what was computed of these metrics (tenant, name): samples of them were just
+        committed here.
         """
         for metric in metrics:
             self._series.forget(metric)
-            self._answers.forget(metric)
+            self._results.forget(metric)
             self._totals.forget(metric)
 
-    async def answer(self, question: Question, now: datetime) -> Answer:
-        """The figures of each period. They are at most a second old.
+    async def result(self, query: AggregateQuery, now: datetime) -> Result:
+        """The values of each period. They are at most a second old.
 
         Raises:
-            ApiError: 422 for several units, or a period finer than any sample.
+            Invalid: the selection has several units; `TooFine` for a period finer than any sample.
         """
-        return await self._answers.get(
-            question.subject, question.key, lambda: self._compute(question, now)
-        )
+        return await self._results.get(query.subject, query.key, lambda: self._compute(query, now))
 
-    async def totals(self, question: Question) -> dict[Group, float]:
-        """The figure of the whole range for each group with samples: not put together from
-        those of its periods. At most a second old.
+    async def totals(self, query: AggregateQuery) -> dict[Group, float]:
+        """The value of the whole range for each group with samples: not combined from those of
+        its periods. At most a second old.
 
         Raises:
-            ApiError: as `answer`.
+            Invalid: as `result`.
         """
-        return await self._totals.get(
-            question.subject, question.key, lambda: self._compute_totals(question)
-        )
+        return await self._totals.get(query.subject, query.key, lambda: self._compute_totals(query))
 
-    async def materialized_until(self, answer: Answer) -> str | None:
+    async def materialized_until(self, result: Result) -> datetime | None:
         """From where on every sample counts at once: where the last of its rollups is not
-        materialised any more.
+        materialised any more. None where nothing is.
         """
         watermarks = await self._watermarks.get((), "", self._read_watermarks)
-        known = [watermarks[name] for name in answer.rollups if name in watermarks]
-        return utc_instant(max(known)) if known else None
+        known = [watermarks[name] for name in result.rollups if name in watermarks]
+        return max(known, default=None)
 
-    async def _compute_totals(self, question: Question) -> dict[Group, float]:
-        selection = await self._select(question)
-        cells = await self._cells(question, selection, whole=True)
+    async def _compute_totals(self, query: AggregateQuery) -> dict[Group, float]:
+        selected = await self._select(query)
+        points = await self._points(query, selected, whole=True)
         return {
-            selection.groups[cell.group]: cell.value for cell in cells if cell.value is not None
+            selected.groups[point.group]: point.value for point in points if point.value is not None
         }
 
-    async def _select(self, question: Question) -> _Selection:
-        params = question.params
-        level: Period = "hour" if self._from_hours(question) else params.period
+    async def _select(self, query: AggregateQuery) -> _Selected:
+        level: Period = "hour" if self._from_hours(query) else query.period
         series = await self._series.get(
-            question.subject,
-            repr(question.selection),
-            lambda: self._selections.ask(question.selection),
+            query.subject,
+            repr(query.selection),
+            lambda: self._selections.load(query.selection),
         )
-        unit = _one_unit(series, question)
+        unit = _one_unit(series, query)
         usable = [one for one in series if level in LEVELS[one.frequency]]
         if series and not usable:
-            raise _too_fine(series, question, level)
-        members = [tuple(one.label(name) for name in params.group_by) for one in usable]
-        groups = sorted(set(members), key=repr) if params.group_by else [()]
+            raise _too_fine(series, query, level)
+        members = [tuple(one.label(name) for name in query.group_by) for one in usable]
+        groups = sorted(set(members), key=repr) if query.group_by else [()]
         numbers = {group: number for number, group in enumerate(groups)}
         frequencies = _frequencies(usable)
-        return _Selection(
+        return _Selected(
             unit,
             usable,
             groups,
@@ -128,50 +126,49 @@ class Aggregates:
             [one for one in _frequencies(series) if one not in frequencies],
         )
 
-    async def _compute(self, question: Question, now: datetime) -> Answer:
-        selection = await self._select(question)
-        counted = Counter(selection.numbers)
-        return Answer(
-            question,
+    async def _compute(self, query: AggregateQuery, now: datetime) -> Result:
+        selected = await self._select(query)
+        counted = Counter(selected.numbers)
+        return Result(
+            query,
             now,
-            selection.unit,
-            selection.groups,
-            [counted[number] for number in range(len(selection.groups))],
-            await self._cells(question, selection),
-            sorted(selection.omitted),
-            _rollups(selection.frequencies, selection.level),
+            selected.unit,
+            selected.groups,
+            [counted[number] for number in range(len(selected.groups))],
+            await self._points(query, selected),
+            sorted(selected.omitted),
+            _rollups(selected.frequencies, selected.level),
         )
 
-    async def _cells(
-        self, question: Question, selection: _Selection, *, whole: bool = False
-    ) -> list[Cell]:
+    async def _points(
+        self, query: AggregateQuery, selected: _Selected, *, whole: bool = False
+    ) -> list[Point]:
         """Oldest first, one more than the limit; of the `whole` range one for each group."""
-        if not selection.series:
+        if not selected.series:
             return []
-        params = question.params
         # What is carried forward may be older than the rows that are shown.
-        limit = MAX_LIMIT if params.fill == "previous" else params.limit
-        return await self._rollups.cells(
-            Wanted(
+        limit = MAX_ROWS if query.fill == "previous" else query.limit
+        return await self._rollups.points(
+            RollupQuery(
                 buckets=Buckets(
-                    frequencies=selection.frequencies,
-                    level=selection.level,
-                    period=params.period,
-                    zone=str(question.zone),
-                    before=question.before,
+                    frequencies=selected.frequencies,
+                    level=selected.level,
+                    period=query.period,
+                    zone=str(query.zone),
+                    before=query.before,
                     whole=whole,
                 ),
-                since=question.since,
-                aggregation=question.aggregation,
-                series=[one.series_id for one in selection.series],
-                groups=selection.numbers,
-                limit=len(selection.groups) if whole else limit + 1,
+                since=query.since,
+                aggregation=query.aggregation,
+                series=[one.series_id for one in selected.series],
+                groups=selected.numbers,
+                limit=len(selected.groups) if whole else limit + 1,
             )
         )
 
-    def _from_hours(self, question: Question) -> bool:
+    def _from_hours(self, query: AggregateQuery) -> bool:
         """Day edges of another zone than the business one are in no rollup."""
-        return question.params.period != "hour" and question.zone != self._business_zone
+        return query.period != "hour" and query.zone != self._business_zone
 
     async def _read_watermarks(self) -> dict[str, datetime]:
         rows = await fetch_all(self._reads, "watermarks")
@@ -184,17 +181,18 @@ def _frequencies(series: Iterable[Series]) -> tuple[Frequency, ...]:
     return tuple(one for one in FREQUENCIES if one in occurring)
 
 
-def _one_unit(series: Sequence[Series], question: Question) -> str | None:
+def _one_unit(series: Sequence[Series], query: AggregateQuery) -> str | None:
     """The unit of the selection; different units are never mixed unless merely counted."""
     units = {one.unit for one in series}
     if len(units) == 1:
         return units.pop()
-    allowed = "unit" in question.params.group_by or question.aggregation == "count"
-    if not units or allowed:
+    if not units or "unit" in query.group_by or query.aggregation == "count":
         return None
     names = ", ".join(sorted(unit or NONE for unit in units))
-    message = f"The selection has several units ({names}); give unit= or group_by=unit"
-    raise invalid([Detail(field="unit", message=message)])
+    message = Message(
+        "The selection has several units ({names}); give unit= or group_by=unit", {"names": names}
+    )
+    raise Invalid(Problem(message, "unit"))
 
 
 def _rollups(frequencies: Iterable[Frequency], level: Period) -> Sequence[str]:
@@ -206,11 +204,18 @@ def _rollups(frequencies: Iterable[Frequency], level: Period) -> Sequence[str]:
     ]
 
 
-def _too_fine(series: Sequence[Series], question: Question, level: Period) -> ApiError:
-    frequencies = ", ".join(_frequencies(series))
-    name, period = question.params.metric_name, question.params.period
-    if level != period:
-        reason = f"{name} is submitted {frequencies}: other time zones need samples per hour"
-        return invalid([Detail(field="tz", message=reason)])
-    reason = f"{name} is submitted {frequencies}: there are no figures per {period}"
-    return invalid([Detail(field="period", message=reason)])
+def _too_fine(series: Sequence[Series], query: AggregateQuery, level: Period) -> TooFine:
+    values: dict[str, Value] = {
+        "metric": query.metric_name,
+        "frequencies": terms(_frequencies(series)),
+        "period": Term(query.period),
+    }
+    if level != query.period:
+        message = Message(
+            "{metric} is submitted {frequencies}: other time zones need samples per hour", values
+        )
+        return TooFine(Problem(message, "tz"))
+    message = Message(
+        "{metric} is submitted {frequencies}: there are no figures per {period}", values
+    )
+    return TooFine(Problem(message, "period"))

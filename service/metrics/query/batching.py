@@ -1,39 +1,39 @@
-"""Batching: what is asked in the same moment is answered together."""
+"""Batching: what is asked for in the same moment is read together."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Generic, TypeVar
 
-Question = TypeVar("Question")
-Answer = TypeVar("Answer")
+Query = TypeVar("Query")
+Result = TypeVar("Result")
 
 
-class Batcher(Generic[Question, Answer]):
-    """Collects the questions of one turn of the event loop, has them split into batches by
-    `split` (by default one) and has each batch answered at once.
+class Batcher(Generic[Query, Result]):
+    """Collects the queries of one turn of the event loop, has them split into batches by `split`
+    (by default one) and reads each batch at once.
 
-    A data loader, with as few turns of the loop as can be: most questions are alone, and should
-    not take longer for it. Questions are told apart by identity: each is an object of its own.
+    A data loader, with as few turns of the loop as can be: most queries are alone, and should
+    not take longer for it. Queries are told apart by identity: each is an object of its own.
     """
 
     def __init__(
         self,
-        answer: Callable[[Sequence[Question]], Awaitable[Mapping[Question, Answer]]],
-        split: Callable[[Sequence[Question]], Iterable[Sequence[Question]]] = lambda all_: [all_],
+        read: Callable[[Sequence[Query]], Awaitable[Mapping[Query, Result]]],
+        split: Callable[[Sequence[Query]], Iterable[Sequence[Query]]] = lambda all_: [all_],
     ) -> None:
-        self._answer = answer
+        self._read = read
         self._split = split
-        self._waiting: dict[Question, asyncio.Future[Answer]] = {}
+        self._waiting: dict[Query, asyncio.Future[Result]] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def ask(self, question: Question) -> Answer:
-        """The answer; what goes wrong with a batch is raised to all who asked for it."""
+    async def load(self, query: Query) -> Result:
+        """The result; an error of a batch is raised to all who are in it."""
         loop = asyncio.get_running_loop()
         if not self._waiting:
             loop.call_soon(self._send)
-        assert question not in self._waiting
-        future: asyncio.Future[Answer] = loop.create_future()
-        self._waiting[question] = future
+        assert query not in self._waiting
+        future: asyncio.Future[Result] = loop.create_future()
+        self._waiting[query] = future
         return await future
 
     def _send(self) -> None:
@@ -44,15 +44,15 @@ class Batcher(Generic[Question, Answer]):
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
-    async def _fulfil(self, batch: Mapping[Question, asyncio.Future[Answer]]) -> None:
+    async def _fulfil(self, batch: Mapping[Query, asyncio.Future[Result]]) -> None:
         try:
-            answers = await self._answer(list(batch))
+            results = await self._read(list(batch))
         except Exception as error:
             for future in batch.values():
                 if not future.done():
                     future.set_exception(error)
             return
-        for question, future in batch.items():
+        for query, future in batch.items():
             # Whoever asked may be gone.
             if not future.done():
-                future.set_result(answers[question])
+                future.set_result(results[query])

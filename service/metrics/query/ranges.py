@@ -39,14 +39,6 @@ def span_between(since: datetime, before: datetime, unit: Unit | None = None) ->
     return Span(since.astimezone(UTC), before.astimezone(UTC), unit)
 
 
-def as_params(span: Span, zone: ZoneInfo) -> dict[str, datetime]:
-    """That range as the API is asked for it, with the last instant that is in it: in the zone that
-    the years which can be asked for are of.
-    """
-    last = span.before - timedelta(microseconds=1)
-    return {"start_date": span.since.astimezone(zone), "end_date": last.astimezone(zone)}
-
-
 def span_of(name: RangeName, now: datetime, zone: ZoneInfo) -> Span:
     """The range of that name in whole periods of `zone`: days, or hours where it is shorter.
     It ends with the period that `now` is in; `last_7_days` are today and the six before.

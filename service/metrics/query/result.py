@@ -1,4 +1,4 @@
-"""What ``GET /api/metrics/aggregate`` answers: one figure per period and group."""
+"""The result of an aggregate query: one value per period and group."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -6,9 +6,9 @@ from datetime import datetime
 from functools import cached_property
 from typing import Any
 
-from service.metrics.query.fill import Cell, filled
+from service.metrics.query.fill import Point, filled
 from service.metrics.query.periods import named_period
-from service.metrics.query.spec import Question
+from service.metrics.query.spec import AggregateQuery
 from sql import calendar
 from sql.vocabulary import Frequency
 
@@ -16,97 +16,79 @@ Group = tuple[str | None, ...]
 
 
 @dataclass(frozen=True)
-class Answer:
-    """The figures of a question as of `now`; shared by all who ask it, so not to be changed.
+class Result:
+    """The values of a query as of `now`; shared by all who ask it, so not to be changed.
 
-    `sizes` are how many series each group has. `cells` are those with samples, oldest first;
+    `sizes` are how many series each group has. `points` are those with samples, oldest first;
     where there are more than the limit, one more than it. `omitted` are frequencies too coarse
-    for the period, `rollups` the relations that the figures are computed from.
+    for the period, `rollups` the relations that the values are computed from.
     """
 
-    question: Question
+    query: AggregateQuery
     now: datetime
     unit: str | None
     groups: Sequence[Group]
     sizes: Sequence[int]
-    cells: Sequence[Cell]
+    points: Sequence[Point]
     omitted: Sequence[Frequency]
     rollups: Sequence[str]
 
     @cached_property
-    def shown(self) -> Sequence[Cell]:
-        """The figures within the limit, with periods without samples as the question wants
-        them.
+    def shown(self) -> Sequence[Point]:
+        """The points within the limit, with periods without samples filled as the query says.
 
         Raises:
-            ApiError: 422 for more periods than can be filled.
+            Invalid: there are more periods than can be filled.
         """
-        return self._filled[-self.question.params.limit :]
+        return self._filled[-self.query.limit :]
 
     @property
     def is_whole(self) -> bool:
-        """Whether every period with samples is among the cells."""
-        return len(self.cells) <= self.question.params.limit
+        """Whether every period with samples is among the points."""
+        return len(self.points) <= self.query.limit
 
     @property
     def is_truncated(self) -> bool:
         """Whether the oldest of what is shown was left out."""
-        return len(self._filled) > self.question.params.limit
+        return len(self._filled) > self.query.limit
 
     @property
     def is_under_way(self) -> bool:
         """Whether the last period with samples is not over."""
-        params, zone = self.question.params, self.question.zone
-        ends = (calendar.following(one.start, params.period, zone) for one in self.cells[-1:])
+        period, zone = self.query.period, self.query.zone
+        ends = (calendar.following(one.start, period, zone) for one in self.points[-1:])
         return any(end > self.now for end in ends)
 
     @cached_property
     def by_group(self) -> Mapping[Group, Mapping[datetime, float | None]]:
-        """What is shown of each group that has any, by the start of the period in UTC.
+        """The shown values of each group that has any, by the start of the period in UTC.
 
         Raises:
-            ApiError: as `shown`.
+            Invalid: as `shown`.
         """
         found: dict[Group, dict[datetime, float | None]] = {}
-        for cell in self.shown:
-            found.setdefault(self.groups[cell.group], {})[cell.start] = cell.value
+        for point in self.shown:
+            found.setdefault(self.groups[point.group], {})[point.start] = point.value
         return found
 
     @cached_property
-    def body(self) -> Mapping[str, Any]:
-        """What the API answers, but for how far it is materialised.
+    def rows(self) -> Sequence[Mapping[str, Any]]:
+        """The shown values with the labels of their group and their period's name and edges.
 
         Raises:
-            ApiError: as `shown`.
+            Invalid: as `shown`.
         """
-        params = self.question.params
-        body: dict[str, Any] = {
-            "success": True,
-            "data": self._rows(),
-            "aggregation": self.question.aggregation,
-            "period": params.period,
-            "metric_name": params.metric_name,
-            "unit": self.unit,
-            "timezone": str(self.question.zone),
-        }
-        if self.omitted:
-            body["omitted_frequencies"] = self.omitted
-        if self.is_truncated:
-            body["truncated"] = True
-        return body
-
-    def _rows(self) -> Sequence[Mapping[str, Any]]:
-        params, zone, now = self.question.params, self.question.zone, self.now
-        labels = [dict(zip(params.group_by, group, strict=True)) for group in self.groups]
+        query, now = self.query, self.now
+        labels = [dict(zip(query.group_by, group, strict=True)) for group in self.groups]
         rows = []
         # A loop, as there are up to ten thousand: a call for each takes a fifth longer.
-        for cell in self.shown:
-            period = named_period(cell.start, params.period, zone)
+        for point in self.shown:
+            period = named_period(point.start, query.period, query.zone)
             rows.append(
                 {
                     "period": period.label,
-                    **labels[cell.group],
-                    "value": cell.value,
+                    **labels[point.group],
+                    "value": point.value,
                     "start": period.start_text,
                     "end": period.end_text,
                     "complete": period.end <= now,
@@ -115,7 +97,7 @@ class Answer:
         return rows
 
     @cached_property
-    def _filled(self) -> Sequence[Cell]:
-        if self.question.params.fill == "none":
-            return self.cells
-        return filled(self.cells, self.question, len(self.groups), self.now)
+    def _filled(self) -> Sequence[Point]:
+        if self.query.fill == "none":
+            return self.points
+        return filled(self.points, self.query, len(self.groups), self.now)

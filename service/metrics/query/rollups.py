@@ -1,6 +1,6 @@
-"""Reading rollups. What is asked at the same time about the same figure of the same buckets, such
-as by the panels of a dashboard, is read in one statement: each takes a while of its own to send,
-start and answer.
+"""Reading rollups. Queries for the same aggregation of the same buckets that are made at the same
+time, such as by the panels of a dashboard, are read in one statement: each takes a while of its own
+to send, start and answer.
 """
 
 from collections.abc import Iterator, Sequence
@@ -12,16 +12,15 @@ from typing import Any
 
 from psycopg import sql
 
-from service.http.parameters import MAX_LIMIT
 from service.metrics.query.batching import Batcher
-from service.metrics.query.fill import Cell
+from service.metrics.query.fill import Point
 from sql.calendar import Period
 from sql.database import Connections, fetch_prepared
 from sql.statements import Query, array_of, query, union_all
-from sql.vocabulary import Aggregation, Frequency
+from sql.vocabulary import MAX_ROWS, Aggregation, Frequency
 
-# Buckets. More are quicker read side by side, on connections of their own.
-_TOGETHER = 10_000
+# Of a batch. More are quicker read side by side, on connections of their own.
+_BATCH_BUCKETS = 10_000
 _EVER = datetime.min.replace(tzinfo=UTC)
 _HOUR = timedelta(hours=1)
 _HOURS: dict[Period, int] = {"hour": 1, "day": 24, "week": 168, "month": 720}
@@ -30,7 +29,7 @@ _HOURS: dict[Period, int] = {"hour": 1, "day": 24, "week": 168, "month": 720}
 @dataclass(frozen=True, slots=True)
 class Buckets:
     """Those of the rollups of some frequencies at a level, up to, not including, `before` (in UTC;
-    None: all), put together into periods of `zone`; of a `whole` range all are one period.
+    None: all), combined into periods of `zone`; of a `whole` range all are one period.
     """
 
     frequencies: tuple[Frequency, ...]
@@ -49,8 +48,8 @@ class Buckets:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Wanted:
-    """The newest `limit` figures since then (in UTC; None: ever) of some series, each in the group
+class RollupQuery:
+    """The newest `limit` values since then (in UTC; None: ever) of some series, each in the group
     of the number beside it.
     """
 
@@ -63,59 +62,59 @@ class Wanted:
 
 
 class Rollups:
-    """Reads figures."""
+    """Reads values from rollups."""
 
     def __init__(self, reads: Connections) -> None:
         self._reads = reads
-        self._batches = Batcher(self._read, _lots)
+        self._batches = Batcher(self._read, _batches_of)
 
-    async def cells(self, wanted: Wanted) -> list[Cell]:
-        """The figures with samples, oldest first."""
-        return await self._batches.ask(wanted)
+    async def points(self, query: RollupQuery) -> list[Point]:
+        """The values of buckets with samples, oldest first."""
+        return await self._batches.load(query)
 
-    async def _read(self, lot: Sequence[Wanted]) -> dict[Wanted, list[Cell]]:
-        """The cells of each, all of the same figure of the same buckets; the first is the one
-        that goes back most.
+    async def _read(self, batch: Sequence[RollupQuery]) -> dict[RollupQuery, list[Point]]:
+        """The points of each query, all of the same aggregation of the same buckets; the first is
+        the one that goes back most.
         """
-        buckets, limit = lot[0].buckets, sum(one.limit for one in lot)
+        buckets, limit = batch[0].buckets, sum(one.limit for one in batch)
         statement = _statement(
-            lot[0].aggregation,
+            batch[0].aggregation,
             buckets.frequencies,
             buckets.level,
             buckets.level != buckets.period,
             buckets.whole,
-            *rounded(lot[0].since, buckets.before, datetime.now(UTC)),
+            *rounded(batch[0].since, buckets.before, datetime.now(UTC)),
         )
         # Groups are numbered through.
         firsts = [0]
-        for one in lot:
+        for one in batch:
             firsts.append(firsts[-1] + max(one.groups) + 1)
-        places = list(zip(lot, firsts, strict=False))
+        places = list(zip(batch, firsts, strict=False))
         end = _instant_text(None if buckets.whole else buckets.before, "infinity")
         values = {
-            "series": array_of(series for one in lot for series in one.series),
+            "series": array_of(series for one in batch for series in one.series),
             "groups": array_of(first + group for one, first in places for group in one.groups),
             # What becomes one period is told by its series alone.
             "starts": array_of(
                 start
-                for one in lot
+                for one in batch
                 for start in repeat(
                     _instant_text(None if buckets.whole else one.since, "-infinity"),
                     len(one.series),
                 )
             ),
-            "ends": array_of(repeat(end, sum(len(one.series) for one in lot))),
-            "since": array_of([_instant_text(lot[0].since, "-infinity")]),
+            "ends": array_of(repeat(end, sum(len(one.series) for one in batch))),
+            "since": array_of([_instant_text(batch[0].since, "-infinity")]),
             "before": array_of([_instant_text(buckets.before, "infinity")]),
             "limit": limit,
             "period": buckets.period,
             "zone": buckets.zone,
         }
         rows = await fetch_prepared(self._reads, statement, values)
-        if len(lot) > 1 and len(rows) == limit and not buckets.whole:
-            # Some may have been left out that another had no use for.
-            return {one: (await self._read([one]))[one] for one in lot}
-        return _shared_out(rows, lot, firsts)
+        if len(batch) > 1 and len(rows) == limit and not buckets.whole:
+            # Some may be missing that fell behind the limit of all.
+            return {one: (await self._read([one]))[one] for one in batch}
+        return _by_query(rows, batch, firsts)
 
 
 @lru_cache(maxsize=1000)
@@ -123,12 +122,12 @@ def _statement(
     aggregation: Aggregation,
     frequencies: tuple[Frequency, ...],
     level: Period,
-    put_together: bool,
+    in_zone: bool,
     whole: bool,
     since: datetime | None,
     before: datetime | None,
 ) -> Query:
-    """Kept, as putting it together takes longer than sending it."""
+    """Kept, as composing it takes longer than sending it."""
     bounds = []
     if since:
         bounds.append(query("rollup_since").format(since=sql.Literal(since)).body)
@@ -140,7 +139,7 @@ def _statement(
             rollup=sql.Identifier("fature", f"rollup_{frequency}_{level}"),
             bounds=sql.SQL(" ").join(bounds),
         )
-        return query("rollup_source_in_zone").format(hours=rows.body) if put_together else rows
+        return query("rollup_source_in_zone").format(hours=rows.body) if in_zone else rows
 
     sources: sql.Composable = union_all(source(frequency) for frequency in frequencies)
     if whole:
@@ -148,7 +147,7 @@ def _statement(
     return (
         query("aggregate")
         .format(
-            figure=query(f"figure_{aggregation}").body,
+            value=query(f"value_{aggregation}").body,
             sources=sources,
         )
         .rendered()
@@ -177,43 +176,45 @@ def rounded(
     return since, before if before and before <= now else None
 
 
-def _lots(wanted: Sequence[Wanted]) -> Iterator[list[Wanted]]:
-    """Those of the same figure of the same buckets together, as long as they are not too many."""
-    alike: dict[tuple[Buckets, Aggregation, datetime | None], list[Wanted]] = {}
-    for one in wanted:
+def _batches_of(queries: Sequence[RollupQuery]) -> Iterator[list[RollupQuery]]:
+    """Queries for the same aggregation of the same buckets together, as long as they are not too
+    many.
+    """
+    alike: dict[tuple[Buckets, Aggregation, datetime | None], list[RollupQuery]] = {}
+    for one in queries:
         # Parts of what becomes one period cannot be told apart.
         since = one.since if one.buckets.whole else None
         alike.setdefault((one.buckets, one.aggregation, since), []).append(one)
     for (buckets, _, _), members in alike.items():
         members.sort(key=lambda one: one.since or _EVER)
-        lot: list[Wanted] = []
+        batch: list[RollupQuery] = []
         series = 0
         for one in members:
-            if lot and buckets.count(lot[0].since, series + len(one.series)) > _TOGETHER:
-                yield lot
-                lot, series = [], 0
-            lot.append(one)
+            if batch and buckets.count(batch[0].since, series + len(one.series)) > _BATCH_BUCKETS:
+                yield batch
+                batch, series = [], 0
+            batch.append(one)
             series += len(one.series)
-        yield lot
+        yield batch
 
 
-def _shared_out(
-    rows: Sequence[tuple[Any, ...]], lot: Sequence[Wanted], firsts: Sequence[int]
-) -> dict[Wanted, list[Cell]]:
-    found: list[list[Cell]] = [[] for _ in lot]
+def _by_query(
+    rows: Sequence[tuple[Any, ...]], batch: Sequence[RollupQuery], firsts: Sequence[int]
+) -> dict[RollupQuery, list[Point]]:
+    found: list[list[Point]] = [[] for _ in batch]
     # By the number of a group, whose it is.
     owners = [
-        (cells, first)
-        for cells, first, following in zip(found, firsts, firsts[1:], strict=False)
+        (points, first)
+        for points, first, following in zip(found, firsts, firsts[1:], strict=False)
         for _ in range(first, following)
     ]
-    for start, number, *figure in reversed(rows):
-        cells, first = owners[number]
-        cells.append(Cell(_instant(start), number - first, *figure))
-    return {one: cells[-one.limit :] for one, cells in zip(lot, found, strict=True)}
+    for start, number, *value in reversed(rows):
+        points, first = owners[number]
+        points.append(Point(_instant(start), number - first, *value))
+    return {one: points[-one.limit :] for one, points in zip(batch, found, strict=True)}
 
 
-@lru_cache(maxsize=MAX_LIMIT)
+@lru_cache(maxsize=MAX_ROWS)
 def _instant(seconds: int) -> datetime:
     """Since 1970. Kept, as the same few thousand hours and days are told again and again."""
     return datetime.fromtimestamp(seconds, UTC)

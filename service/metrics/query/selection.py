@@ -1,9 +1,9 @@
-"""Which series a request covers, resolved before the figures are read.
+"""Which series a query covers, resolved before the rollups are read.
 
 TimescaleDB pushes ``series_id = ANY(…)`` into the live part of a rollup, but not a join.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import NamedTuple
@@ -11,9 +11,10 @@ from typing import NamedTuple
 import msgspec
 from psycopg import sql
 
-from service.http.errors import Detail, invalid
-from service.http.parameters import Filters
+from service.metrics.catalog import MetricEntry
 from sql.database import Connections, fetch_prepared
+from sql.errors import Invalid, Problem
+from sql.messages import Message
 from sql.scope import Scope
 from sql.statements import Query, query
 from sql.vocabulary import FREQUENCIES, GROUPABLE, NONE, Frequency
@@ -61,24 +62,42 @@ class Selection:
     dimensions: Mapping[str, str]
 
 
-def selection_of(scope: Scope, filters: Filters, dimensions: Mapping[str, str]) -> Selection:
-    """The series in `scope` that pass every filter and have those dimensions.
+def select(
+    scope: Scope, metric: MetricEntry | None, filters: Mapping[str, str | None]
+) -> Selection:
+    """The series in `scope`, of that metric if one is given, that pass every filter that is not
+    None: labels of series, and the metric's dimensions.
 
     Raises:
-        ApiError: 422 for what no label can be.
+        Invalid: an unknown dimension, or what no label can be.
     """
-    given = {name: getattr(filters, name) for name in _FILTERS} | {_SCOPE: scope.service_name}
     # An empty text is none, as in samples.
-    passed = {name: value or NONE for name, value in given.items() if value is not None}
-    # The database would refuse the whole statement, with what others asked for.
-    details = [
-        Detail(field=name, message="The character NUL cannot occur")
-        for name, value in (passed | dict(dimensions)).items()
-        if "\0" in value
-    ]
-    if details:
-        raise invalid(details)
-    return Selection(scope.tenant, passed, dimensions)
+    given = {name: value or NONE for name, value in filters.items() if value is not None}
+    labels = {name: value for name, value in given.items() if name in _FILTERS}
+    dimensions = {name: value for name, value in given.items() if name not in _FILTERS}
+    if metric is not None:
+        labels["metric_name"] = metric.metric_name or NONE
+    if scope.service_name is not None:
+        labels[_SCOPE] = scope.service_name
+    problems = [*_unknown(dimensions, metric), *_impossible(labels | dimensions)]
+    if problems:
+        raise Invalid(*problems)
+    return Selection(scope.tenant, labels, dimensions)
+
+
+def _unknown(dimensions: Iterable[str], metric: MetricEntry | None) -> Iterator[Problem]:
+    known = metric.dimensions if metric else ()
+    name_of_metric = metric.metric_name if metric else ""
+    for name in sorted(set(dimensions) - set(known)):
+        values = {"name": name, "metric": name_of_metric}
+        yield Problem(Message("'{name}' is no dimension of {metric}", values), "filters")
+
+
+def _impossible(labels: Mapping[str, str]) -> Iterator[Problem]:
+    """The database would refuse the whole statement, with what others asked for."""
+    for name, value in labels.items():
+        if "\0" in value:
+            yield Problem(Message("The character NUL cannot occur"), name)
 
 
 async def select_series(

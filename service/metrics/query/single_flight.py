@@ -1,4 +1,4 @@
-"""A small cache whose equal questions, asked at the same time, are computed once."""
+"""A small cache whose equal queries, made at the same time, are computed once."""
 
 import asyncio
 import time
@@ -9,35 +9,35 @@ from typing import Generic, NamedTuple, TypeVar
 
 from prometheus_client import Counter
 
-Answer = TypeVar("Answer")
+Result = TypeVar("Result")
 
 MAX_ENTRIES = 1000
-QUESTIONS = Counter(
-    "fature_cached_questions_total", "Questions, and whether an earlier answer did.", ["outcome"]
+QUERIES = Counter(
+    "fature_cached_questions_total", "Queries, and whether an earlier result did.", ["outcome"]
 )
 
 
 @cache
-def _questions(outcome: str) -> Counter:
+def _queries(outcome: str) -> Counter:
     """Looking it up by its label costs more than counting."""
-    return QUESTIONS.labels(outcome)
+    return QUERIES.labels(outcome)
 
 
-class _Entry(Generic[Answer]):
+class _Entry(Generic[Result]):
     __slots__ = ("started", "task")
 
-    def __init__(self, started: float, task: "asyncio.Task[Answer]") -> None:
+    def __init__(self, started: float, task: "asyncio.Task[Result]") -> None:
         self.started = started
         self.task = task
 
 
 class _Key(NamedTuple):
     subject: Hashable
-    question: str
+    query: str
 
 
-class SingleFlight(Generic[Answer]):
-    """Answers are shared for `max_age` seconds from the moment their computation began,
+class SingleFlight(Generic[Result]):
+    """Results are shared for `max_age` seconds from the moment their computation began,
     so nobody gets a figure older than that.
     """
 
@@ -45,15 +45,15 @@ class SingleFlight(Generic[Answer]):
         self._max_age = max_age
         self._clock = clock
         # Both in the order of their times.
-        self._entries: OrderedDict[_Key, _Entry[Answer]] = OrderedDict()
+        self._entries: OrderedDict[_Key, _Entry[Result]] = OrderedDict()
         self._changed: OrderedDict[Hashable, float] = OrderedDict()
 
     async def get(
-        self, subject: Hashable, question: str, compute: Callable[[], Awaitable[Answer]]
-    ) -> Answer:
-        """The answer to `question` about `subject`; a failure is shared, but not kept."""
+        self, subject: Hashable, query: str, compute: Callable[[], Awaitable[Result]]
+    ) -> Result:
+        """The result of `query` about `subject`; a failure is shared, but not kept."""
         now = self._clock()
-        key = _Key(subject, question)
+        key = _Key(subject, query)
         entry = self._entries.get(key)
         if entry is None or not self._is_fresh(entry, subject, now):
             self._drop_old(now)
@@ -61,29 +61,29 @@ class SingleFlight(Generic[Answer]):
             entry = self._entries[key] = _Entry(now, task)
             self._entries.move_to_end(key)
             task.add_done_callback(lambda done: self._drop_failure(key, done))
-            _questions("computed").inc()
+            _queries("computed").inc()
         else:
-            _questions("shared").inc()
+            _queries("shared").inc()
         return await asyncio.shield(entry.task)
 
     def forget(self, subject: Hashable) -> None:
-        """What began before now is no answer any more."""
+        """Drop what began before now."""
         now = self._changed[subject] = self._clock()
         self._changed.move_to_end(subject)
         self._drop_old(now)
 
-    def _is_fresh(self, entry: _Entry[Answer], subject: Hashable, now: float) -> bool:
+    def _is_fresh(self, entry: _Entry[Result], subject: Hashable, now: float) -> bool:
         changed = self._changed.get(subject)
         young = now - entry.started < self._max_age
         return young and (changed is None or entry.started > changed)
 
-    def _drop_failure(self, key: _Key, task: "asyncio.Task[Answer]") -> None:
+    def _drop_failure(self, key: _Key, task: "asyncio.Task[Result]") -> None:
         entry = self._entries.get(key)
         if entry and entry.task is task and (task.cancelled() or task.exception()):
             del self._entries[key]
 
     def _drop_old(self, now: float) -> None:
-        """At once, as an answer can take a megabyte; and the oldest of very many."""
+        """At once, as a result can take a megabyte; and the oldest of very many."""
         oldest = now - self._max_age
         while self._entries and (
             len(self._entries) >= MAX_ENTRIES

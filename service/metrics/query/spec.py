@@ -1,49 +1,53 @@
-"""What is asked of ``GET /api/metrics/aggregate``."""
+"""Queries for figures: plain values, the same whoever asks."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
-from service.http.errors import Detail, invalid
-from service.http.parameters import AggregateParams
 from service.metrics.catalog import MetricEntry
-from service.metrics.query.selection import Selection, selection_of
+from service.metrics.query.selection import Selection, select
 from sql import calendar
+from sql.calendar import Period
+from sql.errors import Invalid, Problem
+from sql.messages import Listing, Message
 from sql.scope import Scope
-from sql.vocabulary import GROUPABLE, Aggregation
+from sql.vocabulary import GROUPABLE, MAX_ROWS, Aggregation, Fill
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
-    """A validated aggregate request; equal questions have equal answers. Its instants are in UTC:
-    in a zone, both halves of an hour that is repeated would be equal.
+class AggregateQuery:
+    """Values of a metric per period and group; equal queries have equal results. Its instants are
+    in UTC: in a zone, both halves of an hour that is repeated would be equal.
     """
 
+    metric_name: str
     selection: Selection
-    params: AggregateParams
     aggregation: Aggregation
+    period: Period
     zone: ZoneInfo
-    since: datetime | None
-    before: datetime | None
+    since: datetime | None = None
+    before: datetime | None = None
+    group_by: tuple[str, ...] = ()
+    fill: Fill = "none"
+    limit: int = MAX_ROWS
 
     @property
     def subject(self) -> tuple[str, str]:
         """The metric, within its tenant."""
-        return self.selection.tenant, self.params.metric_name
+        return self.selection.tenant, self.metric_name
 
     @property
     def key(self) -> str:
-        """What makes this question the same as another: of its range only the periods."""
-        params = self.params
+        """The same for equal queries."""
         return repr(
             (
                 self.selection,
                 self.aggregation,
-                params.period,
-                params.group_by,
-                params.fill,
-                params.limit,
+                self.period,
+                self.group_by,
+                self.fill,
+                self.limit,
                 str(self.zone),
                 self.since,
                 self.before,
@@ -51,36 +55,52 @@ class Question:
         )
 
 
-def ask(
-    params: AggregateParams,
-    dimensions: Mapping[str, str],
-    scope: Scope,
+def aggregate_query(
     metric: MetricEntry,
+    scope: Scope,
     zone: ZoneInfo,
-) -> Question:
-    """The question behind the parameters, its range widened to whole periods of `zone`.
+    *,
+    filters: Mapping[str, str | None] | None = None,
+    aggregation: Aggregation | None = None,
+    period: Period = "day",
+    since: datetime | None = None,
+    before: datetime | None = None,
+    group_by: Sequence[str] = (),
+    fill: Fill = "none",
+    limit: int = MAX_ROWS,
+) -> AggregateQuery:
+    """The query for a metric in `scope`, its range widened to whole periods of `zone` and its
+    aggregation the catalogue's unless one is given. `filters` are labels and dimensions.
 
     Raises:
-        ApiError: 422 for an unknown group, a range that ends before it starts, or a filter that
-            can be no label.
+        Invalid: an unknown group or dimension, or a filter that can be no label.
     """
+    _check_groups(group_by, metric)
+    return AggregateQuery(
+        metric_name=metric.metric_name,
+        selection=select(scope, metric, filters or {}),
+        aggregation=aggregation or metric.default_aggregation,
+        period=period,
+        zone=zone,
+        since=since and calendar.floor(since, period, zone).astimezone(UTC),
+        before=before and calendar.ceiling(before, period, zone).astimezone(UTC),
+        group_by=tuple(group_by),
+        fill=fill,
+        limit=limit,
+    )
+
+
+def _check_groups(group_by: Sequence[str], metric: MetricEntry) -> None:
     known = (*GROUPABLE, *metric.dimensions)
-    details = [
-        Detail(field="group_by", message=f"{name!r} is none of {', '.join(known)}")
-        for name in params.group_by
+    problems = [
+        Problem(
+            Message("'{name}' is none of {names}", {"name": name, "names": Listing(known)}),
+            "group_by",
+        )
+        for name in group_by
         if name not in known
     ]
-    if len(set(params.group_by)) < len(params.group_by):
-        details.append(Detail(field="group_by", message="A group is named twice"))
-    if details:
-        raise invalid(details)
-    params.check(zone)
-    since, before = params.since(zone), params.before(zone)
-    return Question(
-        selection=selection_of(scope, params, dimensions),
-        params=params,
-        aggregation=params.aggregation or metric.default_aggregation,
-        zone=zone,
-        since=since and calendar.floor(since, params.period, zone).astimezone(UTC),
-        before=before and calendar.ceiling(before, params.period, zone).astimezone(UTC),
-    )
+    if len(set(group_by)) < len(group_by):
+        problems.append(Problem(Message("A group is named twice"), "group_by"))
+    if problems:
+        raise Invalid(*problems)

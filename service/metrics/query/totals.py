@@ -1,57 +1,57 @@
-"""Figures of a range, put together from those of its periods where that gives the same."""
+"""Values of a range, combined from those of its periods where that gives the same."""
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 
-from service.metrics.query.fill import Cell
+from service.metrics.query.fill import Point
 from service.metrics.query.ranges import Span
-from service.metrics.query.result import Answer, Group
+from service.metrics.query.result import Group, Result
 from sql.decimals import exact_sum, rounded
 
 
-def _sum(cells: Sequence[Cell]) -> float:
-    return exact_sum(_values(cells))
+def _sum(points: Sequence[Point]) -> float:
+    return exact_sum(_values(points))
 
 
-def _mean(cells: Sequence[Cell]) -> float:
-    samples = sum(cell.of or 0 for cell in cells)
-    return rounded(exact_sum(cell.total or 0.0 for cell in cells) / samples)
+def _mean(points: Sequence[Point]) -> float:
+    samples = sum(point.number or 0 for point in points)
+    return rounded(exact_sum(point.total or 0.0 for point in points) / samples)
 
 
-def _values(cells: Iterable[Cell]) -> list[float]:
-    return [cell.value for cell in cells if cell.value is not None]
+def _values(points: Iterable[Point]) -> list[float]:
+    return [point.value for point in points if point.value is not None]
 
 
 # Of periods in their order; for last values only where all series have one in the last period.
-ADDING: Mapping[str, Callable[[Sequence[Cell]], float]] = {
+COMBINE: Mapping[str, Callable[[Sequence[Point]], float]] = {
     "sum": _sum,
     "count": _sum,
     "avg": _mean,
-    "min": lambda cells: min(_values(cells)),
-    "max": lambda cells: max(_values(cells)),
-    "last": lambda cells: _values(cells)[-1],
+    "min": lambda points: min(_values(points)),
+    "max": lambda points: max(_values(points)),
+    "last": lambda points: _values(points)[-1],
 }
 
 
-def _start(cell: Cell) -> datetime:
-    return cell.start
+def _start(point: Point) -> datetime:
+    return point.start
 
 
-def added_up(answer: Answer, span: Span) -> dict[Group, float] | None:
-    """The figure of the periods that start in a range, for each group that has any; None where
-    they do not tell.
+def combine(result: Result, span: Span) -> dict[Group, float] | None:
+    """The value of the periods that start in a range, for each group that has any; None where it
+    does not follow from theirs.
     """
-    first = bisect_left(answer.cells, span.since.astimezone(UTC), key=_start)
-    end = bisect_left(answer.cells, span.before.astimezone(UTC), lo=first, key=_start)
-    chosen: dict[int, list[Cell]] = {}
-    for cell in answer.cells[first:end]:
-        chosen.setdefault(cell.group, []).append(cell)
-    aggregation = answer.question.aggregation
-    if not answer.is_whole or (
+    first = bisect_left(result.points, span.since.astimezone(UTC), key=_start)
+    end = bisect_left(result.points, span.before.astimezone(UTC), lo=first, key=_start)
+    chosen: dict[int, list[Point]] = {}
+    for point in result.points[first:end]:
+        chosen.setdefault(point.group, []).append(point)
+    aggregation = result.query.aggregation
+    if not result.is_whole or (
         aggregation == "last"
-        and any(cells[-1].of != answer.sizes[group] for group, cells in chosen.items())
+        and any(points[-1].number != result.sizes[group] for group, points in chosen.items())
     ):
         return None
-    add = ADDING[aggregation]
-    return {answer.groups[group]: add(cells) for group, cells in chosen.items()}
+    combined = COMBINE[aggregation]
+    return {result.groups[group]: combined(points) for group, points in chosen.items()}

@@ -1,4 +1,4 @@
-"""Which questions are the same."""
+"""Which aggregate queries are the same."""
 
 from datetime import timedelta
 from typing import Any
@@ -6,26 +6,27 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from service.http.errors import ApiError
-from service.http.parameters import AggregateParams
+from service.explore.models import AggregateParams
 from service.metrics.catalog import MetricEntry
-from service.metrics.query.spec import Question, ask
+from service.metrics.query.spec import AggregateQuery
+from sql.errors import Invalid
 from sql.scope import Scope
 
 SAO_PAULO = ZoneInfo("America/Sao_Paulo")
 EVERYTHING = Scope()
-PLAN = MetricEntry(dimensions=("plan",))
+DIMENSIONS = ("plan",)
 
 
-def question(
+def query(
     scope: Scope = EVERYTHING,
     dimensions: dict[str, str] | None = None,
     zone: ZoneInfo = SAO_PAULO,
     **params: Any,
-) -> Question:
-    """What the service makes of such a request for sales per day in June."""
+) -> AggregateQuery:
+    """The query of such a request for sales per day in June."""
     given = {"metric_name": "sales", "start_date": "2026-06-01", "end_date": "2026-06-30"} | params
-    return ask(AggregateParams.model_validate(given), dimensions or {}, scope, PLAN, zone)
+    metric = MetricEntry(given["metric_name"], dimensions=DIMENSIONS)
+    return AggregateParams.model_validate(given).query(metric, dimensions or {}, scope, zone)
 
 
 @pytest.mark.parametrize(
@@ -38,8 +39,8 @@ def question(
         {"aggregation": "sum"},
     ],
 )
-def test_a_range_of_the_same_periods_is_the_same_question(params: dict[str, Any]) -> None:
-    assert question(**params).key == question().key
+def test_a_range_of_the_same_periods_is_the_same_query(params: dict[str, Any]) -> None:
+    assert query(**params).key == query().key
 
 
 @pytest.mark.parametrize(
@@ -64,8 +65,8 @@ def test_a_range_of_the_same_periods_is_the_same_question(params: dict[str, Any]
         {"zone": ZoneInfo("America/Bahia")},
     ],
 )
-def test_anything_else_is_another_question(asked: dict[str, Any]) -> None:
-    assert question(**asked).key != question().key
+def test_anything_else_is_another_query(asked: dict[str, Any]) -> None:
+    assert query(**asked).key != query().key
 
 
 @pytest.mark.parametrize(
@@ -74,17 +75,16 @@ def test_anything_else_is_another_question(asked: dict[str, Any]) -> None:
 def test_what_no_label_can_be_is_refused_before_others_are_asked_with_it(
     asked: dict[str, Any],
 ) -> None:
-    with pytest.raises(ApiError) as refused:
-        question(**asked)
-    assert refused.value.status == 422
-    assert "NUL" in refused.value.message
+    with pytest.raises(Invalid) as refused:
+        query(**asked)
+    assert "NUL" in str(refused.value)
 
 
 def test_both_halves_of_a_repeated_hour_end_at_instants_of_their_own() -> None:
     """In the zone they would be equal, and be read together as one."""
     berlin = ZoneInfo("Europe/Berlin")
     first, second = (
-        question(zone=berlin, period="hour", start_date=None, end_date=f"2026-10-25T0{hour}:30Z")
+        query(zone=berlin, period="hour", start_date=None, end_date=f"2026-10-25T0{hour}:30Z")
         for hour in (0, 1)
     )
     assert first.before is not None

@@ -1,0 +1,47 @@
+"""The endpoints of the catalogue."""
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.catalog.editing import change_metric
+from service.catalog.models import CatalogAnswer, CatalogEntryAnswer, CatalogPatch, entry_out
+from service.http.authentication import caller_of, principal_of
+from service.http.bodies import read_model
+from service.http.endpoint import Endpoint
+from service.http.envelopes import item_response, list_response
+from service.runtime.resources import resources_of
+
+
+async def list_catalog(request: Request) -> Response:
+    """Every metric, what it means, how many series it has and since when."""
+    rows = await resources_of(request).catalog.rows(principal_of(request).scope)
+    return list_response([entry_out(row) for row in rows])
+
+
+async def patch_catalog(request: Request) -> Response:
+    """Change kind, default aggregation, unit, description or dimensions of a metric."""
+    patch = await read_model(request, CatalogPatch)
+    name = request.path_params["metric_name"]
+    row = await change_metric(resources_of(request), caller_of(request), name, patch.change)
+    return item_response(entry_out(row))
+
+
+ENDPOINTS = [
+    Endpoint(
+        "GET",
+        "/api/metrics/catalog",
+        list_catalog,
+        "metrics",
+        scope="metrics:read",
+        response=CatalogAnswer,
+    ),
+    Endpoint(
+        "PATCH",
+        "/api/metrics/catalog/{metric_name}",
+        patch_catalog,
+        "metrics",
+        scope="catalog:write",
+        body=CatalogPatch,
+        response=CatalogEntryAnswer,
+    ),
+]

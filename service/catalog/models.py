@@ -1,0 +1,100 @@
+"""What the endpoints of the catalogue take and answer."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from service.explore.models import AggregateParams, Sample
+from service.http.envelopes import Item, Listing
+from service.http.responses import utc_instant
+from service.metrics.catalog import CatalogChange
+from sql.messages import Listing, Message
+from sql.vocabulary import Aggregation, Kind
+
+# Parameters, and fields of the answers.
+_RESERVED = (
+    frozenset(AggregateParams.model_fields)
+    | frozenset(Sample.model_fields)
+    | {
+        *("order", "cursor"),
+        *("start", "end", "complete"),
+    }
+)
+
+Dimension = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
+
+
+class CatalogPatch(BaseModel):
+    """Changes to a catalogue entry; what is absent stays."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    kind: Kind | None = None
+    default_aggregation: Aggregation | None = Field(
+        None, description="Follows a change of kind if absent: sum, last or avg"
+    )
+    unit: str | None = Field(
+        None, max_length=200, description="The usual one; samples keep theirs. Empty: none"
+    )
+    description: str | None = Field(None, max_length=2000)
+    dimensions: list[Dimension] | None = Field(
+        None,
+        max_length=10,
+        description="Metadata keys that become filters and groups of every rollup from now on",
+    )
+
+    @field_validator("dimensions")
+    @classmethod
+    def _usable(cls, names: list[str] | None) -> list[str] | None:
+        if names and len(set(names)) < len(names):
+            raise ValueError(Message("A dimension is named twice"))
+        if taken := sorted(_RESERVED.intersection(names or ())):
+            message = Message(
+                "{names} cannot be a dimension: answers have the name",
+                {"names": Listing(tuple(taken))},
+            )
+            raise ValueError(message)
+        return names
+
+    @field_validator("unit", "description")
+    @classmethod
+    def _storable(cls, text: str | None) -> str | None:
+        if text and "\0" in text:
+            raise ValueError(Message("The character NUL cannot be stored"))
+        return text
+
+    @property
+    def change(self) -> CatalogChange:
+        """The change that is asked for."""
+        return CatalogChange(**self.model_dump())
+
+
+class CatalogRow(BaseModel):
+    """One metric of the catalogue."""
+
+    metric_name: str
+    metric_type: str
+    unit: str | None
+    kind: Kind
+    default_aggregation: Aggregation
+    frequency: str
+    description: str
+    dimensions: list[str]
+    series: int = Field(description="How many series are in view")
+    first_sample: str | None = Field(description="Oldest sample that is still kept")
+    last_sample: str | None
+
+
+class CatalogAnswer(Listing[CatalogRow]):
+    """The catalogue."""
+
+
+class CatalogEntryAnswer(Item[CatalogRow]):
+    """One entry of the catalogue."""
+
+
+def entry_out(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A catalogue row as it is answered."""
+    times = {name: row[name] and utc_instant(row[name]) for name in ("first_sample", "last_sample")}
+    return {**row, **times}
