@@ -16,6 +16,7 @@ import service.dashboards.panel_editing
 import service.dashboards.sharing
 import service.explore.api
 import service.explore.pages
+import service.explore.saving
 import service.health.api
 import service.health.pages
 import service.ingest.api
@@ -62,6 +63,7 @@ ENDPOINTS = [
 PAGES = [
     *service.overview.pages.PAGES,
     *service.explore.pages.PAGES,
+    *service.explore.saving.PAGES,
     *service.dashboards.pages.PAGES,
     *service.dashboards.editing.PAGES,
     *service.dashboards.files.PAGES,

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from service.explore.models import AggregateParams, Sample
-from service.http.envelopes import Item, Listing
+from service.http import envelopes
 from service.http.responses import utc_instant
 from service.metrics.catalog import CatalogChange
 from sql.messages import Listing, Message
@@ -86,11 +86,11 @@ class CatalogRow(BaseModel):
     last_sample: str | None
 
 
-class CatalogAnswer(Listing[CatalogRow]):
+class CatalogAnswer(envelopes.Listing[CatalogRow]):
     """The catalogue."""
 
 
-class CatalogEntryAnswer(Item[CatalogRow]):
+class CatalogEntryAnswer(envelopes.Item[CatalogRow]):
     """One entry of the catalogue."""
 
 

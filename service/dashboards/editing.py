@@ -9,12 +9,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.dashboards import layout, store
-from service.dashboards.api import refusals
-from service.dashboards.models import DashboardIn
 from service.dashboards.pages import board, dashboard_of
-from service.http.authentication import address_of, principal_of
-from service.http.errors import ApiError, Detail, details_of
+from service.http.authentication import caller_of, principal_of
 from service.http.paths import id_of
+from service.http.validation import problems_of
 from service.language.translations import N_
 from service.panels.config import DashboardConfig, Place
 from service.runtime.resources import resources_of
@@ -23,7 +21,8 @@ from service.web.forms import Form, read_form
 from service.web.page import Page
 from service.web.rendering import redirect, render
 from service.web.session import reader_of
-from sql.errors import missing
+from sql.errors import DomainError, Invalid, NotFound, Problem
+from sql.messages import Message
 
 _VARIABLES = 6
 _EMPTY: dict[str, Any] = {"panels": [], "layout": []}
@@ -67,8 +66,9 @@ async def create_dashboard(request: Request) -> Response:
     """Begin an empty one, and edit it."""
     form = await read_form(request, NewForm)
     if not form.is_valid:
-        raise ApiError(422, "Give the dashboard a name")
-    row = await keep(request, {"name": form.data.name, "config": _EMPTY})
+        raise Invalid(Problem(Message("Give the dashboard a name")))
+    pool, values = resources_of(request).pool, {"name": form.data.name, "config": _EMPTY}
+    row = await store.create_dashboard(pool, caller_of(request), values)
     return redirect(request, f"/dashboards/{row['dashboard_id']}/edit")
 
 
@@ -77,7 +77,7 @@ async def copy_dashboard(request: Request) -> Response:
     row = await dashboard_of(request)
     name = await _free_name(request, row["name"])
     values = {"name": name, "description": row["description"], "config": row["config"]}
-    made = await keep(request, values)
+    made = await store.create_dashboard(resources_of(request).pool, caller_of(request), values)
     said = reader_of(request).gettext("The dashboard was copied")
     return redirect(request, f"/dashboards/{made['dashboard_id']}/edit", said=said)
 
@@ -85,9 +85,7 @@ async def copy_dashboard(request: Request) -> Response:
 async def delete_dashboard(request: Request) -> Response:
     """Remove it, and the links to it."""
     number, pool = id_of(request, "dashboard"), resources_of(request).pool
-    row = await store.delete_dashboard(pool, principal_of(request), number, address_of(request))
-    if row is None:
-        raise missing("dashboard", number)
+    await store.delete_dashboard(pool, caller_of(request), number)
     said = reader_of(request).gettext("The dashboard is gone")
     return redirect(request, "/dashboards", said=said)
 
@@ -107,7 +105,7 @@ async def save_settings(request: Request) -> Response:
             await change(request, lambda before: _changes(before, form.values))
             said = reader_of(request).gettext("Saved")
             return redirect(request, f"/dashboards/{row['dashboard_id']}/edit", said=said)
-        except ApiError as error:
+        except DomainError as error:
             _fail(form, error)
     return await _editor(request, row, form, status=422)
 
@@ -134,52 +132,14 @@ async def remove_panel(request: Request) -> Response:
     )
 
 
-async def keep(request: Request, values: Mapping[str, Any]) -> DictRow:
-    """A new dashboard, checked as the API checks it.
-
-    Raises:
-        ApiError: 422 for what is wrong, 409 for a name that is taken.
-    """
-    try:
-        body = DashboardIn.model_validate(values)
-    except ValidationError as error:
-        raise _refused(error) from error
-    pool, principal = resources_of(request).pool, principal_of(request)
-    with refusals():
-        return await store.create_dashboard(
-            pool, principal, body.model_dump(mode="json"), address_of(request)
-        )
-
-
 async def change(request: Request, edit: store.Edit) -> DictRow:
-    """The dashboard of the path as `edit` changes it, checked whole.
+    """The dashboard of the path as `edit` changes it.
 
     Raises:
-        ApiError: as `keep`, or 404.
+        NotFound, Invalid, Conflict: as `store.change_dashboard`.
     """
-
-    def checked(before: Mapping[str, Any]) -> Mapping[str, Any]:
-        changes = edit(before)
-        try:
-            body = DashboardIn.model_validate({**before, **changes})
-        except ValidationError as error:
-            raise _refused(error) from error
-        return {n: v for n, v in body.model_dump(mode="json").items() if n in changes}
-
     number, pool = id_of(request, "dashboard"), resources_of(request).pool
-    with refusals():
-        changed = await store.change_dashboard(
-            pool, principal_of(request), number, checked, address_of(request)
-        )
-    if changed is None:
-        raise missing("dashboard", number)
-    return changed
-
-
-def _refused(error: ValidationError) -> ApiError:
-    """422 that names every place, as an import shows them."""
-    details = details_of(error)
-    return ApiError(422, "; ".join(f"{one.field}: {one.message}" for one in details), details)
+    return await store.change_dashboard(pool, caller_of(request), number, edit)
 
 
 def _moved(config: DashboardConfig, form: PanelForm) -> DashboardConfig:
@@ -189,13 +149,13 @@ def _moved(config: DashboardConfig, form: PanelForm) -> DashboardConfig:
     try:
         return layout.placed(config, Place.model_validate(given))
     except ValidationError as error:
-        raise _refused(error) from error
+        raise Invalid(*problems_of(error)) from error
 
 
 async def _panel_form(request: Request) -> PanelForm:
     form = await read_form(request, PanelForm)
     if not form.is_valid:
-        raise ApiError(422, "That is nothing to do with a panel")
+        raise Invalid(Problem(Message("That is nothing to do with a panel")))
     return form.data
 
 
@@ -210,7 +170,7 @@ async def _kept(
     def edited(before: Mapping[str, Any]) -> Mapping[str, Any]:
         config = DashboardConfig.model_validate(before["config"])
         if form.panel not in {panel.id for panel in config.panels}:
-            raise ApiError(404, "That panel is gone")
+            raise NotFound(Message("That panel is gone"))
         return {"config": edit(config).model_dump(mode="json")}
 
     row = await change(request, edited)
@@ -274,10 +234,11 @@ def _variable(values: Mapping[str, Any], number: int) -> dict[str, Any]:
     return given | {"label": given["label"] or given["name"]}
 
 
-def _fail(form: Form[Any], error: ApiError) -> None:
-    for detail in error.details or [Detail(message=error.message)]:
-        place = (detail.field or "").split(".")
-        form.fail(place[0] if place[0] in _PLAIN else "", f"{'.'.join(place)}: {detail.message}")
+def _fail(form: Form[Any], error: DomainError) -> None:
+    for problem in error.problems or [Problem(error.message)]:
+        place = (problem.field or "").split(".")
+        said = Message("{field}: {problem}", {"field": ".".join(place), "problem": problem.message})
+        form.fail(place[0] if place[0] in _PLAIN else "", said)
 
 
 async def _free_name(request: Request, name: str) -> str:

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field
 
 from alerts.rules import Text
+from service.http.envelopes import Item, Listing
 from service.http.instants import instants
 from service.panels.config import DashboardConfig
 
@@ -43,20 +44,12 @@ class DashboardOut(DashboardIn):
     updated_by: str
 
 
-class DashboardAnswer(BaseModel):
+class DashboardAnswer(Item[DashboardOut]):
     """One dashboard."""
 
-    success: bool = True
-    data: DashboardOut
 
-
-class DashboardList(BaseModel):
+class DashboardList(Listing[DashboardOut]):
     """Every dashboard, newest first."""
-
-    success: bool = True
-    data: list[DashboardOut]
-    count: int
-    next_cursor: str | None = None
 
 
 def dashboard_out(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -12,13 +12,12 @@ from starlette.responses import Response
 
 from service.dashboards import store
 from service.dashboards.board import Shown, View, choices_of, options_of, read_board
-from service.explore.pages import marks_of
 from service.http.authentication import principal_of
-from service.http.errors import ApiError, details_of, invalid
 from service.http.paths import id_of
+from service.http.validation import problems_of
 from service.language.reader import Reader
 from service.panels.config import DashboardConfig, TimeRange
-from service.panels.pictures import charts_of, name_of, table_of, title_of
+from service.panels.pictures import charts_of, marks_of, name_of, table_of, title_of
 from service.runtime.resources import resources_of
 from service.web import choices
 from service.web.charts import Chart
@@ -26,7 +25,8 @@ from service.web.page import Page
 from service.web.rendering import render
 from service.web.session import reader_of
 from service.web.words import STATUSES
-from sql.errors import missing
+from sql.errors import Invalid, Problem
+from sql.messages import Message
 from sql.scope import Scope
 
 SECONDS = {"30s": 30, "1m": 60, "5m": 300, "15m": 900, "1h": 3600}
@@ -55,13 +55,10 @@ async def dashboard_of(request: Request) -> DictRow:
     """The dashboard that the path names.
 
     Raises:
-        ApiError: 404.
+        NotFound: there is none.
     """
     number, tenant = id_of(request, "dashboard"), principal_of(request).scope.tenant
-    row = await store.find_dashboard(resources_of(request).pool, tenant, number)
-    if row is None:
-        raise missing("dashboard", number)
-    return row
+    return await store.find_dashboard(resources_of(request).pool, tenant, number)
 
 
 async def board(
@@ -118,7 +115,7 @@ def range_of(given: QueryParams, usual: TimeRange) -> TimeRange:
     """The range that an address asks for, else the dashboard's own.
 
     Raises:
-        ApiError: 422.
+        Invalid: it is none.
     """
     named = given.get("range")
     try:
@@ -128,9 +125,9 @@ def range_of(given: QueryParams, usual: TimeRange) -> TimeRange:
             start = date.fromisoformat(given["start_date"])
             return TimeRange(start_date=start, end_date=date.fromisoformat(given["end_date"]))
     except ValidationError as error:
-        raise invalid(details_of(error)) from error
+        raise Invalid(*problems_of(error)) from error
     except ValueError as error:
-        raise ApiError(422, "Use a date such as 2025-06-14") from error
+        raise Invalid(Problem(Message("Use a date such as 2025-06-14"))) from error
     return usual
 
 

@@ -15,7 +15,7 @@ from service.dashboards.editing import change
 from service.dashboards.layout import free_id, with_panel
 from service.dashboards.pages import dashboard_of, drawn
 from service.http.authentication import principal_of
-from service.http.errors import ApiError, Detail, details_of
+from service.http.validation import problems_of
 from service.metrics.query.labels import label_values
 from service.panels.config import DashboardConfig, Panel
 from service.panels.pictures import name_of, table_of, title_of
@@ -25,6 +25,8 @@ from service.web.page import Page
 from service.web.rendering import redirect, render
 from service.web.session import reader_of
 from service.web.words import STATUSES
+from sql.errors import Conflict, Invalid, NotFound, Problem
+from sql.messages import Message
 from sql.vocabulary import GROUPABLE
 
 _PANEL: TypeAdapter[Panel] = TypeAdapter(Panel)
@@ -45,7 +47,7 @@ async def edit_panel(request: Request) -> Response:
         if panel["id"] == wanted:
             # With what the file left to its usual value.
             return await _editor(request, _PANEL.validate_python(panel).model_dump(mode="json"))
-    raise ApiError(404, "That panel is gone")
+    raise NotFound(Message("That panel is gone"))
 
 
 async def save_panel(request: Request) -> Response:
@@ -66,10 +68,10 @@ async def save_panel(request: Request) -> Response:
     try:
         row = await change(request, edit)
     except ValidationError as error:
-        return await _editor(request, values, details_of(error), status=422)
-    except ApiError as error:
-        details = error.details or [Detail(message=error.message)]
-        return await _editor(request, values, details, status=422)
+        return await _editor(request, values, problems_of(error), status=422)
+    except (Invalid, Conflict) as error:
+        problems = error.problems or [Problem(error.message)]
+        return await _editor(request, values, problems, status=422)
     said = reader_of(request).gettext("The panel was saved")
     return redirect(
         request, f"/dashboards/{row['dashboard_id']}/edit#panel-{values['id']}", said=said
@@ -79,7 +81,7 @@ async def save_panel(request: Request) -> Response:
 async def _editor(
     request: Request,
     values: Mapping[str, Any],
-    problems: Sequence[Detail] = (),
+    problems: Sequence[Problem] = (),
     status: int = 200,
 ) -> Response:
     resources, scope = resources_of(request), principal_of(request).scope

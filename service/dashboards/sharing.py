@@ -18,6 +18,8 @@ from service.web.people import names_of
 from service.web.rendering import redirect, render
 from service.web.session import reader_of
 from service.web.site import site_of
+from sql.errors import Forbidden, NotFound
+from sql.messages import Message
 
 # Whoever finds such a page must not find it again elsewhere, or tell where it was.
 _HEADERS = {
@@ -82,7 +84,7 @@ async def end_share(request: Request) -> Response:
     if not mine or not await shares.end(
         principal_of(request), number, form.data.share, address_of(request)
     ):
-        raise ApiError(404, "There is no such link any more")
+        raise NotFound(Message("There is no such link any more"))
     said = reader_of(request).gettext("The link shows nothing any more")
     return redirect(request, f"/dashboards/{number}/shares", said=said)
 
@@ -99,7 +101,7 @@ async def show_shared(request: Request) -> Response:
 
 def _check(request: Request) -> None:
     if not may_share(principal_of(request)):
-        raise ApiError(403, "You may not do or see this")
+        raise Forbidden(Message("You may not do or see this"))
 
 
 async def _context(request: Request, form: Form[ShareForm] | None = None) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Keeping dashboards. Each call is one transaction."""
+"""Keeping dashboards, each checked whole. Each call is one transaction."""
 
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
@@ -6,21 +6,22 @@ from typing import Any
 
 from psycopg.rows import DictRow
 from psycopg.types.json import Jsonb
+from pydantic import ValidationError
 
-from service.access.audit import record
-from service.access.caller import Principal
+from service.access.caller import Caller
+from service.dashboards.layout import free_id, with_panel
+from service.dashboards.models import DashboardIn
+from service.http.validation import problems_of
+from service.panels.config import DashboardConfig, Panel
 from sql.database import Pool, connection, fetch_all, run
-from sql.errors import on_violation
+from sql.errors import Conflict, Invalid, Problem, missing, on_violation
+from sql.messages import Message
 
-# What the log tells of a dashboard.
-_TOLD = ("name", "description", "config")
+# The columns that are edited and audited.
+_EDITED = ("name", "description", "config")
 
-# What changes, of `_TOLD`, given what a dashboard is while nobody else can change it.
+# The columns that change, given what they are while nobody else can change them.
 Edit = Callable[[Mapping[str, Any]], Mapping[str, Any]]
-
-
-class NameTaken(Exception):
-    """Another dashboard of the tenant has that name."""
 
 
 async def list_dashboards(pool: Pool, tenant: str) -> list[DictRow]:
@@ -28,75 +29,95 @@ async def list_dashboards(pool: Pool, tenant: str) -> list[DictRow]:
     return await fetch_all(pool, "list_dashboards", {"tenant": tenant})
 
 
-async def find_dashboard(pool: Pool, tenant: str, number: int) -> DictRow | None:
-    """One dashboard; None where the tenant has none of that id."""
+async def find_dashboard(pool: Pool, tenant: str, number: int) -> DictRow:
+    """One dashboard.
+
+    Raises:
+        NotFound: the tenant has none of that id.
+    """
     rows = await fetch_all(pool, "dashboard", {"tenant": tenant, "dashboard_id": number})
-    return rows[0] if rows else None
+    if not rows:
+        raise missing("dashboard", number)
+    return rows[0]
 
 
-async def create_dashboard(
-    pool: Pool, principal: Principal, values: Mapping[str, Any], address: str | None
-) -> DictRow:
+async def create_dashboard(pool: Pool, caller: Caller, values: Mapping[str, Any]) -> DictRow:
     """The new row; `values` are name, description and config.
 
     Raises:
-        NameTaken: see there.
+        Invalid: they are no dashboard.
+        Conflict: another one has the name.
     """
-    params = _params(values) | {"tenant": principal.scope.tenant, "actor": principal.id}
+    checked = _checked(values)
+    params = _params(checked) | {"tenant": caller.tenant, "actor": caller.principal.id}
     async with connection(pool) as conn, conn.transaction():
-        with _name_taken(values):
+        with _name_taken(checked):
             (row,) = await run(conn, "insert_dashboard", params)
-        target, after = _target(row), _told(row)
-        await record(conn, principal, "dashboard.create", target, after=after, address=address)
+        await caller.record(conn, "dashboard.create", _target(row), after=_edited(row))
         return row
 
 
-async def change_dashboard(
-    pool: Pool,
-    principal: Principal,
-    number: int,
-    edit: Edit,
-    address: str | None,
-) -> DictRow | None:
-    """The row afterwards, None where there is none. What `edit` raises changes nothing.
+async def change_dashboard(pool: Pool, caller: Caller, number: int, edit: Edit) -> DictRow:
+    """The row as `edit` changes it; what `edit` raises changes nothing.
 
     Raises:
-        NameTaken: see there.
+        NotFound: there is none of that id.
+        Invalid, Conflict: as `create_dashboard`.
     """
-    one = {"tenant": principal.scope.tenant, "dashboard_id": number}
+    one = {"tenant": caller.tenant, "dashboard_id": number}
     async with connection(pool) as conn, conn.transaction():
         found = await run(conn, "dashboard_for_update", one)
         if not found:
-            return None
-        before = _told(found[0])
+            raise missing("dashboard", number)
+        before = _edited(found[0])
         changes = edit(before)
-        params = _params({**before, **changes}) | one | {"actor": principal.id}
-        with _name_taken(changes):
-            (row,) = await run(conn, "update_dashboard", params)
-        await record(
-            conn,
-            principal,
-            "dashboard.update",
-            _target(row),
-            before=before,
-            after=_told(row),
-            address=address,
-        )
+        checked = _checked({**before, **changes})
+        params = _params({**before, **{name: checked[name] for name in changes}})
+        with _name_taken(checked):
+            (row,) = await run(
+                conn, "update_dashboard", params | one | {"actor": caller.principal.id}
+            )
+        target, after = _target(row), _edited(row)
+        await caller.record(conn, "dashboard.update", target, before=before, after=after)
         return row
 
 
-async def delete_dashboard(
-    pool: Pool, principal: Principal, number: int, address: str | None
-) -> DictRow | None:
-    """The row that is gone, None where there was none; links to it end."""
-    one = {"tenant": principal.scope.tenant, "dashboard_id": number}
+async def delete_dashboard(pool: Pool, caller: Caller, number: int) -> DictRow:
+    """The row that is gone; links to it end.
+
+    Raises:
+        NotFound: there was none.
+    """
+    one = {"tenant": caller.tenant, "dashboard_id": number}
     async with connection(pool) as conn, conn.transaction():
         rows = await run(conn, "delete_dashboard", one)
         if not rows:
-            return None
-        target, before = _target(rows[0]), _told(rows[0])
-        await record(conn, principal, "dashboard.delete", target, before=before, address=address)
+            raise missing("dashboard", number)
+        target, before = _target(rows[0]), _edited(rows[0])
+        await caller.record(conn, "dashboard.delete", target, before=before)
         return rows[0]
+
+
+async def add_panel(pool: Pool, caller: Caller, number: int, panel: Panel) -> DictRow:
+    """The dashboard with another panel, whose id is made one that no other has.
+
+    Raises:
+        NotFound, Invalid: as `change_dashboard`.
+    """
+
+    def edit(before: Mapping[str, Any]) -> Mapping[str, Any]:
+        config = DashboardConfig.model_validate(before["config"])
+        added = panel.model_copy(update={"id": free_id(config, panel.id)})
+        return {"config": with_panel(config, added).model_dump(mode="json")}
+
+    return await change_dashboard(pool, caller, number, edit)
+
+
+def _checked(values: Mapping[str, Any]) -> dict[str, Any]:
+    try:
+        return DashboardIn.model_validate(values).model_dump(mode="json")
+    except ValidationError as error:
+        raise Invalid(*problems_of(error)) from error
 
 
 def _params(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -107,9 +128,11 @@ def _target(row: DictRow) -> str:
     return f"dashboard:{row['dashboard_id']}"
 
 
-def _told(row: DictRow) -> dict[str, Any]:
-    return {name: row[name] for name in _TOLD}
+def _edited(row: DictRow) -> dict[str, Any]:
+    return {name: row[name] for name in _EDITED}
 
 
 def _name_taken(values: Mapping[str, Any]) -> AbstractContextManager[None]:
-    return on_violation("dashboard_tenant_name_key", NameTaken(values.get("name")))
+    message = Message("There is another dashboard named {name}", {"name": values["name"]})
+    taken = Conflict(message, [Problem(message, "name")])
+    return on_violation("dashboard_tenant_name_key", taken)

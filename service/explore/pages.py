@@ -21,17 +21,23 @@ from service.explore.exploration import (
 )
 from service.explore.rows import figures_csv
 from service.http.authentication import principal_of
-from service.language.reader import Reader
 from service.metrics.catalog import MetricEntry, entry_of
 from service.metrics.query.labels import label_values
 from service.metrics.query.ranges import Span
 from service.panels.figures import Figures, read_figures
 from service.panels.incidents import events_of
-from service.panels.pictures import MAX_COLUMNS, MAX_LINES, charts_of, name_of, table_of, title_of
+from service.panels.pictures import (
+    MAX_COLUMNS,
+    MAX_LINES,
+    charts_of,
+    marks_of,
+    name_of,
+    table_of,
+    title_of,
+)
 from service.panels.ranges import span_of_range
 from service.runtime.resources import resources_of
 from service.web import choices
-from service.web.charts import Mark
 from service.web.forms import Form
 from service.web.page import Page
 from service.web.rendering import render
@@ -175,19 +181,6 @@ def latest_of(figures: Figures, span: Span, now: datetime, zone: ZoneInfo) -> da
     last = calendar.following(figures.times[-1], figures.period, zone).astimezone(UTC)
     end = min(last, span.before)
     return min(end - timedelta(microseconds=1), now)
-
-
-def marks_of(events: Sequence[DictRow], reader: Reader, *, linked: bool) -> list[Mark]:
-    """Events on the axis of a chart."""
-    return [
-        Mark(
-            row["opened_at"],
-            reader.ours(row["rule_name"]),
-            f"/alerts/events/{row['event_id']}" if linked else "",
-            row["severity"],
-        )
-        for row in events
-    ]
 
 
 async def _nothing(problem: DomainError) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
+from psycopg.rows import DictRow
+
 from service.language.reader import Reader
 from service.language.translations import N_
 from service.panels.figures import Figures
@@ -100,6 +102,19 @@ def name_of(figures: Figures, line: FiguresLine, reader: Reader, *, several: boo
     if not groups:
         return title
     return f"{title} · {groups}" if several else groups
+
+
+def marks_of(events: Sequence[DictRow], reader: Reader, *, linked: bool) -> list[Mark]:
+    """Events on the axis of a chart."""
+    return [
+        Mark(
+            row["opened_at"],
+            reader.ours(row["rule_name"]),
+            f"/alerts/events/{row['event_id']}" if linked else "",
+            row["severity"],
+        )
+        for row in events
+    ]
 
 
 def title_of(metric_name: str) -> str:

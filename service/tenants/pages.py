@@ -47,7 +47,7 @@ async def describe_tenant(request: Request) -> Response:
     """Say what a tenant is."""
     form = await read_form(request, TenantPatch)
     if not form.is_valid:
-        raise ApiError(422, next(iter(form.errors.values())))
+        raise ApiError(422, str(next(iter(form.errors.values()))))
     await alter_tenant(request, TenantPatch(description=form.data.description or ""))
     return _said(request, N_("The tenant is saved"))
 

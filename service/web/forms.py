@@ -10,6 +10,8 @@ from starlette.requests import Request
 from service.http.errors import Detail, details_of
 from service.language.translations import N_
 from service.web.csrf import FIELD
+from sql.errors import Problem
+from sql.messages import Message
 
 # What is said most often of single fields; said by those who check them.
 N_("Field required")
@@ -35,7 +37,7 @@ class Form(Generic[Model]):
 
     def __init__(self, values: Mapping[str, Any] | None = None) -> None:
         self.values: dict[str, Any] = dict(values or {})
-        self.errors: dict[str, str] = {}
+        self.errors: dict[str, str | Message] = {}
         self._data: Model | None = None
 
     @property
@@ -49,14 +51,14 @@ class Form(Generic[Model]):
         """Whether nothing is wrong (so far)."""
         return self._data is not None and not self.errors
 
-    def fail(self, field: str, message: str) -> None:
+    def fail(self, field: str, message: str | Message) -> None:
         """Something is wrong with a field."""
         self.errors.setdefault(field if field in self.values else "", message)
 
-    def fail_all(self, details: Sequence[Detail]) -> None:
-        """What the API would have answered."""
-        for detail in details:
-            self.fail((detail.field or "").partition(".")[0], detail.message)
+    def fail_all(self, problems: Sequence[Detail | Problem]) -> None:
+        """Note what the domain refuses."""
+        for problem in problems:
+            self.fail((problem.field or "").partition(".")[0], problem.message)
 
     def check(self, model: type[Model], values: Mapping[str, Any]) -> None:
         """Read `values` as `model`, and note what is wrong."""

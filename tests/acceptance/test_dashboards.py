@@ -154,7 +154,6 @@ def test_a_link_shows_what_its_maker_saw_until_it_expires_or_is_ended(
     async def story(pool: Pool) -> None:
         shares, now = Shares(pool, "s3cret" * 8), datetime.now(UTC)
         row = await find_dashboard(pool, "default", made["id"])
-        assert row is not None
         day = timedelta(days=1)
         token = await shares.create(maker, row, now, now + day, None)
         shown = await shares.shown_by(token, now)
