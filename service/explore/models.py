@@ -57,14 +57,15 @@ class QueryParams(Filters):
             Invalid: the range, a filter or the cursor is none.
         """
         self.check(zone)
-        after = self.cursor and Position(*position_of(listing(self.order), self.cursor))
+        cursor = self.cursor
+        after = None if cursor is None else Position(*position_of(listing(self.order), cursor))
         return SampleQuery(
             selection=select(scope, metric, {**self.labels, **dimensions}),
             since=self.since(zone),
             before=self.before(zone),
             order=self.order,
             limit=self.limit,
-            after=after or None,
+            after=after,
         )
 
 

@@ -88,7 +88,7 @@ class Reader:
     def _value(self, value: Value) -> str:
         match value:
             case Message():
-                return self.message(value)
+                return self.gettext(value)
             case Term():
                 return self.gettext(value.text)
             case Quantity():
@@ -103,7 +103,9 @@ class Reader:
     def gettext(self, message: str | Message) -> str:
         """`message` in the reader's language, also one with values that `phrases` knows."""
         if isinstance(message, Message):
-            return self.message(message)
+            if message.values:
+                return self.message(message)
+            message = message.text
         words = self._words.gettext(message) if message else ""
         if words != message or self.language == DEFAULT or not (found := recognised(message)):
             return words

@@ -24,6 +24,8 @@ from service.panels.ranges import axis, preceding
 from service.runtime.resources import Resources
 from sql import calendar
 from sql.calendar import Period
+from sql.errors import Invalid, Problem
+from sql.messages import Message
 from sql.scope import Scope
 
 # `lines` are without totals, for charts; `total` is with the exact one and its change, but
@@ -31,6 +33,8 @@ from sql.scope import Scope
 What = Literal["all", "lines", "total"]
 PERIODS: tuple[Period, ...] = get_args(Period)
 Values = Mapping[datetime, float | None]
+# Nothing is compared with what nobody can ask for.
+_FIRST = datetime(1899, 12, 31, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +126,8 @@ class _Inquiry:
         times = axis(span, period, self.now, zone)
         incomplete = bool(times) and calendar.following(times[-1], period, zone) > self.now
         other, starts = self.before(span, period, compare, times)
+        if other and other.since < _FIRST:
+            raise Invalid(Problem(Message("Use a year from 1900 to 2999"), "start_date"))
         # A shorter month, say, has fewer periods.
         over = min(len(times) - incomplete, len(starts))
         result, before = await self.results(span, other, period)
