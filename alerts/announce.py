@@ -1,70 +1,78 @@
-"""Writing down what happened to events: history, and who is to be told."""
+"""Writing down what happened to events: history, and who is to be notified."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
 import msgspec
 from psycopg.rows import DictRow
 
-from alerts.messages import Message
-from alerts.recipients import targets
+from alerts.context import MessageContext
+from alerts.digest import digest_of
+from alerts.notification import Notification
+from alerts.recipients import Target, targets
 from alerts.rules import Rule
-from alerts.selection import Labels
+from alerts.steps import Step
 from sql.database import Connection, run
 
-# An acknowledgement is history, but nobody needs to be told of it.
-TOLD = frozenset({"opened", "resolved", "repeated"})
+# An acknowledgement is history, but nobody needs to hear of it.
+NOTIFIED = frozenset({"opened", "resolved", "repeated"})
 
 
-@dataclass(frozen=True, slots=True)
-class Voice:
-    """How instants and links read in messages; `base_url` is where people reach the service."""
+class _Outgoing(NamedTuple):
+    """What one rule has to say to one recipient."""
 
-    timezone: str
-    base_url: str | None = None
-
-    def link(self, event_id: int) -> str | None:
-        """Where the event can be looked at."""
-        return f"{self.base_url}/alerts/events/{event_id}" if self.base_url else None
+    rule_id: int | None
+    target: Target
 
 
-class Step(NamedTuple):
-    """What happened to an event, as its row is afterwards."""
-
-    event: Mapping[str, Any]
-    rule: Rule
-    transition: str
-    reason: str
-    at: datetime
-    value: float | None = None
-    window_start: datetime | None = None
-    window_end: datetime | None = None
-    actor: str | None = None
-    comment: str | None = None
-    unheard: bool = False
-
-
-async def announce(conn: Connection, steps: Sequence[Step], voice: Voice, now: datetime) -> None:
-    """Write history and outbox in the transaction that is open. Whoever is silenced now is
-    not told.
+async def announce(
+    conn: Connection, steps: Sequence[Step], context: MessageContext, now: datetime
+) -> None:
+    """Write history and outbox in the transaction that is open. Of what is silenced now nobody is
+    notified, but for its end: who was notified of the beginning is notified of that.
     """
     if not steps:
         return
     rows = await run(conn, "add_alert_transitions", {"transitions": _json(_history(steps))})
-    transition_ids = {row["event_id"]: row["transition_id"] for row in rows}
-    silences = await silences_at(conn, now)
+    numbers = {row["event_id"]: row["transition_id"] for row in rows}
+    outgoing = await _outgoing(conn, steps, now)
     notifications = [
-        notification
-        for step in steps
-        if step.transition in TOLD
-        and not step.unheard
-        and not is_silenced(step.event, step.rule, silences)
-        for notification in _notifications(step, transition_ids[step.event["event_id"]], voice)
+        row
+        for (_, target), those in outgoing.items()
+        for row in _rows(target, those, numbers, context)
     ]
     if notifications:
         await run(conn, "add_alert_notifications", {"notifications": _json(notifications)})
+
+
+async def _outgoing(
+    conn: Connection, steps: Sequence[Step], now: datetime
+) -> dict[_Outgoing, list[Step]]:
+    due = [step for step in steps if step.transition in NOTIFIED and not step.suppressed]
+    silences = await silences_at(conn, now) if due else []
+    ended = [step.event["event_id"] for step in due if step.transition == "resolved"]
+    heard = await _heard(conn, ended) if ended else {}
+    outgoing: dict[_Outgoing, list[Step]] = {}
+    for step in due:
+        if step.transition == "resolved":
+            those: Iterable[Target] = heard.get(step.event["event_id"], ())
+        elif is_silenced(step.event, step.rule, silences):
+            those = ()
+        else:
+            those = targets(step.rule.notification_channels, step.rule.notification_recipients)
+        for target in those:
+            outgoing.setdefault(_Outgoing(step.event["rule_id"], target), []).append(step)
+    return outgoing
+
+
+async def _heard(conn: Connection, events: Sequence[int]) -> dict[int, list[Target]]:
+    """Who was notified of each event."""
+    found: dict[int, list[Target]] = {}
+    for row in await run(conn, "alert_event_targets", {"events": list(events)}):
+        target = Target(row["channel"], row["recipient"])
+        found.setdefault(row["event_id"], []).append(target)
+    return found
 
 
 async def silences_at(conn: Connection, now: datetime) -> list[DictRow]:
@@ -90,10 +98,10 @@ def is_silenced(
     )
 
 
-def message_of(step: Step, voice: Voice) -> Message:
-    """What a notification of the step says."""
+def notification_of(step: Step, context: MessageContext) -> Notification:
+    """What there is to say of the step."""
     event = step.event
-    return Message(
+    return Notification(
         event_id=event["event_id"],
         transition=step.transition,
         reason=step.reason,
@@ -108,16 +116,17 @@ def message_of(step: Step, voice: Voice) -> Message:
         value=step.value,
         peak_value=event["peak_value"],
         unit=event["unit"],
+        silent=step.silent,
         group=event["group_labels"],
         window_start=step.window_start or event["window_start"],
         window_end=step.window_end or event["window_end"],
         opened_at=event["opened_at"],
         at=step.at,
-        timezone=voice.timezone,
+        timezone=context.timezone,
         description=step.rule.description,
         actor=step.actor,
         comment=step.comment,
-        link=voice.link(event["event_id"]),
+        link=context.event_link(event["event_id"]),
     )
 
 
@@ -127,7 +136,8 @@ def _history(steps: Sequence[Step]) -> list[dict[str, Any]]:
             "event_id": step.event["event_id"],
             "at": step.at,
             "transition": step.transition,
-            "reason": step.reason,
+            "reason": str(step.reason),
+            "reason_message": step.reason,
             "actor": step.actor,
             "comment": step.comment,
             "value": step.value,
@@ -136,24 +146,35 @@ def _history(steps: Sequence[Step]) -> list[dict[str, Any]]:
     ]
 
 
-def _notifications(step: Step, transition_id: int, voice: Voice) -> list[dict[str, Any]]:
-    message = message_of(step, voice)
-    return [
-        {
-            "event_id": step.event["event_id"],
-            "transition_id": transition_id,
-            "channel": target.channel,
-            "recipient": target.recipient,
-            "message": message,
-            "at": step.at,
-        }
-        for target in targets(step.rule.notification_channels, step.rule.notification_recipients)
-    ]
+def _rows(
+    target: Target, steps: Sequence[Step], numbers: Mapping[int, int], context: MessageContext
+) -> list[dict[str, Any]]:
+    """One row of the outbox for each step, or one for all where they are too many."""
+    if len(steps) <= steps[0].rule.digest_over:
+        return [
+            _row(target, step, notification_of(step, context), numbers[step.event["event_id"]])
+            for step in steps
+        ]
+    digest = digest_of(steps, context)
+    events = [step.event["event_id"] for step in steps]
+    worst = next(step for step in steps if step.event["event_id"] == digest.lines[0].event_id)
+    last = max(numbers[event] for event in events)
+    return [_row(target, worst, digest, last) | {"digest": events}]
 
 
-def group_key(rule_id: int, labels: Labels) -> tuple[int, str]:
-    """What tells one (rule, group) from another."""
-    return rule_id, msgspec.json.encode(labels, order="sorted").decode()
+def _row(
+    target: Target, step: Step, notification: Notification, transition_id: int
+) -> dict[str, Any]:
+    return {
+        "event_id": step.event["event_id"],
+        "transition_id": transition_id,
+        "rule_id": step.event["rule_id"],
+        "digest": None,
+        "channel": target.channel,
+        "recipient": target.recipient,
+        "message": notification,
+        "at": step.at,
+    }
 
 
 def _json(rows: Sequence[Mapping[str, Any]]) -> str:

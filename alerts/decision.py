@@ -11,7 +11,9 @@ from typing import Literal, NamedTuple
 
 import msgspec
 
-from sql.durations import Window, duration_text
+from alerts import reasons
+from sql.durations import Window
+from sql.messages import Message
 from sql.vocabulary import Aggregation, Condition, NoData
 
 Phase = Literal["inactive", "pending", "open", "quiet"]
@@ -24,14 +26,6 @@ _HOLDS: Mapping[Condition, Callable[[float, float], bool]] = {
     "<=": operator.le,
     "==": operator.eq,
     "!=": operator.ne,
-}
-_WORDS: Mapping[Condition, str] = {
-    ">": "above",
-    "<": "below",
-    ">=": "at or above",
-    "<=": "at or below",
-    "==": "equal to",
-    "!=": "different from",
 }
 # Over a period that is not over these can only grow.
 GROWING: frozenset[Aggregation] = frozenset({"sum", "count", "max"})
@@ -52,53 +46,63 @@ class Watch(NamedTuple):
     keep_firing: float = 0.0
     repeat: float | None = None
     no_data: NoData = "ignore"
+    settle: float = 60.0
+    retire: float = 30 * 86400.0
 
     @property
     def may_fire_early(self) -> bool:
-        """Whether a period that is not over can already break the rule for good."""
+        """Whether a period that is not over can already break the rule for good, where nothing
+        negative is added.
+        """
         return self.condition in (">", ">=") and self.aggregation in GROWING
 
 
 class Reading(NamedTuple):
-    """The figure of one window; None where there is no data."""
+    """The figure of one window; None where there is no data. `silent` where it is 0 because no
+    sample arrived.
+    """
 
     value: float | None
     start: datetime
     end: datetime
     unit: str | None = None
+    silent: bool = False
 
 
 class Observation(NamedTuple):
-    """What was seen: the trailing window or the last complete period, and for calendar
-    windows also the period that is not over yet; and whether people are not to be told.
+    """What was seen: the trailing window or the last period that has settled, and for calendar
+    windows also those since; whether notifications are silenced, and whether the group had no
+    samples for so long that it is not judged.
     """
 
     settled: Reading
-    partial: Reading | None = None
+    unsettled: tuple[Reading, ...] = ()
     silenced: bool = False
+    retired: bool = False
 
 
 class State(msgspec.Struct, frozen=True):
     """What is remembered of a (rule, group). `since` is when the phase began, `clear_since`
-    since when an open event's condition has been over, `told_at` when people were last told:
-    never of what opened under a silence that has not ended.
+    since when an open event's condition has been over, `notified_at` when people were last
+    notified: never of what opened under a silence that has not ended.
     """
 
     phase: Phase = "inactive"
     since: datetime | None = None
     clear_since: datetime | None = None
-    told_at: datetime | None = None
+    # As it has been stored from the beginning.
+    notified_at: datetime | None = msgspec.field(default=None, name="told_at")
     peak: float | None = None
     acknowledged: bool = False
 
 
 class Transition(NamedTuple):
-    """A step and why it was taken, in words; people are told of it unless it is `unheard`."""
+    """A step and why it was taken; people are notified of it unless it is `suppressed`."""
 
     change: Change
-    reason: str
+    reason: Message
     reading: Reading
-    unheard: bool = False
+    suppressed: bool = False
 
 
 class _Verdict(NamedTuple):
@@ -116,6 +120,8 @@ def next_state(
     rule: Watch, state: State, observation: Observation, now: datetime
 ) -> tuple[State, list[Transition]]:
     """The state after this observation and the steps that led there."""
+    if observation.retired:
+        return _retired(rule, state, observation.settled)
     verdict = _judge(rule, state, observation)
     match state.phase:
         case "inactive" | "pending":
@@ -155,8 +161,8 @@ def _judge(rule: Watch, state: State, observation: Observation) -> _Verdict:
 
 def _judged(rule: Watch, observation: Observation) -> Iterator[Reading]:
     yield observation.settled
-    if observation.partial is not None and rule.may_fire_early:
-        yield observation.partial
+    if rule.may_fire_early:
+        yield from observation.unsettled
 
 
 def _holds(rule: Watch, reading: Reading, bound: float) -> bool:
@@ -176,80 +182,85 @@ def _worst(rule: Watch, values: list[float]) -> float | None:
             return max(values, key=lambda value: abs(value - rule.threshold))
 
 
+def _retired(rule: Watch, state: State, reading: Reading) -> tuple[State, list[Transition]]:
+    reason = reasons.retired(rule.retire)
+    match state.phase:
+        case "inactive":
+            return state, []
+        case "open":
+            # Silence did not make the figure that this is about.
+            seen = reading._replace(value=None)
+            suppressed = state.notified_at is None
+            return INACTIVE, [Transition("resolved", reason, seen, suppressed)]
+    return INACTIVE, [Transition("inactive", reason, reading)]
+
+
 def _waiting(
     rule: Watch, state: State, verdict: _Verdict, now: datetime, silenced: bool
 ) -> tuple[State, list[Transition]]:
     if verdict.holds is None:
         return state, []
+    figure = _figure(rule, verdict)
     if not verdict.holds:
         if state.phase == "inactive":
             return state, []
-        reason = f"{_figure(rule, verdict)} before it had held for {duration_text(rule.hold)}"
+        reason = reasons.too_short(figure, rule.hold)
         return INACTIVE, [Transition("inactive", reason, verdict.reading)]
     since = state.since if state.phase == "pending" and state.since else now
     if now - since >= timedelta(seconds=rule.hold):
-        held = f", for {duration_text(rule.hold)}" if rule.hold else ""
-        opened = Transition("opened", _figure(rule, verdict) + held, verdict.reading, silenced)
-        told_at = None if silenced else now
-        return State("open", since=now, told_at=told_at, peak=verdict.worst), [opened]
+        reason = reasons.for_long(figure, rule.hold)
+        opened = Transition("opened", reason, verdict.reading, silenced)
+        notified_at = None if silenced else now
+        return State("open", since=now, notified_at=notified_at, peak=verdict.worst), [opened]
     if state.phase == "pending":
         return state, []
-    reason = f"{_figure(rule, verdict)}; opens once it has held for {duration_text(rule.hold)}"
-    return State("pending", since=now), [Transition("pending", reason, verdict.reading)]
+    begun = Transition("pending", reasons.begun(figure, rule.hold), verdict.reading)
+    return State("pending", since=now), [begun]
 
 
 def _open(
     rule: Watch, state: State, verdict: _Verdict, now: datetime, silenced: bool
 ) -> tuple[State, list[Transition]]:
+    figure = _figure(rule, verdict, bound=rule.recovery)
     if verdict.holds is False:
         clear_since = state.clear_since or now
         if now - clear_since >= timedelta(seconds=rule.keep_firing):
-            stayed = f", for {duration_text(rule.keep_firing)}" if rule.keep_firing else ""
-            reason = _figure(rule, verdict, bound=rule.recovery) + stayed
-            # Nobody is told of the end of what they never heard of.
-            unheard = silenced or state.told_at is None
-            return INACTIVE, [Transition("resolved", reason, verdict.reading, unheard)]
+            reason = reasons.for_long(figure, rule.keep_firing)
+            # Who was notified of the beginning is notified of the end, also under a silence; nobody
+            # is of the end of what they never heard of.
+            suppressed = state.notified_at is None
+            return INACTIVE, [Transition("resolved", reason, verdict.reading, suppressed)]
         state = msgspec.structs.replace(state, clear_since=clear_since)
     elif verdict.holds:
         known = [value for value in (state.peak, verdict.worst) if value is not None]
         state = msgspec.structs.replace(state, clear_since=None, peak=_worst(rule, known))
     if silenced or state.acknowledged or not _is_due(rule, state, now):
         return state, []
-    reason = f"Still open; {_figure(rule, verdict, bound=rule.recovery)}"
-    return msgspec.structs.replace(state, told_at=now), [
-        Transition("repeated", reason, verdict.reading)
-    ]
+    again = Transition("repeated", reasons.still_open(figure), verdict.reading)
+    return msgspec.structs.replace(state, notified_at=now), [again]
 
 
 def _is_due(rule: Watch, state: State, now: datetime) -> bool:
-    """Whether people are to be told that it is still open: again, or now that a silence is over."""
-    if state.told_at is None:
+    """Whether people are to be notified that it is still open: again, or now that a silence is
+    over.
+    """
+    if state.notified_at is None:
         return True
-    return rule.repeat is not None and now - state.told_at >= timedelta(seconds=rule.repeat)
+    return rule.repeat is not None and now - state.notified_at >= timedelta(seconds=rule.repeat)
 
 
 def _quiet(rule: Watch, state: State, verdict: _Verdict) -> tuple[State, list[Transition]]:
     if verdict.holds is not False:
         return state, []
-    reason = f"{_figure(rule, verdict, bound=rule.recovery)}; it may open again"
+    reason = reasons.may_open_again(_figure(rule, verdict, bound=rule.recovery))
     return INACTIVE, [Transition("inactive", reason, verdict.reading)]
 
 
-def _figure(rule: Watch, verdict: _Verdict, bound: float | None = None) -> str:
-    """The figure against the threshold, such as ``sum of revenue_hourly is 1200 BRL, below
-    1500``.
-    """
-    name = f"{rule.aggregation} of {rule.metric_name}"
-    value = verdict.reading.value
-    if value is None:
-        outcome = {True: ", which alerts", False: ", which resolves", None: ""}[verdict.holds]
-        return f"There is no data for the {name}{outcome}"
+def _figure(rule: Watch, verdict: _Verdict, bound: float | None = None) -> Message:
+    """The figure against the threshold, or that there is none."""
+    reading = verdict.reading
+    if reading.value is None:
+        return reasons.no_data(rule, verdict.holds)
     bound = rule.threshold if bound is None else bound
-    unit = f" {verdict.reading.unit}" if verdict.reading.unit else ""
-    negation = "" if _HOLDS[rule.condition](value, bound) else "not "
-    return f"{name} is {_digits(value)}{unit}, {negation}{_WORDS[rule.condition]} {_digits(bound)}"
-
-
-def _digits(value: float) -> str:
-    """Up to six digits after the point, without an exponent where it can be."""
-    return f"{value:.6f}".rstrip("0").rstrip(".") if abs(value) < 1e15 else f"{value:g}"
+    past = _HOLDS[rule.condition](reading.value, bound)
+    return reasons.figure(rule, reading, bound, past=past)

@@ -13,19 +13,22 @@ import structlog
 from prometheus_client import Counter
 
 from alerts.channels.base import Channel, Delivery, TransportError
-from alerts.messages import Message
-from alerts.outbox import LEASE, Claimed, claim, record
+from alerts.notification import Notification
+from alerts.outbox import LEASE, Claim, Claimed, claim, record
 from alerts.retries import Verdict, accepted, refused
 from sql.database import Pool
 from sql.errors import DatabaseError, DatabaseUnavailable
+from sql.messages import Message
 
 CHANNELS = ("email", "slack", "webhook", "sms")
 AT_ONCE = 16
+# Their receivers are hosts of URLs; the others share one server or provider.
+_BY_HOST = frozenset({"slack", "webhook"})
 POLL_SECONDS = 1.0
 GRACE_SECONDS = 10.0
 ATTEMPTS = Counter(
     "fature_delivery_attempts_total",
-    "Attempts to tell somebody, and what came of them.",
+    "Attempts to notify somebody, and what came of them.",
     ["channel", "outcome"],
 )
 
@@ -44,10 +47,24 @@ async def deliver_due(pool: Pool, channels: Channels, now: datetime) -> int:
     """Attempt everything that is due at `now`, once; how many attempts that were."""
     attempts = 0
     for name in CHANNELS:
-        while batch := await claim(pool, name, now, AT_ONCE):
-            await asyncio.gather(*(deliver(pool, channels, one, lambda: now) for one in batch))
-            attempts += len(batch)
+        for limited in (False, True):
+            wanted = claim_of(channels, name, 1 if limited else AT_ONCE, limited=limited)
+            while batch := await claim(pool, wanted, now):
+                await asyncio.gather(*(deliver(pool, channels, one, lambda: now) for one in batch))
+                attempts += len(batch)
     return attempts
+
+
+def claim_of(channels: Channels, name: str, limit: int, *, limited: bool = False) -> Claim:
+    """What to claim of a channel."""
+    channel = channels.get(name)
+    return Claim(
+        name,
+        limit,
+        limited=limited,
+        by_host=name in _BY_HOST,
+        default_target=channel.target("") if channel else "",
+    )
 
 
 async def run(pool: Pool, channels: Channels, stop: asyncio.Event) -> None:
@@ -64,12 +81,14 @@ async def deliver(pool: Pool, channels: Channels, claimed: Claimed, clock: Clock
     verdict = await _attempt(channels, claimed, clock)
     seconds = time.monotonic() - timer
     _log_attempt(claimed, verdict)
-    await _record_while_leased(pool, claimed, verdict, began, seconds)
+    channel = channels.get(claimed.channel)
+    target = channel.target(claimed.recipient) if channel else ""
+    await _record_while_leased(pool, claimed, verdict, target, began, seconds)
 
 
 async def send(
-    channels: Channels, name: str, recipient: str, message: Message, to: Delivery
-) -> str:
+    channels: Channels, name: str, recipient: str, notification: Notification, to: Delivery
+) -> Message:
     """Send through a channel; whatever goes wrong becomes one kind of error.
 
     Raises:
@@ -77,45 +96,54 @@ async def send(
     """
     channel = channels.get(name)
     if channel is None:
-        needs = _NEEDS.get(name, "it")
-        raise TransportError(f"{name} is not configured: set {needs}", permanent=True)
+        values = {"channel": name, "settings": _NEEDS.get(name, "it")}
+        said = Message("{channel} is not configured: set {settings}", values)
+        raise TransportError(said, permanent=True)
     try:
-        return await channel.send(recipient, message, to)
+        return await channel.send(recipient, notification, to)
     except TransportError:
         raise
     except Exception as error:
         # Its text is not logged: it may hold a URL or an address.
         stack = "".join(traceback.format_tb(error.__traceback__))
         _log.error("channel_failed", channel=name, error=type(error).__name__, stack=stack)
-        detail = f"unexpected failure ({type(error).__name__})"
-        raise TransportError(detail, permanent=False) from error
+        said = Message("unexpected failure ({error})", {"error": type(error).__name__})
+        raise TransportError(said, permanent=False) from error
 
 
 async def _attempt(channels: Channels, claimed: Claimed, clock: Clock) -> Verdict:
     delivery = Delivery(claimed.notification_id, claimed.thread_id)
     try:
-        message = _message_of(claimed)
-        detail = await send(channels, claimed.channel, claimed.recipient, message, delivery)
+        notification = _notification_of(claimed)
+        detail = await send(channels, claimed.channel, claimed.recipient, notification, delivery)
     except TransportError as error:
-        return refused(error, claimed.attempt, clock(), random.random())  # noqa: S311
+        now = clock()
+        age = now - claimed.created_at
+        return refused(error, claimed.attempt, age, now, random.random())  # noqa: S311
     return accepted(detail)
 
 
-def _message_of(claimed: Claimed) -> Message:
+def _notification_of(claimed: Claimed) -> Notification:
     try:
-        return msgspec.convert(claimed.message, Message)
+        return msgspec.convert(claimed.stored, Notification)
     except msgspec.ValidationError as error:
-        raise TransportError("the stored message cannot be read", permanent=True) from error
+        said = Message("the stored message cannot be read")
+        raise TransportError(said, permanent=True) from error
 
 
 async def _record_while_leased(
-    pool: Pool, claimed: Claimed, verdict: Verdict, began: datetime, seconds: float
+    pool: Pool,
+    claimed: Claimed,
+    verdict: Verdict,
+    target: str,
+    began: datetime,
+    seconds: float,
 ) -> None:
     """Outlast a database that is away: unrecorded, what was sent would be sent again."""
     deadline = time.monotonic() + LEASE.total_seconds() - seconds
     while True:
         try:
-            await record(pool, claimed, verdict, began, seconds)
+            await record(pool, claimed, verdict, target, began, seconds)
             return
         except DatabaseError as error:
             away = isinstance(error, DatabaseUnavailable)
@@ -127,26 +155,34 @@ async def _record_while_leased(
 
 async def _run_channel(pool: Pool, channels: Channels, name: str, stop: asyncio.Event) -> None:
     under_way: set[asyncio.Task[None]] = set()
+    # To receivers that said 429 not long ago goes one at a time.
+    careful: set[asyncio.Task[None]] = set()
     while not stop.is_set():
         full = False
         try:
             full = await _start_due(pool, channels, name, under_way)
+            full |= await _start_due(pool, channels, name, careful, limited=True)
         except DatabaseError as error:
             _log.warning("outbox_unavailable", channel=name, reason=str(error))
         except Exception:
             _log.exception("outbox_failed", channel=name)
-        await _pause(stop, under_way, POLL_SECONDS, until_free=full)
-    await _finish(under_way)
+        await _pause(stop, under_way | careful, POLL_SECONDS, until_free=full)
+    await _finish(under_way | careful)
 
 
 async def _start_due(
-    pool: Pool, channels: Channels, name: str, under_way: set[asyncio.Task[None]]
+    pool: Pool,
+    channels: Channels,
+    name: str,
+    under_way: set[asyncio.Task[None]],
+    *,
+    limited: bool = False,
 ) -> bool:
     """Start what is due as far as there is room; whether there may be more."""
-    room = AT_ONCE - len(under_way)
+    room = (1 if limited else AT_ONCE) - len(under_way)
     if room == 0:
         return True
-    batch = await claim(pool, name, datetime.now(UTC), room)
+    batch = await claim(pool, claim_of(channels, name, room, limited=limited), datetime.now(UTC))
     for one in batch:
         task = asyncio.create_task(deliver(pool, channels, one, lambda: datetime.now(UTC)))
         under_way.add(task)
@@ -188,7 +224,7 @@ def _log_attempt(claimed: Claimed, verdict: Verdict) -> None:
     log(
         f"notification_{verdict.outcome}",
         attempt=claimed.attempt,
-        detail=verdict.detail,
+        detail=str(verdict.detail),
         **_names(claimed),
     )
 

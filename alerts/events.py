@@ -7,19 +7,22 @@ from typing import Any, NamedTuple
 import msgspec
 from psycopg.rows import DictRow
 
-from alerts.announce import Step, announce
+from alerts.announce import announce
+from alerts.context import Author
 from alerts.decision import State, resolved_by_hand
-from alerts.registry import Author, Reach
-from alerts.rules import Rule, readable
+from alerts.errors import no_such
+from alerts.rule_rows import readable
+from alerts.rules import Rule
+from alerts.steps import Step
 from sql import audit
 from sql.database import Connection, Pool, connection, fetch_all, run
+from sql.errors import Conflict
+from sql.messages import Message, Term, from_json
+from sql.scope import Scope
 from sql.vocabulary import EventStatus, Severity
 
+_EVENT = Term("event")
 UNRESOLVED: tuple[EventStatus, ...] = ("open", "acknowledged")
-
-
-class AlreadyResolved(Exception):
-    """The event is resolved; nothing more can be done to it."""
 
 
 class Filters(NamedTuple):
@@ -35,97 +38,119 @@ class Filters(NamedTuple):
 
 async def list_events(
     pool: Pool,
-    reach: Reach,
+    scope: Scope,
     filters: Filters,
     limit: int,
     cursor: tuple[datetime, int] | None = None,
 ) -> list[DictRow]:
-    """Up to `limit` events in reach that pass the filters, newest first; with a cursor those
+    """Up to `limit` events in scope that pass the filters, newest first; with a cursor those
     after it.
     """
     at, number = cursor or ("infinity", 2**63 - 1)
-    params: dict[str, Any] = reach._asdict() | filters._asdict()
+    params: dict[str, Any] = scope.params | filters._asdict()
     params["since"] = filters.since or "-infinity"
     params["before"] = filters.before or "infinity"
     params |= {"cursor_at": at, "cursor_id": number, "limit": limit}
     return await fetch_all(pool, "list_alert_events", params)
 
 
-async def firing_rules(pool: Pool, reach: Reach) -> set[int]:
-    """The rules that have an event in reach which is not resolved."""
-    return {row["rule_id"] for row in await fetch_all(pool, "firing_rules", reach._asdict())}
+async def firing_rules(pool: Pool, scope: Scope) -> set[int]:
+    """The rules that have an event in scope which is not resolved."""
+    return {row["rule_id"] for row in await fetch_all(pool, "firing_rules", scope.params)}
 
 
-async def find_event(pool: Pool, reach: Reach, event_id: int) -> DictRow | None:
-    """One event in reach."""
-    rows = await fetch_all(pool, "alert_event", reach._asdict() | {"event_id": event_id})
-    return rows[0] if rows else None
+async def find_event(pool: Pool, scope: Scope, event_id: int) -> DictRow:
+    """One event.
+
+    Raises:
+        NotFound: there is none of that number in scope.
+    """
+    rows = await fetch_all(pool, "alert_event", scope.params | {"event_id": event_id})
+    if not rows:
+        raise no_such(_EVENT, event_id)
+    return rows[0]
 
 
 async def history(pool: Pool, event_id: int) -> list[DictRow]:
-    """Every transition of the event with its reason, oldest first."""
-    return await fetch_all(pool, "alert_transitions", {"event_id": event_id})
+    """Every transition of the event, oldest first; its reason as text and as a message."""
+    rows = await fetch_all(pool, "alert_transitions", {"event_id": event_id})
+    return [row | {"reason_message": _message(row, "reason")} for row in rows]
 
 
 async def deliveries(pool: Pool, event_id: int) -> list[DictRow]:
-    """Every attempt to tell somebody of the event, newest first."""
-    return await fetch_all(pool, "alert_deliveries", {"event_id": event_id})
+    """Every attempt to notify somebody of the event, newest first; its detail as text and as a
+    message.
+    """
+    rows = await fetch_all(pool, "alert_deliveries", {"event_id": event_id})
+    return [row | {"detail_message": _message(row, "detail")} for row in rows]
+
+
+async def dead_notifications(pool: Pool, scope: Scope, since: datetime) -> DictRow:
+    """The `number` of notifications that never arrived since then, when the newest was made and,
+    if it is of one, its `event_id`.
+    """
+    (row,) = await fetch_all(pool, "dead_notifications", scope.params | {"since": since})
+    return row
+
+
+def _message(row: DictRow, name: str) -> Message | None:
+    stored = row[f"{name}_message"]
+    if stored is not None:
+        return from_json(stored)
+    return None if row[name] is None else Message(row[name])
 
 
 async def acknowledge(
-    pool: Pool, reach: Reach, event_id: int, comment: str | None, author: Author
-) -> DictRow | None:
-    """Note that somebody looks after the event: it is not repeated any more. None where
-    there is no such event in reach.
+    pool: Pool, scope: Scope, event_id: int, comment: str | None, author: Author
+) -> DictRow:
+    """Note that somebody looks after the event: it is not repeated any more. Its row then.
 
     Raises:
-        AlreadyResolved: nothing is left to look after.
+        NotFound: there is no such event in scope.
+        Conflict: it is resolved.
     """
     async with connection(pool) as conn, conn.transaction():
-        before = await _open_event(conn, reach, event_id)
-        if before is None:
-            return None
+        before = await _open_event(conn, scope, event_id)
         event = await _act(conn, "acknowledge_alert_event", event_id, comment, author)
         state = await _state(conn, event)
         if state and state.phase == "open":
             await _remember(conn, event, msgspec.structs.replace(state, acknowledged=True))
-        reason = f"Acknowledged by {author.actor}"
+        reason = Message("Acknowledged by {name}", {"name": author.actor})
         await _announce(conn, event, "acknowledged", reason, comment, author)
         await _record(conn, "event.acknowledge", before, event, author)
         return event
 
 
 async def resolve(
-    pool: Pool, reach: Reach, event_id: int, comment: str | None, author: Author
-) -> DictRow | None:
+    pool: Pool, scope: Scope, event_id: int, comment: str | None, author: Author
+) -> DictRow:
     """Resolve the event; its rule does not open another for that group until the condition
-    has cleared once. None where there is no such event in reach.
+    has cleared once. Its row then.
 
     Raises:
-        AlreadyResolved: it is already.
+        NotFound: there is no such event in scope.
+        Conflict: it is resolved already.
     """
     async with connection(pool) as conn, conn.transaction():
-        before = await _open_event(conn, reach, event_id)
-        if before is None:
-            return None
+        before = await _open_event(conn, scope, event_id)
         if state := await _state(conn, before):
             await _remember(conn, before, resolved_by_hand(state, author.now))
         event = await _act(conn, "resolve_alert_event", event_id, comment, author)
-        reason = f"Resolved by {author.actor}"
+        reason = Message("Resolved by {name}", {"name": author.actor})
         await _announce(conn, event, "resolved", reason, comment, author)
         await _record(conn, "event.resolve", before, event, author)
         return event
 
 
-async def _open_event(conn: Connection, reach: Reach, event_id: int) -> DictRow | None:
-    params = reach._asdict() | {"event_id": event_id}
+async def _open_event(conn: Connection, scope: Scope, event_id: int) -> DictRow:
+    params = scope.params | {"event_id": event_id}
     found = await run(conn, "alert_event", params)
     if not found:
-        return None
+        raise no_such(_EVENT, event_id)
     await _state(conn, found[0])
     (event,) = await run(conn, "alert_event_for_update", params)
     if event["status"] == "resolved":
-        raise AlreadyResolved
+        raise Conflict(Message("The event is already resolved"))
     return event
 
 
@@ -157,7 +182,7 @@ async def _announce(
     conn: Connection,
     event: DictRow,
     transition: str,
-    reason: str,
+    reason: Message,
     comment: str | None,
     author: Author,
 ) -> None:
@@ -170,21 +195,21 @@ async def _announce(
         actor=author.actor,
         comment=comment,
     )
-    await announce(conn, [step], author.voice, author.now)
+    await announce(conn, [step], author.context, author.now)
 
 
 async def _record(
     conn: Connection, action: str, before: DictRow, after: DictRow, author: Author
 ) -> None:
-    told = ("rule_name", "status", "comment")
+    shown = ("rule_name", "status", "comment")
     await audit.record(
         conn,
         after["tenant"],
         author.actor,
         action,
         f"event:{after['event_id']}",
-        before={name: before[name] for name in told},
-        after={name: after[name] for name in told},
+        before={name: before[name] for name in shown},
+        after={name: after[name] for name in shown},
         address=author.address,
     )
 

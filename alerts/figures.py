@@ -1,7 +1,8 @@
 """From the buckets of rollups to the figure a rule is judged by; pure functions."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
+from itertools import pairwise
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -12,7 +13,7 @@ from sql.vocabulary import Aggregation, Level
 
 
 class Bucket(NamedTuple):
-    """What a rollup says of one series in one bucket, or in several put together."""
+    """What a rollup says of one series in one bucket, or in several combined."""
 
     sum_value: float
     sample_count: int
@@ -53,21 +54,40 @@ def merged(buckets: Sequence[Bucket]) -> Bucket:
 
 
 class Periods(NamedTuple):
-    """The edges of the last complete period and of the current one."""
+    """The last period that has settled, from `previous` to the first of `edges`, and those since,
+    each from one edge to the next; the last is the end of the one that is not over.
+    """
 
     previous: datetime
-    current: datetime
-    following: datetime
+    edges: tuple[datetime, ...]
+
+    @property
+    def current(self) -> datetime:
+        """The end of the settled one."""
+        return self.edges[0]
+
+    @property
+    def following(self) -> datetime:
+        """The end of all of them."""
+        return self.edges[-1]
+
+    @property
+    def unsettled(self) -> Iterator[tuple[datetime, datetime]]:
+        """Start and end of those since."""
+        return pairwise(self.edges)
 
 
-def periods(window: Calendar, now: datetime, zone: ZoneInfo) -> Periods:
-    """The periods around `now`, in UTC."""
-    current = calendar.floor(now, window.period, zone)
+def periods(window: Calendar, now: datetime, zone: ZoneInfo, settle: float = 0.0) -> Periods:
+    """The periods around `now`, in UTC: each settles so many seconds after its end."""
+    settled = now - timedelta(seconds=settle)
+    current = calendar.floor(settled, window.period, zone)
     previous = calendar.floor(
         current.astimezone(UTC) - timedelta(microseconds=1), window.period, zone
     )
-    after = calendar.following(current, window.period, zone)
-    return Periods(previous.astimezone(UTC), current.astimezone(UTC), after.astimezone(UTC))
+    edges = [current.astimezone(UTC)]
+    while edges[-1] <= now:
+        edges.append(calendar.following(edges[-1], window.period, zone).astimezone(UTC))
+    return Periods(previous.astimezone(UTC), tuple(edges))
 
 
 class Trail(NamedTuple):

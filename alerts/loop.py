@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -12,19 +12,26 @@ import msgspec
 import structlog
 from prometheus_client import Counter, Histogram
 
-from alerts.announce import Voice, group_key, silences_at
+from alerts.announce import silences_at
+from alerts.context import MessageContext
 from alerts.decision import INACTIVE, State, next_state
-from alerts.memory import Memory
-from alerts.observe import Figures, observe, read_figures, read_first_samples
-from alerts.rules import readable
-from alerts.selection import Plan, RuleProblem
+from alerts.doubts import find_negative, without_stale
+from alerts.errors import RuleProblem
+from alerts.memory import Memory, unforeseen
+from alerts.observe import Figures, observe, read_figures
+from alerts.recording import record
+from alerts.registry import DEACTIVATED, EDITED
+from alerts.rollups import read_first_samples
+from alerts.rule_rows import readable
+from alerts.selection import Plan, about_group
+from alerts.steps import group_key
 from alerts.store import Decided, close_events, commit
 from sql.database import Connection, dedicated_connection, run
 from sql.errors import DatabaseError, translated_errors
+from sql.messages import Message
 
-# Rules judged before others in this process get a turn.
-_TURN = 200
-_ALIVE = 300.0
+# Rules judged before others in this process may go on.
+_BATCH = 200
 
 TICK_SECONDS = Histogram(
     "fature_alert_tick_seconds",
@@ -53,13 +60,13 @@ class Outcome:
 
     rules: int
     changes: int
-    errors: dict[int, str]
+    errors: dict[int, Message]
 
 
 async def run_alerts(
     url: str,
     zone: ZoneInfo,
-    voice: Voice,
+    context: MessageContext,
     interval: float,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> None:
@@ -70,7 +77,7 @@ async def run_alerts(
     while True:
         try:
             async with dedicated_connection(url) as conn:
-                await _session(conn, zone, voice, interval, clock)
+                await _session(conn, zone, context, interval, clock)
         except DatabaseError as error:
             INTERRUPTIONS.inc()
             _log.warning("alert_loop_interrupted", reason=str(error))
@@ -83,7 +90,7 @@ async def run_alerts(
 async def _session(
     conn: Connection,
     zone: ZoneInfo,
-    voice: Voice,
+    context: MessageContext,
     interval: float,
     clock: Callable[[], datetime],
 ) -> None:
@@ -97,7 +104,7 @@ async def _session(
             if leads:
                 _log.info("alert_loop_leads")
         if leads:
-            await tick(conn, memory, clock(), zone, voice)
+            await tick(conn, memory, clock(), zone, context)
         await asyncio.sleep(max(interval - (time.monotonic() - started), 0.0))
 
 
@@ -108,7 +115,7 @@ async def lead(conn: Connection) -> bool:
 
 
 async def tick(
-    conn: Connection, memory: Memory, now: datetime, zone: ZoneInfo, voice: Voice
+    conn: Connection, memory: Memory, now: datetime, zone: ZoneInfo, context: MessageContext
 ) -> Outcome:
     """Judge every active rule once and write what follows. A rule that cannot be judged or
     written carries the reason in `last_error` and does not keep the others from it.
@@ -118,22 +125,37 @@ async def tick(
     """
     started = time.perf_counter()
     with translated_errors():
-        await _close_stale(conn, voice, now)
+        await _close_stale(conn, context, now)
         await memory.refresh(conn)
         states = await _read_states(conn)
         silences = await silences_at(conn, now)
     plans, errors = memory.plans()
     figures = await read_figures(conn, plans, memory.first_seen, now, zone, silences)
+    figures.retired, figures.negative = memory.retirement.known(now), set(memory.negative)
     decided, broken = await _decide(plans, states, figures)
+    if await _look_up(conn, memory, figures, decided):
+        decided, broken = await _decide(plans, states, figures)
+    errors |= broken
+    decided = await without_stale(conn, decided, figures)
+    errors |= await commit(conn, decided, context, now)
+    await record(conn, memory, errors, silences, context, now)
+    TICK_SECONDS.observe(time.perf_counter() - started)
+    return Outcome(len(plans), len(decided), errors)
+
+
+async def _look_up(
+    conn: Connection, memory: Memory, figures: Figures, decided: list[Decided]
+) -> bool:
+    """Find out what the decision had to know and did not; whether it is to be made again."""
+    again = bool(figures.unsure or figures.unchecked)
     if figures.unsure:
         unsure = {one: memory.frequencies[one] for one in figures.unsure}
         await read_first_samples(conn, unsure, memory.first_seen)
-        decided, broken = await _decide(plans, states, figures)
-    errors |= broken
-    errors |= await commit(conn, decided, voice, now)
-    await _record(conn, memory, errors, now)
-    TICK_SECONDS.observe(time.perf_counter() - started)
-    return Outcome(len(plans), len(decided), errors)
+    if figures.unchecked:
+        groups = figures.unchecked.values()
+        await memory.retirement.check(conn, groups, figures.now, figures.zone)
+        figures.retired = memory.retirement.known(figures.now)
+    return await find_negative(conn, memory, decided, figures) or again
 
 
 async def _read_states(conn: Connection) -> States:
@@ -147,56 +169,50 @@ async def _read_states(conn: Connection) -> States:
 
 async def _decide(
     plans: list[Plan], states: States, figures: Figures
-) -> tuple[list[Decided], dict[int, str]]:
-    """What changes, and the rules that cannot be judged."""
+) -> tuple[list[Decided], dict[int, Message]]:
+    """What changes, and the rules of which something cannot be judged."""
     decided: list[Decided] = []
-    broken: dict[int, str] = {}
+    broken: dict[int, Message] = {}
     for position, plan in enumerate(plans):
-        if position % _TURN == 0:
+        if position % _BATCH == 0:
             await asyncio.sleep(0)
         try:
-            decided += _decide_rule(plan, states, figures)
-        except RuleProblem as problem:
-            broken[plan.stored.rule_id] = str(problem)
+            changes, troubles = _decide_rule(plan, states, figures)
         except Exception as error:
             _log.error("alert_rule_failed", rule=plan.stored.rule_id, exc_info=error)
-            broken[plan.stored.rule_id] = f"{type(error).__name__}: {error}"
+            broken[plan.stored.rule_id] = unforeseen(error)
+            continue
+        decided += changes
+        if troubles:
+            broken[plan.stored.rule_id] = troubles[0]
     return decided, broken
 
 
-def _decide_rule(plan: Plan, states: States, figures: Figures) -> list[Decided]:
-    return list(_decide_groups(plan, states, figures))
-
-
-def _decide_groups(plan: Plan, states: States, figures: Figures) -> Iterator[Decided]:
+def _decide_rule(
+    plan: Plan, states: States, figures: Figures
+) -> tuple[list[Decided], list[Message]]:
+    """What changes, and why some of its groups cannot be judged: the others are."""
+    decided: list[Decided] = []
+    troubles = list(plan.troubles)
     for group in plan.groups:
-        observation = observe(plan, group, figures)
+        try:
+            observation = observe(plan, group, figures)
+        except RuleProblem as problem:
+            troubles.append(about_group(group.labels, problem.reason))
+            continue
         remembered = states.get((plan.stored.rule_id, group.key))
         before = remembered.state if remembered else INACTIVE
         after, transitions = next_state(plan.watch, before, observation, figures.now)
         if after != before:
             was = remembered.text if remembered else None
-            yield Decided(plan, group, was, after, transitions)
+            decided.append(Decided(plan, group, observation, was, after, transitions))
+    return decided, troubles
 
 
-async def _close_stale(conn: Connection, voice: Voice, now: datetime) -> None:
+async def _close_stale(conn: Connection, context: MessageContext, now: datetime) -> None:
     """Whoever edits a rule closes its events; this is for edits made in the database."""
     for stale in await run(conn, "stale_alert_rules"):
         async with conn.transaction():
             (row,) = await run(conn, "alert_rules_by_id", {"rules": [stale["rule_id"]]})
-            reason = "The rule was edited" if row["is_active"] else "The rule was deactivated"
-            await close_events(conn, row, readable(row), reason, voice, now)
-
-
-async def _record(conn: Connection, memory: Memory, errors: dict[int, str], now: datetime) -> None:
-    changed = memory.changed_errors(errors)
-    due = memory.due_heartbeat(now, _ALIVE)
-    with translated_errors():
-        if changed:
-            rows = [{"rule_id": rule, "last_error": text} for rule, text in changed.items()]
-            await run(conn, "record_alert_errors", {"errors": msgspec.json.encode(rows).decode()})
-        if due:
-            await run(conn, "record_alert_evaluation", {"rules": due, "at": now})
-    for rule, text in changed.items():
-        if text:
-            _log.warning("alert_rule_broken", rule=rule, reason=text)
+            reason = EDITED if row["is_active"] else DEACTIVATED
+            await close_events(conn, row, readable(row), reason, context, now)

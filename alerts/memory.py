@@ -3,18 +3,30 @@
 Rules are kept by version; series never change and are read once, by their ids.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from alerts.rules import CatalogueEntry, from_row
-from alerts.selection import Plan, RuleProblem, Series, StoredRule, plan_of, series_of_row
+from alerts.errors import RuleProblem
+from alerts.retirement import Retirement
+from alerts.rule_rows import from_row, readable
+from alerts.rules import CatalogueEntry
+from alerts.selection import Plan, Series, StoredRule, plan_of, series_of_row
+from alerts.troubles import Trouble
 from sql.database import Connection, run
+from sql.messages import Message
 from sql.vocabulary import Frequency
 
 Metric = tuple[str, str]
+
+
+class Recorded(NamedTuple):
+    """What the row of a rule says of why it cannot be judged."""
+
+    error: str | None
+    trouble: Trouble
 
 
 class Memory:
@@ -24,12 +36,15 @@ class Memory:
         self.first_seen: dict[int, datetime] = {}
         self.frequencies: dict[int, Frequency] = {}
         self._rules: dict[int, StoredRule] = {}
-        self._unreadable: dict[int, tuple[int, str]] = {}
-        self._errors: dict[int, str | None] = {}
+        self._unreadable: dict[int, tuple[StoredRule, Message]] = {}
+        self.recorded: dict[int, Recorded] = {}
+        self.retirement = Retirement()
+        # Metrics of which negative samples were seen: sums of them can shrink.
+        self.negative: set[Metric] = set()
         self._catalogue: dict[Metric, CatalogueEntry] = {}
         self._series: dict[Metric, dict[int, Series]] = {}
         self._settled = 0
-        self._plans: dict[int, tuple[object, Plan | str]] = {}
+        self._plans: dict[int, tuple[object, Plan | Message]] = {}
         self._heartbeat: datetime | None = None
 
     async def refresh(self, conn: Connection) -> None:
@@ -40,7 +55,7 @@ class Memory:
         self._catalogue = {(row["tenant"], row["metric_name"]): entry_of_row(row) for row in rows}
         await self._refresh_series(conn, watched)
 
-    def plans(self) -> tuple[list[Plan], dict[int, str]]:
+    def plans(self) -> tuple[list[Plan], dict[int, Message]]:
         """The rules that can be evaluated, and why the others cannot."""
         plans: list[Plan] = []
         errors = {rule_id: reason for rule_id, (_, reason) in self._unreadable.items()}
@@ -52,13 +67,19 @@ class Memory:
                 errors[stored.rule_id] = plan
         return plans, errors
 
-    def changed_errors(self, errors: Mapping[int, str]) -> dict[int, str | None]:
-        """What differs from the errors that are recorded."""
-        rules = [*self._rules, *self._unreadable]
-        now = {rule_id: errors.get(rule_id) for rule_id in rules}
-        changed = {one: text for one, text in now.items() if text != self._errors.get(one)}
-        self._errors = now
-        return changed
+    @property
+    def stored_rules(self) -> Iterator[StoredRule]:
+        """Every active rule; of those that cannot be read what can."""
+        yield from self._rules.values()
+        yield from (stored for stored, _ in self._unreadable.values())
+
+    def entry_of(self, stored: StoredRule) -> CatalogueEntry | None:
+        """What the catalogue says of the metric of a rule."""
+        return self._catalogue.get((stored.tenant, stored.rule.metric_name))
+
+    def series_of(self, metric: Metric) -> Iterable[Series]:
+        """The series of a watched metric."""
+        return self._series[metric].values()
 
     def due_heartbeat(self, now: datetime, every: float) -> list[int]:
         """The rules, every so many seconds; otherwise none."""
@@ -71,7 +92,7 @@ class Memory:
         rows = await run(conn, "alert_rule_versions")
         versions = {row["rule_id"]: row["version"] for row in rows}
         known = {one: self._rules[one].version for one in self._rules}
-        known |= {one: version for one, (version, _) in self._unreadable.items()}
+        known |= {one: stored.version for one, (stored, _) in self._unreadable.items()}
         for gone in known.keys() - versions.keys():
             self._forget(gone)
         changed = [one for one, version in versions.items() if known.get(one) != version]
@@ -79,18 +100,22 @@ class Memory:
             return
         for row in await run(conn, "alert_rules_by_id", {"rules": changed}):
             self._forget(row["rule_id"])
-            self._errors[row["rule_id"]] = row["last_error"]
+            trouble = Trouble(row["failing_since"], row["failure_notified_at"])
+            self.recorded[row["rule_id"]] = Recorded(row["last_error"], trouble)
             try:
                 self._rules[row["rule_id"]] = stored_rule(row)
             except (ValidationError, ValueError) as error:
-                reason = f"the rule cannot be read: {_first_message(error)}"
-                self._unreadable[row["rule_id"]] = row["version"], reason
+                values = {"reason": _first_message(error)}
+                reason = Message("the rule cannot be read: {reason}", values)
+                stored = StoredRule(row["rule_id"], row["tenant"], row["version"], readable(row))
+                self._unreadable[row["rule_id"]] = stored, reason
 
     def _forget(self, rule_id: int) -> None:
         self._rules.pop(rule_id, None)
         self._unreadable.pop(rule_id, None)
         self._plans.pop(rule_id, None)
-        self._errors.pop(rule_id, None)
+        self.recorded.pop(rule_id, None)
+        self.retirement.forget(rule_id)
 
     async def _refresh_series(self, conn: Connection, watched: set[Metric]) -> None:
         added = watched - self._series.keys()
@@ -117,20 +142,20 @@ class Memory:
             self.first_seen.setdefault(series_id, row["created_at"])
             self.frequencies[series_id] = row["frequency"]
 
-    def _plan(self, stored: StoredRule) -> Plan | str:
+    def _plan(self, stored: StoredRule) -> Plan | Message:
         metric = stored.tenant, stored.rule.metric_name
         entry, series = self._catalogue.get(metric), self._series[metric]
         basis = (entry, len(series))
         known = self._plans.get(stored.rule_id)
         if known is not None and known[0] == basis:
             return known[1]
-        plan: Plan | str
+        plan: Plan | Message
         try:
             plan = plan_of(stored, entry, series.values())
         except RuleProblem as problem:
-            plan = str(problem)
+            plan = problem.reason
         except Exception as error:
-            plan = f"{type(error).__name__}: {error}"
+            plan = unforeseen(error)
         self._plans[stored.rule_id] = basis, plan
         return plan
 
@@ -153,6 +178,12 @@ def entry_of_row(row: Mapping[str, Any]) -> CatalogueEntry:
         tuple(row["dimensions"]),
         row["unit"],
     )
+
+
+def unforeseen(error: Exception) -> Message:
+    """Why a rule cannot be judged that nobody thought of."""
+    values = {"kind": type(error).__name__, "reason": str(error)}
+    return Message("{kind}: {reason}", values)
 
 
 def _metrics(metrics: Iterable[Metric], from_id: int = 0) -> dict[str, Any]:

@@ -1,8 +1,4 @@
-"""What all rules need to know, read with one query for each rollup and range.
-
-Series ids are resolved first: TimescaleDB pushes ``series_id = ANY(…)`` into the live
-part of a rollup, but not a join.
-"""
+"""What all rules need to know, read with one query for each rollup and range."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,37 +6,26 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
-from psycopg import sql
-
 from alerts.announce import is_silenced
 from alerts.decision import Observation, Reading
+from alerts.errors import RuleProblem
 from alerts.figures import Bucket, Periods, Trail, bucket_start, figure, periods, trail
-from alerts.selection import Group, Plan, RuleProblem, Source
-from sql.database import Connection, run
+from alerts.rollups import Span, begins_with_minutes, bucket_of_row, read_span
+from alerts.selection import Group, Plan, Source
+from sql.database import Connection
 from sql.durations import Calendar, Trailing, Window
-from sql.errors import DatabaseError, DatabaseTimeout, translated_errors
-from sql.statements import Query, array_of, query, union_all
-from sql.vocabulary import FREQUENCIES, Frequency
-
-# A period is judged so long after its end: figures that are posted right after it count.
-SETTLING = timedelta(minutes=1)
-
-
-class Span(NamedTuple):
-    """A range of one rollup: whole periods, or a trailing window put together, with where its first
-    whole bucket begins.
-    """
-
-    source: Source
-    since: datetime
-    before: datetime
-    edge: datetime | None = None
+from sql.errors import DatabaseError, DatabaseTimeout
+from sql.messages import Message
 
 
 @dataclass(slots=True)
 class Figures:
     """What was read. `buckets` are by rollup, start of the window and series; `failed` says
-    why a series could not be read in a rollup; of what `silences` match people are not told.
+    why a series could not be read in a rollup; of what `silences` match nobody is notified.
+
+    `first_seen` is since when there are samples of each series, `retired` which groups are silent
+    for so long that they are not judged, `negative` in which metrics negative samples were seen.
+    What would have to be known of them is in `unsure` and `unchecked`.
     """
 
     zone: ZoneInfo
@@ -50,20 +35,23 @@ class Figures:
     failed: dict[tuple[Source, int], str] = field(default_factory=dict)
     first_seen: dict[int, datetime] = field(default_factory=dict)
     unsure: set[int] = field(default_factory=set)
-    edges: dict[Calendar, Periods] = field(default_factory=dict)
+    retired: Mapping[tuple[int, str], bool] = field(default_factory=dict)
+    unchecked: dict[tuple[int, str], tuple[Plan, Group]] = field(default_factory=dict)
+    negative: set[tuple[str, str]] = field(default_factory=set)
+    edges: dict[tuple[Calendar, float], Periods] = field(default_factory=dict)
     trails: dict[tuple[Trailing, Source], Trail] = field(default_factory=dict)
 
-    def periods(self, window: Calendar) -> Periods:
-        """The periods around now: the last one that has settled, and the one after it."""
-        if window not in self.edges:
-            self.edges[window] = periods(window, self.now - SETTLING, self.zone)
-        return self.edges[window]
+    def periods(self, window: Calendar, settle: float) -> Periods:
+        """The periods around now."""
+        if (window, settle) not in self.edges:
+            self.edges[window, settle] = periods(window, self.now, self.zone, settle)
+        return self.edges[window, settle]
 
     def trail(self, window: Trailing, source: Source) -> Trail:
         """A trailing window in a rollup."""
         if (window, source) not in self.trails:
             found = trail(window, source.level, self.now, self.zone)
-            if _begins_with_minutes(source):
+            if begins_with_minutes(source):
                 found = found._replace(since=bucket_start(found.since, "minute", self.zone))
             self.trails[window, source] = found
         return self.trails[window, source]
@@ -92,24 +80,6 @@ async def read_figures(
     return figures
 
 
-async def read_first_samples(
-    conn: Connection, series: Mapping[int, Frequency], first_seen: dict[int, datetime]
-) -> None:
-    """Learn since when there are samples of these series."""
-    for frequency in FREQUENCIES:
-        ids = [one for one, its in series.items() if its == frequency]
-        if not ids:
-            continue
-        samples = sql.Identifier("fature", f"sample_{frequency}")
-        statement = query("alert_first_samples").format(samples=samples)
-        with translated_errors():
-            rows = await run(conn, statement, {"series": array_of(ids)})
-        for row in rows:
-            first = row["first_ts"]
-            if first and first < first_seen.get(row["series_id"], first + timedelta(1)):
-                first_seen[row["series_id"]] = first
-
-
 def observe(plan: Plan, group: Group, figures: Figures) -> Observation:
     """What the rule sees of one group.
 
@@ -118,37 +88,60 @@ def observe(plan: Plan, group: Group, figures: Figures) -> Observation:
     """
     if figures.failed:
         _check(group, figures)
-    window, now = plan.watch.window, figures.now
+    settled, unsettled = _readings(plan, group, figures)
     silenced = bool(figures.silences) and _is_silenced(plan, group, figures)
-    if isinstance(window, Calendar):
-        around = figures.periods(window)
-        partial = None
-        if plan.watch.may_fire_early:
-            end = min(now, around.following)
-            partial = _reading(plan, group, figures, around.current, end)
-        settled = _reading(plan, group, figures, around.previous, around.current)
-        return Observation(settled, partial, silenced)
-    start = now - timedelta(seconds=window.seconds)
-    return Observation(_reading(plan, group, figures, start, now), silenced=silenced)
+    retired = False
+    if not (settled.has_samples or any(one.has_samples for one in unsettled)):
+        key = plan.stored.rule_id, group.key
+        retired = figures.retired.get(key, False)
+        if key not in figures.retired:
+            figures.unchecked[key] = plan, group
+    return Observation(settled.reading, tuple(one.reading for one in unsettled), silenced, retired)
 
 
-def _reading(plan: Plan, group: Group, figures: Figures, start: datetime, end: datetime) -> Reading:
+class _Seen(NamedTuple):
+    """A reading, and whether there are samples behind it."""
+
+    reading: Reading
+    has_samples: bool
+
+
+def _readings(plan: Plan, group: Group, figures: Figures) -> tuple[_Seen, list[_Seen]]:
+    """The settled window, and those since that may fire early."""
+    window, now = plan.watch.window, figures.now
+    if not isinstance(window, Calendar):
+        start = now - timedelta(seconds=window.seconds)
+        return _reading(plan, group, figures, start, now), []
+    around = figures.periods(window, plan.watch.settle)
+    settled = _reading(plan, group, figures, around.previous, around.current)
+    if not plan.watch.may_fire_early or plan.metric in figures.negative:
+        return settled, []
+    return settled, [
+        _reading(plan, group, figures, start, min(now, end)) for start, end in around.unsettled
+    ]
+
+
+def _reading(plan: Plan, group: Group, figures: Figures, start: datetime, end: datetime) -> _Seen:
     """The figure of a window."""
-    window = plan.watch.window
     found = []
     for source, series in group.sources.items():
-        if isinstance(window, Calendar):
-            key = WindowKey(source, start, None)
-        else:
-            its = figures.trail(window, source)
-            key = WindowKey(source, its.since, its.edge)
-        if known := figures.buckets.get(key):
+        if known := figures.buckets.get(window_key(plan, source, figures, start)):
             found += [known[one] for one in series if one in known]
     if found:
-        value: float | None = figure(plan.watch.aggregation, found)
-    else:
-        value = 0.0 if plan.zero_when_silent and _existed(group, figures, start) else None
-    return Reading(value, start, end, group.unit)
+        value = figure(plan.watch.aggregation, found)
+        return _Seen(Reading(value, start, end, group.unit), has_samples=True)
+    if plan.zero_when_silent and _existed(group, figures, start):
+        return _Seen(Reading(0.0, start, end, group.unit, silent=True), has_samples=False)
+    return _Seen(Reading(None, start, end, group.unit), has_samples=False)
+
+
+def window_key(plan: Plan, source: Source, figures: Figures, start: datetime) -> WindowKey:
+    """Where the buckets of a plan's window are that starts then."""
+    window = plan.watch.window
+    if isinstance(window, Calendar):
+        return WindowKey(source, start, None)
+    its = figures.trail(window, source)
+    return WindowKey(source, its.since, its.edge)
 
 
 def _is_silenced(plan: Plan, group: Group, figures: Figures) -> bool:
@@ -176,42 +169,36 @@ def _check(group: Group, figures: Figures) -> None:
     for source, series in group.sources.items():
         for one in series:
             if reason := figures.failed.get((source, one)):
-                raise RuleProblem(f"its figures cannot be read: {reason}")
+                text = "its figures cannot be read: {reason}"
+                raise RuleProblem(Message(text, {"reason": reason}))
 
 
 def _spans(plans: Iterable[Plan], figures: Figures) -> dict[Span, set[int]]:
     spans: dict[Span, set[int]] = {}
-    known: dict[tuple[Any, Source], set[int]] = {}
+    known: dict[tuple[Any, float, Source], set[int]] = {}
     for plan in plans:
-        window = plan.watch.window
+        window, settle = plan.watch.window, plan.watch.settle
         for group in plan.groups:
             for source, series in group.sources.items():
-                if (members := known.get((window, source))) is None:
-                    span = _span(window, source, figures)
-                    members = known[window, source] = spans.setdefault(span, set())
+                if (members := known.get((window, settle, source))) is None:
+                    span = _span(window, settle, source, figures)
+                    members = known[window, settle, source] = spans.setdefault(span, set())
                 members.update(series)
     return spans
 
 
-def _span(window: Window, source: Source, figures: Figures) -> Span:
+def _span(window: Window, settle: float, source: Source, figures: Figures) -> Span:
     if isinstance(window, Calendar):
-        around = figures.periods(window)
+        around = figures.periods(window, settle)
         return Span(source, around.previous, around.following)
     its = figures.trail(window, source)
     return Span(source, its.since, its.before, its.edge)
 
 
-def _begins_with_minutes(source: Source) -> bool:
-    """Whether the first hour of a trailing window is put together from minutes: too many samples
-    might be in it.
-    """
-    return source == Source("real_time", "hour")
-
-
 async def _read_span(conn: Connection, figures: Figures, span: Span, series: Sequence[int]) -> None:
     """One query; where it fails, halves of it until the series to blame is alone."""
     try:
-        rows = await _query_span(conn, span, series)
+        rows = await read_span(conn, span, series)
     except DatabaseError as error:
         if conn.closed:
             raise
@@ -226,61 +213,3 @@ async def _read_span(conn: Connection, figures: Figures, span: Span, series: Seq
         since = row["bucket"].astimezone(UTC) if span.edge is None else span.since
         buckets = figures.buckets.setdefault(WindowKey(span.source, since, span.edge), {})
         buckets[row["series_id"]] = bucket_of_row(row)
-
-
-async def _query_span(conn: Connection, span: Span, series: Sequence[int]) -> list[dict[str, Any]]:
-    source, since, before, edge = span
-    if edge is None:
-        return await read_buckets(conn, source, series, since, before)
-    parts = union_all([_part(source, "edge", "before"), _beginning(source)])
-    statement = query("alert_trailing").format(parts=parts)
-    params = {"series": array_of(series), "since": since, "edge": edge, "before": before}
-    with translated_errors():
-        return await run(conn, statement, params)
-
-
-def _beginning(source: Source) -> Query:
-    if _begins_with_minutes(source):
-        return _part(Source(source.frequency, "minute"), "since", "edge")
-    samples = sql.Identifier("fature", f"sample_{source.frequency}")
-    return query("alert_samples_put_together").format(samples=samples)
-
-
-def _part(source: Source, since: str, before: str) -> Query:
-    """The buckets of a rollup between the values of these names."""
-    bounds = (
-        query("rollup_since").format(since=sql.Placeholder(since)),
-        query("rollup_before").format(before=sql.Placeholder(before)),
-    )
-    return query("rollup_source").format(
-        rollup=_rollup(source), bounds=sql.SQL(" ").join(one.body for one in bounds)
-    )
-
-
-async def read_buckets(
-    conn: Connection,
-    source: Source,
-    series: Sequence[int],
-    since: datetime,
-    before: datetime,
-) -> list[dict[str, Any]]:
-    """Every bucket of these series that begins in the range."""
-    statement = query("alert_buckets").format(rollup=_rollup(source))
-    params = {"series": array_of(series), "since": since, "before": before}
-    with translated_errors():
-        return await run(conn, statement, params)
-
-
-def _rollup(source: Source) -> sql.Identifier:
-    return sql.Identifier("fature", f"rollup_{source.frequency}_{source.level}")
-
-
-def bucket_of_row(row: Mapping[str, Any]) -> Bucket:
-    """The figures of a row of ``alert_buckets`` or ``alert_trailing``."""
-    return Bucket(
-        row["sum_value"],
-        row["sample_count"],
-        row["min_value"],
-        row["max_value"],
-        row["last_value"],
-    )

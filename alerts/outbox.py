@@ -1,62 +1,101 @@
 """The outbox of notifications: claiming what is due, and recording what came of it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 from alerts.retries import Verdict
-from sql.database import Pool, fetch_all
+from sql.database import Pool, connection, fetch_all, run
+from sql.messages import to_json
 
 # Longer than the slowest send, and than a database that is away between send and record.
 LEASE = timedelta(minutes=3)
+# So long after it was held back, a receiver is asked one thing at a time.
+_CAREFUL = timedelta(minutes=10)
 
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A notification that is this worker's until the lease ends. `message` is as stored."""
+    """A notification that is this worker's until the lease ends. `stored` is its JSON."""
 
     notification_id: UUID
     thread_id: UUID
-    event_id: int
+    event_id: int | None
     channel: str
     recipient: str
-    message: object
+    stored: object
     attempt: int
+    created_at: datetime
 
 
-async def claim(pool: Pool, channel: str, now: datetime, limit: int) -> list[Claimed]:
-    """Up to `limit` notifications of the channel that are due, and nobody else's."""
-    params = {"channel": channel, "now": now, "lease_ends": now + LEASE, "limit": limit}
-    rows = await fetch_all(pool, "claim_notifications", params)
-    return [
-        Claimed(
-            notification_id=row["notification_id"],
-            thread_id=row["thread_id"],
-            event_id=row["event_id"],
-            channel=row["channel"],
-            recipient=row["recipient"],
-            message=row["message"],
-            attempt=row["attempts"],
-        )
-        for row in rows
-    ]
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What to take: `limited` of receivers that said 429 not long ago, else of all others.
+    `default_target` is the target of the channel's configured default.
+    """
+
+    channel: str
+    limit: int
+    limited: bool = False
+    by_host: bool = False
+    default_target: str = ""
+
+
+async def claim(pool: Pool, wanted: Claim, now: datetime) -> list[Claimed]:
+    """Notifications of a channel that are due, and nobody else's."""
+    params = {
+        "channel": wanted.channel,
+        "limit": wanted.limit,
+        "limited": wanted.limited,
+        "by_host": wanted.by_host,
+        "default_target": wanted.default_target,
+        "now": now,
+        "careful_since": now - _CAREFUL,
+        "lease_ends": now + LEASE,
+    }
+    return [_claimed(row) for row in await fetch_all(pool, "claim_notifications", params)]
 
 
 async def record(
-    pool: Pool, claimed: Claimed, verdict: Verdict, attempted_at: datetime, seconds: float
+    pool: Pool,
+    claimed: Claimed,
+    verdict: Verdict,
+    target: str,
+    attempted_at: datetime,
+    seconds: float,
 ) -> None:
-    """Log the attempt and settle the notification, in one transaction."""
-    await fetch_all(
-        pool,
-        "record_delivery",
-        {
-            "notification_id": claimed.notification_id,
-            "attempt": claimed.attempt,
-            "attempted_at": attempted_at,
-            "outcome": verdict.outcome,
-            "detail": verdict.detail,
-            "duration_ms": round(seconds * 1000, 1),
-            "status": verdict.status,
-            "next_attempt_at": verdict.next_attempt_at,
-        },
+    """Log the attempt and settle the notification, in one transaction; hold back its target where
+    that asks for it.
+    """
+    params = {
+        "notification_id": claimed.notification_id,
+        "attempt": claimed.attempt,
+        "attempted_at": attempted_at,
+        "outcome": verdict.outcome,
+        "detail": str(verdict.detail),
+        "detail_message": to_json(verdict.detail),
+        "duration_ms": round(seconds * 1000, 1),
+        "status": verdict.status,
+        "next_attempt_at": verdict.next_attempt_at,
+        "counts": verdict.held_until is None,
+    }
+    async with connection(pool) as conn, conn.transaction():
+        await run(conn, "record_delivery", params)
+        if verdict.held_until is not None:
+            hold = {"channel": claimed.channel, "target": target, "until": verdict.held_until}
+            await run(conn, "hold_channel", hold)
+
+
+def _claimed(row: Mapping[str, Any]) -> Claimed:
+    return Claimed(
+        notification_id=row["notification_id"],
+        thread_id=row["thread_id"],
+        event_id=row["event_id"],
+        channel=row["channel"],
+        recipient=row["recipient"],
+        stored=row["message"],
+        attempt=row["attempts"],
+        created_at=row["created_at"],
     )

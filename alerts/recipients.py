@@ -1,9 +1,11 @@
-"""Whom a rule tells: each recipient goes to the channel that takes its kind."""
+"""Whom a rule notifies: each recipient goes to the channel that takes its kind."""
 
 import re
 from collections.abc import Iterator, Sequence
 from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
+
+from sql.messages import Listing, Message, Term, Value
 
 Channel = Literal["email", "slack", "webhook", "sms"]
 Kind = Literal["email address", "http(s) URL", "E.164 number"]
@@ -13,6 +15,11 @@ TAKES: dict[Channel, Kind] = {
     "slack": "http(s) URL",
     "webhook": "http(s) URL",
     "sms": "E.164 number",
+}
+_NAMES: dict[Kind, str] = {
+    "email address": "an email address",
+    "http(s) URL": "an http(s) URL",
+    "E.164 number": "an E.164 number",
 }
 SLACK_HOST = "hooks.slack.com"
 
@@ -41,23 +48,26 @@ def kind_of(recipient: str) -> Kind | None:
     return "http(s) URL" if valid and not re.search(r"[\s\x00-\x1f]", recipient) else None
 
 
-def problem_of(recipient: str, channels: Sequence[Channel]) -> str | None:
-    """Why none of the channels takes that recipient, in words."""
+def problem_of(recipient: str, channels: Sequence[Channel]) -> Message | None:
+    """Why none of the channels takes that recipient."""
     kind = kind_of(recipient)
     if kind is None:
-        return (
-            f"{recipient!r} is no email address, no http(s) URL and no E.164 number "
+        text = (
+            "{recipient} is no email address, no http(s) URL and no E.164 number "
             "(such as +5511912345678)"
         )
+        return Message(text, {"recipient": repr(recipient)})
     if any(TAKES[channel] == kind for channel in channels):
         return None
-    takers = " or ".join(channel for channel, taken in TAKES.items() if taken == kind)
-    named = ", ".join(channels) or "none"
-    article = "an" if kind[0] in "ehE" else "a"
-    return (
-        f"{recipient!r} is {article} {kind}, which goes to {takers}; "
-        f"notification_channels names {named}"
-    )
+    takers = tuple(channel for channel, taken in TAKES.items() if taken == kind)
+    values: dict[str, Value] = {
+        "recipient": repr(recipient),
+        "kind": Term(_NAMES[kind]),
+        "takers": Listing(takers, "or"),
+        "channels": Listing(tuple(channels)) if channels else Term("none"),
+    }
+    text = "{recipient} is {kind}, which goes to {takers}; notification_channels names {channels}"
+    return Message(text, values)
 
 
 def targets(channels: Sequence[Channel], recipients: Sequence[str]) -> Iterator[Target]:

@@ -1,60 +1,46 @@
 """Making, editing and removing rules. Each call is one transaction."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import datetime
-from typing import Any, NamedTuple
+from collections.abc import Callable, Iterable
+from typing import Any
 from urllib.parse import urlsplit
 
+import msgspec
 from psycopg.rows import DictRow
 
-from alerts.announce import Voice
+from alerts.context import Author
+from alerts.errors import name_taken, no_such, of_another_service
 from alerts.memory import entry_of_row
 from alerts.recipients import kind_of
-from alerts.rules import CatalogueEntry, Problem, Rule, as_stored, problems, readable
+from alerts.rule_rows import KEEPS_EVENTS, as_stored, readable
+from alerts.rules import CatalogueEntry, Rule, problems
 from alerts.store import close_events
 from sql import audit
 from sql.database import Connection, Pool, connection, fetch_all, run
-from sql.errors import on_violation
+from sql.errors import Invalid, on_violation
+from sql.messages import Message, Term
+from sql.scope import Scope
+
+_RULE = Term("rule")
+EDITED = Message("The rule was edited")
+DEACTIVATED = Message("The rule was deactivated")
 
 
-class NameTaken(Exception):
-    """Another rule of the tenant has that name."""
+async def list_rules(pool: Pool, scope: Scope) -> list[DictRow]:
+    """Every rule in scope, newest first."""
+    return await fetch_all(pool, "list_alert_rules", scope.params)
 
 
-class RuleInvalid(Exception):
-    """The rule does not fit what the catalogue says of its metric."""
+async def find_rule(pool: Pool, scope: Scope, rule_id: int) -> DictRow:
+    """One rule.
 
-    def __init__(self, found: Sequence[Problem]) -> None:
-        super().__init__(found[0].message)
-        self.problems = found
-
-
-class Reach(NamedTuple):
-    """What a caller sees: one tenant, and within it all services or only one."""
-
-    tenant: str
-    only_service: str | None = None
-
-
-class Author(NamedTuple):
-    """Who edits, when and from where, and how what follows from it is told."""
-
-    actor: str
-    now: datetime
-    voice: Voice
-    address: str | None = None
-
-
-async def list_rules(pool: Pool, reach: Reach) -> list[DictRow]:
-    """Every rule in reach, newest first."""
-    return await fetch_all(pool, "list_alert_rules", reach._asdict())
-
-
-async def find_rule(pool: Pool, reach: Reach, rule_id: int) -> DictRow | None:
-    """One rule in reach."""
-    rows = await fetch_all(pool, "alert_rule", reach._asdict() | {"rule_id": rule_id})
-    return rows[0] if rows else None
+    Raises:
+        NotFound: there is none of that number in scope.
+    """
+    rows = await fetch_all(pool, "alert_rule", scope.params | {"rule_id": rule_id})
+    if not rows:
+        raise no_such(_RULE, rule_id)
+    return rows[0]
 
 
 async def catalogue(pool: Pool, tenant: str, metrics: Iterable[str]) -> dict[str, CatalogueEntry]:
@@ -63,75 +49,83 @@ async def catalogue(pool: Pool, tenant: str, metrics: Iterable[str]) -> dict[str
         return await _catalogue(conn, tenant, metrics)
 
 
-async def check_rule(pool: Pool, tenant: str, rule: Rule) -> None:
-    """Whether the rule fits what the catalogue says of its metric.
+async def check_rule(pool: Pool, scope: Scope, rule: Rule) -> None:
+    """Whether the rule is one that may be made in scope.
 
     Raises:
-        RuleInvalid: it does not.
+        Forbidden: it is not of the caller's service.
+        Invalid: it does not fit what the catalogue says of its metric.
     """
     async with connection(pool) as conn:
-        await _check(conn, tenant, rule)
+        await _check(conn, scope, rule)
 
 
-async def create_rule(pool: Pool, tenant: str, rule: Rule, author: Author) -> DictRow:
+async def create_rule(pool: Pool, scope: Scope, rule: Rule, author: Author) -> DictRow:
     """The new rule's row.
 
     Raises:
-        RuleInvalid: it does not fit the catalogue.
-        NameTaken: another rule has its name.
+        Forbidden, Invalid: as `check_rule`.
+        Conflict: another rule has its name.
     """
     async with connection(pool) as conn, conn.transaction():
-        await _check(conn, tenant, rule)
-        rows = await run(conn, "insert_alert_rule", as_stored(rule) | {"tenant": tenant})
+        await _check(conn, scope, rule)
+        rows = await run(conn, "insert_alert_rule", _params(rule) | {"tenant": scope.tenant})
         if not rows:
-            raise NameTaken(rule.rule_name)
+            raise name_taken(rule.rule_name)
         await _record(conn, author, "rule.create", after=rows[0])
     return rows[0]
 
 
 async def replace_rule(
-    pool: Pool, reach: Reach, rule_id: int, rule: Rule, author: Author
-) -> DictRow | None:
-    """The rule's row afterwards, None where there is none in reach; see `change_rule`."""
-    return await change_rule(pool, reach, rule_id, lambda _: rule, author)
+    pool: Pool, scope: Scope, rule_id: int, rule: Rule, author: Author
+) -> DictRow:
+    """The rule's row afterwards; see `change_rule`."""
+    return await change_rule(pool, scope, rule_id, lambda _: rule, author)
 
 
 async def change_rule(
-    pool: Pool, reach: Reach, rule_id: int, edit: Callable[[DictRow], Rule], author: Author
-) -> DictRow | None:
-    """The rule's row afterwards, None where there is none in reach. `edit` makes the rule out
-    of the row as it is while nobody else can change it; what it raises changes nothing. Any
-    change resolves the rule's open events; no change does nothing.
+    pool: Pool, scope: Scope, rule_id: int, edit: Callable[[DictRow], Rule], author: Author
+) -> DictRow:
+    """The rule's row afterwards. `edit` makes the rule out of the row as it is while nobody else
+    can change it; what it raises changes nothing. A change of what decides resolves the rule's
+    open events; one of what is said of them, to whom and how often keeps them, and nobody is
+    notified again. No change does nothing.
 
     Raises:
-        RuleInvalid: the rule does not fit the catalogue.
-        NameTaken: another rule has its name.
+        NotFound: there is no such rule in scope.
+        Forbidden, Invalid: as `check_rule`.
+        Conflict: another rule has its name.
     """
     async with connection(pool) as conn, conn.transaction():
-        before = await _locked(conn, reach, rule_id)
-        if before is None:
-            return None
+        before = await _locked(conn, scope, rule_id)
         rule = edit(before)
-        await _check(conn, reach.tenant, rule)
+        await _check(conn, scope, rule)
         values = as_stored(rule)
-        if all(before[name] == value for name, value in values.items()):
+        changed = {name for name, value in values.items() if before[name] != value}
+        if not changed:
             return before
-        edited = not before["is_active"] or rule.is_active
-        reason = "The rule was edited" if edited else "The rule was deactivated"
-        await _close(conn, before, reason, author)
-        after = await _update(conn, values | {"rule_id": rule_id})
+        if not changed <= KEEPS_EVENTS:
+            edited = not before["is_active"] or rule.is_active
+            await _close(conn, before, EDITED if edited else DEACTIVATED, author)
+        after = await _update(conn, rule, rule_id)
+        kept = {"rule_id": rule_id, "version": after["version"]}
+        await run(conn, "keep_alert_states", kept)
         await _record(conn, author, "rule.update", before=before, after=after)
         return after
 
 
-async def remove_rule(pool: Pool, reach: Reach, rule_id: int, author: Author) -> DictRow | None:
-    """The row that is gone, None where there is none in reach. Its events stay, resolved."""
+async def remove_rule(pool: Pool, scope: Scope, rule_id: int, author: Author) -> DictRow:
+    """The row that is gone. Its events stay, resolved.
+
+    Raises:
+        NotFound: there is no such rule in scope.
+    """
     async with connection(pool) as conn, conn.transaction():
-        before = await _locked(conn, reach, rule_id)
-        if before is not None:
-            await _close(conn, before, "The rule was deleted", author)
-            await run(conn, "delete_alert_rule", {"rule_id": rule_id})
-            await _record(conn, author, "rule.delete", before=before)
+        before = await _locked(conn, scope, rule_id)
+        await _close(conn, before, Message("The rule was deleted"), author)
+        await run(conn, "delete_alert_rule_notifications", {"rule_id": rule_id})
+        await run(conn, "delete_alert_rule", {"rule_id": rule_id})
+        await _record(conn, author, "rule.delete", before=before)
         return before
 
 
@@ -144,12 +138,15 @@ async def _catalogue(
     return {row["metric_name"]: entry_of_row(row) for row in rows}
 
 
-async def _check(conn: Connection, tenant: str, rule: Rule) -> None:
+async def _check(conn: Connection, scope: Scope, rule: Rule) -> None:
+    own, tenant = scope.service_name, scope.tenant
+    if own is not None and own != rule.service_name:
+        raise of_another_service(own)
     entry = (await _catalogue(conn, tenant, [rule.metric_name])).get(rule.metric_name)
     metric = {"tenant": tenant, "metric_name": rule.metric_name}
     submitted = [row["frequency"] for row in await run(conn, "alert_frequencies", metric)]
     if found := list(problems(rule, entry, submitted)):
-        raise RuleInvalid(found)
+        raise Invalid(*found)
 
 
 async def _record(
@@ -168,15 +165,15 @@ async def _record(
         author.actor,
         action,
         f"rule:{row['rule_id']}",
-        before=before and _told(before),
-        after=after and _told(after),
+        before=before and _audited(before),
+        after=after and _audited(after),
         address=author.address,
     )
 
 
-def _told(row: DictRow) -> dict[str, Any]:
+def _audited(row: DictRow) -> dict[str, Any]:
     """What somebody decided about the rule. The path of a URL is a secret at Slack and others:
-    only its fingerprint is told.
+    only its fingerprint is kept.
     """
     recipients = [_without_path(text) for text in row["notification_recipients"]]
     return {name: row[name] for name in as_stored(readable(row))} | {
@@ -192,17 +189,24 @@ def _without_path(recipient: str) -> str:
     return f"{parts.scheme}://{parts.hostname}/… ({fingerprint})"
 
 
-async def _locked(conn: Connection, reach: Reach, rule_id: int) -> DictRow | None:
-    params = reach._asdict() | {"rule_id": rule_id}
+async def _locked(conn: Connection, scope: Scope, rule_id: int) -> DictRow:
+    params = scope.params | {"rule_id": rule_id}
     rows = await run(conn, "alert_rule_for_update", params)
-    return rows[0] if rows else None
+    if not rows:
+        raise no_such(_RULE, rule_id)
+    return rows[0]
 
 
-async def _close(conn: Connection, row: DictRow, reason: str, author: Author) -> None:
-    await close_events(conn, row, readable(row), reason, author.voice, author.now, author.actor)
+async def _close(conn: Connection, row: DictRow, reason: Message, author: Author) -> None:
+    await close_events(conn, row, readable(row), reason, author.context, author.now, author.actor)
 
 
-async def _update(conn: Connection, values: Mapping[str, Any]) -> DictRow:
-    with on_violation("alert_rule_tenant_rule_name_key", NameTaken(values["rule_name"])):
-        (row,) = await run(conn, "update_alert_rule", values)
+async def _update(conn: Connection, rule: Rule, rule_id: int) -> DictRow:
+    with on_violation("alert_rule_tenant_rule_name_key", name_taken(rule.rule_name)):
+        (row,) = await run(conn, "update_alert_rule", _params(rule) | {"rule_id": rule_id})
     return row
+
+
+def _params(rule: Rule) -> dict[str, Any]:
+    values = as_stored(rule)
+    return values | {"filters": msgspec.json.encode(values["filters"]).decode()}

@@ -1,33 +1,34 @@
 """What a rule is: its fields, their defaults, and what makes one wrong."""
 
-import re
-from collections.abc import Collection, Iterator, Mapping, Sequence
-from typing import Annotated, Any, NamedTuple, get_args
+from collections.abc import Collection, Iterator, Sequence
+from typing import Annotated, NamedTuple
 
 from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
     Field,
-    PlainSerializer,
     StrictBool,
-    ValidationError,
     ValidationInfo,
-    WithJsonSchema,
     field_validator,
 )
 
-from alerts.recipients import Channel, problem_of
-from sql.durations import (
-    PERIODS,
-    Calendar,
-    Window,
-    duration_text,
-    parse_duration,
-    parse_window,
+from alerts.fields import (
+    Duration,
+    Number,
+    Text,
+    WindowText,
+    checked_channel,
+    checked_text,
+    duration_field,
 )
+from alerts.recipients import Channel, problem_of
+from sql.durations import Calendar, Window, duration_text, parse_window
+from sql.errors import Problem
+from sql.messages import Listing, Message, Quantity, Term, Value
 from sql.vocabulary import (
     FREQUENCIES,
+    GROUPABLE,
     LEVELS,
     Aggregation,
     Condition,
@@ -37,8 +38,6 @@ from sql.vocabulary import (
     Severity,
 )
 
-LABELS = ("service_name", "affiliate_id", "region", "unit")
-CHANNELS: tuple[Channel, ...] = get_args(Channel)
 # The shortest window in which each frequency has something to say.
 SHORTEST: dict[Frequency, int] = {
     "real_time": 60,
@@ -52,7 +51,10 @@ OWN_WINDOW: dict[Frequency, str] = {
     "daily": "day",
     "monthly": "month",
 }
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")
+# Seconds: of a period that is over, and of a group that is no more.
+SETTLE, MAX_SETTLE = 60, 7 * 86400
+RETIRE, MIN_RETIRE = 30 * 86400, 3600
+DIGEST_OVER = 5
 
 
 class CatalogueEntry(NamedTuple):
@@ -69,62 +71,8 @@ class CatalogueEntry(NamedTuple):
 UNKNOWN = CatalogueEntry()
 
 
-class Problem(NamedTuple):
-    """What is wrong with one field."""
-
-    field: str
-    message: str
-
-
-def _text(value: object) -> object:
-    if isinstance(value, str) and _CONTROL.search(value):
-        raise ValueError("Control characters are not allowed")
-    return value
-
-
-def _number(value: object) -> object:
-    if isinstance(value, str | bool):
-        raise ValueError("Expected a number")
-    return value
-
-
-def _channel(value: object) -> object:
-    if value not in CHANNELS:
-        raise ValueError(f"Unknown channel {value!r}: use {', '.join(CHANNELS)}")
-    return value
-
-
-def _window(value: object) -> object:
-    if isinstance(value, str):
-        parse_window(value)
-    return value
-
-
-Text = Annotated[str, Field(min_length=1, max_length=200), BeforeValidator(_text)]
-Number = Annotated[float, Field(allow_inf_nan=False), BeforeValidator(_number)]
-Duration = Annotated[
-    float,
-    BeforeValidator(parse_duration),
-    PlainSerializer(duration_text, return_type=str),
-    WithJsonSchema(
-        {"type": "string", "description": "Such as 90s, 5m, 1h, 1d", "examples": ["5m"]}
-    ),
-]
-WindowText = Annotated[
-    str,
-    BeforeValidator(_window),
-    WithJsonSchema(
-        {
-            "type": "string",
-            "description": f"{', '.join(PERIODS)}, or a trailing duration such as 5m",
-            "examples": ["hour", "5m"],
-        }
-    ),
-]
-
-
 class Rule(BaseModel):
-    """What is watched, and whom to tell. What is None follows the catalogue."""
+    """What is watched, and whom to notify. What is None follows the catalogue."""
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
@@ -133,7 +81,7 @@ class Rule(BaseModel):
     condition: Condition
     threshold_value: Number
     severity: Severity
-    notification_channels: list[Annotated[Channel, BeforeValidator(_channel)]] = Field(
+    notification_channels: list[Annotated[Channel, BeforeValidator(checked_channel)]] = Field(
         default_factory=list, max_length=4
     )
     notification_recipients: list[Annotated[str, Field(max_length=2000)]] = Field(
@@ -148,18 +96,33 @@ class Rule(BaseModel):
     affiliate_id: Text | None = None
     region: Text | None = None
     group_by: list[Text] = Field(default_factory=list, max_length=10)
-    for_: Duration = Field(0.0, alias="for", description="How long it must hold to open")
-    keep_firing_for: Duration = Field(0.0, description="How long it must be over to resolve")
-    repeat_interval: Duration | None = Field(None, description="Tell again while it is open")
+    for_: Duration = duration_field(0, "How long it must hold to open", alias="for")
+    keep_firing_for: Duration = duration_field(0, "How long it must be over to resolve")
+    repeat_interval: Duration | None = Field(None, description="Notify again while it is open")
     recovery_threshold: Number | None = Field(None, description="The threshold if absent")
     no_data: NoData = "ignore"
-    description: Annotated[str, Field(max_length=2000), BeforeValidator(_text)] = ""
+    description: Annotated[str, Field(max_length=2000), BeforeValidator(checked_text)] = ""
+    unit: Text | None = Field(
+        None, description="Only series of this unit; the catalogue's if absent"
+    )
+    filters: dict[Text, Text] = Field(
+        default_factory=dict,
+        max_length=10,
+        description="Only series with these dimensions, (none) for those without",
+    )
+    settle: Duration = duration_field(SETTLE, "How long after its end a period is judged")
+    retire_after: Duration = duration_field(
+        RETIRE, "A group without samples for that long is not judged"
+    )
+    digest_over: Annotated[int, Field(strict=True, ge=1, le=1000)] = Field(
+        DIGEST_OVER, description="More transitions in one tick are one notification"
+    )
 
     @field_validator("notification_channels", "group_by")
     @classmethod
     def _once(cls, names: list[str]) -> list[str]:
         if len(set(names)) < len(names):
-            raise ValueError("A name is given twice")
+            raise ValueError(Message("A name is given twice"))
         return names
 
     @field_validator("notification_recipients")
@@ -168,14 +131,30 @@ class Rule(BaseModel):
         channels = info.data.get("notification_channels")
         problems = [] if channels is None else [problem_of(one, channels) for one in recipients]
         if found := [problem for problem in problems if problem]:
-            raise ValueError("; ".join(found))
+            raise ValueError(_joined(found))
         return recipients
 
     @field_validator("repeat_interval")
     @classmethod
     def _not_too_often(cls, seconds: float | None) -> float | None:
         if seconds is not None and seconds < 60:
-            raise ValueError("At least 1m")
+            raise ValueError(Message("At least 1m"))
+        return seconds
+
+    @field_validator("settle")
+    @classmethod
+    def _not_too_late(cls, seconds: float) -> float:
+        if seconds > MAX_SETTLE:
+            raise ValueError(Message("At most {duration}", {"duration": duration_text(MAX_SETTLE)}))
+        return seconds
+
+    @field_validator("retire_after")
+    @classmethod
+    def _not_too_soon(cls, seconds: float) -> float:
+        if seconds < MIN_RETIRE:
+            raise ValueError(
+                Message("At least {duration}", {"duration": duration_text(MIN_RETIRE)})
+            )
         return seconds
 
     @field_validator("recovery_threshold")
@@ -184,18 +163,42 @@ class Rule(BaseModel):
         condition, threshold = info.data.get("condition"), info.data.get("threshold_value")
         if value is None or condition is None or threshold is None:
             return value
+        bound = Quantity(threshold)
+        values: dict[str, Value] = {"condition": condition, "threshold": bound}
         if condition in ("==", "!=") and value != threshold:
-            raise ValueError(f"{condition} recovers when it no longer holds; leave it out")
+            text = "{condition} recovers when it no longer holds; leave it out"
+            raise ValueError(Message(text, {"condition": condition}))
         if condition in (">", ">=") and value > threshold:
-            raise ValueError(f"With {condition} {threshold:g} it must be at most {threshold:g}")
+            text = "With {condition} {threshold} it must be at most {threshold}"
+            raise ValueError(Message(text, values))
         if condition in ("<", "<=") and value < threshold:
-            raise ValueError(f"With {condition} {threshold:g} it must be at least {threshold:g}")
+            text = "With {condition} {threshold} it must be at least {threshold}"
+            raise ValueError(Message(text, values))
         return value
+
+
+def _joined(found: Sequence[Message]) -> Message:
+    """Messages behind each other."""
+    first, *others = found
+    if not others:
+        return first
+    return Message("{first}; {others}", {"first": first, "others": _joined(others)})
 
 
 def aggregation_of(rule: Rule, entry: CatalogueEntry | None) -> Aggregation:
     """The aggregation the rule watches."""
     return rule.aggregation or (entry or UNKNOWN).default_aggregation
+
+
+def unit_of(rule: Rule, entry: CatalogueEntry | None) -> str | None:
+    """The unit the rule is about; None where it may be any: what is counted, what is grouped by
+    unit, and a metric of which the catalogue knows none.
+    """
+    if rule.unit is not None:
+        return rule.unit
+    if "unit" in rule.group_by or aggregation_of(rule, entry) == "count":
+        return None
+    return (entry or UNKNOWN).unit
 
 
 def window_of(rule: Rule, entry: CatalogueEntry | None) -> Window:
@@ -219,49 +222,30 @@ def problems(
     if entry is not None:
         finest = min(submitted or (entry.frequency,), key=FREQUENCIES.index)
         if not fits(finest, window := window_of(rule, entry)):
-            yield Problem(
-                "window",
-                f"{window} is finer than {rule.metric_name}, which is submitted {finest}: "
-                f"use {OWN_WINDOW[finest]} or longer",
+            values: dict[str, Value] = {
+                "window": Term(str(window)),
+                "metric": rule.metric_name,
+                "frequency": Term(finest),
+                "shortest": Term(OWN_WINDOW[finest]),
+            }
+            text = (
+                "{window} is finer than {metric}, which is submitted {frequency}: use {shortest} "
+                "or longer"
             )
-    known = (*LABELS, *(entry.dimensions if entry else ()))
+            yield Problem(Message(text, values), "window")
+    known = (*GROUPABLE, *(entry.dimensions if entry else ()))
     for name in rule.group_by:
         if name not in known:
-            yield Problem("group_by", f"{name!r} is none of {', '.join(known)}")
+            yield Problem(_none_of(name, known), "group_by")
+    if entry is not None:
+        for name in rule.filters:
+            if name not in entry.dimensions:
+                yield Problem(_none_of(name, entry.dimensions), "filters")
 
 
-def as_stored(rule: Rule) -> dict[str, Any]:
-    """The columns of the rule's row."""
-    values = rule.model_dump(
-        exclude={"for_", "keep_firing_for", "repeat_interval", "window"}, by_alias=False
+def _none_of(name: str, known: Sequence[str]) -> Message:
+    if not known:
+        return Message("{name} is no dimension of the metric", {"name": repr(name)})
+    return Message(
+        "{name} is none of {names}", {"name": repr(name), "names": Listing(tuple(known))}
     )
-    return values | {
-        "window_name": rule.window,
-        "for_seconds": rule.for_,
-        "keep_firing_seconds": rule.keep_firing_for,
-        "repeat_seconds": rule.repeat_interval,
-    }
-
-
-def from_row(row: Mapping[str, Any]) -> Rule:
-    """The rule of a row as `as_stored` makes it; other columns are ignored.
-
-    Raises:
-        ValidationError: somebody wrote into the table what the API would refuse.
-    """
-    values = {name: row[name] for name in Rule.model_fields if name in row}
-    durations = {"for_": "for_seconds", "keep_firing_for": "keep_firing_seconds"}
-    values |= {name: int(row[column]) for name, column in durations.items()}
-    repeat = row["repeat_seconds"]
-    values |= {"repeat_interval": repeat if repeat is None else int(repeat)}
-    return Rule.model_validate(values | {"window": row["window_name"]})
-
-
-def readable(row: Mapping[str, Any]) -> Rule:
-    """The rule of a row, whatever is in it: one that cannot be read tells nobody."""
-    try:
-        return from_row(row)
-    except ValidationError:
-        return Rule.model_construct(
-            **{name: row[name] for name in ("rule_name", "metric_name", "description")}
-        )

@@ -10,17 +10,18 @@ import yaml
 from psycopg.rows import DictRow
 from pydantic import ValidationError
 
+from alerts.context import Author
 from alerts.registry import (
-    Author,
-    Reach,
     check_rule,
     create_rule,
     list_rules,
     remove_rule,
     replace_rule,
 )
-from alerts.rules import Rule, as_stored, readable
+from alerts.rule_rows import as_stored, readable
+from alerts.rules import Rule
 from sql.database import Pool
+from sql.scope import Scope
 
 Action = Literal["create", "change", "delete", "keep"]
 
@@ -89,28 +90,28 @@ def plan(rows: Sequence[DictRow], wanted: Sequence[Rule], *, prune: bool) -> lis
     ]
 
 
-async def planned(pool: Pool, reach: Reach, text: str, *, prune: bool) -> list[Step]:
+async def planned(pool: Pool, scope: Scope, text: str, *, prune: bool) -> list[Step]:
     """The plan for a file.
 
     Raises:
         BadRulesFile: it cannot be read.
-        RuleInvalid: a rule does not fit what the catalogue says of its metric.
+        Invalid: a rule does not fit what the catalogue says of its metric.
     """
     rules = parsed(text)
     for rule in rules:
-        await check_rule(pool, reach.tenant, rule)
-    return plan(await list_rules(pool, reach), rules, prune=prune)
+        await check_rule(pool, scope, rule)
+    return plan(await list_rules(pool, scope), rules, prune=prune)
 
 
-async def apply(pool: Pool, reach: Reach, steps: Sequence[Step], author: Author) -> None:
+async def apply(pool: Pool, scope: Scope, steps: Sequence[Step], author: Author) -> None:
     """Carry the plan out; deletions first, so that a name may move."""
     for step in sorted(steps, key=lambda step: step.action != "delete"):
         if step.action == "delete" and step.rule_id is not None:
-            await remove_rule(pool, reach, step.rule_id, author)
+            await remove_rule(pool, scope, step.rule_id, author)
         elif step.action == "create" and step.rule:
-            await create_rule(pool, reach.tenant, step.rule, author)
+            await create_rule(pool, scope, step.rule, author)
         elif step.action == "change" and step.rule and step.rule_id is not None:
-            await replace_rule(pool, reach, step.rule_id, step.rule, author)
+            await replace_rule(pool, scope, step.rule_id, step.rule, author)
 
 
 def _step(row: Mapping[str, Any] | None, rule: Rule) -> Step:

@@ -8,26 +8,24 @@ from typing import Any, NamedTuple
 import msgspec
 
 from alerts.decision import Watch
+from alerts.errors import RuleProblem
 from alerts.rules import (
-    LABELS,
     UNKNOWN,
     CatalogueEntry,
     Rule,
     aggregation_of,
     fits,
+    unit_of,
     window_of,
 )
 from sql.durations import Calendar, Window
-from sql.vocabulary import LEVELS, Frequency, Level
+from sql.messages import Listing, Message, Term, Value, terms
+from sql.vocabulary import FREQUENCIES, GROUPABLE, LEVELS, NONE, Frequency, Level
 
 # Trailing windows longer than this are put together from hours rather than minutes.
 MINUTES_UP_TO = 6 * 3600
 
 Labels = Mapping[str, str | None]
-
-
-class RuleProblem(Exception):
-    """A rule that cannot be evaluated, and why."""
 
 
 class StoredRule(NamedTuple):
@@ -53,7 +51,7 @@ class Series(NamedTuple):
 
     def label(self, name: str) -> str | None:
         """The label or dimension of that name."""
-        if name in LABELS:
+        if name in GROUPABLE:
             value: str | None = getattr(self, name)
             return value
         return self.dimensions.get(name)
@@ -77,12 +75,20 @@ class Group(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """Everything about a rule that stays the same from tick to tick."""
+    """Everything about a rule that stays the same from tick to tick. `troubles` are why some of its
+    groups cannot be judged.
+    """
 
     stored: StoredRule
     watch: Watch
     zero_when_silent: bool
     groups: Sequence[Group]
+    troubles: Sequence[Message] = ()
+
+    @property
+    def metric(self) -> tuple[str, str]:
+        """Tenant and name."""
+        return self.stored.tenant, self.stored.rule.metric_name
 
 
 def plan_of(stored: StoredRule, entry: CatalogueEntry | None, series: Iterable[Series]) -> Plan:
@@ -91,18 +97,45 @@ def plan_of(stored: StoredRule, entry: CatalogueEntry | None, series: Iterable[S
     Raises:
         RuleProblem: its series have several units, or none is as fine as the window.
     """
-    watch = watch_of(stored.rule, entry)
-    selected = [one for one in series if selects(stored.rule, one)]
+    rule = stored.rule
+    watch = watch_of(rule, entry)
+    selected = _of_its_unit([one for one in series if selects(rule, one)], rule, entry)
     usable = [one for one in selected if fits(one.frequency, watch.window)]
     if selected and not usable:
-        found = ", ".join(sorted({one.frequency for one in selected}))
-        raise RuleProblem(
-            f"{stored.rule.metric_name} is submitted {found}: there are no figures per "
-            f"{watch.window}"
-        )
+        found = {one.frequency for one in selected}
+        values: dict[str, Value] = {
+            "metric": rule.metric_name,
+            "frequencies": terms([one for one in FREQUENCIES if one in found]),
+            "window": Term(str(watch.window)),
+        }
+        text = "{metric} is submitted {frequencies}: there are no figures per {window}"
+        raise RuleProblem(Message(text, values))
     kind = (entry or UNKNOWN).kind
     zero = watch.aggregation == "count" or (kind == "flow" and watch.aggregation == "sum")
-    return Plan(stored, watch, zero, groups_of(stored.rule, watch, usable))
+    groups, troubles = groups_of(rule, watch, usable)
+    return Plan(stored, watch, zero, groups, troubles)
+
+
+def _of_its_unit(series: list[Series], rule: Rule, entry: CatalogueEntry | None) -> list[Series]:
+    """Those of the unit that the rule is about.
+
+    Raises:
+        RuleProblem: there are some, and none of it.
+    """
+    unit = unit_of(rule, entry)
+    if unit is None:
+        return series
+    its = [one for one in series if passes(unit, one.unit)]
+    if series and not its:
+        units = sorted({one.unit or NONE for one in series})
+        values: dict[str, Value] = {
+            "metric": rule.metric_name,
+            "unit": unit,
+            "units": Listing(tuple(units)),
+        }
+        text = "there are no samples of {metric} in {unit}, only in {units}: give the rule a unit"
+        raise RuleProblem(Message(text, values))
+    return its
 
 
 def watch_of(rule: Rule, entry: CatalogueEntry | None) -> Watch:
@@ -119,31 +152,57 @@ def watch_of(rule: Rule, entry: CatalogueEntry | None) -> Watch:
         keep_firing=rule.keep_firing_for,
         repeat=rule.repeat_interval,
         no_data=rule.no_data,
+        settle=rule.settle,
+        retire=rule.retire_after,
     )
 
 
 def selects(rule: Rule, series: Series) -> bool:
     """Whether the rule's filters let the series through."""
     return (
-        rule.service_name in (None, series.service_name)
-        and rule.affiliate_id in (None, series.affiliate_id)
-        and rule.region in (None, series.region)
+        passes(rule.service_name, series.service_name)
+        and passes(rule.affiliate_id, series.affiliate_id)
+        and passes(rule.region, series.region)
+        and all(passes(value, series.dimensions.get(name)) for name, value in rule.filters.items())
     )
 
 
-def groups_of(rule: Rule, watch: Watch, series: Sequence[Series]) -> list[Group]:
-    """The groups the series fall into; an ungrouped rule has exactly one.
+def passes(wanted: str | None, label: str | None) -> bool:
+    """Whether a label is the one that a filter wants; ``(none)`` is that there is none."""
+    return wanted is None or wanted == (NONE if label is None else label)
+
+
+def groups_of(
+    rule: Rule, watch: Watch, series: Sequence[Series]
+) -> tuple[list[Group], list[Message]]:
+    """The groups the series fall into, and why others cannot be judged; an ungrouped rule has
+    exactly one.
 
     Raises:
-        RuleProblem: one of them has several units.
+        RuleProblem: that one has several units.
     """
     members: dict[tuple[str | None, ...], list[Series]] = {} if rule.group_by else {(): []}
     for one in series:
         members.setdefault(tuple(one.label(name) for name in rule.group_by), []).append(one)
-    return [
-        _group(dict(zip(rule.group_by, values, strict=True)), watch, those)
-        for values, those in members.items()
-    ]
+    groups: list[Group] = []
+    troubles: list[Message] = []
+    for values, those in members.items():
+        labels = dict(zip(rule.group_by, values, strict=True))
+        try:
+            groups.append(_group(labels, watch, those))
+        except RuleProblem as problem:
+            if not rule.group_by:
+                raise
+            troubles.append(about_group(labels, problem.reason))
+    return groups, troubles
+
+
+def about_group(labels: Labels, reason: Message) -> Message:
+    """What is wrong with one group of several."""
+    if not labels:
+        return reason
+    said = ", ".join(f"{name} {label or NONE}" for name, label in labels.items())
+    return Message("{group}: {reason}", {"group": said, "reason": reason})
 
 
 def source_of(frequency: Frequency, window: Window) -> Source:
@@ -163,11 +222,9 @@ def labels_key(labels: Labels) -> str:
 def _group(labels: dict[str, str | None], watch: Watch, series: Sequence[Series]) -> Group:
     units = {one.unit for one in series}
     if len(units) > 1 and watch.aggregation != "count":
-        names = ", ".join(sorted(unit or "(none)" for unit in units))
-        raise RuleProblem(
-            f"{watch.metric_name} has several units ({names}), which are never added up: group "
-            "by unit"
-        )
+        names = Listing(tuple(sorted(unit or NONE for unit in units)))
+        text = "{metric} has several units ({units}), which are never added up: group by unit"
+        raise RuleProblem(Message(text, {"metric": watch.metric_name, "units": names}))
     sources: dict[Source, list[int]] = {}
     for one in series:
         sources.setdefault(source_of(one.frequency, watch.window), []).append(one.series_id)

@@ -5,35 +5,64 @@ from typing import Any
 
 from psycopg.rows import DictRow
 
-from alerts.registry import Author, Reach
+from alerts.context import Author
+from alerts.errors import no_such
+from alerts.registry import find_rule
 from sql import audit
 from sql.database import Connection, Pool, connection, fetch_all, run
+from sql.errors import Forbidden, Invalid, NotFound, Problem
+from sql.messages import Message, Term
+from sql.scope import Scope
 
 
-async def list_silences(pool: Pool, reach: Reach) -> list[DictRow]:
-    """Past, current and coming silences in reach, newest first."""
-    return await fetch_all(pool, "list_alert_silences", reach._asdict())
+async def list_silences(pool: Pool, scope: Scope) -> list[DictRow]:
+    """Past, current and coming silences in scope, newest first."""
+    return await fetch_all(pool, "list_alert_silences", scope.params)
 
 
 async def add_silence(
-    pool: Pool, reach: Reach, silence: Mapping[str, Any], author: Author
+    pool: Pool, scope: Scope, silence: Mapping[str, Any], author: Author
 ) -> DictRow:
-    """The new silence; columns that are None match everything."""
-    params = {**silence, "tenant": reach.tenant, "created_by": author.actor}
+    """The new silence; matchers that are None match everything.
+
+    Raises:
+        Forbidden: it is not of the caller's service.
+        Invalid: it ends before it starts, or there is no such rule in scope.
+    """
+    await _check(pool, scope, silence)
+    params = {**silence, "tenant": scope.tenant, "created_by": author.actor}
     async with connection(pool) as conn, conn.transaction():
         (row,) = await run(conn, "insert_alert_silence", params)
         await _record(conn, author, "silence.create", after=row)
         return row
 
 
-async def remove_silence(pool: Pool, reach: Reach, silence_id: int, author: Author) -> bool:
-    """Whether there was one in reach to remove."""
+async def remove_silence(pool: Pool, scope: Scope, silence_id: int, author: Author) -> None:
+    """End a silence now.
+
+    Raises:
+        NotFound: there is none of that number in scope.
+    """
     async with connection(pool) as conn, conn.transaction():
-        params = reach._asdict() | {"silence_id": silence_id}
+        params = scope.params | {"silence_id": silence_id}
         rows = await run(conn, "delete_alert_silence", params)
-        for row in rows:
-            await _record(conn, author, "silence.delete", before=row)
-        return bool(rows)
+        if not rows:
+            raise no_such(Term("silence"), silence_id)
+        await _record(conn, author, "silence.delete", before=rows[0])
+
+
+async def _check(pool: Pool, scope: Scope, silence: Mapping[str, Any]) -> None:
+    own = scope.service_name
+    if own not in (None, silence["service_name"]):
+        text = "This key silences service_name {service} only"
+        raise Forbidden(Message(text, {"service": str(own)}))
+    if silence["ends_at"] <= silence["starts_at"]:
+        raise Invalid(Problem(Message("It is not after starts_at"), "ends_at"))
+    if silence["rule_id"] is not None:
+        try:
+            await find_rule(pool, scope, silence["rule_id"])
+        except NotFound as error:
+            raise Invalid(Problem(error.message, "rule_id")) from error
 
 
 async def _record(

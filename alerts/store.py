@@ -12,12 +12,16 @@ from typing import Any
 
 import msgspec
 
-from alerts.announce import Step, Voice, announce, group_key
-from alerts.decision import State, Transition
-from alerts.rules import Rule, as_stored
+from alerts.announce import announce
+from alerts.context import MessageContext
+from alerts.decision import Observation, State, Transition
+from alerts.rule_rows import as_stored
+from alerts.rules import Rule
 from alerts.selection import Group, Plan
+from alerts.steps import Step, group_key
 from sql.database import Connection, run
 from sql.errors import DatabaseError, translated_errors
+from sql.messages import Message
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +30,7 @@ class Decided:
 
     plan: Plan
     group: Group
+    observation: Observation
     was: str | None
     state: State
     transitions: Sequence[Transition]
@@ -37,8 +42,8 @@ class Decided:
 
 
 async def commit(
-    conn: Connection, decided: Sequence[Decided], voice: Voice, now: datetime
-) -> dict[int, str]:
+    conn: Connection, decided: Sequence[Decided], context: MessageContext, now: datetime
+) -> dict[int, Message]:
     """Write everything in one transaction; where that fails, each by itself. Returns the
     rules that could not be written, with the reason.
 
@@ -48,15 +53,16 @@ async def commit(
     if not decided:
         return {}
     try:
-        await _commit(conn, decided, voice, now)
+        await _commit(conn, decided, context, now)
     except DatabaseError as error:
         if conn.closed:
             raise
         if len(decided) == 1:
-            return {decided[0].plan.stored.rule_id: f"cannot be recorded: {error}"}
-        failed: dict[int, str] = {}
+            reason = Message("it cannot be recorded: {reason}", {"reason": str(error)})
+            return {decided[0].plan.stored.rule_id: reason}
+        failed: dict[int, Message] = {}
         for one in decided:
-            failed |= await commit(conn, [one], voice, now)
+            failed |= await commit(conn, [one], context, now)
         return failed
     return {}
 
@@ -65,8 +71,8 @@ async def close_events(
     conn: Connection,
     row: dict[str, Any],
     rule: Rule,
-    reason: str,
-    voice: Voice,
+    reason: Message,
+    context: MessageContext,
     now: datetime,
     actor: str | None = None,
 ) -> None:
@@ -78,18 +84,18 @@ async def close_events(
     await run(conn, "forget_alert_states", params)
     events = await run(conn, "close_alert_events", params)
     steps = [Step(event, rule, "resolved", reason, now, actor=actor) for event in events]
-    await announce(conn, steps, voice, now)
+    await announce(conn, steps, context, now)
 
 
 async def _commit(
-    conn: Connection, decided: Sequence[Decided], voice: Voice, now: datetime
+    conn: Connection, decided: Sequence[Decided], context: MessageContext, now: datetime
 ) -> None:
     with translated_errors():
         async with conn.transaction():
             written = await _write_states(conn, decided)
             mine = [one for one in decided if one.key in written]
             steps = await _write_events(conn, mine, now)
-            await announce(conn, steps, voice, now)
+            await announce(conn, steps, context, now)
 
 
 async def _write_states(conn: Connection, decided: Sequence[Decided]) -> set[tuple[int, str]]:
@@ -141,7 +147,8 @@ def _step(event: dict[str, Any], decided: Decided, transition: Transition, now: 
         reading.value,
         reading.start,
         reading.end,
-        unheard=transition.unheard,
+        suppressed=transition.suppressed,
+        silent=reading.silent,
     )
 
 

@@ -4,11 +4,14 @@ import re
 from typing import Literal, NamedTuple, get_args
 
 from sql.calendar import Period
+from sql.messages import Listing, Message, Value
 
 Unit = Literal["d", "h", "m", "s"]
 _SECONDS: dict[Unit, int] = {"d": 86400, "h": 3600, "m": 60, "s": 1}
 _DURATION = re.compile(r"(?:(\d{1,6})d)?(?:(\d{1,6})h)?(?:(\d{1,6})m)?(?:(\d{1,6})s)?", re.ASCII)
 
+# The same for schemas, where a duration is not nothing.
+DURATION_PATTERN = r"^(?=.)(\d{1,6}d)?(\d{1,6}h)?(\d{1,6}m)?(\d{1,6}s)?$|^0$"
 MAX_SECONDS = 366 * 86400
 MIN_WINDOW, MAX_WINDOW = 60, 90 * 86400
 
@@ -51,9 +54,10 @@ def parse_duration(value: object) -> float:
         numbers = zip(match.groups(), _SECONDS.values(), strict=True)
         seconds = sum(int(number) * size for number, size in numbers if number)
     if seconds < 0:
-        raise ValueError(f"{value!r} is not a duration; write 90s, 5m, 1h, 1d or 1h30m")
+        text = "{value} is not a duration; write 90s, 5m, 1h, 1d or 1h30m"
+        raise ValueError(Message(text, {"value": repr(value)}))
     if seconds > MAX_SECONDS:
-        raise ValueError("At most 366 days")
+        raise ValueError(Message("At most 366 days"))
     return float(seconds)
 
 
@@ -77,8 +81,9 @@ def parse_window(text: str) -> Window:
     try:
         seconds = int(parse_duration(text))
     except ValueError as error:
-        known = ", ".join(PERIODS)
-        raise ValueError(f"{text!r} is no window; use {known} or a duration like 5m") from error
+        said = "{value} is no window; use {windows} or a duration like 5m"
+        values: dict[str, Value] = {"value": repr(text), "windows": Listing(PERIODS)}
+        raise ValueError(Message(said, values)) from error
     if seconds % 60 or not MIN_WINDOW <= seconds <= MAX_WINDOW:
-        raise ValueError("A trailing window is whole minutes, from 1m to 90d")
+        raise ValueError(Message("A trailing window is whole minutes, from 1m to 90d"))
     return Trailing(seconds)

@@ -9,3 +9,8 @@ class Scope:
 
     tenant: str = "default"
     service_name: str | None = None
+
+    @property
+    def params(self) -> dict[str, str | None]:
+        """The parameters of queries that select by it."""
+        return {"tenant": self.tenant, "only_service": self.service_name}

@@ -1,10 +1,13 @@
-"""What every channel is, and how it says that a message did not get through."""
+"""What every channel is, and how it says that a notification did not get through."""
 
 from dataclasses import dataclass
 from typing import Protocol
 from uuid import UUID
 
-from alerts.messages import Message
+from alerts.notification import Notification
+from sql.messages import Message
+
+ACCEPTED = Message("accepted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,27 +21,42 @@ class Delivery:
 
 
 class TransportError(Exception):
-    """A message did not get through; `permanent` means that it never will.
+    """A notification did not get through; `permanent` means that it never will.
 
-    The text goes into the delivery log: it names neither URLs nor credentials.
-    `retry_after` is in seconds, where the receiver asked for it.
+    The detail goes into the delivery log: it names neither URLs nor credentials.
+    `retry_after` is in seconds, where the receiver asked for it; `held` where it wants nothing at
+    all until then.
     """
 
-    def __init__(self, detail: str, *, permanent: bool, retry_after: float | None = None) -> None:
-        super().__init__(detail)
+    def __init__(
+        self,
+        detail: Message,
+        *,
+        permanent: bool,
+        retry_after: float | None = None,
+        held: bool = False,
+    ) -> None:
+        super().__init__(str(detail))
         self.detail = detail
         self.permanent = permanent
         self.retry_after = retry_after
+        self.held = held
 
 
 class Channel(Protocol):
-    """One way to tell people."""
+    """One way to notify people."""
 
-    async def send(self, recipient: str, message: Message, delivery: Delivery) -> str:
+    async def send(self, recipient: str, notification: Notification, delivery: Delivery) -> Message:
         """Deliver, to the configured default if `recipient` is empty; what the receiver said.
 
         Raises:
             TransportError: it was not accepted.
+        """
+        ...
+
+    def target(self, recipient: str) -> str:
+        """Whom a delivery is asked of, such as the host of a URL: who says 429 there says it for
+        all recipients at it.
         """
         ...
 
@@ -51,4 +69,5 @@ def recipient_or(recipient: str, default: str | None, setting: str) -> str:
     """
     if chosen := recipient or default:
         return chosen
-    raise TransportError(f"the rule names no recipient and {setting} is not set", permanent=True)
+    text = "the rule names no recipient and {setting} is not set"
+    raise TransportError(Message(text, {"setting": setting}), permanent=True)

@@ -1,6 +1,6 @@
 """One colour for each severity, and one for what is over."""
 
-from alerts.messages import Message
+from alerts.notification import Notification
 
 _RESOLVED = "#2e7d32"
 _NEUTRAL = "#5f6368"
@@ -12,10 +12,10 @@ _SEVERITIES = {
 }
 
 
-def colour_of(message: Message) -> str:
+def colour_of(notification: Notification) -> str:
     """As #rrggbb, dark enough to be read on white."""
-    if message.transition == "test":
+    if notification.transition == "test":
         return _NEUTRAL
-    if message.transition == "resolved":
+    if notification.transition in ("resolved", "judged"):
         return _RESOLVED
-    return _SEVERITIES.get(message.severity, _NEUTRAL)
+    return _SEVERITIES.get(notification.severity, _NEUTRAL)

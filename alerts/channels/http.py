@@ -6,11 +6,13 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
+from urllib.parse import urlsplit
 
 import httpx2
 
 from alerts.channels.addresses import AddressRefused, CheckedTransport, Resolver, resolve
 from alerts.channels.base import TransportError
+from sql.messages import Message
 
 TIMEOUT_SECONDS = 10.0
 _MAY_PASS = frozenset({408, 425, 429})
@@ -42,14 +44,14 @@ class Poster:
             async with asyncio.timeout(self.timeout):
                 answer, body = await self._exchange(_target(url), content, headers, auth)
         except (TimeoutError, httpx2.TimeoutException) as error:
-            text = f"no answer within {self.timeout:g} s"
-            raise TransportError(text, permanent=False) from error
+            said = Message("no answer within {seconds} s", {"seconds": f"{self.timeout:g}"})
+            raise TransportError(said, permanent=False) from error
         except AddressRefused as error:
-            raise TransportError(
+            said = Message(
                 "the target is in private, loopback or reserved address space "
-                "(FATURE_WEBHOOK_ALLOW_PRIVATE allows it)",
-                permanent=True,
-            ) from error
+                "(FATURE_WEBHOOK_ALLOW_PRIVATE allows it)"
+            )
+            raise TransportError(said, permanent=True) from error
         except (httpx2.RequestError, OSError) as error:
             raise TransportError(_in_words(error), permanent=False) from error
         raise_for_status(answer, body, datetime.now(UTC))
@@ -84,19 +86,27 @@ def raise_for_status(answer: httpx2.Response, body: bytes, now: datetime) -> Non
     if answer.is_success:
         return
     if answer.is_redirect:
-        raise TransportError(f"answered {status}; redirects are not followed", permanent=True)
+        said = Message("answered {status}; redirects are not followed", {"status": status})
+        raise TransportError(said, permanent=True)
     may_pass = status in _MAY_PASS or status >= 500
     wait = retry_after(answer.headers.get("retry-after"), now) if may_pass else None
-    raise RefusedError(f"answered {status}", body, permanent=not may_pass, retry_after=wait)
+    said = Message("answered {status}", {"status": status})
+    raise RefusedError(said, body, permanent=not may_pass, retry_after=wait, held=status == 429)
 
 
 class RefusedError(TransportError):
     """The receiver answered with an error; `body` is the beginning of its answer."""
 
     def __init__(
-        self, detail: str, body: bytes, *, permanent: bool, retry_after: float | None
+        self,
+        detail: Message,
+        body: bytes,
+        *,
+        permanent: bool,
+        retry_after: float | None,
+        held: bool,
     ) -> None:
-        super().__init__(detail, permanent=permanent, retry_after=retry_after)
+        super().__init__(detail, permanent=permanent, retry_after=retry_after, held=held)
         self.body = body
 
 
@@ -114,6 +124,14 @@ def retry_after(header: str | None, now: datetime) -> float | None:
     return max(0.0, (moment.astimezone(UTC) - now).total_seconds())
 
 
+def host_of(url: str) -> str:
+    """The host and port of a URL; empty where it is none."""
+    try:
+        return urlsplit(url).netloc.rpartition("@")[2].lower()
+    except ValueError:
+        return ""
+
+
 async def _beginning(answer: httpx2.Response) -> bytes:
     body = b""
     async for chunk in answer.aiter_raw(_MAX_ANSWER):
@@ -127,17 +145,18 @@ def _target(url: str) -> httpx2.URL:
     try:
         target = httpx2.URL(url)
     except (httpx2.InvalidURL, ValueError) as error:
-        raise TransportError("the target is not a URL", permanent=True) from error
+        raise TransportError(Message("the target is not a URL"), permanent=True) from error
     if target.scheme not in ("http", "https") or not target.host:
-        raise TransportError("the target is not an http or https URL", permanent=True)
+        said = Message("the target is not an http or https URL")
+        raise TransportError(said, permanent=True)
     return target
 
 
-def _in_words(error: Exception) -> str:
+def _in_words(error: Exception) -> Message:
     if isinstance(error, httpx2.ConnectError):
         if isinstance(error.__cause__, ssl.SSLError) or "certificate" in str(error).lower():
-            return "the TLS handshake failed"
-        return "cannot connect"
+            return Message("the TLS handshake failed")
+        return Message("cannot connect")
     if isinstance(error, httpx2.RemoteProtocolError):
-        return "the answer is not HTTP, or ended early"
-    return f"the connection failed ({type(error).__name__})"
+        return Message("the answer is not HTTP, or ended early")
+    return Message("the connection failed ({error})", {"error": type(error).__name__})

@@ -8,8 +8,10 @@ import msgspec
 
 from alerts.channels.base import Delivery, TransportError, recipient_or
 from alerts.channels.http import Poster, RefusedError
-from alerts.messages import Message
-from alerts.wording import sms_text
+from alerts.notification import Notification
+from alerts.rendering import English, Renderer
+from alerts.wording import Wording
+from sql.messages import Message
 
 _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 
@@ -17,7 +19,7 @@ _E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 class SmsProvider(Protocol):
     """Whoever brings a text to a telephone."""
 
-    async def send_text(self, number: str, text: str) -> str:
+    async def send_text(self, number: str, text: str) -> Message:
         """Hand over a text for an E.164 number; what the provider said.
 
         Raises:
@@ -29,11 +31,17 @@ class SmsProvider(Protocol):
 class SmsChannel:
     """One text per notification."""
 
-    def __init__(self, provider: SmsProvider, default_number: str | None) -> None:
+    def __init__(
+        self,
+        provider: SmsProvider,
+        default_number: str | None,
+        renderer: Renderer = English(),  # noqa: B008
+    ) -> None:
         self._provider = provider
         self._default_number = default_number
+        self._renderer = renderer
 
-    async def send(self, recipient: str, message: Message, delivery: Delivery) -> str:
+    async def send(self, recipient: str, notification: Notification, delivery: Delivery) -> Message:
         """Hand over to the provider, which knows no delivery ids.
 
         Raises:
@@ -41,8 +49,14 @@ class SmsChannel:
         """
         number = recipient_or(recipient, self._default_number, "FATURE_SMS_TO")
         if not _E164.fullmatch(number):
-            raise TransportError("the recipient is not an E.164 number", permanent=True)
-        return await self._provider.send_text(number, sms_text(message))
+            said = Message("the recipient is not an E.164 number")
+            raise TransportError(said, permanent=True)
+        text = Wording(notification, self._renderer).sms
+        return await self._provider.send_text(number, text)
+
+    def target(self, recipient: str) -> str:
+        """One provider for all of them."""
+        return ""
 
 
 class TwilioProvider:
@@ -55,7 +69,7 @@ class TwilioProvider:
         self._auth = (account, token)
         self._sender = sender
 
-    async def send_text(self, number: str, text: str) -> str:
+    async def send_text(self, number: str, text: str) -> Message:
         """Queue the text at the provider.
 
         Raises:
@@ -67,19 +81,21 @@ class TwilioProvider:
             await self._poster.post(self._url, form, headers, auth=self._auth)
         except RefusedError as error:
             raise TransportError(
-                error.detail + _code_of(error.body),
+                _with_code(error.detail, error.body),
                 permanent=error.permanent,
                 retry_after=error.retry_after,
+                held=error.held,
             ) from error
-        return "accepted by the provider"
+        return Message("accepted by the provider")
 
 
 class _Refusal(msgspec.Struct):
     code: int
 
 
-def _code_of(body: bytes) -> str:
+def _with_code(detail: Message, body: bytes) -> Message:
     try:
-        return f" (code {msgspec.json.decode(body, type=_Refusal).code})"
+        code = msgspec.json.decode(body, type=_Refusal).code
     except (msgspec.DecodeError, UnicodeDecodeError):
-        return ""
+        return detail
+    return Message("{detail} (code {code})", {"detail": detail, "code": code})

@@ -6,10 +6,12 @@ from typing import Any
 
 import msgspec
 
-from alerts.channels.base import Delivery, recipient_or
-from alerts.channels.http import Poster
-from alerts.messages import Message
-from alerts.wording import headline, subject
+from alerts.channels.base import ACCEPTED, Delivery, recipient_or
+from alerts.channels.http import Poster, host_of
+from alerts.notification import Line, Notification
+from alerts.rendering import English, Renderer
+from alerts.wording import Wording
+from sql.messages import Message
 
 _STATUS = {"resolved": "resolved", "acknowledged": "acknowledged", "test": "test"}
 
@@ -17,19 +19,26 @@ _STATUS = {"resolved": "resolved", "acknowledged": "acknowledged", "test": "test
 class WebhookChannel:
     """The same body on every attempt, so that its signature is the same too."""
 
-    def __init__(self, poster: Poster, default_url: str | None, secret: str | None) -> None:
+    def __init__(
+        self,
+        poster: Poster,
+        default_url: str | None,
+        secret: str | None,
+        renderer: Renderer = English(),  # noqa: B008
+    ) -> None:
         self._poster = poster
         self._default_url = default_url
         self._secret = secret
+        self._renderer = renderer
 
-    async def send(self, recipient: str, message: Message, delivery: Delivery) -> str:
+    async def send(self, recipient: str, notification: Notification, delivery: Delivery) -> Message:
         """Post; any 2xx means accepted.
 
         Raises:
             TransportError: it was not accepted.
         """
         url = recipient_or(recipient, self._default_url, "FATURE_WEBHOOK_URL")
-        body = msgspec.json.encode(payload(message, delivery))
+        body = msgspec.json.encode(payload(Wording(notification, self._renderer), delivery))
         headers = {
             "Content-Type": "application/json",
             "User-Agent": "fature-metrics",
@@ -38,7 +47,11 @@ class WebhookChannel:
         if self._secret:
             headers["X-Fature-Signature"] = signature(body, self._secret)
         await self._poster.post(url, body, headers)
-        return "accepted"
+        return ACCEPTED
+
+    def target(self, recipient: str) -> str:
+        """The host that is posted to."""
+        return host_of(recipient or self._default_url or "")
 
 
 def signature(body: bytes, secret: str) -> str:
@@ -46,41 +59,69 @@ def signature(body: bytes, secret: str) -> str:
     return "sha256=" + hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
 
 
-def payload(message: Message, delivery: Delivery) -> dict[str, Any]:
-    """The transition and its event, with the same names as the API's events."""
-    return {
+def payload(wording: Wording, delivery: Delivery) -> dict[str, Any]:
+    """The transition and its event, with the same names as the API's events; of a digest its
+    events, of what happened to a rule nothing but that.
+    """
+    its = wording.notification
+    content: dict[str, Any] = {
         "delivery_id": delivery.id,
-        "transition": message.transition,
-        "at": message.at,
-        "reason": message.reason,
-        "actor": message.actor,
-        "comment": message.comment,
-        "subject": subject(message),
-        "text": headline(message),
-        "link": message.link,
-        "event": _event(message),
+        "transition": its.transition,
+        "at": its.at,
+        "reason": wording.renderer.message(its.why),
+        "actor": its.actor,
+        "comment": its.comment,
+        "subject": wording.subject,
+        "text": wording.headline,
+        "link": its.link,
+    }
+    if its.transition == "digest":
+        return content | {
+            "rule": _rule(its),
+            "counts": its.counts,
+            "events": [_line(line) for line in its.lines],
+        }
+    if its.transition in ("failing", "judged"):
+        return content | {"rule": _rule(its)}
+    return content | {"event": _event(its)}
+
+
+def _rule(its: Notification) -> dict[str, Any]:
+    return {
+        "rule_id": its.rule_id,
+        "rule_name": its.rule_name,
+        "description": its.description,
+        "metric_name": its.metric_name,
+        "condition": its.condition,
+        "threshold_value": its.threshold_value,
+        "severity": its.severity,
+        "unit": its.unit,
+        "aggregation": its.aggregation,
+        "window": its.window,
+        "timezone": its.timezone,
     }
 
 
-def _event(message: Message) -> dict[str, Any]:
+def _event(its: Notification) -> dict[str, Any]:
     return {
-        "id": message.event_id,
-        "rule_id": message.rule_id,
-        "rule_name": message.rule_name,
-        "description": message.description,
-        "metric_name": message.metric_name,
-        "condition": message.condition,
-        "threshold_value": message.threshold_value,
-        "severity": message.severity,
-        "status": _STATUS.get(message.transition, "open"),
-        "value": message.value,
-        "peak_value": message.peak_value,
-        "unit": message.unit,
-        "aggregation": message.aggregation,
-        "window": message.window,
-        "window_start": message.window_start,
-        "window_end": message.window_end,
-        "timezone": message.timezone,
-        "group": message.group,
-        "opened_at": message.opened_at,
+        "id": its.event_id,
+        **_rule(its),
+        "status": _STATUS.get(its.transition, "open"),
+        "value": its.value,
+        "peak_value": its.peak_value,
+        "window_start": its.window_start,
+        "window_end": its.window_end,
+        "group": its.group,
+        "opened_at": its.opened_at,
+    }
+
+
+def _line(line: Line) -> dict[str, Any]:
+    return {
+        "id": line.event_id,
+        "transition": line.transition,
+        "status": _STATUS.get(line.transition, "open"),
+        "value": line.value,
+        "unit": line.unit,
+        "group": line.group,
     }

@@ -122,7 +122,7 @@ WHERE
     AND bucket < %(before)s::timestamptz;
 
 -- name: alert_trailing
--- The same put together to one row for each series: whole buckets and what the window has of the one
+-- The same combined to one row for each series: whole buckets and what the window has of the one
 -- that it begins in.
 SELECT
     series_id,
@@ -134,7 +134,7 @@ SELECT
 FROM ({parts}) AS part
 GROUP BY series_id;
 
--- name: alert_samples_put_together
+-- name: alert_samples_combined
 -- The samples that a window begins with, as a bucket of each series; columns as in rollup_source.
 SELECT
     min(ts) AS bucket,
@@ -163,3 +163,44 @@ SELECT
         LIMIT 1
     ) AS first_ts
 FROM unnest(%(series)s::integer []) AS s (series_id);
+
+-- name: alert_series_alive
+-- Series that have a bucket since then.
+SELECT DISTINCT series_id
+FROM {rollup}
+WHERE
+    series_id = ANY(%(series)s::integer [])
+    AND bucket >= %(since)s::timestamptz;
+
+-- name: alert_sample_counts
+-- Samples of some series in a range: more than a rollup has of them wait for its refresh.
+SELECT
+    series_id,
+    count(*) AS number
+FROM {samples}
+WHERE
+    series_id = ANY(%(series)s::integer [])
+    AND ts >= %(since)s::timestamptz
+    AND ts < %(before)s::timestamptz
+GROUP BY series_id;
+
+-- name: alert_negative_samples
+-- Whether a sum of these series can shrink.
+SELECT
+    EXISTS (
+        SELECT
+        FROM {rollup}
+        WHERE series_id = ANY(%(series)s::integer []) AND min_value < 0
+    ) AS negative;
+
+-- name: alert_last_buckets
+-- The newest bucket of some series in a range.
+SELECT
+    series_id,
+    max(bucket) AS bucket
+FROM {rollup}
+WHERE
+    series_id = ANY(%(series)s::integer [])
+    AND bucket >= %(since)s::timestamptz
+    AND bucket < %(before)s::timestamptz
+GROUP BY series_id;

@@ -32,14 +32,16 @@ INSERT INTO fature.alert_rule (
     tenant, rule_name, metric_name, condition, threshold_value, severity,
     notification_channels, notification_recipients, is_active, aggregation, window_name,
     service_name, affiliate_id, region, group_by, for_seconds, keep_firing_seconds,
-    repeat_seconds, recovery_threshold, no_data, description
+    repeat_seconds, recovery_threshold, no_data, description, unit, filters, settle_seconds,
+    retire_seconds, digest_over
 )
 VALUES (
     %(tenant)s, %(rule_name)s, %(metric_name)s, %(condition)s, %(threshold_value)s,
     %(severity)s, %(notification_channels)s::text [], %(notification_recipients)s::text [],
     %(is_active)s, %(aggregation)s, %(window_name)s, %(service_name)s, %(affiliate_id)s,
     %(region)s, %(group_by)s::text [], %(for_seconds)s, %(keep_firing_seconds)s,
-    %(repeat_seconds)s, %(recovery_threshold)s, %(no_data)s, %(description)s
+    %(repeat_seconds)s, %(recovery_threshold)s, %(no_data)s, %(description)s, %(unit)s,
+    %(filters)s::jsonb, %(settle_seconds)s, %(retire_seconds)s, %(digest_over)s
 )
 ON CONFLICT (tenant, rule_name) DO NOTHING
 RETURNING *;
@@ -68,11 +70,22 @@ SET
     recovery_threshold = %(recovery_threshold)s,
     no_data = %(no_data)s,
     description = %(description)s,
+    unit = %(unit)s,
+    filters = %(filters)s::jsonb,
+    settle_seconds = %(settle_seconds)s,
+    retire_seconds = %(retire_seconds)s,
+    digest_over = %(digest_over)s,
     version = version + 1,
     last_error = NULL,
+    last_error_message = NULL,
     updated_at = now()
 WHERE rule_id = %(rule_id)s
 RETURNING *;
+
+-- name: delete_alert_rule_notifications
+-- What is about the rule itself goes with it.
+DELETE FROM fature.alert_notification
+WHERE rule_id = %(rule_id)s AND event_id IS NULL;
 
 -- name: delete_alert_rule
 -- Its events stay.
@@ -166,6 +179,7 @@ SELECT
     at,
     transition,
     reason,
+    reason_message::text AS reason_message,
     actor,
     comment,
     value
@@ -174,12 +188,12 @@ WHERE event_id = %(event_id)s
 ORDER BY transition_id;
 
 -- name: alert_deliveries
--- What was to be sent of an event and every attempt, newest first; one row without an
--- attempt for what still waits for its first.
+-- What was to be sent of an event, also among others, and every attempt, newest first; one row
+-- without an attempt for what still waits for its first.
 SELECT
     n.notification_id,
     n.transition_id,
-    t.transition,
+    CASE WHEN n.digest IS NULL THEN t.transition ELSE 'digest' END AS transition,
     n.channel,
     n.recipient,
     n.status,
@@ -189,11 +203,19 @@ SELECT
     d.attempted_at,
     d.outcome,
     d.detail,
+    d.detail_message::text AS detail_message,
     d.duration_ms
-FROM fature.alert_notification AS n
+FROM (
+    SELECT *
+    FROM fature.alert_notification
+    WHERE event_id = %(event_id)s
+    UNION
+    SELECT *
+    FROM fature.alert_notification
+    WHERE digest @> ARRAY[%(event_id)s::bigint]
+) AS n
 INNER JOIN fature.alert_transition AS t ON n.transition_id = t.transition_id
 LEFT JOIN fature.alert_delivery AS d ON n.notification_id = d.notification_id
-WHERE n.event_id = %(event_id)s
 ORDER BY coalesce(d.attempted_at, n.created_at) DESC, d.delivery_id DESC, n.transition_id DESC
 LIMIT 10000;
 

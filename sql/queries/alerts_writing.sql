@@ -109,6 +109,12 @@ SET
 WHERE rule_id = %(rule_id)s AND status <> 'resolved'
 RETURNING *;
 
+-- name: keep_alert_states
+-- Of a rule that was edited in what does not decide: they are those of the new version.
+UPDATE fature.alert_state
+SET version = %(version)s
+WHERE rule_id = %(rule_id)s;
+
 -- name: forget_alert_states
 -- Of a rule that is no longer what it was.
 DELETE FROM fature.alert_state
@@ -133,18 +139,21 @@ WHERE e.status <> 'resolved';
 
 -- name: add_alert_transitions
 -- The history of events; at most one for each event at a time.
-INSERT INTO fature.alert_transition (event_id, at, transition, reason, actor, comment, value)
+INSERT INTO fature.alert_transition (
+    event_id, at, transition, reason, reason_message, actor, comment, value
+)
 SELECT
     t.event_id,
     t.at,
     t.transition,
     t.reason,
+    t.reason_message,
     t.actor,
     t.comment,
     t.value
 FROM jsonb_to_recordset(%(transitions)s::jsonb) AS t (
-    event_id bigint, at timestamptz, transition text, reason text, actor text, comment text,
-    value double precision
+    event_id bigint, at timestamptz, transition text, reason text, reason_message jsonb,
+    actor text, comment text, value double precision
 )
 RETURNING transition_id, event_id;
 
@@ -157,41 +166,72 @@ WHERE starts_at <= %(at)s AND ends_at > %(at)s;
 -- name: add_alert_notifications
 -- The outbox, written with what it tells of.
 INSERT INTO fature.alert_notification (
-    event_id, transition_id, channel, recipient, message, next_attempt_at, created_at
+    event_id, transition_id, rule_id, digest, channel, recipient, message, next_attempt_at,
+    created_at
 )
 SELECT
     n.event_id,
     n.transition_id,
+    n.rule_id,
+    n.digest,
     n.channel,
     n.recipient,
     n.message,
     n.at,
     n.at
 FROM jsonb_to_recordset(%(notifications)s::jsonb) AS n (
-    event_id bigint, transition_id bigint, channel text, recipient text, message jsonb,
-    at timestamptz
+    event_id bigint, transition_id bigint, rule_id integer, digest bigint [], channel text,
+    recipient text, message jsonb, at timestamptz
 )
 ON CONFLICT DO NOTHING;
 
+-- name: alert_event_targets
+-- Who was notified of some events, also among others.
+SELECT
+    e.event_id,
+    n.channel,
+    n.recipient
+FROM unnest(%(events)s::bigint []) AS e (event_id)
+INNER JOIN fature.alert_notification AS n ON e.event_id = n.event_id AND n.digest IS NULL
+UNION
+SELECT
+    e.event_id,
+    n.channel,
+    n.recipient
+FROM unnest(%(events)s::bigint []) AS e (event_id)
+INNER JOIN fature.alert_notification AS n ON n.digest @> ARRAY[e.event_id];
+
 -- name: record_alert_errors
--- What keeps rules from being evaluated; NULL where nothing does any more. Locked in order: while
--- one loop takes over from another, both may write.
+-- What keeps rules from being judged, since when, and whether their recipients know; NULL where
+-- nothing does any more. Locked in order: while one loop takes over from another, both may write, and
+-- what a rule's recipients are notified of is written by the one that was first.
 WITH changed AS (
     SELECT
         r.rule_id,
-        e.last_error
+        e.last_error,
+        e.last_error_message,
+        e.failing_since,
+        e.failure_notified_at
     FROM fature.alert_rule AS r
-    INNER JOIN jsonb_to_recordset(%(errors)s::jsonb) AS e (rule_id integer, last_error text)
+    INNER JOIN jsonb_to_recordset(%(errors)s::jsonb) AS e (
+        rule_id integer, last_error text, last_error_message jsonb, failing_since timestamptz,
+        failure_notified_at timestamptz, was_notified_at timestamptz
+    )
         ON r.rule_id = e.rule_id
-    WHERE r.last_error IS DISTINCT FROM e.last_error
+    WHERE r.failure_notified_at IS NOT DISTINCT FROM e.was_notified_at
     ORDER BY r.rule_id
     FOR NO KEY UPDATE OF r
 )
 
 UPDATE fature.alert_rule AS r
-SET last_error = c.last_error
+SET
+    last_error = c.last_error,
+    last_error_message = c.last_error_message,
+    failing_since = c.failing_since,
+    failure_notified_at = c.failure_notified_at
 FROM changed AS c
-WHERE r.rule_id = c.rule_id;
+WHERE r.rule_id = c.rule_id
+RETURNING r.rule_id;
 
 -- name: record_alert_evaluation
 -- Now and then, so that an operator sees the loop is alive. Locked in order, too.

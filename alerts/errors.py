@@ -1,0 +1,31 @@
+"""What goes wrong with alerts, in the family of errors."""
+
+from sql.errors import Conflict, Forbidden, Invalid, NotFound, Problem
+from sql.messages import Message, Term, Value
+
+
+class RuleProblem(Invalid):
+    """A rule that cannot be judged; `reason` says why."""
+
+    def __init__(self, reason: Message) -> None:
+        text = "The rule cannot be evaluated: {reason}"
+        super().__init__(Problem(Message(text, {"reason": reason})))
+        self.reason = reason
+
+
+def no_such(what: Term, number: object) -> NotFound:
+    """There is none of that number that the caller may see."""
+    values: dict[str, Value] = {"what": what, "number": str(number)}
+    return NotFound(Message("There is no {what} {number}", values))
+
+
+def name_taken(name: str) -> Conflict:
+    """Another rule of the tenant is named so."""
+    message = Message("There is another rule named {name}", {"name": name})
+    return Conflict(message, [Problem(message, "rule_name")])
+
+
+def of_another_service(own: str) -> Forbidden:
+    """A caller who is bound to one service makes rules for that one alone."""
+    text = "This key makes rules for service_name {service} only"
+    return Forbidden(Message(text, {"service": own}))

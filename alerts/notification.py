@@ -1,0 +1,65 @@
+"""Notifications: everything a channel needs to word one, fixed when it is decided; the outbox keeps
+them as JSON.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+import msgspec
+
+from sql.messages import Message
+
+
+class Line(msgspec.Struct, frozen=True, kw_only=True):
+    """One event of a digest."""
+
+    event_id: int
+    transition: str
+    group: Mapping[str, str | None]
+    value: float | None
+    unit: str | None = None
+
+
+class Notification(msgspec.Struct, frozen=True, kw_only=True):
+    """A transition of an event, or what happened to a rule.
+
+    `transition` is opened, acknowledged, resolved, repeated or test of one event (`event_id`);
+    digest of many, whose number by transition is in `counts` and of which `lines` has the worst;
+    failing and judged of a rule that cannot be judged, and can again. Windows and instants are
+    UTC; `timezone` is the business time zone they are shown in. `silent` where the value is 0 as
+    no sample arrived.
+    """
+
+    transition: str
+    # What was stored before reasons had values is a text.
+    reason: Message | str
+    rule_id: int | None
+    rule_name: str
+    metric_name: str
+    condition: str
+    threshold_value: float
+    severity: str
+    aggregation: str
+    window: str
+    opened_at: datetime
+    at: datetime
+    timezone: str
+    event_id: int | None = None
+    value: float | None = None
+    peak_value: float | None = None
+    unit: str | None = None
+    silent: bool = False
+    group: Mapping[str, str | None] = {}
+    window_start: datetime | None = None
+    window_end: datetime | None = None
+    description: str = ""
+    actor: str | None = None
+    comment: str | None = None
+    link: str | None = None
+    counts: Mapping[str, int] = {}
+    lines: Sequence[Line] = ()
+
+    @property
+    def why(self) -> Message:
+        """The reason as a message."""
+        return Message(self.reason) if isinstance(self.reason, str) else self.reason

@@ -1,0 +1,213 @@
+"""The past that a backtest replays: the buckets of every series of a rule."""
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
+
+from alerts.decision import Observation
+from alerts.errors import RuleProblem
+from alerts.figures import Bucket, bucket_end, bucket_start, merged, periods
+from alerts.memory import entry_of_row
+from alerts.observe import observe, read_figures
+from alerts.retirement import Retirement, place_of
+from alerts.rollups import (
+    bucket_of_row,
+    has_negative,
+    read_buckets,
+    read_first_samples,
+    read_last_buckets,
+)
+from alerts.rules import Rule
+from alerts.selection import Group, Plan, Series, Source, StoredRule, plan_of, series_of_row
+from sql.database import Connection, Pool, connection, run
+from sql.durations import Calendar, Window
+from sql.messages import Message, Term, Value
+from sql.vocabulary import FREQUENCIES, LEVELS, Level
+
+_LENGTH: Mapping[Level, timedelta] = {
+    "minute": timedelta(minutes=1),
+    "hour": timedelta(hours=1),
+    "day": timedelta(days=1),
+    "week": timedelta(days=7),
+    "month": timedelta(days=30),
+}
+# Looking at one group at one instant takes about 10 µs.
+MAX_LOOKS = 500_000
+_ORDER: tuple[Level, ...] = ("minute", "hour", "day", "week", "month")
+# The level below, from which a period that is not over can be judged.
+_BELOW: Mapping[Level, Level] = {"hour": "minute", "day": "hour", "week": "day", "month": "day"}
+
+
+class _Past(NamedTuple):
+    """The buckets of one series, oldest first."""
+
+    starts: list[datetime]
+    ends: list[datetime]
+    buckets: list[Bucket]
+
+
+@dataclass(slots=True)
+class History:
+    """All that is read of the past since an instant. `last_before` is where the newest bucket
+    begins that each series has within its time of retirement before that; `is_negative` where
+    sums can shrink; `latest` what is seen at the end.
+    """
+
+    zone: ZoneInfo
+    since: datetime
+    past: dict[int, _Past] = field(default_factory=dict)
+    first_seen: dict[int, datetime] = field(default_factory=dict)
+    last_before: dict[int, datetime] = field(default_factory=dict)
+    is_negative: bool = False
+    latest: list[tuple[Group, Observation]] = field(default_factory=list)
+
+    def within(self, group: Group, start: datetime, end: datetime) -> list[Bucket]:
+        """For each series the buckets that are wholly between two instants, as one."""
+        pasts = (self.past.get(one) for one in _members(group))
+        found = (_within(past, start, end) for past in pasts if past)
+        return [bucket for bucket in found if bucket]
+
+    def existed(self, group: Group, before: datetime) -> bool:
+        """Whether there were samples of the group before that instant."""
+        return any(self.first_seen[one] < before for one in _members(group))
+
+    def is_retired(self, group: Group, now: datetime, seconds: float) -> bool:
+        """Whether the group had no samples for so long."""
+        if not self.existed(group, self.since) and not any(
+            one in self.past for one in _members(group)
+        ):
+            return False
+        last = max(filter(None, (self._last(one, now) for one in _members(group))), default=None)
+        return last is None or last < now - timedelta(seconds=seconds)
+
+    def _last(self, series: int, now: datetime) -> datetime | None:
+        """Where the series' newest bucket ends that begins before then."""
+        past = self.past.get(series)
+        number = bisect_right(past.starts, now) if past else 0
+        return past.ends[number - 1] if past and number else self.last_before.get(series)
+
+
+def _members(group: Group) -> list[int]:
+    return [one for those in group.sources.values() for one in those]
+
+
+async def read_history(
+    pool: Pool, tenant: str, rule: Rule, since: datetime, now: datetime, zone: ZoneInfo
+) -> tuple[Plan, History]:
+    """How the rule is judged, and the past that it is judged by.
+
+    Raises:
+        RuleProblem: it cannot be judged, or not in a few seconds.
+    """
+    metric = {"tenants": [tenant], "metrics": [rule.metric_name], "from_id": 0}
+    history = History(zone, since)
+    async with connection(pool) as conn:
+        catalogue = await run(conn, "alert_catalogue", metric)
+        series = [series_of_row(row) for row in await run(conn, "alert_series", metric)]
+        entry = entry_of_row(catalogue[0]) if catalogue else None
+        plan = plan_of(StoredRule(0, tenant, 0, rule), entry, series)
+        _check_looks(plan, now - since)
+        history.first_seen = {one.series_id: one.created_at for one in series}
+        frequencies = {one.series_id: one.frequency for one in series}
+        await read_first_samples(conn, frequencies, history.first_seen)
+        history.is_negative = await _shrinks(conn, plan, series)
+        for source, ids in _sources(plan).items():
+            start = _reach_back(plan.watch.window, source.level, since, zone)
+            rows = await read_buckets(conn, source, ids, start, now)
+            _remember(history, rows, source.level)
+            place, retired = place_of(source.frequency, plan.watch.retire, since, zone)
+            history.last_before |= await read_last_buckets(conn, place, ids, retired, since)
+        history.latest = await _latest(conn, plan, history, now)
+    return plan, history
+
+
+async def _latest(
+    conn: Connection, plan: Plan, history: History, now: datetime
+) -> list[tuple[Group, Observation]]:
+    figures = await read_figures(conn, [plan], history.first_seen, now, history.zone)
+    if history.is_negative:
+        figures.negative = {plan.metric}
+    retirement = Retirement()
+    await retirement.check(conn, [(plan, group) for group in plan.groups], now, history.zone)
+    figures.retired = retirement.known(now)
+    return [(group, observe(plan, group, figures)) for group in plan.groups]
+
+
+async def _shrinks(conn: Connection, plan: Plan, series: Sequence[Series]) -> bool:
+    if not plan.watch.may_fire_early or plan.watch.aggregation != "sum":
+        return False
+    for frequency in FREQUENCIES:
+        ids = [one.series_id for one in series if one.frequency == frequency]
+        if ids and await has_negative(conn, frequency, ids):
+            return True
+    return False
+
+
+def _check_looks(plan: Plan, duration: timedelta) -> None:
+    level = finest_level(plan)
+    looks = duration // _LENGTH[level] * len(plan.groups)
+    if looks > MAX_LOOKS:
+        values: dict[str, Value] = {
+            "days": duration.days,
+            "groups": len(plan.groups),
+            "level": Term(level),
+            "steps": f"{looks:,}",
+            "most": f"{MAX_LOOKS:,}",
+        }
+        text = (
+            "{days} days of {groups} groups per {level} are {steps} steps; a test takes at most "
+            "{most}: use fewer days or groups"
+        )
+        raise RuleProblem(Message(text, values))
+
+
+def finest_level(plan: Plan) -> Level:
+    """The level of the finest buckets that are replayed."""
+    levels = [source.level for source in _sources(plan)] or [_level_of(plan.watch.window)]
+    return min(levels, key=_ORDER.index)
+
+
+def _level_of(window: Window) -> Level:
+    return window.period if isinstance(window, Calendar) else "minute"
+
+
+def _sources(plan: Plan) -> dict[Source, list[int]]:
+    sources: dict[Source, list[int]] = {}
+    for group in plan.groups:
+        for source, ids in group.sources.items():
+            sources.setdefault(_finer(plan, source), []).extend(ids)
+    return sources
+
+
+def _finer(plan: Plan, source: Source) -> Source:
+    """Where a period may fire before it is over, the level below shows when."""
+    below = _BELOW.get(source.level)
+    if not isinstance(plan.watch.window, Calendar) or not plan.watch.may_fire_early:
+        return source
+    return Source(source.frequency, below) if below in LEVELS[source.frequency] else source
+
+
+def _reach_back(window: Window, level: Level, since: datetime, zone: ZoneInfo) -> datetime:
+    if isinstance(window, Calendar):
+        return periods(window, since, zone).previous
+    return bucket_start(since - timedelta(seconds=window.seconds), level, zone)
+
+
+def _remember(history: History, rows: Sequence[Mapping[str, Any]], level: Level) -> None:
+    for row in sorted(rows, key=lambda row: row["bucket"]):
+        past = history.past.setdefault(row["series_id"], _Past([], [], []))
+        past.starts.append(row["bucket"])
+        past.ends.append(bucket_end(row["bucket"], level, history.zone))
+        past.buckets.append(bucket_of_row(row))
+
+
+def _within(past: _Past, start: datetime, end: datetime) -> Bucket | None:
+    """The buckets that are wholly between two instants, as one. The first may begin before
+    `start`, as a trailing window is widened to whole buckets.
+    """
+    first = bisect_left(past.ends, start + timedelta(microseconds=1))
+    last = bisect_left(past.ends, end + timedelta(microseconds=1))
+    return merged(past.buckets[first:last]) if first < last else None

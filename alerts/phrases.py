@@ -1,0 +1,145 @@
+"""The parts of notifications: figures, windows and words, in a renderer's language."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from alerts.notification import Notification
+from alerts.rendering import Renderer
+from alerts.texts import one_line
+from sql.durations import Trailing, parse_window
+from sql.messages import Message, Term, Value
+
+_CONDITIONS = {
+    ">": Term("above"),
+    "<": Term("below"),
+    ">=": Term("at or above"),
+    "<=": Term("at or below"),
+    "==": Term("exactly at"),
+    "!=": Term("different from"),
+}
+_AGGREGATIONS = {
+    "sum": Term("total"),
+    "avg": Term("mean"),
+    "min": Term("minimum"),
+    "max": Term("maximum"),
+    "count": Term("number of samples"),
+    "first": Term("first value"),
+    "last": Term("last value"),
+}
+_SEVERITIES = {
+    "low": Term("low"),
+    "medium": Term("medium"),
+    "high": Term("high"),
+    "critical": Term("critical"),
+}
+_DONE = {
+    "acknowledged": Term("acknowledged"),
+    "resolved": Term("resolved"),
+    "opened": Term("opened"),
+    "repeated": Term("still open"),
+    "failing": Term("not judged"),
+    "judged": Term("judged again"),
+}
+
+
+class Phrases:
+    """The parts of one notification."""
+
+    def __init__(self, notification: Notification, renderer: Renderer) -> None:
+        self.notification = notification
+        self.renderer = renderer
+        self._zone = ZoneInfo(notification.timezone)
+
+    def say(self, text: Message | str) -> str:
+        """A text on one line."""
+        return one_line(text if isinstance(text, str) else self.renderer.message(text))
+
+    @property
+    def aggregation(self) -> Term:
+        """Such as ``total``."""
+        name = self.notification.aggregation
+        return _AGGREGATIONS.get(name, Term(name))
+
+    @property
+    def condition(self) -> Term:
+        """Such as ``below``."""
+        return _CONDITIONS.get(self.notification.condition, Term(self.notification.condition))
+
+    @property
+    def severity(self) -> Term:
+        """Such as ``high``."""
+        return _SEVERITIES.get(self.notification.severity, Term(self.notification.severity))
+
+    @property
+    def value(self) -> Value:
+        """The figure with its unit."""
+        value = self.notification.value
+        return Message("no data") if value is None else self.amount(value)
+
+    @property
+    def threshold(self) -> str:
+        """The threshold with its unit."""
+        return self.amount(self.notification.threshold_value)
+
+    @property
+    def group(self) -> str:
+        """The labels in brackets, if there are any."""
+        labels = labels_text(self.notification.group)
+        return f" ({labels})" if labels else ""
+
+    @property
+    def counts(self) -> Message:
+        """The events of a digest, such as ``12 opened, 3 resolved``."""
+        parts = [
+            Message("{number} {transition}", {"number": number, "transition": done(transition)})
+            for transition, number in self.notification.counts.items()
+            if number
+        ]
+        said = ", ".join(self.renderer.message(part) for part in parts)
+        return Message("{counts}", {"counts": said})
+
+    def amount(self, figure: float, unit: str | None = None) -> str:
+        """A figure with a unit, by default the notification's; what is counted has none."""
+        its = self.notification
+        unit = None if its.aggregation == "count" else unit or its.unit
+        return self.renderer.figure(figure, unit)
+
+    def moment(self, instant: datetime) -> Message:
+        """An instant in the business time zone."""
+        values = {"moment": self.renderer.moment(instant, self._zone), "zone": str(self._zone)}
+        return Message("{moment} ({zone})", values)
+
+    @property
+    def window(self) -> Value:
+        """What stretch of time was judged, business time."""
+        its = self.notification
+        start, end, zone = its.window_start, its.window_end, self._zone
+        if start is None or end is None:
+            return its.window
+        write = self.renderer
+        values: dict[str, Value] = {"zone": its.timezone, "day": write.day(start, zone)}
+        match its.window:
+            case "day":
+                return Message("{day}, the day ({zone})", values)
+            case "week":
+                return Message("the week of {day} ({zone})", values)
+            case "month":
+                values["month"] = write.month(start, zone)
+                return Message("{month}, the month ({zone})", values)
+            case "hour":
+                values |= {"start": write.clock(start, zone), "end": write.clock(end, zone)}
+                return Message("{day} {start} to {end} ({zone})", values)
+        window = parse_window(its.window)
+        span = write.span(window.seconds) if isinstance(window, Trailing) else its.window
+        return Message("the {span} to {moment}", {"span": span, "moment": self.moment(end)})
+
+
+def done(transition: str) -> Term:
+    """What happened, as an adjective."""
+    return _DONE.get(transition, Term(transition))
+
+
+def labels_text(group: Mapping[str, str | None]) -> str:
+    """Such as ``region SP, service_name (none)``."""
+    return ", ".join(f"{name} {label or '(none)'}" for name, label in group.items())

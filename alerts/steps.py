@@ -1,0 +1,35 @@
+"""Steps: what happened to an event."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, NamedTuple
+
+import msgspec
+
+from alerts.rules import Rule
+from alerts.selection import Labels
+from sql.messages import Message
+
+
+class Step(NamedTuple):
+    """What happened to an event, as its row is afterwards; nobody is notified of one that is
+    `suppressed`. `silent` where the value is 0 as no sample arrived.
+    """
+
+    event: Mapping[str, Any]
+    rule: Rule
+    transition: str
+    reason: Message
+    at: datetime
+    value: float | None = None
+    window_start: datetime | None = None
+    window_end: datetime | None = None
+    actor: str | None = None
+    comment: str | None = None
+    suppressed: bool = False
+    silent: bool = False
+
+
+def group_key(rule_id: int, labels: Labels) -> tuple[int, str]:
+    """What tells one (rule, group) from another."""
+    return rule_id, msgspec.json.encode(labels, order="sorted").decode()
