@@ -1,7 +1,7 @@
 """What goes wrong with alerts, in the family of errors."""
 
-from sql.errors import Conflict, Forbidden, Invalid, NotFound, Problem
-from sql.messages import Message, Term, Value
+from sql.errors import Conflict, Forbidden, Invalid, Problem
+from sql.messages import Message
 
 
 class RuleProblem(Invalid):
@@ -11,12 +11,6 @@ class RuleProblem(Invalid):
         text = "The rule cannot be evaluated: {reason}"
         super().__init__(Problem(Message(text, {"reason": reason})))
         self.reason = reason
-
-
-def no_such(what: Term, number: object) -> NotFound:
-    """There is none of that number that the caller may see."""
-    values: dict[str, Value] = {"what": what, "number": str(number)}
-    return NotFound(Message("There is no {what} {number}", values))
 
 
 def name_taken(name: str) -> Conflict:

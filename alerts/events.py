@@ -10,18 +10,16 @@ from psycopg.rows import DictRow
 from alerts.announce import announce
 from alerts.context import Author
 from alerts.decision import State, resolved_by_hand
-from alerts.errors import no_such
 from alerts.rule_rows import readable
 from alerts.rules import Rule
 from alerts.steps import Step
 from sql import audit
 from sql.database import Connection, Pool, connection, fetch_all, run
-from sql.errors import Conflict
-from sql.messages import Message, Term, from_json
+from sql.errors import Conflict, missing
+from sql.messages import Message, from_json
 from sql.scope import Scope
 from sql.vocabulary import EventStatus, Severity
 
-_EVENT = Term("event")
 UNRESOLVED: tuple[EventStatus, ...] = ("open", "acknowledged")
 
 
@@ -67,7 +65,7 @@ async def find_event(pool: Pool, scope: Scope, event_id: int) -> DictRow:
     """
     rows = await fetch_all(pool, "alert_event", scope.params | {"event_id": event_id})
     if not rows:
-        raise no_such(_EVENT, event_id)
+        raise missing("event", event_id)
     return rows[0]
 
 
@@ -146,7 +144,7 @@ async def _open_event(conn: Connection, scope: Scope, event_id: int) -> DictRow:
     params = scope.params | {"event_id": event_id}
     found = await run(conn, "alert_event", params)
     if not found:
-        raise no_such(_EVENT, event_id)
+        raise missing("event", event_id)
     await _state(conn, found[0])
     (event,) = await run(conn, "alert_event_for_update", params)
     if event["status"] == "resolved":

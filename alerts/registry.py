@@ -9,7 +9,7 @@ import msgspec
 from psycopg.rows import DictRow
 
 from alerts.context import Author
-from alerts.errors import name_taken, no_such, of_another_service
+from alerts.errors import name_taken, of_another_service
 from alerts.memory import entry_of_row
 from alerts.recipients import kind_of
 from alerts.rule_rows import KEEPS_EVENTS, as_stored, readable
@@ -17,11 +17,10 @@ from alerts.rules import CatalogueEntry, Rule, problems
 from alerts.store import close_events
 from sql import audit
 from sql.database import Connection, Pool, connection, fetch_all, run
-from sql.errors import Invalid, on_violation
-from sql.messages import Message, Term
+from sql.errors import Invalid, missing, on_violation
+from sql.messages import Message
 from sql.scope import Scope
 
-_RULE = Term("rule")
 EDITED = Message("The rule was edited")
 DEACTIVATED = Message("The rule was deactivated")
 
@@ -39,7 +38,7 @@ async def find_rule(pool: Pool, scope: Scope, rule_id: int) -> DictRow:
     """
     rows = await fetch_all(pool, "alert_rule", scope.params | {"rule_id": rule_id})
     if not rows:
-        raise no_such(_RULE, rule_id)
+        raise missing("rule", rule_id)
     return rows[0]
 
 
@@ -193,7 +192,7 @@ async def _locked(conn: Connection, scope: Scope, rule_id: int) -> DictRow:
     params = scope.params | {"rule_id": rule_id}
     rows = await run(conn, "alert_rule_for_update", params)
     if not rows:
-        raise no_such(_RULE, rule_id)
+        raise missing("rule", rule_id)
     return rows[0]
 
 

@@ -6,12 +6,11 @@ from typing import Any
 from psycopg.rows import DictRow
 
 from alerts.context import Author
-from alerts.errors import no_such
 from alerts.registry import find_rule
 from sql import audit
 from sql.database import Connection, Pool, connection, fetch_all, run
-from sql.errors import Forbidden, Invalid, NotFound, Problem
-from sql.messages import Message, Term
+from sql.errors import Forbidden, Invalid, NotFound, Problem, missing
+from sql.messages import Message
 from sql.scope import Scope
 
 
@@ -47,7 +46,7 @@ async def remove_silence(pool: Pool, scope: Scope, silence_id: int, author: Auth
         params = scope.params | {"silence_id": silence_id}
         rows = await run(conn, "delete_alert_silence", params)
         if not rows:
-            raise no_such(Term("silence"), silence_id)
+            raise missing("silence", silence_id)
         await _record(conn, author, "silence.delete", before=rows[0])
 
 
