@@ -8,8 +8,9 @@ class RuleProblem(Invalid):
     """A rule that cannot be judged; `reason` says why."""
 
     def __init__(self, reason: Message) -> None:
-        text = "The rule cannot be evaluated: {reason}"
-        super().__init__(Problem(Message(text, {"reason": reason})))
+        super().__init__(
+            Problem(Message("The rule cannot be evaluated: {reason}", {"reason": reason}))
+        )
         self.reason = reason
 
 
@@ -21,5 +22,6 @@ def name_taken(name: str) -> Conflict:
 
 def of_another_service(own: str) -> Forbidden:
     """A caller who is bound to one service makes rules for that one alone."""
-    text = "This key makes rules for service_name {service} only"
-    return Forbidden(Message(text, {"service": own}))
+    return Forbidden(
+        Message("This key makes rules for service_name {service} only", {"service": own})
+    )

@@ -169,8 +169,9 @@ def _check(group: Group, figures: Figures) -> None:
     for source, series in group.sources.items():
         for one in series:
             if reason := figures.failed.get((source, one)):
-                text = "its figures cannot be read: {reason}"
-                raise RuleProblem(Message(text, {"reason": reason}))
+                raise RuleProblem(
+                    Message("its figures cannot be read: {reason}", {"reason": reason})
+                )
 
 
 def _spans(plans: Iterable[Plan], figures: Figures) -> dict[Span, set[int]]:

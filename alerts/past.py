@@ -157,11 +157,13 @@ def _check_looks(plan: Plan, duration: timedelta) -> None:
             "steps": f"{looks:,}",
             "most": f"{MAX_LOOKS:,}",
         }
-        text = (
-            "{days} days of {groups} groups per {level} are {steps} steps; a test takes at most "
-            "{most}: use fewer days or groups"
+        raise RuleProblem(
+            Message(
+                "{days} days of {groups} groups per {level} are {steps} steps; a test takes at "
+                "most {most}: use fewer days or groups",
+                values,
+            )
         )
-        raise RuleProblem(Message(text, values))
 
 
 def finest_level(plan: Plan) -> Level:

@@ -91,8 +91,10 @@ def may_open_again(reason: Message) -> Message:
 
 def retired(seconds: float) -> Message:
     """The group had no samples for so long that it is not judged any more."""
-    text = "There were no samples for {duration}: it is not judged any more"
-    return Message(text, {"duration": duration_text(seconds)})
+    return Message(
+        "There were no samples for {duration}: it is not judged any more",
+        {"duration": duration_text(seconds)},
+    )
 
 
 def _with(reason: Message, seconds: float) -> dict[str, Message | str]:

@@ -16,7 +16,7 @@ TAKES: dict[Channel, Kind] = {
     "webhook": "http(s) URL",
     "sms": "E.164 number",
 }
-_NAMES: dict[Kind, str] = {
+NAMES: dict[Kind, str] = {
     "email address": "an email address",
     "http(s) URL": "an http(s) URL",
     "E.164 number": "an E.164 number",
@@ -52,22 +52,24 @@ def problem_of(recipient: str, channels: Sequence[Channel]) -> Message | None:
     """Why none of the channels takes that recipient."""
     kind = kind_of(recipient)
     if kind is None:
-        text = (
+        return Message(
             "{recipient} is no email address, no http(s) URL and no E.164 number "
-            "(such as +5511912345678)"
+            "(such as +5511912345678)",
+            {"recipient": repr(recipient)},
         )
-        return Message(text, {"recipient": repr(recipient)})
     if any(TAKES[channel] == kind for channel in channels):
         return None
     takers = tuple(channel for channel, taken in TAKES.items() if taken == kind)
     values: dict[str, Value] = {
         "recipient": repr(recipient),
-        "kind": Term(_NAMES[kind]),
+        "kind": Term(NAMES[kind]),
         "takers": Listing(takers, "or"),
         "channels": Listing(tuple(channels)) if channels else Term("none"),
     }
-    text = "{recipient} is {kind}, which goes to {takers}; notification_channels names {channels}"
-    return Message(text, values)
+    return Message(
+        "{recipient} is {kind}, which goes to {takers}; notification_channels names {channels}",
+        values,
+    )
 
 
 def targets(channels: Sequence[Channel], recipients: Sequence[str]) -> Iterator[Target]:

@@ -42,6 +42,14 @@ async def find_rule(pool: Pool, scope: Scope, rule_id: int) -> DictRow:
     return rows[0]
 
 
+def last_error_of(row: DictRow) -> Message | None:
+    """Why the rule of a row cannot be judged at present."""
+    stored, text = row["last_error_message"], row["last_error"]
+    if stored is not None:
+        return msgspec.convert(stored, Message)
+    return None if text is None else Message(text)
+
+
 async def catalogue(pool: Pool, tenant: str, metrics: Iterable[str]) -> dict[str, CatalogueEntry]:
     """What the catalogue says of these metrics, where it knows them."""
     async with connection(pool) as conn:

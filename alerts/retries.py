@@ -62,7 +62,8 @@ def refused(
         return Verdict("failed", "waiting", error.detail, until, until)
     if attempt >= MAX_ATTEMPTS or error.held:
         values: dict[str, Value] = {"detail": error.detail, "number": attempt}
-        text = "{detail}; given up after {number} attempts"
-        return Verdict("dead", "dead", Message(text, values))
+        return Verdict(
+            "dead", "dead", Message("{detail}; given up after {number} attempts", values)
+        )
     wait = timedelta(seconds=backoff(attempt, error.retry_after, random))
     return Verdict("failed", "waiting", error.detail, now + wait)

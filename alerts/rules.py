@@ -166,14 +166,20 @@ class Rule(BaseModel):
         bound = Quantity(threshold)
         values: dict[str, Value] = {"condition": condition, "threshold": bound}
         if condition in ("==", "!=") and value != threshold:
-            text = "{condition} recovers when it no longer holds; leave it out"
-            raise ValueError(Message(text, {"condition": condition}))
+            raise ValueError(
+                Message(
+                    "{condition} recovers when it no longer holds; leave it out",
+                    {"condition": condition},
+                )
+            )
         if condition in (">", ">=") and value > threshold:
-            text = "With {condition} {threshold} it must be at most {threshold}"
-            raise ValueError(Message(text, values))
+            raise ValueError(
+                Message("With {condition} {threshold} it must be at most {threshold}", values)
+            )
         if condition in ("<", "<=") and value < threshold:
-            text = "With {condition} {threshold} it must be at least {threshold}"
-            raise ValueError(Message(text, values))
+            raise ValueError(
+                Message("With {condition} {threshold} it must be at least {threshold}", values)
+            )
         return value
 
 
@@ -228,11 +234,14 @@ def problems(
                 "frequency": Term(finest),
                 "shortest": Term(OWN_WINDOW[finest]),
             }
-            text = (
-                "{window} is finer than {metric}, which is submitted {frequency}: use {shortest} "
-                "or longer"
+            yield Problem(
+                Message(
+                    "{window} is finer than {metric}, which is submitted {frequency}: use "
+                    "{shortest} or longer",
+                    values,
+                ),
+                "window",
             )
-            yield Problem(Message(text, values), "window")
     known = (*GROUPABLE, *(entry.dimensions if entry else ()))
     for name in rule.group_by:
         if name not in known:

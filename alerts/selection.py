@@ -108,8 +108,11 @@ def plan_of(stored: StoredRule, entry: CatalogueEntry | None, series: Iterable[S
             "frequencies": terms([one for one in FREQUENCIES if one in found]),
             "window": Term(str(watch.window)),
         }
-        text = "{metric} is submitted {frequencies}: there are no figures per {window}"
-        raise RuleProblem(Message(text, values))
+        raise RuleProblem(
+            Message(
+                "{metric} is submitted {frequencies}: there are no figures per {window}", values
+            )
+        )
     kind = (entry or UNKNOWN).kind
     zero = watch.aggregation == "count" or (kind == "flow" and watch.aggregation == "sum")
     groups, troubles = groups_of(rule, watch, usable)
@@ -125,7 +128,9 @@ def _of_its_unit(series: list[Series], rule: Rule, entry: CatalogueEntry | None)
     unit = unit_of(rule, entry)
     if unit is None:
         return series
-    its = [one for one in series if passes(unit, one.unit)]
+    # Where no sample says its unit, all are taken for what the catalogue says.
+    unsaid = rule.unit is None and all(one.unit is None for one in series)
+    its = [one for one in series if unsaid or passes(unit, one.unit)]
     if series and not its:
         units = sorted({one.unit or NONE for one in series})
         values: dict[str, Value] = {
@@ -133,8 +138,12 @@ def _of_its_unit(series: list[Series], rule: Rule, entry: CatalogueEntry | None)
             "unit": unit,
             "units": Listing(tuple(units)),
         }
-        text = "there are no samples of {metric} in {unit}, only in {units}: give the rule a unit"
-        raise RuleProblem(Message(text, values))
+        raise RuleProblem(
+            Message(
+                "there are no samples of {metric} in {unit}, only in {units}: give the rule a unit",
+                values,
+            )
+        )
     return its
 
 
@@ -223,8 +232,12 @@ def _group(labels: dict[str, str | None], watch: Watch, series: Sequence[Series]
     units = {one.unit for one in series}
     if len(units) > 1 and watch.aggregation != "count":
         names = Listing(tuple(sorted(unit or NONE for unit in units)))
-        text = "{metric} has several units ({units}), which are never added up: group by unit"
-        raise RuleProblem(Message(text, {"metric": watch.metric_name, "units": names}))
+        raise RuleProblem(
+            Message(
+                "{metric} has several units ({units}), which are never added up: group by unit",
+                {"metric": watch.metric_name, "units": names},
+            )
+        )
     sources: dict[Source, list[int]] = {}
     for one in series:
         sources.setdefault(source_of(one.frequency, watch.window), []).append(one.series_id)

@@ -53,8 +53,9 @@ async def remove_silence(pool: Pool, scope: Scope, silence_id: int, author: Auth
 async def _check(pool: Pool, scope: Scope, silence: Mapping[str, Any]) -> None:
     own = scope.service_name
     if own not in (None, silence["service_name"]):
-        text = "This key silences service_name {service} only"
-        raise Forbidden(Message(text, {"service": str(own)}))
+        raise Forbidden(
+            Message("This key silences service_name {service} only", {"service": str(own)})
+        )
     if silence["ends_at"] <= silence["starts_at"]:
         raise Invalid(Problem(Message("It is not after starts_at"), "ends_at"))
     if silence["rule_id"] is not None:

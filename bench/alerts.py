@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 import psycopg
 
-from alerts.announce import Voice
+from alerts.context import MessageContext
 from alerts.loop import tick
 from alerts.memory import Memory
 from bench.figures import Figures, Ticks
@@ -38,12 +38,12 @@ def measure_ticks(figures: Figures, kit: Kit, url: str) -> None:
 
 async def _seconds(url: str) -> list[float]:
     """Of the first tick, which reads every rule, and of those after it."""
-    memory, zone, voice = Memory(), ZoneInfo("UTC"), Voice("UTC")
+    memory, zone, context = Memory(), ZoneInfo("UTC"), MessageContext("UTC")
     seconds = []
     async with dedicated_connection(url) as conn:
         await run(conn, "alert_session")
         for _ in range(_REPEAT + 1):
             started = time.perf_counter()
-            await tick(conn, memory, datetime.now(UTC), zone, voice)
+            await tick(conn, memory, datetime.now(UTC), zone, context)
             seconds.append(time.perf_counter() - started)
     return seconds

@@ -54,8 +54,11 @@ def parse_duration(value: object) -> float:
         numbers = zip(match.groups(), _SECONDS.values(), strict=True)
         seconds = sum(int(number) * size for number, size in numbers if number)
     if seconds < 0:
-        text = "{value} is not a duration; write 90s, 5m, 1h, 1d or 1h30m"
-        raise ValueError(Message(text, {"value": repr(value)}))
+        raise ValueError(
+            Message(
+                "{value} is not a duration; write 90s, 5m, 1h, 1d or 1h30m", {"value": repr(value)}
+            )
+        )
     if seconds > MAX_SECONDS:
         raise ValueError(Message("At most 366 days"))
     return float(seconds)
@@ -81,9 +84,10 @@ def parse_window(text: str) -> Window:
     try:
         seconds = int(parse_duration(text))
     except ValueError as error:
-        said = "{value} is no window; use {windows} or a duration like 5m"
         values: dict[str, Value] = {"value": repr(text), "windows": Listing(PERIODS)}
-        raise ValueError(Message(said, values)) from error
+        raise ValueError(
+            Message("{value} is no window; use {windows} or a duration like 5m", values)
+        ) from error
     if seconds % 60 or not MIN_WINDOW <= seconds <= MAX_WINDOW:
         raise ValueError(Message("A trailing window is whole minutes, from 1m to 90d"))
     return Trailing(seconds)

@@ -1,4 +1,4 @@
-"""Messages for tests."""
+"""Notifications for tests."""
 
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
@@ -7,14 +7,15 @@ import msgspec
 import pytest
 
 from alerts.channels.base import Channel, Delivery, TransportError
-from alerts.messages import Message
+from alerts.notification import Notification
+from sql.messages import Message
 
 OPENED_AT = datetime(2025, 6, 14, 15, 0, 12, tzinfo=UTC)
 
-OPENED = Message(
+OPENED = Notification(
     event_id=17,
     transition="opened",
-    reason="312 is above 250",
+    reason=Message("312 is above 250"),
     rule_id=2,
     rule_name="API response time is high",
     metric_name="api_response_time",
@@ -38,7 +39,7 @@ OPENED = Message(
 RESOLVED = msgspec.structs.replace(
     OPENED,
     transition="resolved",
-    reason="the condition has cleared",
+    reason=Message("the condition has cleared"),
     value=201.0,
     at=OPENED_AT + timedelta(hours=1, minutes=5),
 )

@@ -1,10 +1,12 @@
 """Ways into the outbox that several tests share."""
 
-from alerts.channels.base import Delivery
-from alerts.channels.email import EmailChannel, SmtpServer
+from alerts.channels.base import ACCEPTED, Delivery
+from alerts.channels.email import EmailChannel
 from alerts.channels.http import Poster
+from alerts.channels.smtp import SmtpServer
 from alerts.channels.webhook import WebhookChannel
-from alerts.messages import Message
+from alerts.notification import Notification
+from sql.messages import Message
 
 
 def webhook(url: str, secret: str | None = None) -> dict[str, WebhookChannel]:
@@ -26,9 +28,13 @@ class Recorder:
         self.errors = list(errors)
         self.sent: list[tuple[str, str, Delivery]] = []
 
-    async def send(self, recipient: str, message: Message, delivery: Delivery) -> str:
+    async def send(self, recipient: str, notification: Notification, delivery: Delivery) -> Message:
         """Keep it."""
-        self.sent.append((recipient, message.transition, delivery))
+        self.sent.append((recipient, notification.transition, delivery))
         if self.errors:
             raise self.errors.pop(0)
-        return "accepted"
+        return ACCEPTED
+
+    def target(self, recipient: str) -> str:
+        """The same for all."""
+        return ""

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
-from alerts.messages import Message
+from alerts.notification import Notification
 from tests.alert_messages import OPENED, OPENED_AT
 
 
@@ -43,7 +43,7 @@ class Outbox:
         *,
         at: datetime = OPENED_AT,
         event: int | None = None,
-        message: Message = OPENED,
+        message: Notification = OPENED,
         raw: Any = None,
     ) -> str:
         """A notification that is due at `at`, for a new event unless one is given; its id."""

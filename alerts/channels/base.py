@@ -69,5 +69,7 @@ def recipient_or(recipient: str, default: str | None, setting: str) -> str:
     """
     if chosen := recipient or default:
         return chosen
-    text = "the rule names no recipient and {setting} is not set"
-    raise TransportError(Message(text, {"setting": setting}), permanent=True)
+    raise TransportError(
+        Message("the rule names no recipient and {setting} is not set", {"setting": setting}),
+        permanent=True,
+    )

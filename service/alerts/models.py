@@ -6,10 +6,12 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from alerts.rules import Text
+from alerts.fields import Text
+from service.http.envelopes import Item, Listing
 from service.http.instants import Instant, instants
 from service.http.parameters import DateRange
 from service.http.paths import MAX_ID
+from sql.messages import Message
 from sql.vocabulary import EventStatus, Severity
 
 MAX_EVENTS = 1000
@@ -59,27 +61,16 @@ class EventDetail(EventOut):
     history: list[TransitionOut]
 
 
-class EventAnswer(BaseModel):
+class EventAnswer(Item[EventOut]):
     """One event."""
 
-    success: bool = True
-    data: EventOut
 
-
-class EventDetailAnswer(BaseModel):
+class EventDetailAnswer(Item[EventDetail]):
     """One event with its history."""
 
-    success: bool = True
-    data: EventDetail
 
-
-class EventPage(BaseModel):
+class EventPage(Listing[EventOut]):
     """A page of events."""
-
-    success: bool = True
-    data: list[EventOut]
-    count: int
-    next_cursor: str | None
 
 
 class EventParams(DateRange):
@@ -103,12 +94,12 @@ class Remark(BaseModel):
     @model_validator(mode="after")
     def _storable(self) -> "Remark":
         if self.comment and "\0" in self.comment:
-            raise ValueError("The character NUL cannot be stored")
+            raise ValueError(Message("The character NUL cannot be stored"))
         return self
 
 
 class DeliveryOut(BaseModel):
-    """An attempt to tell somebody; without `outcome` it still waits for its first."""
+    """An attempt to notify somebody; without `outcome` it still waits for its first."""
 
     delivery: str = Field(description="The same on every attempt; receivers see it, too")
     transition: str
@@ -124,13 +115,8 @@ class DeliveryOut(BaseModel):
     duration_ms: float | None
 
 
-class DeliveryList(BaseModel):
+class DeliveryList(Listing[DeliveryOut]):
     """Attempts, newest first."""
-
-    success: bool = True
-    data: list[DeliveryOut]
-    count: int
-    next_cursor: str | None = None
 
 
 class SilenceIn(BaseModel):
@@ -164,20 +150,12 @@ class SilenceOut(BaseModel):
     created_at: datetime
 
 
-class SilenceAnswer(BaseModel):
+class SilenceAnswer(Item[SilenceOut]):
     """One silence."""
 
-    success: bool = True
-    data: SilenceOut
 
-
-class SilenceList(BaseModel):
+class SilenceList(Listing[SilenceOut]):
     """Silences, newest first."""
-
-    success: bool = True
-    data: list[SilenceOut]
-    count: int
-    next_cursor: str | None = None
 
 
 def event_out(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -187,6 +165,11 @@ def event_out(row: Mapping[str, Any]) -> dict[str, Any]:
     return plain | instants(
         row, "window_start", "window_end", "opened_at", "acknowledged_at", "resolved_at"
     )
+
+
+def transition_out(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A step of an event's history as it is answered."""
+    return {name: row[name] for name in TransitionOut.model_fields} | instants(row, "at")
 
 
 def delivery_out(row: Mapping[str, Any]) -> dict[str, Any]:

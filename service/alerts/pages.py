@@ -1,4 +1,4 @@
-"""Alert events: what fired, who looks after it, who was told."""
+"""Alert events: what fired, who looks after it, who was notified."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
@@ -12,10 +12,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from alerts import events, registry
-from alerts.registry import Author, Reach
-from service.alerts.access import author_of, reach_of, refusals
-from service.alerts.api import found_event, read_page
+from alerts.context import Author
+from service.alerts.authors import author_of, scope_of
 from service.alerts.models import EventParams, Remark
+from service.alerts.paging import read_page
 from service.http.authentication import principal_of
 from service.http.paths import id_of
 from service.language.translations import N_
@@ -31,7 +31,9 @@ from service.web.session import reader_of
 from service.web.words import STATUSES, WORDS
 from sql.calendar import Period
 from sql.database import Pool
-from sql.errors import DomainError, missing
+from sql.errors import DomainError, NotFound
+from sql.messages import Message
+from sql.scope import Scope
 from sql.vocabulary import GROUPABLE, NONE
 
 _PER_PAGE = 50
@@ -43,7 +45,7 @@ _BEFORE: Mapping[Period, timedelta] = {
     "week": timedelta(weeks=26),
     "month": timedelta(days=365),
 }
-_Action = Callable[[Pool, Reach, int, str | None, Author], Awaitable[DictRow | None]]
+_Action = Callable[[Pool, Scope, int, str | None, Author], Awaitable[DictRow]]
 
 
 async def list_events(request: Request) -> Response:
@@ -62,8 +64,8 @@ async def list_events(request: Request) -> Response:
 
 
 async def show_event(request: Request) -> Response:
-    """One event: its figures, its history, whom it was told."""
-    row = await found_event(request)
+    """One event: its figures, its history, who was notified."""
+    row = await _found(request)
     return await _event_page(request, row, Form({"comment": ""}))
 
 
@@ -81,13 +83,15 @@ async def _act(request: Request, action: _Action, said: str) -> Response:
     number = id_of(request, "event")
     form = await read_form(request, Remark)
     if not form.is_valid:
-        return await _event_page(request, await found_event(request), form, status=422)
-    pool, reach, author = resources_of(request).pool, reach_of(request), author_of(request)
-    with refusals():
-        row = await action(pool, reach, number, form.data.comment, author)
-    if row is None:
-        raise missing("event", number)
+        return await _event_page(request, await _found(request), form, status=422)
+    pool, scope, author = resources_of(request).pool, scope_of(request), author_of(request)
+    await action(pool, scope, number, form.data.comment, author)
     return redirect(request, f"/alerts/events/{number}", said=reader_of(request).gettext(said))
+
+
+async def _found(request: Request) -> DictRow:
+    pool = resources_of(request).pool
+    return await events.find_event(pool, scope_of(request), id_of(request, "event"))
 
 
 async def _page(request: Request, params: EventParams) -> tuple[list[DictRow], str | None]:
@@ -96,8 +100,7 @@ async def _page(request: Request, params: EventParams) -> tuple[list[DictRow], s
     if params.status in events.UNRESOLVED and params.cursor is None:
         wanted = params.model_copy(update={"limit": 1000})
     zone = resources.settings.zone
-    wanted.check(zone)
-    return await read_page(resources.read_pool, reach_of(request), wanted, zone)
+    return await read_page(resources.read_pool, scope_of(request), wanted, zone)
 
 
 def _list_context(
@@ -133,7 +136,7 @@ async def _event_page(
     context = {
         "event": row,
         "form": form,
-        "steps": [{**step, "reason": _with_name(step, names)} for step in steps],
+        "steps": [{**step, "reason": _with_name(step["reason_message"], names)} for step in steps],
         "names": names,
         "deliveries": deliveries,
         "rule": rule,
@@ -144,18 +147,23 @@ async def _event_page(
     return render(request, "alerts/event.html", context, status=status)
 
 
-def _with_name(step: DictRow, names: Mapping[str, str]) -> str:
+def _with_name(reason: Message, names: Mapping[str, str]) -> Message:
     """Why, such as ``Acknowledged by Ana``."""
-    actor, reason = step["actor"], str(step["reason"])
-    return reason.replace(actor, names[actor]) if actor in names else reason
+    name = reason.values.get("name")
+    if not isinstance(name, str) or name not in names:
+        return reason
+    return Message(reason.text, {**reason.values, "name": names[name]})
 
 
 async def _rule_of(request: Request, row: DictRow) -> DictRow | None:
     if row["rule_id"] is None:
         return None
-    return await registry.find_rule(
-        resources_of(request).read_pool, reach_of(request), row["rule_id"]
-    )
+    try:
+        pool = resources_of(request).read_pool
+        return await registry.find_rule(pool, scope_of(request), row["rule_id"])
+    except NotFound:
+        # Deleted a moment ago.
+        return None
 
 
 async def _chart(request: Request, row: DictRow, rule: DictRow | None) -> dict[str, Any] | None:

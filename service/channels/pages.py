@@ -3,9 +3,10 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
+from alerts.channel_test import ChannelTest, send_test
 from alerts.recipients import TAKES
-from service.channels.api import ChannelTrial, TrialResult, run_trial
-from service.http.authentication import principal_of
+from service.alerts.authors import author_of
+from service.channels.models import ChannelToTest
 from service.language.translations import N_
 from service.runtime.notifications import channels_of, with_default
 from service.runtime.resources import resources_of
@@ -19,31 +20,27 @@ _TAKES = {
     "http(s) URL": N_("An http(s) URL"),
     "E.164 number": N_("A phone number such as +5511912345678"),
 }
-# What is said of a recipient.
-N_("The email channel takes an email address")
-N_("The slack channel takes an http(s) URL")
-N_("The webhook channel takes an http(s) URL")
-N_("The sms channel takes an E.164 number")
 
 
 async def show_channels(request: Request) -> Response:
-    """Every channel, and a form to try one."""
+    """Every channel, and a form to test one."""
     return _page(request, Form({"channel": "email", "recipient": ""}))
 
 
-async def try_channel(request: Request) -> Response:
+async def test_channel(request: Request) -> Response:
     """Send a test notification now and say what came of it."""
-    form = await read_form(request, ChannelTrial)
+    form = await read_form(request, ChannelToTest)
     if not form.is_valid:
         return _page(request, form, status=422)
-    settings, actor = resources_of(request).settings, principal_of(request).id
-    return _page(request, form, await run_trial(form.data, settings, actor))
+    given, channels = form.data, channels_of(resources_of(request).settings)
+    result = await send_test(channels, given.channel, given.recipient, author_of(request))
+    return _page(request, form, result)
 
 
 def _page(
     request: Request,
-    form: Form[ChannelTrial],
-    result: TrialResult | None = None,
+    form: Form[ChannelToTest],
+    result: ChannelTest | None = None,
     *,
     status: int = 200,
 ) -> Response:
@@ -61,5 +58,5 @@ def _page(
 
 PAGES = [
     Page("GET", "/alerts/channels", show_channels, scope="alerts:write"),
-    Page("POST", "/alerts/channels", try_channel, scope="alerts:write"),
+    Page("POST", "/alerts/channels", test_channel, scope="alerts:write"),
 ]

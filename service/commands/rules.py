@@ -9,11 +9,14 @@ from pathlib import Path
 import click
 
 from alerts import rules_file
-from alerts.registry import Author, NameTaken, Reach, RuleInvalid, list_rules
+from alerts.context import Author
+from alerts.registry import list_rules
 from service.commands.key import operator
-from service.runtime.resources import voice_of
+from service.runtime.resources import message_context_of
 from service.runtime.settings import Settings
 from sql.database import create_pool
+from sql.errors import DomainError
+from sql.scope import Scope
 
 Database = Callable[[Settings], AbstractContextManager[str]]
 _MARKS = {"create": "+", "change": "~", "delete": "-", "keep": "= left, not in the file:"}
@@ -40,37 +43,35 @@ def rules_commands(database: Database) -> list[click.Command]:
         """Make the alert rules those of a YAML file; the plan is shown first."""
         text = file.read_text(encoding="utf-8")
         with database(settings) as url:
-            _told(_apply(settings, url, tenant, text, prune=prune, dry_run=dry_run))
+            _run(_apply(settings, url, tenant, text, prune=prune, dry_run=dry_run))
 
     return [export, apply]
 
 
-def _told(work: Coroutine[None, None, None]) -> None:
+def _run(work: Coroutine[None, None, None]) -> None:
     try:
         asyncio.run(work)
-    except (rules_file.BadRulesFile, RuleInvalid) as error:
+    except (rules_file.BadRulesFile, DomainError) as error:
         raise click.ClickException(str(error)) from error
-    except NameTaken as error:
-        raise click.ClickException(f"another rule is named {error} by now; run it again") from error
 
 
 async def _export(url: str, tenant: str) -> str:
     async with create_pool(url, size=1) as pool:
-        return rules_file.exported(await list_rules(pool, Reach(tenant)))
+        return rules_file.exported(await list_rules(pool, Scope(tenant)))
 
 
 async def _apply(
     settings: Settings, url: str, tenant: str, text: str, *, prune: bool, dry_run: bool
 ) -> None:
-    reach = Reach(tenant)
+    scope = Scope(tenant)
     async with create_pool(url, size=1) as pool:
-        steps = await rules_file.planned(pool, reach, text, prune=prune)
+        steps = await rules_file.planned(pool, scope, text, prune=prune)
         for step in steps:
             fields = f": {', '.join(step.fields)}" if step.fields else ""
             click.echo(f"{_MARKS[step.action]} {step.name}{fields}")
         if all(step.action == "keep" for step in steps):
             click.echo("Rules are as in the file.")
         elif not dry_run:
-            author = Author(operator(), datetime.now(UTC), voice_of(settings))
-            await rules_file.apply(pool, reach, steps, author)
+            author = Author(operator(), datetime.now(UTC), message_context_of(settings))
+            await rules_file.apply(pool, scope, steps, author)
             click.echo("Applied.")

@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from alerts.rules import Text
+from alerts.fields import Text
 from service.http.envelopes import Item, Listing
 from service.http.instants import instants
 from service.panels.config import DashboardConfig

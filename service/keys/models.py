@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-from alerts.rules import Text
+from alerts.fields import Text
 from service.access.caller import AccessScope, Role, scopes_of
 from service.http.instants import Instant, instants
 from service.http.parameters import DateRange

@@ -11,7 +11,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from alerts import events
-from alerts.registry import Reach
 from service.health.pages import SPANS, STATUS_NAMES, TONES, read_services
 from service.http.authentication import principal_of
 from service.language.translations import N_
@@ -98,11 +97,10 @@ async def _picture(resources: Resources, scope: Scope) -> Picture:
 
 async def _unresolved(resources: Resources, scope: Scope) -> list[DictRow]:
     """Open ones first, each newest first."""
-    reach = Reach(scope.tenant, scope.service_name)
     found: list[DictRow] = []
     for status in events.UNRESOLVED:
         filters = events.Filters(status)
-        found += await events.list_events(resources.read_pool, reach, filters, _MOST_EVENTS)
+        found += await events.list_events(resources.read_pool, scope, filters, _MOST_EVENTS)
     return found[:_MOST_EVENTS]
 
 

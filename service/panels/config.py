@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from alerts.rules import Text
+from alerts.fields import Text
 from service.metrics.query.ranges import RangeName
 from sql.calendar import Period
 from sql.vocabulary import Aggregation, Fill

@@ -5,7 +5,6 @@ from collections.abc import Collection, Sequence
 from psycopg.rows import DictRow
 
 from alerts.events import Filters, list_events
-from alerts.registry import Reach
 from service.metrics.query.ranges import Span
 from service.runtime.resources import Resources
 from sql.scope import Scope
@@ -20,21 +19,17 @@ async def events_of(
 ) -> list[DictRow]:
     """The events of metrics that were opened in a range, newest first."""
     filters = Filters(metric_names=sorted(metrics), since=span.since, before=span.before)
-    return await list_events(resources.read_pool, _reach(scope), filters, MAX_MARKS)
+    return await list_events(resources.read_pool, scope, filters, MAX_MARKS)
 
 
 async def latest_events(
     resources: Resources, scope: Scope, status: EventStatus | None, limit: int
 ) -> Sequence[DictRow]:
     """The newest events, those that are open first where no status is given."""
-    pool, reach = resources.read_pool, _reach(scope)
-    rows = await list_events(pool, reach, Filters(status or "open"), limit)
+    pool = resources.read_pool
+    rows = await list_events(pool, scope, Filters(status or "open"), limit)
     if status is None and len(rows) < limit:
         known = {row["event_id"] for row in rows}
-        newest = await list_events(pool, reach, Filters(), limit)
+        newest = await list_events(pool, scope, Filters(), limit)
         rows += [row for row in newest if row["event_id"] not in known]
     return rows[:limit]
-
-
-def _reach(scope: Scope) -> Reach:
-    return Reach(scope.tenant, scope.service_name)

@@ -7,14 +7,16 @@ from pydantic import ValidationError
 from starlette.datastructures import FormData, QueryParams
 
 from alerts.rules import Rule
-from service.http.errors import Detail, details_of
+from service.http.validation import problems_of
 from service.language.reader import Reader
 from service.language.translations import N_
-from service.rules.models import RuleTest
+from service.rules.models import RuleToTest
 from service.web.forms import Form
 from sql.durations import duration_text
+from sql.errors import Problem
 
 _LISTS = {"notification_recipients": "\n", "group_by": ","}
+_ZERO = ("for", "keep_firing_for")
 _NUMBERS = ("threshold_value", "recovery_threshold")
 # What the explorer and other pages may fill in beforehand.
 _PREFILLED = (
@@ -27,7 +29,11 @@ _PREFILLED = (
     "service_name",
     "affiliate_id",
     "region",
+    "unit",
+    "group_by",
 )
+# Before the name of a dimension, as in addresses of the explorer.
+_FILTER = "filter."
 # What the fields that decide when a rule fires are called on its page.
 NAMES = {
     "metric_name": N_("Metric"),
@@ -37,6 +43,10 @@ NAMES = {
     "group_by": N_("Each on its own by"),
     "recovery_threshold": N_("Resolved from this value"),
     "keep_firing_for": N_("Once it is over for"),
+    "unit": N_("Unit"),
+    "filters": N_("Dimensions"),
+    "settle": N_("Judged after"),
+    "retire_after": N_("Groups end after"),
 }
 _FRESH = {
     "condition": "<",
@@ -49,10 +59,14 @@ _FRESH = {
 
 def fresh_form(query: QueryParams, own_service: str | None, reader: Reader) -> Form[Rule]:
     """An empty form, but for what the address says, in which numbers are as in the API."""
-    given = {name: query[name] for name in _PREFILLED if query.get(name)}
+    given: dict[str, Any] = {name: query[name] for name in _PREFILLED if query.get(name)}
+    given["group_by"] = ", ".join(query.getlist("group_by"))
+    filters = {n.removeprefix(_FILTER): v for n, v in query.items() if n.startswith(_FILTER) and v}
+    given |= {n: filters.pop(n) for n in _PREFILLED if n in filters}
+    given["filters"] = _lines(filters)
     if "threshold_value" in given:
         given["threshold_value"] = _as_read(given["threshold_value"], reader)
-    values = dict.fromkeys(_names(), "") | _FRESH | given
+    values = dict.fromkeys(_names(), "") | _FRESH | _durations() | given
     if own_service is not None:
         values["service_name"] = own_service
     return Form(values)
@@ -64,7 +78,8 @@ def form_of(rule: Rule, reader: Reader) -> Form[Rule]:
     values["notification_recipients"] = "\n".join(values["notification_recipients"])
     values["group_by"] = ", ".join(values["group_by"])
     values |= {n: reader.plain_number(values[n]) for n in _NUMBERS if values[n] is not None}
-    values |= {name: "" for name in ("for", "keep_firing_for") if values[name] == duration_text(0)}
+    values["filters"] = _lines(values["filters"])
+    values |= {name: "" for name in _ZERO if values[name] == duration_text(0)}
     return Form({name: "" if value is None else value for name, value in values.items()})
 
 
@@ -81,22 +96,22 @@ def filled_form(given: FormData, reader: Reader) -> Form[Rule]:
     return form
 
 
-def trial_of(form: Form[Rule], days: int, reader: Reader) -> RuleTest | None:
-    """The rule so far, to be tried over so many days; None while it watches nothing yet."""
+def to_test(form: Form[Rule], days: int, reader: Reader) -> RuleToTest | None:
+    """The rule so far, to be judged over so many days; None while it watches nothing yet."""
     try:
-        return RuleTest.model_validate(_watched_by(form, reader) | {"days": days})
+        return RuleToTest.model_validate(_watched_by(form, reader) | {"days": days})
     except ValidationError:
         return None
 
 
-def wrong_with(form: Form[Rule], reader: Reader) -> list[Detail]:
-    """Why what was filled in cannot be tried. What is still to be filled in is not wrong."""
+def wrong_with(form: Form[Rule], reader: Reader) -> list[Problem]:
+    """Why what was filled in cannot be tested. What is still to be filled in is not wrong."""
     try:
-        RuleTest.model_validate(_watched_by(form, reader) | {"days": 1})
+        RuleToTest.model_validate(_watched_by(form, reader) | {"days": 1})
     except ValidationError as error:
         # In the order of `error.errors()`.
         missing = [entry["type"] == "missing" for entry in error.errors()]
-        return [one for one, left in zip(details_of(error), missing, strict=True) if not left]
+        return [one for one, left in zip(problems_of(error), missing, strict=True) if not left]
     return []
 
 
@@ -116,11 +131,32 @@ def meant_by(values: Mapping[str, Any], reader: Reader) -> dict[str, Any]:
     for name, separator in _LISTS.items():
         parts = [part.strip() for part in str(values[name]).split(separator)]
         meant[name] = [part for part in parts if part]
+    if values["filters"]:
+        meant["filters"] = _filters(values["filters"])
+    if str(values["digest_over"]).isdecimal():
+        meant["digest_over"] = int(values["digest_over"])
     for name in _NUMBERS:
         number = reader.read_number(values[name])
         if number is not None:
             meant[name] = number
     return meant
+
+
+def _lines(filters: Mapping[str, str]) -> str:
+    """A dimension and its value a line."""
+    return "\n".join(f"{name} = {value}" for name, value in filters.items())
+
+
+def _filters(text: str) -> dict[str, str]:
+    pairs = (line.partition("=") for line in text.splitlines() if line.strip())
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
+def _durations() -> dict[str, Any]:
+    """What a rule has unless it says otherwise, where that is not nothing."""
+    names = ("settle", "retire_after")
+    given = {name: duration_text(Rule.model_fields[name].default) for name in names}
+    return given | {"digest_over": Rule.model_fields["digest_over"].default}
 
 
 def _how_to_write(reader: Reader) -> str:

@@ -8,19 +8,16 @@ from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from alerts.rules import (
-    CatalogueEntry,
-    Rule,
-    Text,
-    aggregation_of,
-    readable,
-    window_of,
-)
+from alerts.backtest import Backtest, Episode, Sighting, sightings
+from alerts.fields import Text
+from alerts.rule_rows import readable
+from alerts.rules import CatalogueEntry, Rule, aggregation_of, unit_of, window_of
+from service.http.envelopes import Item, Listing
 from service.http.instants import instants
 
 
-class RuleTest(Rule):
-    """A rule that need not be saved, and how far back to test it."""
+class RuleToTest(Rule):
+    """A rule that need not be saved, and how many days back to judge it."""
 
     rule_name: Text = "test"
     days: Annotated[int, Field(strict=True, ge=1, le=730)] = 30
@@ -45,7 +42,7 @@ class RuleChange(Rule):
 
 
 class RuleOut(Rule):
-    """A rule; `aggregation` and `window` are those in force, and `defaults` names the ones
+    """A rule; `aggregation`, `window` and `unit` are those in force, and `defaults` names the ones
     that follow the catalogue.
     """
 
@@ -60,20 +57,14 @@ class RuleOut(Rule):
     updated_at: datetime
 
 
-class RuleAnswer(BaseModel):
-    """One rule."""
+class RuleAnswer(Item[RuleOut]):
+    """One rule, and what keeps it from firing or from being heard of."""
 
-    success: bool = True
-    data: RuleOut
+    warnings: list[str] = Field(default_factory=list)
 
 
-class RuleList(BaseModel):
+class RuleList(Listing[RuleOut]):
     """Every rule."""
-
-    success: bool = True
-    data: list[RuleOut]
-    count: int
-    next_cursor: str | None = None
 
 
 class EpisodeOut(BaseModel):
@@ -103,7 +94,7 @@ class ReadingOut(BaseModel):
     firing: bool
 
 
-class RuleTestResult(BaseModel):
+class BacktestOut(BaseModel):
     """What a rule sees now, and when it would have opened and resolved."""
 
     since: datetime
@@ -115,11 +106,10 @@ class RuleTestResult(BaseModel):
     count: int
 
 
-class RuleTestAnswer(BaseModel):
-    """The result of a test."""
+class BacktestAnswer(Item[BacktestOut]):
+    """The result of a backtest, and what keeps the rule from firing or from being heard of."""
 
-    success: bool = True
-    data: RuleTestResult
+    warnings: list[str] = Field(default_factory=list)
 
 
 def rule_out(row: Mapping[str, Any], entry: CatalogueEntry | None) -> dict[str, Any]:
@@ -128,7 +118,8 @@ def rule_out(row: Mapping[str, Any], entry: CatalogueEntry | None) -> dict[str, 
     shown = {"id": row["rule_id"]} | rule.model_dump(by_alias=True)
     shown["aggregation"] = aggregation_of(rule, entry)
     shown["window"] = str(window_of(rule, entry))
-    own = {"aggregation": rule.aggregation, "window": rule.window}
+    shown["unit"] = unit_of(rule, entry)
+    own = {"aggregation": rule.aggregation, "window": rule.window, "unit": rule.unit}
     return (
         shown
         | {
@@ -138,3 +129,34 @@ def rule_out(row: Mapping[str, Any], entry: CatalogueEntry | None) -> dict[str, 
         }
         | instants(row, "last_evaluated_at", "created_at", "updated_at")
     )
+
+
+def backtest_out(result: Backtest) -> dict[str, Any]:
+    """A backtest as it is answered."""
+    watch = result.plan.watch
+    return {
+        "since": result.since,
+        "until": result.until,
+        "aggregation": watch.aggregation,
+        "window": str(watch.window),
+        "now": [_sighting_out(one) for one in sightings(result)],
+        "events": [_episode_out(one) for one in reversed(result.episodes)],
+        "count": len(result.episodes),
+    }
+
+
+def _sighting_out(one: Sighting) -> dict[str, Any]:
+    return {
+        "group": one.group.labels,
+        "value": one.reading.value,
+        "unit": one.reading.unit,
+        "window_start": one.reading.start,
+        "window_end": one.reading.end,
+        "firing": one.is_firing,
+    }
+
+
+def _episode_out(one: Episode) -> dict[str, Any]:
+    values = {name: getattr(one, name) for name in EpisodeOut.model_fields}
+    reasons = ("reason", "resolved_reason")
+    return values | {name: values[name] and str(values[name]) for name in reasons}

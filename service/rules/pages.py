@@ -2,27 +2,28 @@
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from psycopg.rows import DictRow
-from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
 from alerts import events, registry
-from alerts.backtest import Backtest
+from alerts.backtest import Backtest, sightings
 from alerts.recipients import TAKES
-from alerts.rules import Rule, from_row, readable, window_of
-from service.alerts.access import author_of, check_service, reach_of, refusals
+from alerts.rule_rows import readable
+from alerts.rules import Rule, unit_of, window_of
+from service.alerts.authors import author_of, scope_of
 from service.http.authentication import principal_of
-from service.http.errors import ApiError, details_of, invalid
+from service.http.errors import ApiError
 from service.http.paths import id_of
 from service.language.translations import N_
 from service.metrics.query.result import Result
 from service.metrics.query.spec import aggregate_query
-from service.rules.api import change_rule, rehearse, trial_out
-from service.rules.form import NAMES, filled_form, form_of, fresh_form, trial_of, wrong_with
-from service.rules.models import RuleTest
+from service.rules.edits import rule_warnings, switched
+from service.rules.form import NAMES, filled_form, form_of, fresh_form, to_test, wrong_with
+from service.rules.models import RuleToTest
 from service.rules.watch import watch_of
 from service.runtime.resources import resources_of
 from service.web.charts import Chart, Line, Mark, Threshold
@@ -34,28 +35,30 @@ from service.web.session import reader_of
 from service.web.words import WORDS
 from sql.calendar import Period
 from sql.durations import Calendar
-from sql.errors import DomainError, missing
+from sql.errors import Conflict, DomainError, Invalid
+from sql.messages import Message
+from sql.vocabulary import LABELS
 
 _MOST_LINES = 8
 _MOST_EVENTS = 10
-# How far back a rule is tried, by the period of its chart.
+# How far back a rule is tested, by the period of its chart.
 _DAYS: dict[Period, int] = {"hour": 14, "day": 90, "week": 365, "month": 730}
 
 
 async def list_rules(request: Request) -> Response:
     """Every rule, what it looks at, and whether it fires."""
-    pool, reach = resources_of(request).read_pool, reach_of(request)
+    pool, scope = resources_of(request).read_pool, scope_of(request)
     rows, firing = await asyncio.gather(
-        registry.list_rules(pool, reach), events.firing_rules(pool, reach)
+        registry.list_rules(pool, scope), events.firing_rules(pool, scope)
     )
-    entries = await registry.catalogue(pool, reach.tenant, [row["metric_name"] for row in rows])
+    entries = await registry.catalogue(pool, scope.tenant, [row["metric_name"] for row in rows])
     rules = [(row, watch_of(readable(row), entries)) for row in rows]
     return render(request, "rules/list.html", {"rules": rules, "firing": firing, **WORDS})
 
 
 async def new_rule(request: Request) -> Response:
     """An empty form, filled in as far as the address says."""
-    form = fresh_form(request.query_params, reach_of(request).only_service, reader_of(request))
+    form = fresh_form(request.query_params, scope_of(request).service_name, reader_of(request))
     return await _editor(request, form)
 
 
@@ -68,28 +71,28 @@ async def show_rule(request: Request) -> Response:
 async def create_rule(request: Request) -> Response:
     """Watch from now on."""
     form = filled_form(await request.form(), reader_of(request))
-    pool, tenant = resources_of(request).pool, reach_of(request).tenant
+    pool, scope = resources_of(request).pool, scope_of(request)
     if form.is_valid:
-        check_service(request, form.data)
         try:
-            with refusals():
-                row = await registry.create_rule(pool, tenant, form.data, author_of(request))
-        except ApiError as error:
-            form.fail_all(error.details)
+            row = await registry.create_rule(pool, scope, form.data, author_of(request))
+        except (Invalid, Conflict) as error:
+            form.fail_all(error.problems)
         else:
             return _saved(request, row)
     return await _editor(request, form, status=422)
 
 
 async def edit_rule(request: Request) -> Response:
-    """Replace a rule; its open events are resolved."""
+    """Replace a rule."""
     row, form = await _found(request), filled_form(await request.form(), reader_of(request))
+    pool, scope = resources_of(request).pool, scope_of(request)
     if form.is_valid:
-        check_service(request, form.data)
         try:
-            after = await change_rule(request, lambda _: form.data)
-        except ApiError as error:
-            form.fail_all(error.details)
+            after = await registry.replace_rule(
+                pool, scope, row["rule_id"], form.data, author_of(request)
+            )
+        except (Invalid, Conflict) as error:
+            form.fail_all(error.problems)
         else:
             return _saved(request, after)
     return await _editor(request, form, row, status=422)
@@ -98,24 +101,17 @@ async def edit_rule(request: Request) -> Response:
 async def switch_rule(request: Request) -> Response:
     """Have a rule watch, or not."""
     active = (await request.form()).get("active") == "true"
-    await change_rule(request, lambda row: _switched(row, active))
+    pool, number = resources_of(request).pool, id_of(request, "rule")
+    edit = partial(switched, active=active)
+    await registry.change_rule(pool, scope_of(request), number, edit, author_of(request))
     said = N_("The rule watches again") if active else N_("The rule watches no more")
     return redirect(request, "/alerts/rules", said=reader_of(request).gettext(said))
 
 
-def _switched(row: DictRow, active: bool) -> Rule:
-    try:
-        return from_row(row).model_copy(update={"is_active": active})
-    except ValidationError as error:
-        # Somebody wrote into the table what the API would refuse.
-        raise invalid(details_of(error)) from error
-
-
 async def delete_rule(request: Request) -> Response:
     """Remove a rule; its events stay, resolved."""
-    pool, reach, number = resources_of(request).pool, reach_of(request), id_of(request, "rule")
-    if await registry.remove_rule(pool, reach, number, author_of(request)) is None:
-        raise missing("rule", number)
+    pool, number = resources_of(request).pool, id_of(request, "rule")
+    await registry.remove_rule(pool, scope_of(request), number, author_of(request))
     said = reader_of(request).gettext(N_("The rule is deleted"))
     return redirect(request, "/alerts/rules", said=said)
 
@@ -132,7 +128,7 @@ async def preview_rule(request: Request) -> Response:
     row = None
     if number.isdecimal():
         pool = resources_of(request).read_pool
-        row = await registry.find_rule(pool, reach_of(request), int(number[:9]))
+        row = await registry.find_rule(pool, scope_of(request), int(number[:9]))
     return await _editor(request, form, row)
 
 
@@ -142,18 +138,21 @@ def _saved(request: Request, row: DictRow) -> Response:
 
 
 async def _found(request: Request) -> DictRow:
-    number = id_of(request, "rule")
-    row = await registry.find_rule(resources_of(request).pool, reach_of(request), number)
-    if row is None:
-        raise missing("rule", number)
-    return row
+    pool = resources_of(request).pool
+    return await registry.find_rule(pool, scope_of(request), id_of(request, "rule"))
 
 
 async def _latest_events(request: Request, rule: DictRow | None) -> list[DictRow]:
     if rule is None:
         return []
     pool, filters = resources_of(request).read_pool, events.Filters(rule_id=rule["rule_id"])
-    return await events.list_events(pool, reach_of(request), filters, _MOST_EVENTS)
+    return await events.list_events(pool, scope_of(request), filters, _MOST_EVENTS)
+
+
+async def _warnings(request: Request, rule: DictRow | None) -> list[Message]:
+    if rule is None:
+        return []
+    return await rule_warnings(resources_of(request), scope_of(request), readable(rule))
 
 
 async def _editor(
@@ -161,15 +160,18 @@ async def _editor(
 ) -> Response:
     resources, scope = resources_of(request), principal_of(request).scope
     later = _later(request, form)
-    metrics, latest, preview = await asyncio.gather(
+    metrics, latest, warnings, preview = await asyncio.gather(
         resources.catalog.listed(scope),
         _latest_events(request, row),
+        _warnings(request, row),
         _nothing() if later else _preview(request, form),
     )
     context = {
         "form": form,
         "rule": row,
         "events": latest,
+        "warnings": warnings,
+        "last_error": registry.last_error_of(row) if row else None,
         "metrics": metrics,
         "channels": list(TAKES),
         "preview": preview,
@@ -186,7 +188,7 @@ def _later(request: Request, form: Form[Rule]) -> str:
     """
     may = (
         principal_of(request).may("metrics:read")
-        and trial_of(form, 1, reader_of(request)) is not None
+        and to_test(form, 1, reader_of(request)) is not None
     )
     if request.method != "GET" or "preview" in request.query_params or not may:
         return ""
@@ -199,20 +201,21 @@ async def _nothing() -> None:
 
 async def _preview(request: Request, form: Form[Rule]) -> dict[str, Any] | None:
     """What would have happened; None while the form is no rule yet. `wrong` or `problem` say
-    why it cannot be tried.
+    why it cannot be tested.
     """
     if not principal_of(request).may("metrics:read"):
         return None
     reader = reader_of(request)
-    rule = trial_of(form, 1, reader)
+    rule = to_test(form, 1, reader)
     if rule is None:
         wrong = wrong_with(form, reader)
         return {"wrong": wrong, "names": NAMES} if wrong else None
     period = await _period(request, rule)
     rule = rule.model_copy(update={"days": _DAYS[period]})
     try:
-        tried, result = await asyncio.gather(
-            rehearse(request, rule), _history(request, rule, period)
+        backtests, now = resources_of(request).backtests, datetime.now(UTC)
+        tested, result = await asyncio.gather(
+            backtests.run(scope_of(request), rule, rule.days, now), _history(request, rule, period)
         )
     except (ApiError, DomainError) as error:
         return {"wrong": (), "problem": error.message}
@@ -220,21 +223,29 @@ async def _preview(request: Request, form: Form[Rule]) -> dict[str, Any] | None:
         "wrong": (),
         "problem": None,
         "days": rule.days,
-        "fires_now": any(one["firing"] for one in trial_out(tried)["now"]),
-        "episodes": list(reversed(tried.episodes)),
-        "chart": _chart(request, rule, result, tried) if result.shown else None,
+        "fires_now": any(one.is_firing for one in sightings(tested)),
+        "episodes": list(reversed(tested.episodes)),
+        "chart": _chart(request, rule, result, tested) if result.shown else None,
     }
 
 
 async def _period(request: Request, rule: Rule) -> Period:
     """Of the points of the chart: the rule's own, or hours."""
-    pool, tenant = resources_of(request).read_pool, reach_of(request).tenant
+    pool, tenant = resources_of(request).read_pool, scope_of(request).tenant
     entries = await registry.catalogue(pool, tenant, [rule.metric_name])
     window = window_of(rule, entries.get(rule.metric_name))
     return window.period if isinstance(window, Calendar) else "hour"
 
 
-async def _history(request: Request, rule: RuleTest, period: Period) -> Result:
+async def _filters(request: Request, rule: Rule) -> dict[str, str | None]:
+    """What the rule selects."""
+    pool, tenant = resources_of(request).read_pool, scope_of(request).tenant
+    entries = await registry.catalogue(pool, tenant, [rule.metric_name])
+    labels = {name: getattr(rule, name) for name in LABELS}
+    return {**labels, **rule.filters, "unit": unit_of(rule, entries.get(rule.metric_name))}
+
+
+async def _history(request: Request, rule: RuleToTest, period: Period) -> Result:
     resources, scope = resources_of(request), principal_of(request).scope
     metric = await resources.catalog.entry(scope, rule.metric_name)
     now = datetime.now(UTC)
@@ -242,7 +253,7 @@ async def _history(request: Request, rule: RuleTest, period: Period) -> Result:
         metric,
         scope,
         resources.settings.zone,
-        filters={name: getattr(rule, name) for name in ("service_name", "affiliate_id", "region")},
+        filters=await _filters(request, rule),
         aggregation=rule.aggregation,
         period=period,
         since=now - timedelta(days=rule.days),
@@ -251,7 +262,7 @@ async def _history(request: Request, rule: RuleTest, period: Period) -> Result:
     return await resources.aggregates.result(query, now)
 
 
-def _chart(request: Request, rule: Rule, result: Result, tried: Backtest) -> dict[str, Any]:
+def _chart(request: Request, rule: Rule, result: Result, tested: Backtest) -> dict[str, Any]:
     reader = reader_of(request)
     times = sorted({point.start for point in result.shown})
     return Chart(
@@ -267,7 +278,7 @@ def _chart(request: Request, rule: Rule, result: Result, tried: Backtest) -> dic
         incomplete=result.is_under_way,
         marks=[
             Mark(one.opened_at, reader.gettext(N_("Would have fired")), severity=rule.severity)
-            for one in tried.episodes
+            for one in tested.episodes
         ],
         thresholds=[Threshold(rule.threshold_value, reader.gettext(N_("Threshold")))],
     ).spec

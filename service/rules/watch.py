@@ -1,9 +1,9 @@
-"""What rules look at, as their list says it."""
+"""Rules as their list shows them."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from alerts.rules import CatalogueEntry, Rule, aggregation_of, window_of
+from alerts.rules import CatalogueEntry, Rule, aggregation_of, unit_of, window_of
 
 
 class Watch(NamedTuple):
@@ -19,5 +19,5 @@ def watch_of(rule: Rule, entries: Mapping[str, CatalogueEntry]) -> Watch:
     entry = entries.get(rule.metric_name)
     aggregation = aggregation_of(rule, entry)
     # What is counted has no unit.
-    unit = entry.unit if entry and aggregation != "count" else None
+    unit = unit_of(rule, entry) if aggregation != "count" else None
     return Watch(aggregation, str(window_of(rule, entry)), unit)

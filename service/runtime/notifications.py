@@ -7,12 +7,15 @@ from email.utils import parseaddr
 from urllib.parse import urlsplit
 
 from alerts.channels.base import Channel
-from alerts.channels.email import EmailChannel, SmtpServer, Tls
+from alerts.channels.email import EmailChannel
 from alerts.channels.http import Poster
 from alerts.channels.slack import SlackChannel
 from alerts.channels.sms import SmsChannel, TwilioProvider
+from alerts.channels.smtp import SmtpServer, Tls
 from alerts.channels.webhook import WebhookChannel
 from alerts.delivery import GRACE_SECONDS, run
+from alerts.rendering import Renderer
+from service.runtime.rendering import renderer_of
 from service.runtime.settings import Settings
 from service.runtime.stopping import end_tasks
 from sql.database import Pool
@@ -40,13 +43,14 @@ def channels_of(settings: Settings) -> dict[str, Channel]:
     bring the URL.
     """
     poster = Poster(allow_private=settings.webhook_allow_private)
+    renderer = renderer_of(settings.language, settings.zone)
     channels: dict[str, Channel] = {
-        "slack": SlackChannel(poster, settings.slack_webhook_url),
-        "webhook": WebhookChannel(poster, settings.webhook_url, settings.webhook_secret),
+        "slack": SlackChannel(poster, settings.slack_webhook_url, renderer),
+        "webhook": WebhookChannel(poster, settings.webhook_url, settings.webhook_secret, renderer),
     }
-    if email := _email(settings):
+    if email := _email(settings, renderer):
         channels["email"] = email
-    if sms := _sms(settings):
+    if sms := _sms(settings, renderer):
         channels["sms"] = sms
     return channels
 
@@ -63,7 +67,7 @@ def with_default(settings: Settings) -> set[str]:
     return {name for name in channels_of(settings) if defaults[name]}
 
 
-def _email(settings: Settings) -> EmailChannel | None:
+def _email(settings: Settings, renderer: Renderer) -> EmailChannel | None:
     if settings.smtp_host is None:
         return None
     tls: Tls = settings.smtp_tls or ("starttls" if settings.smtp_user else "none")
@@ -75,7 +79,8 @@ def _email(settings: Settings) -> EmailChannel | None:
         password=settings.smtp_password,
     )
     sender = settings.smtp_from or _own_address(settings)
-    return EmailChannel(server, sender=sender, default_recipient=settings.smtp_to or sender)
+    recipient = settings.smtp_to or sender
+    return EmailChannel(server, sender=sender, default_recipient=recipient, renderer=renderer)
 
 
 def _own_address(settings: Settings) -> str:
@@ -84,7 +89,7 @@ def _own_address(settings: Settings) -> str:
     return user if is_address else f"fature@{urlsplit(settings.links).hostname}"
 
 
-def _sms(settings: Settings) -> SmsChannel | None:
+def _sms(settings: Settings, renderer: Renderer) -> SmsChannel | None:
     account, token, sender = settings.sms_account, settings.sms_token, settings.sms_from
     if account is None or token is None or sender is None:
         return None
@@ -93,4 +98,4 @@ def _sms(settings: Settings) -> SmsChannel | None:
     provider = TwilioProvider(
         poster, url=settings.sms_url, account=account, token=token, sender=sender
     )
-    return SmsChannel(provider, settings.sms_to)
+    return SmsChannel(provider, settings.sms_to, renderer)

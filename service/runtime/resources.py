@@ -10,7 +10,8 @@ from functools import partial
 import structlog
 from starlette.requests import Request
 
-from alerts.announce import Voice
+from alerts.backtest import Backtests
+from alerts.context import MessageContext
 from alerts.loop import run_alerts
 from retention.apply import accept_windows, delete_expired, reconcile
 from retention.plan import next_night
@@ -43,7 +44,7 @@ WRITER_SECONDS = 15
 ACCESS_SECONDS = 2.0
 REPLICA_SECONDS = 1.0
 # Each takes a core for up to 5 s, and whoever reads metrics may ask for one.
-REHEARSALS_AT_ONCE = 2
+BACKTESTS_AT_ONCE = 2
 
 _log = structlog.get_logger()
 
@@ -69,8 +70,8 @@ class Resources:
     recorder: Recorder
     catalog: Catalog
     aggregates: Aggregates
-    rehearsals: asyncio.Semaphore
-    voice: Voice
+    backtests: Backtests
+    message_context: MessageContext
     key_hasher: KeyHasher
     keys: KeyTable
     sessions: Sessions
@@ -109,7 +110,8 @@ async def running_resources(
             asyncio.create_task(_every_night(settings, engine)),
         ]
         if settings.alert_interval:
-            loop = run_alerts(pools.url, settings.zone, resources.voice, settings.alert_interval)
+            context, interval = resources.message_context, settings.alert_interval
+            loop = run_alerts(pools.url, settings.zone, context, interval)
             background.append(asyncio.create_task(loop))
         if settings.database_read_url:
             background.append(asyncio.create_task(_repeat(REPLICA_SECONDS, pools.reads.watch)))
@@ -152,8 +154,8 @@ def _wire(
         recorder=Recorder(Preparer(series, SampleIds(pool), accept), writer, aggregates.forget),
         catalog=Catalog(pool, pools.read, pools.reads),
         aggregates=aggregates,
-        rehearsals=asyncio.Semaphore(REHEARSALS_AT_ONCE),
-        voice=voice_of(settings),
+        backtests=Backtests(pools.read, settings.zone, BACKTESTS_AT_ONCE),
+        message_context=message_context_of(settings),
         key_hasher=hasher,
         keys=KeyTable(pool, hasher),
         sessions=Sessions(pool, secret),
@@ -161,16 +163,16 @@ def _wire(
     )
 
 
-def voice_of(settings: Settings) -> Voice:
-    """How alerts read: in the business time zone, with links to this service."""
-    return Voice(settings.timezone, settings.links)
+def message_context_of(settings: Settings) -> MessageContext:
+    """Notifications are in the business time zone, with links to this service."""
+    return MessageContext(settings.timezone, settings.links)
 
 
 async def alerts_alone(settings: Settings, url: str, interval: float) -> None:
     """Judge alert rules and deliver what follows, without serving, until cancelled."""
     url = await asyncio.to_thread(serving_url, url)
     async with create_pool(url, size=POOL_SIZE) as pool, delivering(pool, settings):
-        await run_alerts(url, settings.zone, voice_of(settings), interval)
+        await run_alerts(url, settings.zone, message_context_of(settings), interval)
 
 
 async def _note_pools(resources: Resources) -> None:

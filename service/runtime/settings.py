@@ -7,7 +7,7 @@ import os
 from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
 from limits import parse as parse_limit
@@ -23,7 +23,7 @@ from pydantic_settings import (
 )
 from pydantic_settings import SettingsError as UnreadableSetting
 
-from alerts.channels.email import Tls
+from alerts.channels.smtp import Tls
 from alerts.recipients import kind_of
 from retention.policies import parse_keep
 from service.runtime.secrets import weakness
@@ -81,6 +81,7 @@ class Settings(BaseSettings):
     max_series_per_tenant: int = Field(default=100_000, ge=1)
     max_series_per_service: int = Field(default=10_000, ge=1)
     timezone: str = "UTC"
+    language: Literal["en", "pt-BR"] = "en"
     alert_interval: float = Field(
         default=DEFAULT_ALERT_INTERVAL, ge=0, le=3600, allow_inf_nan=False
     )

@@ -3,51 +3,37 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
-from alerts import registry, silences
-from service.alerts.access import author_of, reach_of
+from alerts import silences
+from service.alerts.authors import author_of, scope_of
 from service.alerts.models import SilenceAnswer, SilenceIn, SilenceList, silence_out
 from service.http.bodies import read_model
 from service.http.endpoint import Endpoint
-from service.http.envelopes import Deleted
-from service.http.errors import ApiError, Detail, invalid
+from service.http.envelopes import Deleted, item_response, list_response
 from service.http.paths import id_of
-from service.http.responses import json_response
 from service.runtime.resources import resources_of
-from sql.errors import missing
 
 
 async def list_alert_silences(request: Request) -> Response:
     """Silences past, current and coming, newest first."""
-    rows = await silences.list_silences(resources_of(request).read_pool, reach_of(request))
-    data = [silence_out(row) for row in rows]
-    return json_response({"success": True, "data": data, "count": len(data), "next_cursor": None})
+    rows = await silences.list_silences(resources_of(request).read_pool, scope_of(request))
+    return list_response([silence_out(row) for row in rows])
 
 
 async def create_alert_silence(request: Request) -> Response:
     """Mute the notifications of matching rules for a period."""
-    author, reach = author_of(request), reach_of(request)
-    silence = await read_model(request, SilenceIn)
-    if reach.only_service not in (None, silence.service_name):
-        raise ApiError(403, f"This key silences service_name {reach.only_service} only")
-    starts_at = silence.starts_at or author.now
-    if silence.ends_at <= starts_at:
-        raise invalid([Detail(field="ends_at", message="It is not after starts_at")])
+    author, silence = author_of(request), await read_model(request, SilenceIn)
+    values = silence.model_dump() | {"starts_at": silence.starts_at or author.now}
     pool = resources_of(request).pool
-    if silence.rule_id and await registry.find_rule(pool, reach, silence.rule_id) is None:
-        message = f"There is no rule {silence.rule_id}"
-        raise invalid([Detail(field="rule_id", message=message)])
-    values = silence.model_dump() | {"starts_at": starts_at}
-    row = await silences.add_silence(pool, reach, values, author)
-    return json_response({"success": True, "data": silence_out(row)}, 201)
+    row = await silences.add_silence(pool, scope_of(request), values, author)
+    return item_response(silence_out(row), 201)
 
 
 async def delete_alert_silence(request: Request) -> Response:
     """End a silence now."""
-    pool, author = resources_of(request).pool, author_of(request)
     number = id_of(request, "silence")
-    if not await silences.remove_silence(pool, reach_of(request), number, author):
-        raise missing("silence", number)
-    return json_response({"success": True, "data": {"id": number}})
+    pool, author = resources_of(request).pool, author_of(request)
+    await silences.remove_silence(pool, scope_of(request), number, author)
+    return item_response({"id": number})
 
 
 ENDPOINTS = [

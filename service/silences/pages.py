@@ -8,8 +8,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from alerts import registry, silences
-from alerts.rules import Text
-from service.alerts.access import author_of, reach_of
+from alerts.fields import Text
+from service.alerts.authors import author_of, scope_of
 from service.http.paths import MAX_ID, id_of
 from service.language.translations import N_
 from service.runtime.resources import resources_of
@@ -19,7 +19,7 @@ from service.web.people import names_of
 from service.web.rendering import redirect, render
 from service.web.session import reader_of
 from service.web.words import WORDS
-from sql.errors import missing
+from sql.errors import Invalid
 from sql.vocabulary import Severity
 
 HOURS = {
@@ -45,7 +45,7 @@ class SilenceForm(BaseModel):
 
 async def list_silences(request: Request) -> Response:
     """Current and coming ones, then the past."""
-    own = reach_of(request).only_service
+    own = scope_of(request).service_name
     values = dict.fromkeys(SilenceForm.model_fields, "") | {"hours": 4, "service_name": own or ""}
     return await _page(request, Form(values))
 
@@ -53,37 +53,36 @@ async def list_silences(request: Request) -> Response:
 async def create_silence(request: Request) -> Response:
     """Mute from now on."""
     form = await read_form(request, SilenceForm)
-    author, reach = author_of(request), reach_of(request)
-    pool = resources_of(request).pool
+    author, scope = author_of(request), scope_of(request)
     if not form.is_valid:
         return await _page(request, form, status=422)
-    wanted = form.data
-    if reach.only_service is not None:
-        wanted = wanted.model_copy(update={"service_name": reach.only_service})
-    if wanted.rule_id and await registry.find_rule(pool, reach, wanted.rule_id) is None:
-        form.fail("rule_id", N_("There is no such rule"))
+    given = form.data
+    if scope.service_name is not None:
+        given = given.model_copy(update={"service_name": scope.service_name})
+    values = given.model_dump(exclude={"hours"})
+    period = {"starts_at": author.now, "ends_at": author.now + timedelta(hours=given.hours)}
+    try:
+        await silences.add_silence(resources_of(request).pool, scope, values | period, author)
+    except Invalid as error:
+        form.fail_all(error.problems)
         return await _page(request, form, status=422)
-    values = wanted.model_dump(exclude={"hours"})
-    period = {"starts_at": author.now, "ends_at": author.now + timedelta(hours=wanted.hours)}
-    await silences.add_silence(pool, reach, values | period, author)
     said = reader_of(request).gettext(N_("Notifications are muted"))
     return redirect(request, "/alerts/silences", said=said)
 
 
 async def end_silence(request: Request) -> Response:
     """End a silence now."""
-    pool, author = resources_of(request).pool, author_of(request)
     number = id_of(request, "silence")
-    if not await silences.remove_silence(pool, reach_of(request), number, author):
-        raise missing("silence", number)
+    pool, author = resources_of(request).pool, author_of(request)
+    await silences.remove_silence(pool, scope_of(request), number, author)
     said = reader_of(request).gettext(N_("Notifications are sent again"))
     return redirect(request, "/alerts/silences", said=said)
 
 
 async def _page(request: Request, form: Form[SilenceForm], *, status: int = 200) -> Response:
-    pool, reach, now = resources_of(request).read_pool, reach_of(request), datetime.now(UTC)
-    rows = await silences.list_silences(pool, reach)
-    rules = await registry.list_rules(pool, reach)
+    pool, scope, now = resources_of(request).read_pool, scope_of(request), datetime.now(UTC)
+    rows = await silences.list_silences(pool, scope)
+    rules = await registry.list_rules(pool, scope)
     context: dict[str, Any] = {
         "form": form,
         "current": [row for row in rows if row["ends_at"] > now],
@@ -92,7 +91,7 @@ async def _page(request: Request, form: Form[SilenceForm], *, status: int = 200)
         "rules": rules,
         "rule_names": {row["rule_id"]: row["rule_name"] for row in rules},
         "hours": HOURS,
-        "own_service": reach.only_service,
+        "own_service": scope.service_name,
         **WORDS,
     }
     return render(request, "silences/list.html", context, status=status)

@@ -6,8 +6,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, Secret, StrictBool
 
+from alerts.fields import Text
 from alerts.recipients import kind_of
-from alerts.rules import Text
 from service.access.caller import Role
 from service.access.passwords import MAX_LENGTH, MIN_LENGTH
 from service.access.tokens import ACCESS_LIFE

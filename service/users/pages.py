@@ -5,7 +5,7 @@ from pydantic import BaseModel, ConfigDict
 from starlette.requests import Request
 from starlette.responses import Response
 
-from alerts.rules import Text
+from alerts.fields import Text
 from service.access import users
 from service.access.caller import Role
 from service.access.passwords import HashingBusy

@@ -204,3 +204,40 @@ WHERE
     AND bucket >= %(since)s::timestamptz
     AND bucket < %(before)s::timestamptz
 GROUP BY series_id;
+
+-- name: alert_metric_names
+-- What a misspelt metric may be.
+SELECT metric_name
+FROM fature.metric
+WHERE tenant = %(tenant)s;
+
+-- name: alert_seen_labels
+-- Whether any series of a metric has a label; one that has none is called as in answers.
+SELECT
+    w.name,
+    w.label,
+    EXISTS (
+        SELECT
+        FROM fature.series AS s
+        WHERE
+            s.tenant = %(tenant)s
+            AND s.metric_name = %(metric_name)s
+            AND w.label = coalesce(
+                CASE w.name
+                    WHEN 'service_name' THEN s.service_name
+                    WHEN 'affiliate_id' THEN s.affiliate_id
+                    WHEN 'region' THEN s.region
+                    WHEN 'unit' THEN s.unit
+                    ELSE s.dimensions ->> w.name
+                END,
+                '(none)'
+            )
+    ) AS seen
+FROM unnest(%(names)s::text [], %(labels)s::text []) AS w (name, label);
+
+-- name: alert_units
+-- The units that a metric has samples in.
+SELECT DISTINCT unit
+FROM fature.series
+WHERE tenant = %(tenant)s AND metric_name = %(metric_name)s
+ORDER BY unit;

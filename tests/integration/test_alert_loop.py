@@ -14,21 +14,22 @@ import psycopg
 import pytest
 from psycopg.rows import dict_row
 
-from alerts.announce import Voice
 from alerts.backtest import backtest
+from alerts.context import Author, MessageContext
 from alerts.events import acknowledge, resolve
 from alerts.loop import Outcome, lead, run_alerts, tick
 from alerts.memory import Memory
-from alerts.observe import SETTLING
-from alerts.registry import Author, Reach, create_rule, remove_rule, replace_rule
-from alerts.rules import Rule
+from alerts.registry import create_rule, remove_rule, replace_rule
+from alerts.rules import SETTLE, Rule
 from alerts.silences import add_silence
 from sql.database import Connection, Pool, create_pool, dedicated_connection
+from sql.scope import Scope
 from tests.conftest import ROOT
 
 UTC_ZONE = ZoneInfo("UTC")
-VOICE = Voice("UTC", "http://fature.example")
-REACH = Reach("default")
+CONTEXT = MessageContext("UTC", "http://fature.example")
+SCOPE = Scope("default")
+SETTLING = timedelta(seconds=SETTLE)
 ORDERS = ROOT.parent / "shared" / "data" / "orders" / "orders.csv"
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 
@@ -137,7 +138,7 @@ class Leader:
         self.conn, self.memory, self.zone = conn, Memory(), zone
 
     async def tick(self, now: datetime) -> Outcome:
-        return await tick(self.conn, self.memory, now, self.zone, VOICE)
+        return await tick(self.conn, self.memory, now, self.zone, CONTEXT)
 
 
 @asynccontextmanager
@@ -147,7 +148,7 @@ async def leader(url: str) -> AsyncIterator[Leader]:
 
 
 def author(now: datetime) -> Author:
-    return Author("tester", now, VOICE)
+    return Author("tester", now, CONTEXT)
 
 
 def minutes(number: float) -> timedelta:
@@ -157,7 +158,7 @@ def minutes(number: float) -> timedelta:
 async def test_a_value_past_the_threshold_opens_tells_once_and_resolves(
     database: str, pool: Pool
 ) -> None:
-    rule = await create_rule(pool, "default", rule_of("load"), author(NOON))
+    rule = await create_rule(pool, SCOPE, rule_of("load"), author(NOON))
     add_samples(database, "load", [(NOON, 250)], kind="ratio", frequency="real_time")
     async with leader(database) as leading:
         for second in (10, 25, 40):
@@ -179,7 +180,7 @@ async def test_what_is_submitted_more_rarely_than_the_catalogue_says_is_judged_i
 ) -> None:
     """The rule was there first, and the catalogue has active users in real time."""
     rule = rule_of("active_users", condition="<", threshold_value=75)
-    await create_rule(pool, "default", rule, author(NOON))
+    await create_rule(pool, SCOPE, rule, author(NOON))
     async with leader(database) as leading:
         await leading.tick(NOON - minutes(1))
         add_samples(database, "active_users", [(NOON - minutes(30), 40)])
@@ -191,7 +192,7 @@ async def test_what_is_submitted_more_rarely_than_the_catalogue_says_is_judged_i
 
 
 async def test_state_survives_a_restart(database: str, pool: Pool) -> None:
-    await create_rule(pool, "default", rule_of("load", **{"for": "2m"}), author(NOON))
+    await create_rule(pool, SCOPE, rule_of("load", **{"for": "2m"}), author(NOON))
     add_samples(
         database,
         "load",
@@ -262,10 +263,10 @@ async def test_replayed_revenue_opens_and_resolves_at_exactly_the_hours(
     expected = expected_episodes(revenue, since + timedelta(hours=1), until, 100)
     assert len(expected) > 20
 
-    tested = await backtest(pool, "default", rule, days, until, UTC_ZONE)
+    tested = await backtest(pool, SCOPE, rule, days, until, UTC_ZONE)
     assert [(one.opened_at, one.resolved_at) for one in tested.episodes] == expected
 
-    await create_rule(pool, "default", rule, author(NOON))
+    await create_rule(pool, SCOPE, rule, author(NOON))
     async with leader(database) as leading:
         now = since + timedelta(hours=1)
         while now <= until:
@@ -281,7 +282,7 @@ async def test_replayed_revenue_opens_and_resolves_at_exactly_the_hours(
 
 async def test_silence_of_a_flow_is_zero_once_it_has_existed(database: str, pool: Pool) -> None:
     await create_rule(
-        pool, "default", rule_of("sales", condition="<", threshold_value=10), author(NOON)
+        pool, SCOPE, rule_of("sales", condition="<", threshold_value=10), author(NOON)
     )
     add_samples(database, "sales", [(NOON + minutes(20), 50)])
     async with leader(database) as leading:
@@ -299,7 +300,7 @@ async def test_silence_of_a_flow_is_zero_once_it_has_existed(database: str, pool
 async def test_silence_of_a_stock_follows_the_rule(
     database: str, pool: Pool, policy: str, opens: int
 ) -> None:
-    await create_rule(pool, "default", rule_of("users", no_data=policy), author(NOON))
+    await create_rule(pool, SCOPE, rule_of("users", no_data=policy), author(NOON))
     add_samples(database, "users", [(NOON, 50)], kind="stock", frequency="real_time")
     async with leader(database) as leading:
         await leading.tick(NOON + minutes(30))
@@ -307,7 +308,7 @@ async def test_silence_of_a_stock_follows_the_rule(
 
 
 async def test_a_sum_may_fire_before_its_hour_is_over(database: str, pool: Pool) -> None:
-    await create_rule(pool, "default", rule_of("paid"), author(NOON))
+    await create_rule(pool, SCOPE, rule_of("paid"), author(NOON))
     add_samples(database, "paid", [(NOON - minutes(50), 10), (NOON + minutes(5), 70)])
     async with leader(database) as leading:
         await leading.tick(NOON + minutes(6))
@@ -328,7 +329,7 @@ async def test_what_is_posted_right_after_its_hour_counts(database: str, pool: P
     low = rule_of("sales", condition="<", threshold_value=100)
     high = rule_of("sales", condition=">", threshold_value=500)
     for rule in (low, high):
-        await create_rule(pool, "default", rule, author(NOON))
+        await create_rule(pool, SCOPE, rule, author(NOON))
     async with leader(database) as leading:
         for hour, value in enumerate((900, 150, 150, 40)):
             start = NOON + timedelta(hours=hour)
@@ -371,7 +372,7 @@ async def test_a_trailing_window_begins_where_it_says(
     rules = {}
     for aggregation in expected:
         rule = rule_of("sales", threshold_value=-1, window=window, aggregation=aggregation)
-        row = await create_rule(pool, "default", rule, author(NOON))
+        row = await create_rule(pool, SCOPE, rule, author(NOON))
         rules[row["rule_id"]] = aggregation
     shape = [(now - minutes(age), value) for age, value in samples.items()]
     add_samples(database, "sales", shape, frequency=frequency)
@@ -383,13 +384,13 @@ async def test_a_trailing_window_begins_where_it_says(
 async def test_what_was_resolved_by_hand_stays_quiet_until_it_cleared_once(
     database: str, pool: Pool
 ) -> None:
-    await create_rule(pool, "default", rule_of("load"), author(NOON))
+    await create_rule(pool, SCOPE, rule_of("load"), author(NOON))
     shape = {"kind": "ratio", "frequency": "real_time"}
     add_samples(database, "load", [(NOON + minutes(n), 250) for n in range(4)], **shape)
     async with leader(database) as leading:
         await leading.tick(NOON + minutes(1))
         (event,) = events_of(database)
-        resolved = await resolve(pool, REACH, event["event_id"], "known", author(NOON + minutes(2)))
+        resolved = await resolve(pool, SCOPE, event["event_id"], "known", author(NOON + minutes(2)))
         assert resolved
         await leading.tick(NOON + minutes(3))
         assert len(events_of(database)) == 1
@@ -403,7 +404,7 @@ async def test_what_was_resolved_by_hand_stays_quiet_until_it_cleared_once(
 @pytest.mark.parametrize("how", ["edited", "deactivated", "deleted", "edited in the database"])
 async def test_a_rule_that_changes_resolves_its_events(database: str, pool: Pool, how: str) -> None:
     rule = rule_of("load")
-    row = await create_rule(pool, "default", rule, author(NOON))
+    row = await create_rule(pool, SCOPE, rule, author(NOON))
     add_samples(database, "load", [(NOON, 250)], kind="ratio", frequency="real_time")
     later = author(NOON + minutes(1))
     async with leader(database) as leading:
@@ -411,12 +412,12 @@ async def test_a_rule_that_changes_resolves_its_events(database: str, pool: Pool
         match how:
             case "edited":
                 changed = rule.model_copy(update={"threshold_value": 1000.0})
-                await replace_rule(pool, REACH, row["rule_id"], changed, later)
+                await replace_rule(pool, SCOPE, row["rule_id"], changed, later)
             case "deactivated":
                 changed = rule.model_copy(update={"is_active": False})
-                await replace_rule(pool, REACH, row["rule_id"], changed, later)
+                await replace_rule(pool, SCOPE, row["rule_id"], changed, later)
             case "deleted":
-                await remove_rule(pool, REACH, row["rule_id"], later)
+                await remove_rule(pool, SCOPE, row["rule_id"], later)
             case _:
                 execute(
                     database,
@@ -433,10 +434,10 @@ async def test_a_rule_that_changes_resolves_its_events(database: str, pool: Pool
 
 
 async def test_broken_rules_are_reported_and_the_others_go_on(database: str, pool: Pool) -> None:
-    units = await create_rule(pool, "default", rule_of("mixed"), author(NOON))
-    huge = await create_rule(pool, "default", rule_of("huge", aggregation="sum"), author(NOON))
-    unreadable = await create_rule(pool, "default", rule_of("load"), author(NOON))
-    sound = await create_rule(pool, "default", rule_of("load"), author(NOON))
+    units = await create_rule(pool, SCOPE, rule_of("mixed"), author(NOON))
+    huge = await create_rule(pool, SCOPE, rule_of("huge", aggregation="sum"), author(NOON))
+    unreadable = await create_rule(pool, SCOPE, rule_of("load"), author(NOON))
+    sound = await create_rule(pool, SCOPE, rule_of("load"), author(NOON))
     shape = {"kind": "ratio", "frequency": "real_time"}
     for unit in ("ms", "s"):
         add_samples(database, "mixed", [(NOON, 250)], unit=unit, **shape)
@@ -462,7 +463,7 @@ async def test_broken_rules_are_reported_and_the_others_go_on(database: str, poo
         assert "fortnight" in errors[unreadable["rule_id"]]
         assert errors[sound["rule_id"]] is None
         fixed = rule_of("mixed", group_by=["unit"])
-        await replace_rule(pool, REACH, units["rule_id"], fixed, author(NOON))
+        await replace_rule(pool, SCOPE, units["rule_id"], fixed, author(NOON))
         await leading.tick(NOON + minutes(1))
     assert len(events_of(database, units["rule_id"])) == 2
 
@@ -471,10 +472,10 @@ async def test_broken_rules_are_reported_and_the_others_go_on(database: str, poo
 async def silenced(pool: Pool) -> None:
     """A rule, muted from noon until five minutes past."""
     rule = rule_of("load", notification_channels=["email"], repeat_interval="1h")
-    await create_rule(pool, "default", rule, author(NOON))
+    await create_rule(pool, SCOPE, rule, author(NOON))
     silence = dict.fromkeys(("rule_id", "severity", "service_name"))
     period = {"starts_at": NOON, "ends_at": NOON + minutes(5), "comment": ""}
-    await add_silence(pool, REACH, {**silence, "metric_name": "load", **period}, author(NOON))
+    await add_silence(pool, SCOPE, {**silence, "metric_name": "load", **period}, author(NOON))
 
 
 SILENCES = [
@@ -482,7 +483,7 @@ SILENCES = [
     ("within", {1: 250, 3: 50}, []),
     ("outlasting it", {1: 250, 8: 50}, ["5 repeated", "8 resolved"]),
     ("over as it ends", {1: 250, 5: 50}, []),
-    ("before, and over within", {-2: 250, 3: 50}, ["-2 opened"]),
+    ("before, and over within", {-2: 250, 3: 50}, ["-2 opened", "3 resolved"]),
     ("before, and over after", {-2: 250, 8: 50}, ["-2 opened", "8 resolved"]),
     ("after", {6: 250, 8: 50}, ["6 opened", "8 resolved"]),
 ]
@@ -519,7 +520,7 @@ async def test_what_was_acknowledged_under_a_silence_is_not_told_after_it(
     async with leader(database) as leading:
         await leading.tick(NOON + minutes(1))
         (event,) = events_of(database)
-        await acknowledge(pool, REACH, event["event_id"], None, author(NOON + minutes(2)))
+        await acknowledge(pool, SCOPE, event["event_id"], None, author(NOON + minutes(2)))
         await leading.tick(NOON + minutes(5))
     assert outbox(database) == []
 
@@ -527,7 +528,7 @@ async def test_what_was_acknowledged_under_a_silence_is_not_told_after_it(
 async def test_a_series_that_is_committed_after_many_newer_ones_is_judged(
     database: str, pool: Pool
 ) -> None:
-    await create_rule(pool, "default", rule_of("load"), author(NOON))
+    await create_rule(pool, SCOPE, rule_of("load"), author(NOON))
     shape = {"kind": "ratio", "frequency": "real_time"}
     add_samples(database, "load", [(NOON, 50)], **shape)
     add = """
@@ -548,7 +549,7 @@ async def test_a_series_that_is_committed_after_many_newer_ones_is_judged(
 
 
 async def test_tenants_do_not_see_each_other(database: str, pool: Pool) -> None:
-    await create_rule(pool, "other", rule_of("load"), author(NOON))
+    await create_rule(pool, Scope("other"), rule_of("load"), author(NOON))
     add_samples(database, "load", [(NOON, 250)], kind="ratio", frequency="real_time")
     async with leader(database) as leading:
         await leading.tick(NOON)
@@ -560,7 +561,7 @@ async def test_loops_that_all_think_they_lead_give_no_event_twice(
     database: str, pool: Pool, loops: int
 ) -> None:
     for number in range(20):
-        await create_rule(pool, "default", rule_of("load", threshold_value=number), author(NOON))
+        await create_rule(pool, SCOPE, rule_of("load", threshold_value=number), author(NOON))
     add_samples(database, "load", [(NOON, 250)], kind="ratio", frequency="real_time")
     contexts = [leader(database) for _ in range(loops)]
     leaders = [await context.__aenter__() for context in contexts]
@@ -599,10 +600,10 @@ async def test_one_loop_leads_and_another_takes_over_when_its_session_dies(
 async def test_a_killed_leader_is_replaced_and_nothing_is_lost_or_doubled(
     database: str, pool: Pool
 ) -> None:
-    await create_rule(pool, "default", rule_of("load"), author(NOON))
+    await create_rule(pool, SCOPE, rule_of("load"), author(NOON))
     clock = lambda: NOON + minutes(1)  # noqa: E731
     loops = [
-        asyncio.create_task(run_alerts(database, UTC_ZONE, VOICE, 0.1, clock)) for _ in range(3)
+        asyncio.create_task(run_alerts(database, UTC_ZONE, CONTEXT, 0.1, clock)) for _ in range(3)
     ]
     try:
         await asyncio.sleep(0.5)

@@ -13,9 +13,10 @@ import pytest
 
 from alerts.channels.base import Channel, Delivery
 from alerts.delivery import deliver_due, run
-from alerts.messages import Message
-from alerts.outbox import LEASE, claim
+from alerts.notification import Notification
+from alerts.outbox import LEASE, Claim, claim
 from sql.database import Pool, create_pool
+from sql.messages import Message
 from tests.alert_messages import OPENED_AT
 from tests.channel_doubles import Recorder, email, webhook
 from tests.conftest import ROOT
@@ -66,10 +67,10 @@ async def test_a_worker_that_overran_its_lease_does_not_put_back_what_another_se
     outbox: Outbox, pool: Pool
 ) -> None:
     notification = outbox.put("webhook")
-    await claim(pool, "webhook", OPENED_AT, 10)
+    await claim(pool, Claim("webhook", 10), OPENED_AT)
     await deliver_due(pool, {"webhook": Recorder()}, OPENED_AT + LEASE)
     assert outbox.notification(notification)["status"] == "sent"
-    assert await claim(pool, "webhook", OPENED_AT + LEASE * 3, 10) == []
+    assert await claim(pool, Claim("webhook", 10), OPENED_AT + LEASE * 3) == []
 
 
 @pytest.mark.parametrize("workers", [2, 4])
@@ -147,8 +148,8 @@ class CuttingOff(Recorder):
         self.url = url
         self.cut = asyncio.Event()
 
-    async def send(self, recipient: str, message: Message, delivery: Delivery) -> str:
-        detail = await super().send(recipient, message, delivery)
+    async def send(self, recipient: str, notification: Notification, delivery: Delivery) -> Message:
+        detail = await super().send(recipient, notification, delivery)
         cut_off(self.url, allow=False)
         self.cut.set()
         return detail

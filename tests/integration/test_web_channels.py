@@ -71,13 +71,13 @@ async def test_the_providers_code_is_told_without_its_words() -> None:
     refusal = Reply(400, body=b'{"code": 21211, "message": "no such number +55"}')
     with web_receiver(refusal) as receiver:
         error = await failure(sms(f"http://127.0.0.1:{receiver.port}"), "+5511912345678")
-    assert (error.permanent, error.detail) == (True, "answered 400 (code 21211)")
+    assert (error.permanent, str(error.detail)) == (True, "answered 400 (code 21211)")
 
 
 async def test_a_text_message_needs_a_number() -> None:
     assert (await failure(sms("http://127.0.0.1:1"), "11912345678")).permanent
     without = await failure(sms("http://127.0.0.1:1"))
-    assert "FATURE_SMS_TO is not set" in without.detail
+    assert "FATURE_SMS_TO is not set" in str(without.detail)
 
 
 def sms(url: str) -> SmsChannel:
@@ -94,7 +94,7 @@ def sms(url: str) -> SmsChannel:
 async def test_which_answers_may_pass(status: int, permanent: bool) -> None:
     with web_receiver(Reply(status, {"Retry-After": "77"})) as receiver:
         error = await failure(WebhookChannel(ANYWHERE, receiver.url, None))
-    assert (error.permanent, error.detail) == (permanent, f"answered {status}")
+    assert (error.permanent, str(error.detail)) == (permanent, f"answered {status}")
     assert error.retry_after == (None if permanent else 77)
 
 
@@ -105,7 +105,7 @@ async def test_redirects_are_not_followed(status: int) -> None:
             error = await failure(WebhookChannel(ANYWHERE, receiver.url, None))
         assert elsewhere.received == []
     assert error.permanent
-    assert "redirects are not followed" in error.detail
+    assert "redirects are not followed" in str(error.detail)
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ async def test_a_receiver_that_hangs_or_trickles_is_left_after_the_timeout() -> 
     impatient = replaced(ANYWHERE, timeout=0.4)
     with raw_server(None) as port:
         error = await failure(WebhookChannel(impatient, f"http://127.0.0.1:{port}/", None))
-    assert (error.permanent, error.detail) == (False, "no answer within 0.4 s")
+    assert (error.permanent, str(error.detail)) == (False, "no answer within 0.4 s")
     with web_receiver(Reply(delay=1.5)) as receiver:
         assert not (await failure(WebhookChannel(impatient, receiver.url, None))).permanent
 
@@ -131,7 +131,7 @@ async def test_a_receiver_that_refuses_connections_may_recover() -> None:
     with raw_server(b"") as port:
         pass
     error = await failure(WebhookChannel(ANYWHERE, f"http://127.0.0.1:{port}/s3cret", None))
-    assert (error.permanent, error.detail) == (False, "cannot connect")
+    assert (error.permanent, str(error.detail)) == (False, "cannot connect")
 
 
 async def test_a_long_answer_is_not_read_to_its_end() -> None:

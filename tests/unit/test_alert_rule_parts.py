@@ -8,10 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from alerts.errors import RuleProblem
 from alerts.figures import Bucket, figure, merged, periods, trail
 from alerts.recipients import Channel, kind_of, targets
-from alerts.rules import CatalogueEntry, Rule, as_stored, from_row, problems, window_of
-from alerts.selection import RuleProblem, Series, StoredRule, plan_of
+from alerts.rule_rows import as_stored, from_row
+from alerts.rules import CatalogueEntry, Rule, problems, window_of
+from alerts.selection import Series, StoredRule, plan_of
 from sql.durations import (
     Calendar,
     Trailing,
@@ -129,7 +131,7 @@ def test_how_a_metric_is_submitted_counts_more_than_the_catalogue() -> None:
     entry, rule = CatalogueEntry(frequency="daily"), rule_of(window="1h")
     assert list(problems(rule, entry, ["daily", "real_time"])) == []
     (found,) = problems(rule, CatalogueEntry(frequency="real_time"), ["monthly", "daily"])
-    assert "which is submitted daily: use day or longer" in found.message
+    assert "which is submitted daily: use day or longer" in str(found.message)
 
 
 def test_a_rule_is_stored_and_read_back() -> None:

@@ -47,8 +47,9 @@ def replay(
     state = INACTIVE
     for minute, value in enumerate(values):
         now = START + minute * MINUTE
-        partial = reading(partials[minute], now) if partials else None
-        state, transitions = next_state(rule, state, Observation(reading(value, now), partial), now)
+        unsettled = (reading(partials[minute], now),) if partials else ()
+        seen = Observation(reading(value, now), unsettled)
+        state, transitions = next_state(rule, state, seen, now)
         changes += [f"{minute}:{one.change}" for one in transitions]
     return changes
 
@@ -151,7 +152,7 @@ def test_the_worst_value_is_kept(condition: Condition, values: list[float], peak
 
 def test_an_acknowledged_event_is_not_repeated() -> None:
     rule = watch(repeat=60.0)
-    state = State("open", START, told_at=START, peak=200.0, acknowledged=True)
+    state = State("open", START, notified_at=START, peak=200.0, acknowledged=True)
     assert next_state(rule, state, Observation(reading(200)), START + 9 * MINUTE)[1] == []
 
 
@@ -174,7 +175,7 @@ def test_every_step_says_why(rule: Watch, values: list[float | None], reason: st
         now = START + minute * MINUTE
         seen = Reading(value, now - MINUTE, now, "BRL")
         state, transitions = next_state(rule, state, Observation(seen), now)
-        last = transitions[-1].reason
+        last = str(transitions[-1].reason)
     assert last == reason
 
 
@@ -210,7 +211,7 @@ def lived(
     state, now = INACTIVE, START
     for settled, partial, seconds in history:
         now += timedelta(seconds=seconds)
-        observation = Observation(reading(settled, now), reading(partial, now))
+        observation = Observation(reading(settled, now), (reading(partial, now),))
         before = state
         state, transitions = next_state(rule, state, observation, now)
         steps.append((now, observation, before, state, transitions))
@@ -266,6 +267,6 @@ def test_silence_changes_nothing_where_it_is_ignored(
     rule: Watch, history: list[tuple[float | None, float | None, int]]
 ) -> None:
     ignoring = rule._replace(no_data="ignore", repeat=None)
-    silent = Observation(reading(None), reading(None))
+    silent = Observation(reading(None), (reading(None),))
     for now, _, _, state, _ in lived(ignoring, history):
         assert next_state(ignoring, state, silent, now) == (state, [])

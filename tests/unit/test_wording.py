@@ -5,8 +5,27 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from msgspec.structs import replace
 
-from alerts.wording import duration, facts, headline, number, sms_text, subject, window
+from alerts.facts import facts as facts_of
+from alerts.notification import Notification
+from alerts.rendering import English
+from alerts.wording import Wording
+from sql.messages import Message
 from tests.alert_messages import OPENED, RESOLVED
+
+ENGLISH = English()
+
+
+def subject(notification: Notification) -> str:
+    return Wording(notification, ENGLISH).subject
+
+
+def headline(notification: Notification) -> str:
+    return Wording(notification, ENGLISH).headline
+
+
+def facts(notification: Notification) -> list[tuple[str, str]]:
+    return facts_of(Wording(notification, ENGLISH))
+
 
 REVENUE = replace(
     OPENED,
@@ -94,7 +113,7 @@ def test_windows(name: str, told: str) -> None:
     start = datetime(2025, 6, 14, tzinfo=UTC)
     end = start + timedelta(days=1)
     message = replace(OPENED, window=name, window_start=start, window_end=end, timezone="UTC")
-    assert window(message) == told
+    assert str(Wording(message, ENGLISH).window) == told
 
 
 @pytest.mark.parametrize(
@@ -109,7 +128,7 @@ def test_windows(name: str, told: str) -> None:
     ],
 )
 def test_numbers(figure: float, told: str) -> None:
-    assert number(figure) == told
+    assert ENGLISH.figure(figure, None) == told
 
 
 @pytest.mark.parametrize(
@@ -117,17 +136,19 @@ def test_numbers(figure: float, told: str) -> None:
     [(0, "0 s"), (45, "45 s"), (60, "1 min"), (3600, "1 h"), (93784, "1 d 2 h"), (86400, "1 d")],
 )
 def test_durations(seconds: int, told: str) -> None:
-    assert duration(timedelta(seconds=seconds)) == told
+    assert ENGLISH.duration(timedelta(seconds=seconds)) == told
 
 
 def test_a_text_message_is_short_and_keeps_its_link() -> None:
-    text = sms_text(replace(OPENED, rule_name="x" * 500))
+    text = Wording(replace(OPENED, rule_name="x" * 500), ENGLISH).sms
     assert len(text) <= 400
     assert text.endswith(" https://metrics.example.com/alerts/17")
 
 
 def test_a_resolve_by_a_person_says_so_instead_of_a_figure() -> None:
-    message = replace(RESOLVED, value=None, reason="Resolved by ana", actor="ana")
+    message = replace(
+        RESOLVED, value=None, reason=Message("Resolved by {name}", {"name": "ana"}), actor="ana"
+    )
     assert "Resolved by ana" in subject(message)
     assert headline(message).endswith("Resolved by ana.")
     assert "no data" not in subject(message) + headline(message)
