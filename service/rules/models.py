@@ -11,7 +11,7 @@ from pydantic_core import CoreSchema
 from alerts.backtest import Backtest, Episode, Sighting, sightings
 from alerts.fields import Text
 from alerts.rule_rows import readable
-from alerts.rules import CatalogueEntry, Rule, aggregation_of, unit_of, window_of
+from alerts.rules import CatalogueEntry, Rule, aggregation_of, window_of
 from service.http.envelopes import Item, Listing
 from service.http.instants import instants
 
@@ -42,7 +42,7 @@ class RuleChange(Rule):
 
 
 class RuleOut(Rule):
-    """A rule; `aggregation`, `window` and `unit` are those in force, and `defaults` names the ones
+    """A rule; `aggregation` and `window` are those in force, and `defaults` names the ones
     that follow the catalogue.
     """
 
@@ -118,8 +118,7 @@ def rule_out(row: Mapping[str, Any], entry: CatalogueEntry | None) -> dict[str, 
     shown = {"id": row["rule_id"]} | rule.model_dump(by_alias=True)
     shown["aggregation"] = aggregation_of(rule, entry)
     shown["window"] = str(window_of(rule, entry))
-    shown["unit"] = unit_of(rule, entry)
-    own = {"aggregation": rule.aggregation, "window": rule.window, "unit": rule.unit}
+    own = {"aggregation": rule.aggregation, "window": rule.window}
     return (
         shown
         | {
