@@ -17,8 +17,8 @@ from service.http.errors import EXCEPTION_HANDLERS
 from service.http.limits import RateLimits
 from service.http.middleware import RequestHeaders
 from service.http.openapi import openapi_document
+from service.runtime.lifespan import running_resources
 from service.runtime.logging import configure_logging
-from service.runtime.resources import running_resources
 from service.runtime.secrets import admin_key
 from service.runtime.server import end_with_supervisor
 from service.runtime.settings import Settings, load_settings

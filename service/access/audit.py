@@ -1,7 +1,9 @@
-"""The audit log as the service writes and reads it."""
+"""The audit log as it is read; `Caller.record` writes it."""
 
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
 
 from psycopg.rows import DictRow
 
@@ -29,11 +31,35 @@ async def record(
     )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class AuditFilters:
+    """The entries that are wanted; None is any. `since` is inclusive, `before` is not."""
+
+    actor: str | None = None
+    action: str | None = None
+    target: str | None = None
+    since: datetime | None = None
+    before: datetime | None = None
+
+
+class AuditPage(NamedTuple):
+    """Entries, newest first, and the id to go on behind; None on the last page."""
+
+    rows: list[DictRow]
+    next_position: int | None
+
+
 async def list_entries(
-    pool: Pool, tenant: str, filters: Mapping[str, Any], cursor: int | None, limit: int
-) -> list[DictRow]:
-    """Entries of a tenant that pass the filters (actor, action, target, since, before), newest
-    first, up to one more than `limit`.
-    """
-    page = {"tenant": tenant, "cursor": cursor or 2**63 - 1, "limit": limit + 1}
-    return await fetch_all(pool, "list_audit", {**filters, **page})
+    pool: Pool, tenant: str, filters: AuditFilters, *, position: int | None, limit: int
+) -> AuditPage:
+    """Up to `limit` entries of a tenant that pass the filters, older than `position`."""
+    params = asdict(filters) | {
+        "tenant": tenant,
+        "since": filters.since or "-infinity",
+        "before": filters.before or "infinity",
+        "position": position or 2**63 - 1,
+        "limit": limit + 1,
+    }
+    rows = await fetch_all(pool, "list_audit", params)
+    page = rows[:limit]
+    return AuditPage(page, page[-1]["audit_id"] if len(rows) > limit else None)

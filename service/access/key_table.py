@@ -1,16 +1,16 @@
 """The API keys in memory: checking one costs microseconds and no query."""
 
-import asyncio
 import hmac
-import time
+from collections.abc import Mapping
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from service.access.caller import Principal
 from service.access.credentials import KeyHasher, prefix_of
 from sql.database import Pool, fetch_all
 from sql.errors import DatabaseUnavailable
 from sql.scope import Scope
+from sql.snapshot import Snapshot
 
 # However many unknown keys are tried, the table is read no more often than this.
 MIN_RELOAD_SECONDS = 0.25
@@ -34,9 +34,7 @@ class KeyTable:
     def __init__(self, pool: Pool, hasher: KeyHasher) -> None:
         self._pool = pool
         self._hasher = hasher
-        self._known: dict[str, _Known] = {}
-        self._read_at = self._good_at = -MIN_RELOAD_SECONDS
-        self._reading = asyncio.Lock()
+        self._keys: Snapshot[dict[str, _Known]] = Snapshot(self._read, {})
         self._used: dict[int, datetime] = {}
         self._noted: dict[int, datetime] = {}
 
@@ -50,9 +48,7 @@ class KeyTable:
         prefix = prefix_of(key)
         if prefix is None:
             return None
-        if prefix not in self._known:
-            await self._read_once_more()
-        known = self._known.get(prefix)
+        known = self._keys.value.get(prefix) or await self._find(prefix)
         if known is None or not hmac.compare_digest(self._hasher.digest(key), known.digest):
             return None
         now = datetime.now(UTC)
@@ -63,8 +59,7 @@ class KeyTable:
 
     async def reload(self) -> None:
         """Read every key as it is now."""
-        async with self._reading:
-            await self._read()
+        await self._keys.reload()
 
     async def note_use(self) -> None:
         """Write when keys were last used, for each at most once in `USED_EVERY_SECONDS`."""
@@ -79,38 +74,24 @@ class KeyTable:
             await fetch_all(self._pool, "set_keys_used", params)
             self._noted |= due
 
-    async def keep_up(self) -> None:
-        """What is to be done every few seconds."""
+    async def refresh(self) -> None:
+        """Read every key again and write which were used; to be called every few seconds."""
         await self.reload()
         await self.note_use()
 
-    async def _read_once_more(self) -> None:
-        """Return after a reading that began after the call; callers share it."""
-        asked_at = time.monotonic()
-        async with self._reading:
-            if self._read_at < asked_at:
-                await asyncio.sleep(self._read_at + MIN_RELOAD_SECONDS - time.monotonic())
-                await self._read()
-            if self._good_at < asked_at:
-                raise DatabaseUnavailable("The keys could not be read")
+    async def _find(self, prefix: str) -> _Known | None:
+        """A key that is not known here yet, by a reading that began after the call."""
+        if not await self._keys.reload_shared(MIN_RELOAD_SECONDS):
+            raise DatabaseUnavailable("The keys could not be read")
+        return self._keys.value.get(prefix)
 
-    async def _read(self) -> None:
-        """One at a time: an older reading must not come last."""
-        started_at = self._read_at = time.monotonic()
+    async def _read(self) -> dict[str, _Known]:
         rows = await fetch_all(self._pool, "all_keys")
-        self._known = {
-            row["prefix"]: _Known(
-                row["key_id"],
-                row["digest"],
-                row["is_usable"],
-                row["expires_at"],
-                Principal(
-                    f"key:{row['key_id']}",
-                    row["role"],
-                    Scope(row["tenant"], row["service_name"]),
-                    None if row["scopes"] is None else frozenset(row["scopes"]),
-                ),
-            )
-            for row in rows
-        }
-        self._good_at = started_at
+        return {row["prefix"]: _known(row) for row in rows}
+
+
+def _known(row: Mapping[str, Any]) -> _Known:
+    scope = Scope(row["tenant"], row["service_name"])
+    only = None if row["scopes"] is None else frozenset(row["scopes"])
+    principal = Principal(f"key:{row['key_id']}", row["role"], scope, only)
+    return _Known(row["key_id"], row["digest"], row["is_usable"], row["expires_at"], principal)

@@ -9,16 +9,15 @@ from anyio import CapacityLimiter, to_thread
 from argon2 import PasswordHasher
 from argon2.exceptions import VerifyMismatchError
 
+from sql.errors import Busy
+from sql.messages import Message
+
 MIN_LENGTH = 12
 MAX_LENGTH = 256
 AT_ONCE = 2
 MAX_WAITING = 50
 
 Result = TypeVar("Result")
-
-
-class HashingBusy(Exception):
-    """More passwords wait to be hashed than can be soon."""
 
 
 class Passwords:
@@ -38,7 +37,7 @@ class Passwords:
         """The password as it is stored, in PHC string format.
 
         Raises:
-            HashingBusy: too many wait.
+            Busy: too many wait.
         """
         return await self._run(lambda: self._hasher.hash(_normal(password)))
 
@@ -47,13 +46,13 @@ class Passwords:
         long to say no.
 
         Raises:
-            HashingBusy: too many wait.
+            Busy: too many wait.
         """
         return await self._run(lambda: self._verify(_normal(password), stored))
 
     async def _run(self, work: Callable[[], Result]) -> Result:
         if self._under_way >= self._limiter.total_tokens + MAX_WAITING:
-            raise HashingBusy
+            raise Busy(Message("Too many people sign in at once; try again"), retry_after=2)
         self._under_way += 1
         try:
             return await to_thread.run_sync(work, limiter=self._limiter)

@@ -1,4 +1,4 @@
-"""Logging in and staying logged in. Each call is one transaction."""
+"""Sessions: logging in and staying logged in. Each call is one transaction."""
 
 import time
 import uuid
@@ -10,31 +10,21 @@ from typing import Any
 import structlog
 from psycopg.rows import DictRow
 
-from service.access.audit import record
+from service.access.caller import Caller
 from service.access.passwords import Passwords
 from service.access.throttle import Throttle
 from service.access.tokens import REFRESH_LIFE, Tokens, UserPrincipal, new_refresh_token
 from service.access.versions import UserVersions
 from sql.database import Connection, Pool, connection, fetch_all, run
+from sql.errors import DomainError, Forbidden, Invalid, Problem, Unauthenticated
+from sql.messages import Message
 
 _log = structlog.get_logger()
 
 
-class LoginRefused(Exception):
-    """Email or password is wrong, or the user is not active; which one is not told."""
-
-
-class RefreshRefused(Exception):
-    """The refresh token is unknown, expired, revoked or was used before."""
-
-
-class WrongPassword(Exception):
-    """The current password is another one."""
-
-
 @dataclass(frozen=True, slots=True)
 class TokenPair:
-    """What a client holds."""
+    """The tokens of a log-in, which a client keeps."""
 
     access_token: str
     refresh_token: str
@@ -61,21 +51,22 @@ class Sessions:
         """The first tokens of a new family.
 
         Raises:
-            LoginRefused: see there.
-            TooManyAttempts: from there or on that account.
-            HashingBusy: too many log in at once.
+            Unauthenticated: email or password is wrong, or the user is not active; which one is
+                not said.
+            Throttled: too many attempts from there or on that account.
+            Busy: too many log in at once.
         """
         await self._throttle.check_network(network)
         user = await self._attempt(email, network)
         matches = await self.passwords.matches(password, user["password_hash"] if user else None)
         if user is None or not matches:
             _log.warning("login_refused", user_id=user and user["user_id"], network=network)
-            raise LoginRefused
+            raise _login_refused()
         now, family = datetime.now(UTC), str(uuid.uuid4())
         async with connection(self._pool) as conn, conn.transaction():
             # Meanwhile they may have been deactivated or have got another password.
             if not (rows := await run(conn, "lock_user_version", user)):
-                raise LoginRefused
+                raise _login_refused()
             await run(conn, "delete_expired_refresh_tokens", user | {"now": now})
             return await self._issue(conn, rows[0], family, network, now)
 
@@ -86,14 +77,16 @@ class Sessions:
         it: somebody has a copy.
 
         Raises:
-            RefreshRefused: see there.
+            Unauthenticated: the token is unknown, expired, revoked or was used before.
         """
         now = datetime.now(UTC)
         async with connection(self._pool) as conn, conn.transaction():
             digest = self.tokens.digest(refresh_token)
             pair = await self._rotate(conn, digest, now, reuse_leeway)
         if pair is None:
-            raise RefreshRefused
+            raise Unauthenticated(
+                Message("The refresh token does not hold (any more): log in again")
+            )
         return pair
 
     async def logout(self, refresh_token: str) -> None:
@@ -104,39 +97,44 @@ class Sessions:
             for row in await run(conn, "refresh_token", params):
                 await run(conn, "revoke_family", row | {"now": datetime.now(UTC)})
 
-    async def change_password(
-        self, principal: UserPrincipal, current: str, new: str, address: str | None
-    ) -> str:
+    async def change_password(self, caller: Caller, current: str, new: str) -> str:
         """Set the password, end every other log-in, and answer an access token for this one.
 
         Raises:
-            WrongPassword: `current` is.
-            TooManyAttempts, HashingBusy: as for logging in.
+            Forbidden: the caller is no user.
+            Invalid: `current` is another password.
+            Throttled, Busy: as for logging in.
         """
+        principal = _user(caller)
         # Counted by log-in: a stolen access token guesses no faster from many addresses.
         account, session = str(principal.user_id), f"session {principal.family}"
         await self._throttle.check_account(account, session, is_familiar=True)
         rows = await fetch_all(self._pool, "active_user", {"user_id": principal.user_id})
         user = rows[0] if rows else None
         if not await self.passwords.matches(current, user["password_hash"] if user else None):
-            raise WrongPassword
+            raise _wrong_password()
         assert user is not None
+        # Not the caller's: hashing takes a while, and tokens are compared with it.
         hashed, now = await self.passwords.hash(new), datetime.now(UTC)
         async with connection(self._pool) as conn, conn.transaction():
             if not await run(conn, "lock_user_version", user):
-                raise WrongPassword
+                raise _wrong_password()
             user = await set_password(conn, user, hashed, now, except_family=principal.family)
-            await record(conn, principal, "user.password", principal.id, address=address)
+            await caller.record(conn, "user.password", principal.id)
         await self.versions.reload()
         return self.tokens.issue_access(user, principal.family, now)
 
-    async def logout_everywhere(self, principal: UserPrincipal, address: str | None) -> None:
-        """End every log-in of a user, this one too, and the access tokens issued before."""
-        params, now = {"user_id": principal.user_id}, datetime.now(UTC)
+    async def logout_everywhere(self, caller: Caller) -> None:
+        """End every log-in of a user, this one too, and the access tokens issued before.
+
+        Raises:
+            Forbidden: the caller is no user.
+        """
+        principal = _user(caller)
         async with connection(self._pool) as conn, conn.transaction():
-            await run(conn, "raise_user_version", params)
-            await end_sessions(conn, principal.user_id, now)
-            await record(conn, principal, "user.logout", principal.id, address=address)
+            await run(conn, "raise_user_version", {"user_id": principal.user_id})
+            await end_sessions(conn, principal.user_id, caller.now)
+            await caller.record(conn, "user.logout", principal.id)
         await self.versions.reload()
 
     async def _attempt(self, email: str, network: str) -> DictRow | None:
@@ -202,3 +200,17 @@ async def end_sessions(
     """Revoke a user's refresh tokens, but for those of one family."""
     params = {"user_id": user_id, "now": now, "except_family": except_family}
     await run(conn, "revoke_families", params)
+
+
+def _user(caller: Caller) -> UserPrincipal:
+    if not isinstance(caller.principal, UserPrincipal):
+        raise Forbidden(Message("A key has no password; log in first"))
+    return caller.principal
+
+
+def _login_refused() -> DomainError:
+    return Unauthenticated(Message("Email or password is wrong"))
+
+
+def _wrong_password() -> DomainError:
+    return Invalid(Problem(Message("It is another one"), "current_password"))

@@ -7,15 +7,14 @@ from typing import NamedTuple
 
 from psycopg.rows import DictRow
 
-from service.access.audit import record
-from service.access.caller import Principal
+from service.access.caller import Caller
 from service.access.credentials import derived_key
 from sql.database import Pool, connection, fetch_all, run
 from sql.scope import Scope
 
 
 class Shared(NamedTuple):
-    """What a link shows: a dashboard's row, and whose data."""
+    """A dashboard's row, and whose data a link to it shows."""
 
     dashboard: DictRow
     scope: Scope
@@ -28,22 +27,15 @@ class Shares:
         self._pool = pool
         self._key = derived_key(secret, "dashboard link")
 
-    async def create(
-        self,
-        principal: Principal,
-        dashboard: DictRow,
-        now: datetime,
-        expires_at: datetime,
-        address: str | None,
-    ) -> str:
-        """The secret of a new link to that dashboard; it shows what `principal` sees."""
+    async def create(self, caller: Caller, dashboard: DictRow, expires_at: datetime) -> str:
+        """The secret of a new link to that dashboard; it shows what the caller sees."""
         token = secrets.token_urlsafe(32)
         params = {
             "dashboard_id": dashboard["dashboard_id"],
-            "service_name": principal.scope.service_name,
+            "service_name": caller.principal.scope.service_name,
             "digest": self._digest(token),
-            "actor": principal.id,
-            "now": now,
+            "actor": caller.principal.id,
+            "now": caller.now,
             "expires_at": expires_at,
         }
         async with connection(self._pool) as conn, conn.transaction():
@@ -51,7 +43,7 @@ class Shares:
             (row,) = await run(conn, "insert_dashboard_share", params)
             after = {"share": row["dashboard_share_id"], "expires_at": expires_at.isoformat()}
             target = f"dashboard:{dashboard['dashboard_id']}"
-            await record(conn, principal, "dashboard.share", target, after=after, address=address)
+            await caller.record(conn, "dashboard.share", target, after=after)
         return token
 
     async def of_dashboard(self, tenant: str, number: int, now: datetime) -> list[DictRow]:
@@ -59,10 +51,10 @@ class Shares:
         params = {"tenant": tenant, "dashboard_id": number, "now": now}
         return await fetch_all(self._pool, "list_dashboard_shares", params)
 
-    async def end(self, principal: Principal, number: int, share: int, address: str | None) -> bool:
-        """End a link to that dashboard; whether there was one."""
+    async def end(self, caller: Caller, number: int, share: int) -> bool:
+        """End a link to that dashboard; false where there is none."""
         params = {
-            "tenant": principal.scope.tenant,
+            "tenant": caller.tenant,
             "dashboard_id": number,
             "dashboard_share_id": share,
         }
@@ -70,13 +62,11 @@ class Shares:
             if not await run(conn, "delete_dashboard_share", params):
                 return False
             target, before = f"dashboard:{number}", {"share": share}
-            await record(
-                conn, principal, "dashboard.unshare", target, before=before, address=address
-            )
+            await caller.record(conn, "dashboard.unshare", target, before=before)
             return True
 
     async def shown_by(self, token: str, now: datetime) -> Shared | None:
-        """What a link shows; None where it does not hold (any more)."""
+        """The dashboard of a link; None where it does not hold (any more)."""
         params = {"digest": self._digest(token), "now": now}
         rows = await fetch_all(self._pool, "shared_dashboard", params)
         if not rows:

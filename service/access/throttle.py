@@ -13,17 +13,12 @@ from limits import RateLimitItem, parse
 from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import MovingWindowRateLimiter
 
+from sql.errors import Throttled
+from sql.messages import Message
+
 BY_NETWORK = parse("100 per 15 minutes")
 BY_ACCOUNT_AND_NETWORK = parse("10 per 5 minutes")
 BY_ACCOUNT_FROM_ELSEWHERE = parse("30 per 15 minutes")
-
-
-class TooManyAttempts(Exception):
-    """Some limit is used up; `retry_after` seconds from now there is room again."""
-
-    def __init__(self, retry_after: int) -> None:
-        super().__init__(f"Too many attempts; try again in {retry_after} s")
-        self.retry_after = retry_after
 
 
 class Throttle:
@@ -36,7 +31,7 @@ class Throttle:
         """Count an attempt from there, whoever it is for.
 
         Raises:
-            TooManyAttempts: it is one too many.
+            Throttled: it is one too many.
         """
         await self._hit(BY_NETWORK, "network", network)
 
@@ -45,7 +40,7 @@ class Throttle:
         network before.
 
         Raises:
-            TooManyAttempts: it is one too many.
+            Throttled: it is one too many.
         """
         await self._hit(BY_ACCOUNT_AND_NETWORK, "account", account, network)
         if not is_familiar:
@@ -54,7 +49,19 @@ class Throttle:
     async def _hit(self, limit: RateLimitItem, *who: str) -> None:
         if not await self._limiter.hit(limit, *who):
             reset_time, _ = await self._limiter.get_window_stats(limit, *who)
-            raise TooManyAttempts(max(1, math.ceil(reset_time - time.time())))
+            raise too_many_attempts(max(1, math.ceil(reset_time - time.time())))
+
+
+def too_many_attempts(retry_after: int) -> Throttled:
+    """The error that some limit is used up; in `retry_after` seconds there is room again."""
+    values = {"time": _duration(retry_after)}
+    return Throttled(Message("Too many attempts. Try again in {time}.", values), retry_after)
+
+
+def _duration(seconds: int) -> Message:
+    if seconds < 100:
+        return Message("{number} seconds", {"number": max(2, seconds)})
+    return Message("{number} minutes", {"number": math.ceil(seconds / 60)})
 
 
 def network_of(address: str | None) -> str:

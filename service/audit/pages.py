@@ -9,8 +9,10 @@ from psycopg.rows import DictRow
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.audit.api import read_entries
-from service.keys.models import AuditParams
+from service.access import audit
+from service.audit.models import AuditParams
+from service.http.authentication import principal_of
+from service.runtime.resources import resources_of
 from service.web.forms import Form, read_filters
 from service.web.page import Page
 from service.web.people import names_of
@@ -34,13 +36,20 @@ async def list_entries(request: Request) -> Response:
     form = read_filters(request, AuditParams, (*_FILTERS, "cursor"))
     if not form.is_valid:
         return render(request, "audit/list.html", _context(form, [], None, {}), status=422)
-    params = form.data.model_copy(update={"limit": _PER_PAGE})
-    (rows, cursor), names = await asyncio.gather(read_entries(request, params), names_of(request))
-    return render(request, "audit/list.html", _context(form, rows, cursor, names))
+    resources, params = resources_of(request), form.data
+    found = audit.list_entries(
+        resources.read_pool,
+        principal_of(request).scope.tenant,
+        params.filters(resources.settings.zone),
+        position=params.position(),
+        limit=_PER_PAGE,
+    )
+    page, names = await asyncio.gather(found, names_of(request))
+    return render(request, "audit/list.html", _context(form, page.rows, page.next_position, names))
 
 
 def _context(
-    form: Form[AuditParams], rows: list[DictRow], cursor: str | None, names: dict[str, str]
+    form: Form[AuditParams], rows: list[DictRow], following: int | None, names: dict[str, str]
 ) -> dict[str, Any]:
     chosen = {name: form.values[name] for name in _FILTERS if form.values[name]}
     return {
@@ -48,7 +57,7 @@ def _context(
         "entries": [(row, list(_differences(row))) for row in rows],
         "names": names,
         "chosen": chosen,
-        "next": cursor and f"{_PATH}?{urlencode({**chosen, 'cursor': cursor})}",
+        "next": following and f"{_PATH}?{urlencode({**chosen, 'cursor': following})}",
         "first": form.values["cursor"] and f"{_PATH}?{urlencode(chosen)}",
     }
 

@@ -1,4 +1,4 @@
-"""The commands ``demo`` and ``replay``: what an operator types, and what they read back."""
+"""``make demo`` and ``make replay``: clients of the running service."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
+from service.commands.context import with_settings
 from service.commands.demo.load import load_demo
 from service.commands.replay.mapping import SOURCE_TIMEZONE
 from service.commands.replay.mapping import replay as replay_orders
@@ -16,6 +17,8 @@ from service.commands.replay.orders import BadFile
 from service.commands.submission.answers import KeyRefused, SubmitError, Unreachable
 from service.commands.submission.submit import Sample, Sent, Submitter
 from service.commands.submission.windows import UnknownWindows, windows_of
+from service.runtime.secrets import admin_key
+from service.runtime.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +30,16 @@ class Target:
     timezone: ZoneInfo
 
 
-@click.command()
+@click.group()
+@click.pass_context
+@with_settings
+def client(settings: Settings, context: click.Context) -> None:
+    """Clients of the running service."""
+    key, _ = admin_key(settings.admin_key, settings.data_dir)
+    context.obj = Target(url=settings.url, api_key=key, timezone=settings.zone)
+
+
+@client.command()
 @click.option("--url", help="Address of the running service.")
 @click.option("--api-key", help="Key with the right to write metrics.")
 @click.pass_obj
@@ -36,7 +48,7 @@ def demo(target: Target, url: str | None, api_key: str | None) -> None:
     run_demo(url or target.url, api_key or target.api_key, target.timezone)
 
 
-@click.command()
+@client.command()
 @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
 @click.option(
     "--shift",
@@ -77,7 +89,7 @@ def run_demo(url: str, api_key: str, timezone: ZoneInfo) -> None:
     Raises:
         click.ClickException: with a message for the operator; exit code 1.
     """
-    with _told(url), Submitter(url, api_key) as submitter:
+    with _explained(url), Submitter(url, api_key) as submitter:
         load_demo(
             now=datetime.now(UTC),
             timezone=timezone,
@@ -102,7 +114,7 @@ def run_replay(
     """
     now = datetime.now(UTC)
     shift_to = _shift_to(shift, now)
-    with _told(url), Submitter(url, api_key) as submitter:
+    with _explained(url), Submitter(url, api_key) as submitter:
 
         def submit(slices: Iterable[Sequence[Sample]], total: int) -> Sent:
             if shift == "now" and shift_to:
@@ -150,7 +162,7 @@ def _zone(name: str) -> ZoneInfo:
 
 
 @contextmanager
-def _told(url: str) -> Iterator[None]:
+def _explained(url: str) -> Iterator[None]:
     """Failures as a message for the operator."""
     try:
         yield

@@ -1,8 +1,7 @@
 """``make rules-export`` and ``make rules-apply``."""
 
 import asyncio
-from collections.abc import Callable, Coroutine
-from contextlib import AbstractContextManager
+from collections.abc import Coroutine
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -11,44 +10,39 @@ import click
 from alerts import rules_file
 from alerts.context import Author
 from alerts.registry import list_rules
-from service.commands.key import operator
-from service.runtime.resources import message_context_of
+from service.commands.context import migrated_database, operator, with_settings
+from service.runtime.notifications import message_context_of
 from service.runtime.settings import Settings
 from sql.database import create_pool
 from sql.errors import DomainError
 from sql.scope import Scope
 
-Database = Callable[[Settings], AbstractContextManager[str]]
 _MARKS = {"create": "+", "change": "~", "delete": "-", "keep": "= left, not in the file:"}
 
 
-def rules_commands(database: Database) -> list[click.Command]:
-    """The commands; `database` gives the URL, as for every other."""
-
-    @click.command("rules-export")
-    @click.option("--tenant", default="default", show_default=True)
-    @click.pass_obj
-    def export(settings: Settings, tenant: str) -> None:
-        """Write every alert rule to standard output as YAML."""
-        with database(settings) as url:
-            click.echo(asyncio.run(_export(url, tenant)), nl=False)
-
-    @click.command("rules-apply")
-    @click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
-    @click.option("--tenant", default="default", show_default=True)
-    @click.option("--prune", is_flag=True, help="Delete the rules that the file does not name.")
-    @click.option("--dry-run", is_flag=True, help="Show the plan only.")
-    @click.pass_obj
-    def apply(settings: Settings, file: Path, tenant: str, prune: bool, dry_run: bool) -> None:
-        """Make the alert rules those of a YAML file; the plan is shown first."""
-        text = file.read_text(encoding="utf-8")
-        with database(settings) as url:
-            _run(_apply(settings, url, tenant, text, prune=prune, dry_run=dry_run))
-
-    return [export, apply]
+@click.command("rules-export")
+@click.option("--tenant", default="default", show_default=True)
+@with_settings
+def rules_export(settings: Settings, tenant: str) -> None:
+    """Write every alert rule to standard output as YAML."""
+    with migrated_database(settings) as url:
+        click.echo(asyncio.run(_export(url, tenant)), nl=False)
 
 
-def _run(work: Coroutine[None, None, None]) -> None:
+@click.command("rules-apply")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option("--tenant", default="default", show_default=True)
+@click.option("--prune", is_flag=True, help="Delete the rules that the file does not name.")
+@click.option("--dry-run", is_flag=True, help="Show the plan only.")
+@with_settings
+def rules_apply(settings: Settings, file: Path, tenant: str, prune: bool, dry_run: bool) -> None:
+    """Make the alert rules those of a YAML file; the plan is shown first."""
+    text = file.read_text(encoding="utf-8")
+    with migrated_database(settings) as url:
+        _carry_out(_apply(settings, url, tenant, text, prune=prune, dry_run=dry_run))
+
+
+def _carry_out(work: Coroutine[None, None, None]) -> None:
     try:
         asyncio.run(work)
     except (rules_file.BadRulesFile, DomainError) as error:

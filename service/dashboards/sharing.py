@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from service.access.caller import Principal
 from service.dashboards.pages import board, dashboard_of
-from service.http.authentication import address_of, principal_of
+from service.http.authentication import caller_of, principal_of
 from service.http.errors import ApiError
 from service.runtime.resources import resources_of
 from service.web.forms import Form, read_form
@@ -62,11 +62,9 @@ async def create_share(request: Request) -> Response:
     form = await read_form(request, ShareForm)
     if not form.is_valid:
         return render(request, "dashboards/shares.html", await _context(request, form), status=422)
-    row, now = await dashboard_of(request), datetime.now(UTC)
-    expires_at = now + timedelta(days=int(form.data.days))
-    token = await resources_of(request).shares.create(
-        principal_of(request), row, now, expires_at, address_of(request)
-    )
+    row, caller = await dashboard_of(request), caller_of(request)
+    expires_at = caller.now + timedelta(days=int(form.data.days))
+    token = await resources_of(request).shares.create(caller, row, expires_at)
     origin = site_of(request).settings.public_url or str(request.base_url)
     link = f"{origin.rstrip('/')}/shared/{token}"
     context = await _context(request) | {"link": link}
@@ -81,9 +79,7 @@ async def end_share(request: Request) -> Response:
     number, shares = context["row"]["dashboard_id"], resources_of(request).shares
     seen = {one["dashboard_share_id"] for one in context["shares"]}
     mine = form.is_valid and form.data.share in seen
-    if not mine or not await shares.end(
-        principal_of(request), number, form.data.share, address_of(request)
-    ):
+    if not mine or not await shares.end(caller_of(request), number, form.data.share):
         raise NotFound(Message("There is no such link any more"))
     said = reader_of(request).gettext("The link shows nothing any more")
     return redirect(request, f"/dashboards/{number}/shares", said=said)

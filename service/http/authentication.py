@@ -54,7 +54,7 @@ class Authentication:
         resources: Resources = scope["state"]["resources"]
         return (
             self.keys.principal(key)
-            or await resources.keys.principal(key)
+            or await resources.key_table.principal(key)
             or resources.sessions.principal(key)
         )
 

@@ -24,7 +24,7 @@ class Listing(BaseModel, Generic[Data]):
     success: bool = True
     data: list[Data]
     count: int
-    next_cursor: str | None = None
+    next_cursor: str | None
 
 
 def item_response(

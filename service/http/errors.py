@@ -168,8 +168,13 @@ def status_of(error: DomainError) -> int:
 
 
 def headers_of(error: DomainError) -> dict[str, str] | None:
-    """When to try again, for who is to try again."""
-    return {"Retry-After": str(error.retry_after)} if isinstance(error, Busy) else None
+    """When to try again, or how to say who one is."""
+    match error:
+        case Busy():
+            return {"Retry-After": str(error.retry_after)}
+        case Unauthenticated():
+            return {"WWW-Authenticate": "Bearer"}
+    return None
 
 
 async def _on_unavailable(request: Request, error: DatabaseUnavailable) -> Response:

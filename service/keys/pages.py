@@ -3,7 +3,7 @@
 import shlex
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any, get_args
+from typing import Any
 
 from psycopg.rows import DictRow
 from starlette.datastructures import FormData
@@ -13,9 +13,8 @@ from starlette.responses import Response
 from service.access import keys
 from service.access.caller import AccessScope, Role, scopes_of
 from service.access.tenants import DEFAULT_TENANT
-from service.http.authentication import principal_of
+from service.http.authentication import caller_of, principal_of
 from service.http.paths import id_of
-from service.keys.api import issue, revoke, rotate
 from service.keys.models import KeyIn, key_out
 from service.language.translations import N_
 from service.runtime.resources import resources_of
@@ -25,7 +24,6 @@ from service.web.page import Page
 from service.web.rendering import redirect, render
 from service.web.session import reader_of
 from service.web.site import site_of
-from sql.errors import missing
 
 _LIST = "/admin/keys"
 _MOST_ENDED = 50
@@ -60,9 +58,6 @@ STATES = {
     "expired": (N_("Expired"), ""),
     "revoked": (N_("Revoked"), ""),
 }
-# Said by the model of a key.
-N_("A key of role admin cannot be bound to one service")
-N_("A key of role operator cannot be bound to one service")
 # What somebody tries first with a key that may do that; the first that fits.
 _SAMPLE = (
     '{"metric_name": "hello", "metric_type": "performance", "value": 1, "frequency": "real_time"}'
@@ -99,15 +94,12 @@ async def new_key(request: Request) -> Response:
 
 async def create_key(request: Request) -> Response:
     """Issue a key, which is shown this once."""
-    form = _filled(await request.form(), datetime.now(UTC))
-    if not form.is_valid:
-        return _form(request, form, status=422)
-    try:
-        row, key = await issue(request, form.data)
-    except keys.NoSuchTenant:
-        form.fail("tenant", N_("There is no such tenant"))
-        return _form(request, form, status=422)
-    return _made(request, row, key, 201)
+    caller, issuing = caller_of(request), resources_of(request).keys
+    form = _filled(await request.form(), caller.now)
+    issued = await form.carry_out(lambda body: issuing.issue(caller, body.spec()))
+    if issued is None:
+        return _form(request, form, status=form.status)
+    return _made(request, *issued, 201)
 
 
 async def confirm_rotation(request: Request) -> Response:
@@ -117,7 +109,8 @@ async def confirm_rotation(request: Request) -> Response:
 
 async def rotate_key(request: Request) -> Response:
     """Give a key another secret, which is shown this once."""
-    row, key = await rotate(request, id_of(request, "key"))
+    number = id_of(request, "key")
+    row, key = await resources_of(request).keys.rotate(caller_of(request), number)
     return _made(request, row, key, 200)
 
 
@@ -128,7 +121,8 @@ async def confirm_revocation(request: Request) -> Response:
 
 async def revoke_key(request: Request) -> Response:
     """Refuse a key from now on."""
-    await revoke(request, id_of(request, "key"))
+    number = id_of(request, "key")
+    await resources_of(request).keys.revoke(caller_of(request), number)
     said = reader_of(request).gettext(N_("The key is refused from now on"))
     return redirect(request, _LIST, said=said)
 
@@ -136,8 +130,6 @@ async def revoke_key(request: Request) -> Response:
 async def _found(request: Request) -> dict[str, Any]:
     number, tenant = id_of(request, "key"), principal_of(request).scope.tenant
     row = await keys.find_key(resources_of(request).pool, tenant, number)
-    if row is None:
-        raise missing("key", number)
     return _shown(row, datetime.now(UTC))
 
 
@@ -167,17 +159,8 @@ def _filled(given: FormData, now: datetime) -> Form[KeyIn]:
         form.fail("life", N_("Choose one of these"))
     elif values["life"]:
         meant["expires_at"] = (now + timedelta(days=int(values["life"]))).isoformat()
-    if _goes_beyond(values):
-        form.fail("scopes", N_("The role has not all of these rights"))
-    else:
-        form.check(KeyIn, meant)
+    form.check(KeyIn, meant)
     return form
-
-
-def _goes_beyond(values: Mapping[str, Any]) -> bool:
-    if values["role"] not in get_args(Role):
-        return False
-    return not set(values["scopes"]) <= scopes_of(values["role"], values["service_name"] or None)
 
 
 def _form(request: Request, form: Form[KeyIn], *, status: int = 200) -> Response:

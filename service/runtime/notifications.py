@@ -13,6 +13,7 @@ from alerts.channels.slack import SlackChannel
 from alerts.channels.sms import SmsChannel, TwilioProvider
 from alerts.channels.smtp import SmtpServer, Tls
 from alerts.channels.webhook import WebhookChannel
+from alerts.context import MessageContext
 from alerts.delivery import GRACE_SECONDS, run
 from alerts.rendering import Renderer
 from service.runtime.rendering import renderer_of
@@ -65,6 +66,11 @@ def with_default(settings: Settings) -> set[str]:
         "email": True,
     }
     return {name for name in channels_of(settings) if defaults[name]}
+
+
+def message_context_of(settings: Settings) -> MessageContext:
+    """Notifications are in the business time zone, with links to this service."""
+    return MessageContext(settings.timezone, settings.links)
 
 
 def _email(settings: Settings, renderer: Renderer) -> EmailChannel | None:

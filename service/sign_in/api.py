@@ -1,22 +1,16 @@
 """The endpoints of logging in."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.access.passwords import HashingBusy
-from service.access.sessions import LoginRefused, RefreshRefused, TokenPair, WrongPassword
-from service.access.throttle import TooManyAttempts, network_of
-from service.access.tokens import UserPrincipal
-from service.http.authentication import address_of, principal_of
+from service.access.sessions import TokenPair
+from service.access.throttle import network_of
+from service.http.authentication import address_of, caller_of
 from service.http.bodies import read_model
 from service.http.endpoint import Endpoint
-from service.http.errors import ApiError, Detail, invalid
 from service.http.responses import json_response
 from service.runtime.resources import resources_of
-from service.users.models import (
+from service.sign_in.models import (
     AccessTokenAnswer,
     Done,
     Login,
@@ -26,25 +20,21 @@ from service.users.models import (
 )
 
 _NO_STORE = {"Cache-Control": "no-store"}
-_CHALLENGE = {"WWW-Authenticate": "Bearer"}
 
 
 async def log_in(request: Request) -> Response:
     """Exchange email and password for an access token and a refresh token."""
     body = await read_model(request, Login)
-    network = network_of(request.client.host if request.client else None)
-    sessions = resources_of(request).sessions
-    with login_refusals():
-        pair = await sessions.login(body.email, body.password.get_secret_value(), network)
+    pair = await resources_of(request).sessions.login(
+        body.email, body.password.get_secret_value(), network_of(address_of(request))
+    )
     return _pair(pair)
 
 
 async def refresh_tokens(request: Request) -> Response:
     """Exchange a refresh token for the next pair. One used before ends its log-in."""
     body = await read_model(request, RefreshToken)
-    with login_refusals():
-        pair = await resources_of(request).sessions.refresh(body.refresh_token)
-    return _pair(pair)
+    return _pair(await resources_of(request).sessions.refresh(body.refresh_token))
 
 
 async def log_out(request: Request) -> Response:
@@ -58,37 +48,14 @@ async def change_password(request: Request) -> Response:
     """Set another password. Every other log-in ends; access tokens issued before do, too, so
     that this answers a new one.
     """
-    principal = principal_of(request)
-    if not isinstance(principal, UserPrincipal):
-        raise ApiError(403, "A key has no password; log in first")
     body = await read_model(request, PasswordChange)
-    current, new = body.current_password.get_secret_value(), body.new_password.get_secret_value()
-    with login_refusals():
-        token = await resources_of(request).sessions.change_password(
-            principal, current, new, address_of(request)
-        )
+    token = await resources_of(request).sessions.change_password(
+        caller_of(request),
+        body.current_password.get_secret_value(),
+        body.new_password.get_secret_value(),
+    )
     answer = AccessTokenAnswer(access_token=token)
     return json_response(answer.model_dump(), headers=_NO_STORE)
-
-
-@contextmanager
-def login_refusals() -> Iterator[None]:
-    """The domain's exceptions as answers."""
-    try:
-        yield
-    except LoginRefused as error:
-        raise ApiError(401, "Email or password is wrong", headers=_CHALLENGE) from error
-    except RefreshRefused as error:
-        message = "The refresh token does not hold (any more): log in again"
-        raise ApiError(401, message, headers=_CHALLENGE) from error
-    except WrongPassword as error:
-        raise invalid([Detail(field="current_password", message="It is another one")]) from error
-    except TooManyAttempts as error:
-        headers = {"Retry-After": str(error.retry_after)}
-        raise ApiError(429, str(error), headers=headers) from error
-    except HashingBusy as error:
-        message = "Too many log in at once; try again"
-        raise ApiError(503, message, headers={"Retry-After": "2"}) from error
 
 
 def _pair(pair: TokenPair) -> Response:

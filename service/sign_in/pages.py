@@ -4,20 +4,19 @@ from pydantic import BaseModel, ConfigDict
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.access.passwords import HashingBusy
-from service.access.sessions import LoginRefused
-from service.access.throttle import TooManyAttempts, network_of
+from service.access.throttle import network_of
+from service.http.authentication import address_of
 from service.language.translations import N_
 from service.runtime.resources import resources_of
-from service.users.models import Email, GivenPassword
+from service.sign_in.models import GivenPassword
+from service.users.models import Email
 from service.web.cookies import REFRESH
 from service.web.forms import Form, read_form
 from service.web.page import SIGN_IN, Page, safe_next
 from service.web.rendering import redirect, render
-from service.web.session import reader_of, visit_of
+from service.web.session import visit_of
 
 _WRONG = N_("Email or password is wrong")
-BUSY = N_("Too many people sign in at once; try again")
 
 
 class SignIn(BaseModel):
@@ -40,23 +39,15 @@ async def show_sign_in(request: Request) -> Response:
 
 async def sign_in(request: Request) -> Response:
     """Check email and password, as throttled as the API's log-in."""
-    form = await read_form(request, SignIn)
+    form, network = await read_form(request, SignIn), network_of(address_of(request))
     if not form.is_valid:
         form.errors = {"": _WRONG}
-        return _form(request, form, 422)
-    network = network_of(request.client.host if request.client else None)
-    email, password = form.data.email, form.data.password.get_secret_value()
-    try:
-        pair = await resources_of(request).sessions.login(email, password, network)
-    except LoginRefused:
-        form.fail("", _WRONG)
-        return _form(request, form, 401)
-    except TooManyAttempts as error:
-        form.fail("", wait(request, error.retry_after))
-        return _form(request, form, 429, {"Retry-After": str(error.retry_after)})
-    except HashingBusy:
-        form.fail("", BUSY)
-        return _form(request, form, 503, {"Retry-After": "2"})
+    sessions = resources_of(request).sessions
+    pair = await form.carry_out(
+        lambda body: sessions.login(body.email, body.password.get_secret_value(), network)
+    )
+    if pair is None:
+        return _form(request, form)
     visit_of(request).cookies.sign_in(pair)
     return redirect(request, safe_next(form.data.next))
 
@@ -70,19 +61,8 @@ async def sign_out(request: Request) -> Response:
     return redirect(request, SIGN_IN)
 
 
-def wait(request: Request, seconds: int) -> str:
-    """When there is room for another attempt, in words."""
-    reader = reader_of(request)
-    text = reader.gettext("Too many attempts. Try again in %(time)s.")
-    return text % {"time": reader.duration(seconds)}
-
-
-def _form(
-    request: Request,
-    form: Form[SignIn],
-    status: int = 200,
-    headers: dict[str, str] | None = None,
-) -> Response:
+def _form(request: Request, form: Form[SignIn]) -> Response:
+    status, headers = (form.status, form.headers) if form.errors else (200, None)
     return render(request, "sign_in/sign_in.html", {"form": form}, status=status, headers=headers)
 
 

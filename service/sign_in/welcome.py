@@ -1,30 +1,27 @@
 """The first user: whoever has the link that ``make run`` printed makes themselves admin."""
 
 import hmac
+from datetime import UTC, datetime
 from pathlib import Path
 
-from psycopg.rows import DictRow
 from pydantic import BaseModel, ConfigDict
 from starlette.requests import Request
 from starlette.responses import Response
 
 from service.access.throttle import network_of
-from service.access.users import NotTheFirst, any_user, create_first_admin
+from service.access.users import any_user, somebody_exists
 from service.http.authentication import address_of
-from service.http.errors import ApiError
 from service.language.translations import N_
 from service.runtime.resources import resources_of
-from service.runtime.secrets import stored_secret
-from service.runtime.settings import Settings
+from service.sign_in.first_user import token_file
 from service.users.models import Email, Name, NewPassword
 from service.web.forms import Form, read_form
 from service.web.page import Page
 from service.web.rendering import redirect, render
 from service.web.session import reader_of, visit_of
 from service.web.site import site_of
-
-FILE = "welcome_token"
-_OVER = N_("This link was used already, or somebody can sign in already")
+from sql.errors import Forbidden
+from sql.messages import Message
 
 
 class Welcome(BaseModel):
@@ -38,16 +35,6 @@ class Welcome(BaseModel):
     password: NewPassword
 
 
-def welcome_link(settings: Settings) -> str:
-    """The address at which the first user is made; its token is kept in the data folder.
-
-    Raises:
-        OSError: nothing can be kept there.
-    """
-    token, _ = stored_secret(settings.data_dir, FILE)
-    return f"{settings.links}/welcome?token={token}"
-
-
 async def show_welcome(request: Request) -> Response:
     """The form."""
     token = request.query_params.get("token", "")
@@ -57,28 +44,27 @@ async def show_welcome(request: Request) -> Response:
 
 async def create_first_user(request: Request) -> Response:
     """Make the first admin, and sign them in."""
-    form = await read_form(request, Welcome)
+    form, now = await read_form(request, Welcome), datetime.now(UTC)
     await _check(request, str(form.values["token"]))
-    if not form.is_valid:
-        return _form(request, form, 422)
-    try:
-        row = await _create(request, form.data)
-    except NotTheFirst as error:
-        raise ApiError(403, _OVER) from error
+    making, address = resources_of(request).users, address_of(request)
+    row = await form.carry_out(
+        lambda body: making.create_first(
+            body.email, body.name, body.password.get_secret_value(), now, address
+        )
+    )
+    if row is None:
+        return _form(request, form)
     _file(request).unlink(missing_ok=True)
-    network = network_of(request.client.host if request.client else None)
-    password = form.data.password.get_secret_value()
-    pair = await resources_of(request).sessions.login(row["email"], password, network)
-    visit_of(request).cookies.sign_in(pair)
-    said = reader_of(request).gettext("Welcome! You are signed in as admin.")
+    await _sign_in(request, form.data)
+    said = reader_of(request).gettext(N_("Welcome! You are signed in as admin."))
     return redirect(request, "/", said=said)
 
 
-async def _create(request: Request, wanted: Welcome) -> DictRow:
-    resources = resources_of(request)
-    hashed = await resources.sessions.passwords.hash(wanted.password.get_secret_value())
-    values = {"email": wanted.email, "name": wanted.name, "password_hash": hashed}
-    return await create_first_admin(resources.pool, values, address_of(request))
+async def _sign_in(request: Request, first: Welcome) -> None:
+    pair = await resources_of(request).sessions.login(
+        first.email, first.password.get_secret_value(), network_of(address_of(request))
+    )
+    visit_of(request).cookies.sign_in(pair)
 
 
 async def _check(request: Request, token: str) -> None:
@@ -86,19 +72,20 @@ async def _check(request: Request, token: str) -> None:
     try:
         stored = _file(request).read_text(encoding="utf-8").strip()
     except OSError:
-        raise ApiError(403, _OVER) from None
+        raise somebody_exists() from None
     if not hmac.compare_digest(token.encode(), stored.encode()):
-        raise ApiError(403, N_("This link is not the one that was printed"))
+        raise Forbidden(Message("This link is not the one that was printed"))
     if await any_user(resources_of(request).pool):
-        raise ApiError(403, _OVER)
+        raise somebody_exists()
 
 
 def _file(request: Request) -> Path:
-    return site_of(request).settings.data_dir / FILE
+    return token_file(site_of(request).settings)
 
 
-def _form(request: Request, form: Form[Welcome], status: int = 200) -> Response:
-    return render(request, "sign_in/welcome.html", {"form": form}, status=status)
+def _form(request: Request, form: Form[Welcome]) -> Response:
+    status, headers = (form.status, form.headers) if form.errors else (200, None)
+    return render(request, "sign_in/welcome.html", {"form": form}, status=status, headers=headers)
 
 
 PAGES = [

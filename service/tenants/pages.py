@@ -4,23 +4,17 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.access import tenants
-from service.http.authentication import principal_of
-from service.http.errors import ApiError
-from service.keys.models import TenantIn, TenantPatch
+from service.http.authentication import caller_of, principal_of
 from service.language.translations import N_
 from service.runtime.resources import resources_of
-from service.tenants.api import add_tenant, alter_tenant, remove_tenant
+from service.tenants.models import TenantIn, TenantPatch
 from service.web.confirmation import confirmed
 from service.web.forms import Form, read_form
-from service.web.navigation import section
 from service.web.page import Page
 from service.web.rendering import redirect, render
 from service.web.session import reader_of
 
 _PATH = "/admin/tenants"
-N_("The tenant default stays active")
-N_("The tenant default stays")
-N_("The tenant has data or users; set is_active to false to lock it out instead")
 
 
 async def list_tenants(request: Request) -> Response:
@@ -31,15 +25,9 @@ async def list_tenants(request: Request) -> Response:
 async def create_tenant(request: Request) -> Response:
     """Make a tenant."""
     form = await read_form(request, TenantIn)
-    if not form.is_valid:
-        return await _page(request, form, status=422)
-    try:
-        await add_tenant(request, form.data)
-    except ApiError as error:
-        if not isinstance(error.__cause__, tenants.TenantTaken):
-            raise
-        form.fail("tenant", N_("There is one of that name already"))
-        return await _page(request, form, status=409)
+    caller, making = caller_of(request), resources_of(request).tenants
+    if not await form.carry_out(lambda body: making.create(caller, body.tenant, body.description)):
+        return await _page(request, form, status=form.status)
     return _said(request, N_("The tenant is made; make its first key under API keys"))
 
 
@@ -47,23 +35,34 @@ async def describe_tenant(request: Request) -> Response:
     """Say what a tenant is."""
     form = await read_form(request, TenantPatch)
     if not form.is_valid:
-        raise ApiError(422, str(next(iter(form.errors.values()))))
-    await alter_tenant(request, TenantPatch(description=form.data.description or ""))
+        raise form.invalid()
+    await _change(request, description=form.data.description or "")
     return _said(request, N_("The tenant is saved"))
 
 
 async def switch_tenant(request: Request) -> Response:
     """Lock a tenant out, or let it in again."""
     wanted = (await request.form()).get("active") == "true"
-    await alter_tenant(request, TenantPatch(is_active=wanted))
+    await _change(request, is_active=wanted)
     said = N_("The tenant is let in again") if wanted else N_("The tenant is locked out")
     return _said(request, said)
 
 
 async def delete_tenant(request: Request) -> Response:
     """Remove a tenant without data."""
-    await remove_tenant(request)
+    name = request.path_params["tenant"]
+    await resources_of(request).tenants.remove(caller_of(request), name)
     return _said(request, N_("The tenant is deleted"))
+
+
+async def _change(
+    request: Request, *, description: str | None = None, is_active: bool | None = None
+) -> None:
+    name, changes = (
+        request.path_params["tenant"],
+        {"description": description, "is_active": is_active},
+    )
+    await resources_of(request).tenants.change(caller_of(request), name, changes)
 
 
 def _said(request: Request, text: str) -> Response:
@@ -71,9 +70,7 @@ def _said(request: Request, text: str) -> Response:
 
 
 async def _page(request: Request, form: Form[TenantIn], *, status: int = 200) -> Response:
-    if not section("tenants").is_open_to(principal_of(request)):
-        raise ApiError(403, "You may not do or see this")
-    rows = await tenants.list_tenants(resources_of(request).read_pool)
+    rows = await tenants.list_tenants(resources_of(request).read_pool, principal_of(request))
     context = {"form": form, "tenants": rows, "default": tenants.DEFAULT_TENANT}
     return render(request, "tenants/list.html", context, status=status)
 

@@ -8,23 +8,19 @@ from starlette.responses import Response
 from alerts.fields import Text
 from service.access import users
 from service.access.caller import Role
-from service.access.passwords import HashingBusy
-from service.http.authentication import principal_of
-from service.http.errors import ApiError
+from service.http.authentication import caller_of, principal_of
 from service.http.paths import id_of
 from service.language.translations import N_
 from service.runtime.resources import resources_of
-from service.sign_in.pages import BUSY
-from service.users.api import edit_user, make_user, remove_user
-from service.users.models import Email, Name, NewPassword, UserIn, UserPatch
+from service.users.models import Email, Name, NewPassword, UserIn
 from service.web.forms import Form, Model, read_form
 from service.web.page import Page
 from service.web.rendering import redirect, render
 from service.web.session import reader_of, visit_of
-from sql.errors import missing
+from sql.errors import Conflict
+from sql.messages import Message
 
 _LIST = "/admin/users"
-_TAKEN = N_("There is another user with this email")
 
 
 class UserForm(BaseModel):
@@ -71,22 +67,16 @@ async def new_user(request: Request) -> Response:
 
 async def create_user(request: Request) -> Response:
     """Let somebody sign in; a password that was generated is shown this once."""
-    form = await read_form(request, UserIn)
-    made, status = None, 422
-    if form.is_valid:
-        try:
-            made = await make_user(request, form.data)
-        except users.EmailTaken:
-            form.fail("email", _TAKEN)
-        except HashingBusy:
-            form.fail("", BUSY)
-            status = 503
-    if made is None:
-        return render(request, "users/new.html", {"form": form}, status=status)
-    row, generated = made
-    if generated is None:
+    form, caller = await read_form(request, UserIn), caller_of(request)
+    making = resources_of(request).users
+    new = await form.carry_out(lambda body: making.create(caller, body.spec()))
+    if new is None:
+        return render(
+            request, "users/new.html", {"form": form}, status=form.status, headers=form.headers
+        )
+    if new.generated_password is None:
         return _said(request, N_("The user can sign in now"), _LIST)
-    context = {"user": row, "password": generated}
+    context = {"user": new.row, "password": new.generated_password}
     headers = {"Cache-Control": "no-store"}
     return render(request, "users/made.html", context, status=201, headers=headers)
 
@@ -102,31 +92,29 @@ async def update_user(request: Request) -> Response:
     row = await _found(request)
     is_own = row["user_id"] == _own(request)
     form = await read_form(request, OwnForm if is_own else UserForm)
-    if form.is_valid:
-        try:
-            await edit_user(request, row["user_id"], UserPatch(**form.data.model_dump()))
-        except users.EmailTaken:
-            form.fail("email", _TAKEN)
-        else:
-            return _said(request, N_("The user is saved"), _LIST)
+    caller, changing = caller_of(request), resources_of(request).users
+    if await form.carry_out(
+        lambda body: changing.change(caller, row["user_id"], body.model_dump())
+    ):
+        return _said(request, N_("The user is saved"), _LIST)
     form.values = _form_of(row).values | form.values
-    return _editor(request, row, form=form, status=422)
+    return _editor(request, row, form=form)
 
 
 async def set_password(request: Request) -> Response:
     """Give somebody another password; their log-ins end."""
     row = await _other(request)
-    form, status = await read_form(request, PasswordForm), 422
-    if form.is_valid:
-        try:
-            await edit_user(request, row["user_id"], UserPatch(password=form.data.password))
-        except HashingBusy:
-            form.fail("", BUSY)
-            status = 503
-        else:
-            said = N_("The password is set, and the user signed out everywhere")
-            return _said(request, said, f"{_LIST}/{row['user_id']}")
-    return _editor(request, row, form=_form_of(row), password_form=form, status=status)
+    form = await read_form(request, PasswordForm)
+    caller, changing = caller_of(request), resources_of(request).users
+
+    async def change(body: PasswordForm) -> DictRow:
+        password = body.password.get_secret_value()
+        return await changing.change(caller, row["user_id"], {}, password)
+
+    if await form.carry_out(change):
+        said = N_("The password is set, and the user signed out everywhere")
+        return _said(request, said, f"{_LIST}/{row['user_id']}")
+    return _editor(request, row, form=_form_of(row), password_form=form)
 
 
 async def confirm_deletion(request: Request) -> Response:
@@ -137,7 +125,7 @@ async def confirm_deletion(request: Request) -> Response:
 async def delete_user(request: Request) -> Response:
     """Remove a user."""
     row = await _other(request)
-    await remove_user(request, row["user_id"])
+    await resources_of(request).users.delete(caller_of(request), row["user_id"])
     return _said(request, N_("The user is deleted"), _LIST)
 
 
@@ -149,17 +137,14 @@ def _own(request: Request) -> int:
 
 async def _found(request: Request) -> DictRow:
     number, tenant = id_of(request, "user"), principal_of(request).scope.tenant
-    row = await users.find_user(resources_of(request).pool, tenant, number)
-    if row is None:
-        raise missing("user", number)
-    return row
+    return await users.find_user(resources_of(request).pool, tenant, number)
 
 
 async def _other(request: Request) -> DictRow:
     """Not oneself, who would be signed out and perhaps the last admin."""
     row = await _found(request)
     if row["user_id"] == _own(request):
-        raise ApiError(409, N_("Another admin has to do this for you"))
+        raise Conflict(Message("Another admin has to do this for you"))
     return row
 
 
@@ -177,15 +162,16 @@ def _editor(
     *,
     form: Form[Model],
     password_form: Form[PasswordForm] | None = None,
-    status: int = 200,
 ) -> Response:
+    wrong = next((one for one in (form, password_form) if one and one.errors), None)
     context = {
         "user": row,
         "form": form,
         "password_form": password_form or Form({"password": ""}),
         "is_own": row["user_id"] == _own(request),
     }
-    return render(request, "users/user.html", context, status=status)
+    status, headers = (wrong.status, wrong.headers) if wrong else (200, None)
+    return render(request, "users/user.html", context, status=status, headers=headers)
 
 
 _ONE = _LIST + "/{id:int}"

@@ -1,16 +1,16 @@
 """Forms: what was filled in, what is wrong with it, and what it means."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, Generic, TypeVar, get_origin
 
 from pydantic import BaseModel, ValidationError
 from starlette.datastructures import FormData
 from starlette.requests import Request
 
-from service.http.errors import Detail, details_of
+from service.http.errors import Detail, details_of, headers_of, status_of
 from service.language.translations import N_
 from service.web.csrf import FIELD
-from sql.errors import Problem
+from sql.errors import DomainError, Invalid, Problem
 from sql.messages import Message
 
 # What is said most often of single fields; said by those who check them.
@@ -28,16 +28,20 @@ N_("Input should be a valid number, unable to parse string as a number")
 SURE, WHAT = "sure", "what"
 
 Model = TypeVar("Model", bound=BaseModel)
+Result = TypeVar("Result")
 
 
 class Form(Generic[Model]):
     """`values` are as filled in, for showing the form again, and `errors` what is wrong, by
     field; the empty field is the whole form. `data` is what it means, once nothing is wrong.
+    `status` and `headers` are those of the page that shows what is wrong.
     """
 
     def __init__(self, values: Mapping[str, Any] | None = None) -> None:
         self.values: dict[str, Any] = dict(values or {})
         self.errors: dict[str, str | Message] = {}
+        self.status = 422
+        self.headers: dict[str, str] | None = None
         self._data: Model | None = None
 
     @property
@@ -60,12 +64,40 @@ class Form(Generic[Model]):
         for problem in problems:
             self.fail((problem.field or "").partition(".")[0], problem.message)
 
+    def refuse(self, error: DomainError) -> None:
+        """The domain refuses what was filled in: say why, by field where it names one."""
+        self.status, self.headers = status_of(error), headers_of(error)
+        self.fail_all(error.problems)
+        if not error.problems:
+            self.fail("", error.message)
+
+    async def carry_out(self, work: Callable[[Model], Awaitable[Result]]) -> Result | None:
+        """The result of `work` with what was filled in; None where something is wrong with it,
+        which the form then says.
+        """
+        if not self.is_valid:
+            return None
+        try:
+            return await work(self.data)
+        except DomainError as error:
+            self.refuse(error)
+            return None
+
+    def invalid(self) -> Invalid:
+        """What is wrong as an error, for forms that are not shown again."""
+        found = ((name, _message(said)) for name, said in self.errors.items())
+        return Invalid(*(Problem(said, name or None) for name, said in found))
+
     def check(self, model: type[Model], values: Mapping[str, Any]) -> None:
         """Read `values` as `model`, and note what is wrong."""
         try:
             self._data = model.model_validate(values)
         except ValidationError as error:
             self.fail_all(details_of(error))
+
+
+def _message(said: str | Message) -> Message:
+    return said if isinstance(said, Message) else Message(said)
 
 
 async def read_form(request: Request, model: type[Model]) -> Form[Model]:

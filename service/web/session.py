@@ -8,14 +8,14 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Send
 from starlette.types import Scope as AsgiScope
 
-from service.access.sessions import RefreshRefused, Sessions
+from service.access.sessions import Sessions
 from service.access.tokens import UserPrincipal
 from service.language.negotiation import negotiated
 from service.language.reader import Reader
 from service.runtime.resources import resources_of
 from service.web.cookies import ACCESS, BROWSER, LANGUAGE, REFRESH, THEME, Cookies
 from service.web.site import Site
-from sql.errors import DatabaseError
+from sql.errors import DatabaseError, Unauthenticated
 
 # Tabs that come back to life together present the same refresh token: within this time of its
 # use it is one of them rather than a thief. It also covers a response that got lost.
@@ -118,7 +118,7 @@ async def _signed_in(sessions: Sessions, cookies: Cookies) -> UserPrincipal | No
         return None
     try:
         pair = await sessions.refresh(refresh_token, reuse_leeway=REUSE_LEEWAY)
-    except RefreshRefused:
+    except Unauthenticated:
         cookies.sign_out()
         return None
     cookies.sign_in(pair)

@@ -29,6 +29,6 @@ WHERE
     AND (%(target)s::text IS NULL OR target = %(target)s)
     AND at >= %(since)s::timestamptz
     AND at < %(before)s::timestamptz
-    AND audit_id < %(cursor)s
+    AND audit_id < %(position)s
 ORDER BY audit_id DESC
 LIMIT %(limit)s;

@@ -53,8 +53,7 @@ RETURNING *;
 -- name: delete_user
 -- A user and their log-ins.
 DELETE FROM fature.api_user
-WHERE tenant = %(tenant)s AND user_id = %(user_id)s
-RETURNING *;
+WHERE user_id = %(user_id)s;
 
 -- name: any_user
 -- Whether there is a user in any tenant.

@@ -8,7 +8,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from service.access.caller import Principal
+from service.access.caller import Caller, Principal
 from service.access.shares import Shares
 from service.dashboards.store import find_dashboard
 from sql.database import Pool, create_pool
@@ -155,7 +155,7 @@ def test_a_link_shows_what_its_maker_saw_until_it_expires_or_is_ended(
         shares, now = Shares(pool, "s3cret" * 8), datetime.now(UTC)
         row = await find_dashboard(pool, "default", made["id"])
         day = timedelta(days=1)
-        token = await shares.create(maker, row, now, now + day, None)
+        token = await shares.create(Caller(maker, now), row, now + day)
         shown = await shares.shown_by(token, now)
         assert shown is not None
         assert shown.dashboard["dashboard_id"] == made["id"]
@@ -166,8 +166,8 @@ def test_a_link_shows_what_its_maker_saw_until_it_expires_or_is_ended(
         assert token not in str(listed)
         number = listed["dashboard_share_id"]
         stranger = Principal("user:2", "admin", Scope("elsewhere"))
-        assert not await shares.end(stranger, made["id"], number, None)
-        assert await shares.end(maker, made["id"], number, None)
+        assert not await shares.end(Caller(stranger, now), made["id"], number)
+        assert await shares.end(Caller(maker, now), made["id"], number)
         assert await shares.shown_by(token, now) is None
 
     async def run() -> None:

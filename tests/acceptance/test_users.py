@@ -274,7 +274,7 @@ def test_the_command_makes_a_user_and_shows_a_password_once(
     assert log_in(web, Person(0, email, password))
     code, output = run_user(service, email, "--role", "operator")
     assert code == 1
-    assert f"there is a user with the email {email} already" in output
+    assert f"email: There is another user with the email {email}" in output
 
 
 def test_the_command_names_what_is_wrong(service: Service) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from service.runtime import resources
+from service.runtime import background
 from service.runtime.settings import Settings
 from sql.engine import Engine
 from sql.errors import DatabaseError
@@ -47,7 +47,7 @@ async def told_until_it_worked(step: Step, task: asyncio.Task[None]) -> list[Any
 
 async def test_a_step_that_fails_is_logged_and_tried_again() -> None:
     step = Step()
-    task = asyncio.create_task(resources._repeat(0.01, step))
+    task = asyncio.create_task(background.repeat(0.01, step))
     assert await told_until_it_worked(step, task) == [
         ("background_step_failed", "away"),
         ("background_step_failed", FAILURES[1]),
@@ -63,10 +63,10 @@ async def test_a_night_that_fails_is_logged_and_not_the_last(
     def in_thread(*_: Any) -> None:
         asyncio.run_coroutine_threadsafe(step(), loop).result()
 
-    monkeypatch.setattr(resources, "delete_expired", in_thread)
+    monkeypatch.setattr(background, "delete_expired", in_thread)
     soon = timedelta(seconds=0.05)
-    monkeypatch.setattr(resources, "next_night", lambda *_: datetime.now(UTC) + soon)
-    task = asyncio.create_task(resources._every_night(Settings(database_url=database), engine))
+    monkeypatch.setattr(background, "next_night", lambda *_: datetime.now(UTC) + soon)
+    task = asyncio.create_task(background.every_night(Settings(database_url=database), engine))
     assert await told_until_it_worked(step, task) == [
         ("retention_failed", "away"),
         ("retention_failed", FAILURES[1]),

@@ -9,7 +9,7 @@ import pytest
 
 from alerts.backtest import Backtests, backtest
 from service.rules.models import RuleToTest
-from service.runtime.resources import BACKTESTS_AT_ONCE
+from service.runtime.lifespan import BACKTESTS_AT_ONCE
 from sql.database import Pool
 from sql.scope import Scope
 

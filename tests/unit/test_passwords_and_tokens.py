@@ -9,8 +9,9 @@ from argon2.low_level import Type
 
 from service.access import passwords
 from service.access.credentials import derived_key
-from service.access.passwords import HashingBusy, Passwords, generated_password
+from service.access.passwords import Passwords, generated_password
 from service.access.tokens import new_refresh_token
+from sql.errors import Busy
 
 
 @pytest.fixture
@@ -64,7 +65,7 @@ async def test_only_so_many_wait(monkeypatch: pytest.MonkeyPatch) -> None:
         nonlocal refused
         try:
             await guarded.hash("a long password")
-        except HashingBusy:
+        except Busy:
             refused += 1
 
     async with anyio.create_task_group() as group:

@@ -4,7 +4,8 @@ import itertools
 
 import pytest
 
-from service.access.throttle import Throttle, TooManyAttempts, network_of
+from service.access.throttle import Throttle, network_of
+from sql.errors import Throttled
 
 pytestmark = pytest.mark.anyio
 
@@ -21,7 +22,7 @@ async def let_through(
     for done in range(tries):
         try:
             await throttle.check_account(account, network, is_familiar=is_familiar)
-        except TooManyAttempts:
+        except Throttled:
             return done
     return tries
 
@@ -29,7 +30,7 @@ async def let_through(
 async def test_an_account_from_one_address_has_ten_attempts() -> None:
     throttle = Throttle()
     assert await let_through(throttle, "ana", "203.0.113.1", 20) == 10
-    with pytest.raises(TooManyAttempts) as refusal:
+    with pytest.raises(Throttled) as refusal:
         await throttle.check_account("ana", "203.0.113.1", is_familiar=True)
     assert 290 <= refusal.value.retry_after <= 300
 
@@ -55,7 +56,7 @@ async def test_an_address_has_a_hundred_attempts_whoever_they_are_for() -> None:
     throttle = Throttle()
     for _ in range(100):
         await throttle.check_network("203.0.113.1")
-    with pytest.raises(TooManyAttempts):
+    with pytest.raises(Throttled):
         await throttle.check_network("203.0.113.1")
     await throttle.check_network("203.0.113.2")
 

@@ -1,0 +1,133 @@
+"""The lifespan of a process that serves: pools, resources and tasks from start to stop."""
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
+from contextlib import asynccontextmanager, nullcontext
+from datetime import UTC, datetime, timedelta
+from functools import partial
+
+from alerts.backtest import Backtests
+from alerts.loop import run_alerts
+from retention.apply import accept_windows
+from service.access.credentials import KeyHasher
+from service.access.key_table import KeyTable
+from service.access.keys import Keys
+from service.access.sessions import Sessions
+from service.access.shares import Shares
+from service.access.tenants import Tenants
+from service.access.users import Users
+from service.metrics.catalog import Catalog
+from service.metrics.ingest.ids import SampleIds
+from service.metrics.ingest.prepare import Preparer
+from service.metrics.ingest.recorder import Recorder
+from service.metrics.ingest.series import SeriesCache, SeriesLimits
+from service.metrics.ingest.writer import Writer
+from service.metrics.query.aggregate import Aggregates
+from service.runtime.background import every_night, repeat
+from service.runtime.notifications import delivering, message_context_of
+from service.runtime.pools import Pools, open_pools
+from service.runtime.resources import Resources
+from service.runtime.secrets import signing_secret
+from service.runtime.settings import Settings
+from service.runtime.stopping import Stopping, end_tasks
+from service.runtime.telemetry.pools import note_pools
+from sql.engine import Engine
+from sql.vocabulary import Frequency
+
+WRITER_SECONDS = 15
+# A key revoked or a user changed on another replica is seen here after this long.
+ACCESS_SECONDS = 2.0
+CATALOGUE_SECONDS = 5.0
+TELEMETRY_SECONDS = 5.0
+REPLICA_SECONDS = 1.0
+# Each takes a core for up to 5 s, and whoever reads metrics may ask for one.
+BACKTESTS_AT_ONCE = 2
+
+
+@asynccontextmanager
+async def running_resources(
+    settings: Settings, engine: Engine, stopping: Stopping
+) -> AsyncIterator[Resources]:
+    """The resources with their pools open and their tasks running; at the end the writer
+    commits what waits before the pools close.
+    """
+    async with (
+        open_pools(settings) as pools,
+        # Not here where loops of their own judge: they may have settings that this has not.
+        delivering(pools.write, settings) if settings.alert_interval else nullcontext(),
+    ):
+        now = datetime.now(UTC)
+        accept = await asyncio.to_thread(accept_windows, pools.url, settings.keep, now)
+        resources = _resources(settings, engine, stopping, pools, accept)
+        await resources.key_table.reload()
+        await resources.sessions.versions.reload()
+        writer = asyncio.create_task(resources.writer.run())
+        background = [asyncio.create_task(task) for task in _tasks(resources)]
+        try:
+            yield resources
+        finally:
+            resources.writer.close()
+            # By now every request was answered or given up.
+            await asyncio.wait([writer], timeout=WRITER_SECONDS)
+            await end_tasks(writer, *background)
+
+
+def _tasks(resources: Resources) -> Iterator[Coroutine[None, None, None]]:
+    """What runs beside the answers, without end."""
+    settings, sessions = resources.settings, resources.sessions
+    yield repeat(ACCESS_SECONDS, resources.key_table.refresh)
+    yield repeat(ACCESS_SECONDS, sessions.versions.reload)
+    yield repeat(CATALOGUE_SECONDS, resources.series.reload_promoted)
+    yield repeat(TELEMETRY_SECONDS, partial(_note_pools, resources))
+    yield every_night(settings, resources.engine)
+    if settings.alert_interval:
+        context, interval = resources.message_context, settings.alert_interval
+        yield run_alerts(resources.url, settings.zone, context, interval)
+    if settings.database_read_url:
+        yield repeat(REPLICA_SECONDS, resources.reads.watch)
+
+
+async def _note_pools(resources: Resources) -> None:
+    note_pools(resources.pools)
+
+
+def _resources(
+    settings: Settings,
+    engine: Engine,
+    stopping: Stopping,
+    pools: Pools,
+    accept: Mapping[Frequency, timedelta],
+) -> Resources:
+    pool = pools.write
+    most = SeriesLimits(settings.max_series_per_tenant, settings.max_series_per_service)
+    series = SeriesCache(pool, most)
+    secret = signing_secret(settings.secret, settings.data_dir)
+    hasher = KeyHasher(secret)
+    writer = Writer(pool)
+    aggregates = Aggregates(pools.reads, pools.figures, settings.zone)
+    key_table, sessions = KeyTable(pool, hasher), Sessions(pool, secret)
+    return Resources(
+        settings=settings,
+        engine=engine,
+        url=pools.url,
+        stopping=stopping,
+        started_at=datetime.now(UTC),
+        accept=accept,
+        pool=pool,
+        read_pool=pools.read,
+        reads=pools.reads,
+        pools=pools.by_name,
+        series=series,
+        writer=writer,
+        recorder=Recorder(Preparer(series, SampleIds(pool), accept), writer, aggregates.forget),
+        catalog=Catalog(pool, pools.read, pools.reads),
+        aggregates=aggregates,
+        backtests=Backtests(pools.read, settings.zone, BACKTESTS_AT_ONCE),
+        message_context=message_context_of(settings),
+        key_table=key_table,
+        keys=Keys(pool, hasher, key_table),
+        users=Users(pool, sessions.passwords, sessions.versions),
+        tenants=Tenants(pool, key_table.reload, series.reload_promoted),
+        sessions=sessions,
+        shares=Shares(pool, secret),
+    )
