@@ -9,24 +9,28 @@ import os
 import pwd
 import shutil
 import subprocess
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from sql.embedded.errors import EmbeddedPostgresError
 
 # The server is the same whatever the caller's environment holds (PGPORT, locales, ...).
 _ENVIRONMENT = {"PATH": "/usr/bin:/bin:/usr/sbin:/sbin", "LC_ALL": "C", "TZ": "UTC"}
+_NSS_WRAPPERS = ("/usr/lib/*/libnss_wrapper.so", "/usr/lib64/libnss_wrapper.so")
 
 
 @dataclass(frozen=True)
 class Account:
-    """`uid` None is the account of this process; `limitation` says what may fail and why."""
+    """`uid` None is the account of this process; `limitation` says what may fail and why;
+    `environment` is added to that of its programs.
+    """
 
     uid: int | None = None
     gid: int | None = None
     prefix: tuple[str, ...] = ()
     limitation: str | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
 
     def run(self, command: Sequence[str | Path]) -> subprocess.CompletedProcess[str]:
         """Runs a program to its end, apart from the terminal's Ctrl-C."""
@@ -39,7 +43,7 @@ class Account:
                 text=True,
                 errors="replace",
                 cwd="/",
-                env=_ENVIRONMENT,
+                env=_ENVIRONMENT | dict(self.environment),
                 start_new_session=True,
                 user=self.uid if plain_change else None,
                 group=self.gid if plain_change else None,
@@ -82,6 +86,37 @@ def server_account(pgdata: Path) -> Account:
         # Data that root copied here or restored.
         account.own(pgdata)
     return account
+
+
+def with_name(account: Account, folder: Path) -> Account:
+    """The account with a name, without which initdb fails: a container's user often has none.
+
+    Where nss_wrapper is installed it lends one, from a file in the folder.
+    """
+    uid = os.geteuid() if account.uid is None else account.uid
+    library = next((each for each in _nss_wrappers() if not _has_name(uid)), None)
+    if library is None:
+        return account
+    names = folder / "passwd"
+    names.write_text(f"fature:x:{uid}:{os.getegid()}::/:/bin/false\n")
+    lent = {
+        "LD_PRELOAD": str(library),
+        "NSS_WRAPPER_PASSWD": str(names),
+        "NSS_WRAPPER_GROUP": "/etc/group",
+    }
+    return replace(account, environment=lent)
+
+
+def _nss_wrappers() -> list[Path]:
+    return [path for pattern in _NSS_WRAPPERS for path in Path("/").glob(pattern.lstrip("/"))]
+
+
+def _has_name(uid: int) -> bool:
+    try:
+        pwd.getpwuid(uid)
+    except KeyError:
+        return False
+    return True
 
 
 def _service_account() -> pwd.struct_passwd:

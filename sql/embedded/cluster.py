@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from sql.embedded.account import Account
+from sql.embedded.account import Account, with_name
 from sql.embedded.errors import EmbeddedPostgresError
 from sql.embedded.installation import Installation
 from sql.embedded.tuning import machine_memory, rendered, tuned_settings
@@ -83,7 +83,8 @@ def create(cluster: Cluster) -> None:
 def _initdb(cluster: Cluster, staging: Path) -> None:
     password_file = staging / "password"
     _write_private(password_file, _password_for_new_data(cluster.home))
-    cluster.account.own(staging)
+    account = with_name(cluster.account, staging)
+    account.own(staging)
     command = [
         str(cluster.program("initdb")),
         f"--pgdata={staging / 'data'}",
@@ -94,7 +95,7 @@ def _initdb(cluster: Cluster, staging: Path) -> None:
         "--data-checksums",
     ]
     for locale in _locales(cluster.installation.major):
-        result = cluster.account.run([*command, *locale])
+        result = account.run([*command, *locale])
         if result.returncode == 0:
             break
     else:

@@ -97,6 +97,18 @@ def test_settings_exist_and_secrets_come_from_files() -> None:
                 assert value.startswith("/run/secrets/")
 
 
+def test_days_are_those_of_the_same_zone_everywhere() -> None:
+    chosen = "${FATURE_TIMEZONE:-America/Sao_Paulo}"
+    zones = [service.get("environment", {}).get("FATURE_TIMEZONE") for service in SERVICES.values()]
+    assert set(zones) == {None, chosen}
+    assert SERVICES["grafana"]["environment"]["GF_DATE_FORMATS_DEFAULT_TIMEZONE"] == chosen
+    kubernetes = (ROOT / "deploy/k8s-deployment.yaml").read_text()
+    assert set(re.findall(r"(?:FATURE_TIMEZONE|timeZone): (\S+)", kubernetes)) == {
+        "America/Sao_Paulo"
+    }
+    assert "FATURE_TIMEZONE=America/Sao_Paulo make run" in (ROOT / "README.md").read_text()
+
+
 def test_mounted_files_and_volumes_exist() -> None:
     used = set()
     for service in SERVICES.values():

@@ -517,3 +517,17 @@ def test_root_without_the_capability_is_told_why_it_fails(
         embedded_postgres(tmp_path / "data", engine="plain"),
     ):
         pass
+
+
+@root_only
+@pytest.mark.skipif(not accounts._nss_wrappers(), reason="nss_wrapper is not installed")
+def test_a_user_without_a_name_may_own_the_data() -> None:
+    """As with `docker run --user 54321`; initdb insists on a name."""
+    folder = Path(tempfile.mkdtemp(prefix="nameless "))
+    folder.chmod(0o755)
+    (folder / "data" / "postgres").mkdir(parents=True)
+    os.chown(folder / "data" / "postgres", 54321, 54321)
+    with embedded_postgres(folder / "data", engine="plain") as server:
+        assert answers(server.url)
+        assert (folder / "data" / "postgres" / "PG_VERSION").stat().st_uid == 54321
+    shutil.rmtree(folder)
