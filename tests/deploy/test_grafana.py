@@ -2,6 +2,7 @@
 API answers; days are those of the business time zone.
 """
 
+import re
 import secrets
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -103,9 +104,33 @@ def submit_figures(service: Service, now: datetime) -> None:
             for number in (0, 1)
         ]
         service.client.post("/api/metrics/batch", json={"metrics": samples}).raise_for_status()
+    submit_a_week_before(service, [moment for moment in moments if moment < now])
     dollars = samples[0] | {"metric_name": "revenue_hourly", "metric_type": "revenue"}
     dollars |= {"unit": "USD", "frequency": "hourly"}
     service.client.post("/api/metrics", json=dollars).raise_for_status()
+
+
+def submit_a_week_before(service: Service, moments: list[datetime]) -> None:
+    """Half the revenue and commission that those moments brought, seven days earlier."""
+    catalog = service.client.get("/api/metrics/catalog").json()["data"]
+    names = [entry["metric_name"] for entry in catalog]
+    samples = [
+        {
+            "metric_name": name,
+            "metric_type": name.partition("_")[0],
+            "unit": "BRL",
+            "frequency": "hourly",
+            "value": (1 + names.index(name) + number * 3.5 + at * 0.25) / 2,
+            "timestamp": (moment - timedelta(days=7)).isoformat(),
+            "service_name": ["shop", OTHER][number],
+            "region": ["SP", "RJ"][number],
+            "affiliate_id": ["aff-1", "aff-2"][number],
+        }
+        for name in ("revenue_hourly", "commission_paid")
+        for at, moment in enumerate(moments)
+        for number in (0, 1)
+    ]
+    service.client.post("/api/metrics/batch", json={"metrics": samples}).raise_for_status()
 
 
 def report_health(service: Service) -> None:
@@ -206,6 +231,30 @@ def test_revenue_per_day_is_what_the_api_answers(watched: Watched) -> None:
     )
 
 
+@pytest.mark.parametrize("title", ["Revenue, change", "Commission, change"])
+def test_a_change_is_against_the_same_hours_whole_weeks_before(
+    watched: Watched, title: str
+) -> None:
+    rows = watched.rows(query_of("revenue", title, "table"))
+    found = {row["metric"].rpartition(" ")[2]: row["value"] for row in rows}
+    assert found["BRL"] == pytest.approx(100)
+
+
+def test_days_are_drawn_on_the_same_weekday_a_week_before(watched: Watched) -> None:
+    shown = per_day(watched, query_of("revenue", "Revenue per day and a week before"))
+    now, before = (shown[f"revenue_hourly {name}BRL"] for name in ("", "a week before "))
+    today = watched.view.end.astimezone(ZoneInfo(ZONE)).date().isoformat()
+    assert before == {day: pytest.approx(now[day] / 2) for day in now if day in before}
+    assert set(now) - set(before) <= {today}
+
+
+def test_revenue_has_a_row_for_each_affiliate(watched: Watched) -> None:
+    rows = watched.rows(query_of("revenue", "Revenue by affiliate", "table"))
+    assert {row["metric"] for row in rows if row["metric"].endswith("BRL")} == {
+        "aff-1 BRL", "aff-2 BRL",
+    }  # fmt: skip
+
+
 @pytest.mark.parametrize("board", ["revenue", "users", "platform"])
 def test_any_metric_per_day_is_what_the_api_answers(watched: Watched, board: str) -> None:
     shown = per_day(watched, query_of(board, "Any of these metrics per day"))
@@ -246,6 +295,57 @@ def test_a_dashboard_has_the_variables_and_uses_them(path: Any) -> None:
     sources = {panel["datasource"]["uid"] for panel in found["panels"]}
     assert sources == {"fature"}
     assert len({panel["id"] for panel in found["panels"]}) == len(found["panels"])
+
+
+def written(panel: dict[str, Any], name: str) -> dict[str, Any]:
+    """How a figure of that name is written: its unit and decimals."""
+    defaults = panel["fieldConfig"]["defaults"]
+    found = {key: defaults.get(key) for key in ("unit", "decimals")}
+    for override in panel["fieldConfig"]["overrides"]:
+        matcher = override["matcher"]
+        if matcher["id"] == "byRegexp" and re.search(matcher["options"].strip("/"), name):
+            found |= {each["id"]: each["value"] for each in override["properties"]}
+    return found
+
+
+def test_figures_are_written_in_their_units() -> None:
+    """A conversion of 3.7 % is no 4."""
+    for path in DASHBOARDS:
+        for panel in dashboard(path.stem)["panels"]:
+            if "unit) AS metric" not in panel["targets"][0]["rawSql"] or "change" in panel["title"]:
+                continue
+            percent, reais = written(panel, "rate %"), written(panel, "revenue_hourly BRL")
+            assert (percent["unit"], percent["decimals"]) == ("percent", 2), panel["title"]
+            assert reais["unit"] == "currencyBRL", panel["title"]
+            if panel["type"] in ("stat", "bargauge"):
+                # Each row a field of its own, which has a unit of its own.
+                assert [each["id"] for each in panel["transformations"]] == ["rowsToFields"]
+
+
+def test_limits_of_the_default_rules_are_shown() -> None:
+    for board, title, limit in [
+        ("users", "Conversion rate", 3), ("platform", "Response time", 250),
+    ]:  # fmt: skip
+        panels = [one for one in dashboard(board)["panels"] if one["title"] == title]
+        assert panels
+        for panel in panels:
+            steps = panel["fieldConfig"]["defaults"]["thresholds"]["steps"]
+            assert limit in [step["value"] for step in steps], panel["type"]
+
+
+def test_panels_do_not_lie_on_each_other() -> None:
+    for path in DASHBOARDS:
+        taken: set[tuple[int, int]] = set()
+        for panel in dashboard(path.stem)["panels"]:
+            at = panel["gridPos"]
+            cells = {
+                (x, y)
+                for x in range(at["x"], at["x"] + at["w"])
+                for y in range(at["y"], at["y"] + at["h"])
+            }
+            assert not cells & taken, panel["title"]
+            assert max(x for x, _ in cells) < 24
+            taken |= cells
 
 
 def test_every_query_keeps_tenants_apart() -> None:

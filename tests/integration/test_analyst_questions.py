@@ -230,7 +230,8 @@ def test_the_running_total_ends_with_the_month(
 
 
 def test_shares_of_affiliates(analyst: psycopg.Connection[Any], office: Office) -> None:
-    of = totals(office.since(office.today - timedelta(days=60)), lambda one: one.affiliate)
+    recent = office.since(office.today - timedelta(days=60))
+    of = totals(recent, lambda one: one.affiliate or "(no affiliate)")
     rows = answer(analyst, 5)
     assert {name: revenue for name, revenue, _ in rows} == of
     assert sum(percent for _, _, percent in rows) == pytest.approx(100, abs=1)
