@@ -91,8 +91,8 @@ user: $(VENV)/run.stamp ## Let somebody log in: EMAIL=… ROLE=… [NAME=…] [S
 	@exec $(COMMAND) user "$(EMAIL)" --role "$(ROLE)" $(if $(NAME),--name "$(NAME)") \
 	    $(if $(SERVICE),--service "$(SERVICE)") $(if $(TENANT),--tenant "$(TENANT)")
 
-demo: $(VENV)/run.stamp ## Load 90 days of demo data into the running service
-	@exec $(COMMAND) client demo
+demo: $(VENV)/run.stamp ## Load 90 days of demo data into the running service; LIVE=1 goes on
+	@exec $(COMMAND) client demo $(if $(LIVE),--live)
 
 replay: $(VENV)/run.stamp ## Replay orders as metrics: FILE=orders.csv [SHIFT=now]
 	@test -n "$(FILE)" || { echo "usage: make replay FILE=orders.csv [SHIFT=now]"; exit 2; }

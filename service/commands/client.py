@@ -1,15 +1,19 @@
 """``make demo`` and ``make replay``: clients of the running service."""
 
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import click
 
+from service.commands.context import database as installation
 from service.commands.context import with_settings
+from service.commands.demo.history import backtests, write_history
+from service.commands.demo.live import go_on
 from service.commands.demo.load import load_demo
 from service.commands.replay.mapping import SOURCE_TIMEZONE
 from service.commands.replay.mapping import replay as replay_orders
@@ -23,11 +27,14 @@ from service.runtime.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where the commands send to unless told otherwise; the context's ``obj``."""
+    """Where the commands send to unless told otherwise, and this installation's database;
+    the context's ``obj``.
+    """
 
     url: str
     api_key: str
     timezone: ZoneInfo
+    database: Callable[[], AbstractContextManager[str]] | None = None
 
 
 @click.group()
@@ -36,16 +43,19 @@ class Target:
 def client(settings: Settings, context: click.Context) -> None:
     """Clients of the running service."""
     key, _ = admin_key(settings.admin_key, settings.data_dir)
-    context.obj = Target(url=settings.url, api_key=key, timezone=settings.zone)
+    context.obj = Target(settings.url, key, settings.zone, partial(installation, settings))
 
 
 @client.command()
 @click.option("--url", help="Address of the running service.")
 @click.option("--api-key", help="Key with the right to write metrics.")
+@click.option("--live", is_flag=True, help="Go on until Ctrl-C: samples and health as they come.")
 @click.pass_obj
-def demo(target: Target, url: str | None, api_key: str | None) -> None:
+def demo(target: Target, url: str | None, api_key: str | None, live: bool) -> None:
     """Load 90 days of demo data into the running service."""
-    run_demo(url or target.url, api_key or target.api_key, target.timezone)
+    # The past of another installation cannot be written from here.
+    database = None if url or api_key else target.database
+    run_demo(url or target.url, api_key or target.api_key, target.timezone, database, live)
 
 
 @client.command()
@@ -83,20 +93,53 @@ def replay(
     )
 
 
-def run_demo(url: str, api_key: str, timezone: ZoneInfo) -> None:
-    """Load the demo data.
+def run_demo(
+    url: str,
+    api_key: str,
+    timezone: ZoneInfo,
+    database: Callable[[], AbstractContextManager[str]] | None = None,
+    live: bool = False,
+) -> None:
+    """Load the demo data; with the database also alerts and health reports of the past.
 
     Raises:
         click.ClickException: with a message for the operator; exit code 1.
     """
+    now = datetime.now(UTC)
     with _explained(url), Submitter(url, api_key) as submitter:
+        windows = windows_of(submitter.health())
         load_demo(
-            now=datetime.now(UTC),
+            now=now,
             timezone=timezone,
-            windows=windows_of(submitter.health()),
+            windows=windows,
             submit=submitter.submit,
             report_health=submitter.report_health,
         )
+        if database:
+            _write_past(submitter, database, now, timezone)
+        if live:
+            click.echo("going on with samples and health reports; Ctrl-C stops")
+            go_on(
+                now,
+                timezone=timezone,
+                windows=windows,
+                submit=submitter.submit_quietly,
+                report_health=submitter.report_health,
+            )
+    if not live:
+        click.echo("`make demo LIVE=1` goes on with samples and health reports")
+
+
+def _write_past(
+    submitter: Submitter,
+    database: Callable[[], AbstractContextManager[str]],
+    now: datetime,
+    timezone: ZoneInfo,
+) -> None:
+    events = backtests(submitter.rules(), submitter.test_rule, timezone)
+    with database() as database_url:
+        added = write_history(database_url, events, now, timezone)
+    click.echo(f"added {added} alert events of the past and a week of health reports")
 
 
 def run_replay(

@@ -12,8 +12,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from service.commands.demo.health import health_reports
+from service.commands.demo.history import backtests
 from service.commands.demo.ledger import ledger
-from service.commands.demo.load import HEALTH_REPORTS, demo_slices, load_demo
+from service.commands.demo.live import go_on
+from service.commands.demo.load import demo_slices, load_demo
+from service.commands.demo.platform import HOUR
 from service.commands.submission.submit import Sample, Sent
 from service.commands.submission.windows import Windows
 from sql.vocabulary import Frequency
@@ -196,6 +200,105 @@ def test_revenue_has_payment_methods_and_regions(samples: list[Sample]) -> None:
     assert len({each["affiliate_id"] for each in named(samples, "commission_paid")}) == 6
 
 
+def test_affiliates_bring_most_of_the_revenue_and_their_days_add_up(samples: list[Sample]) -> None:
+    """What is said of an affiliate at the end of a day is the sum of its hours, to the cent."""
+    hours: dict[tuple[object, date], Decimal] = defaultdict(Decimal)
+    for each in named(samples, "revenue_hourly"):
+        hours[each.get("affiliate_id"), local_day(each)] += Decimal(str(each["value"]))
+    days = {
+        (each["affiliate_id"], local_day(each)): Decimal(str(each["value"]))
+        for each in named(samples, "top_affiliates_revenue")
+    }
+    both = hours.keys() & days.keys()
+    assert len(both) >= 6 * 80
+    assert {key: hours[key] for key in both} == {key: days[key] for key in both}
+    direct = sum((total for key, total in hours.items() if key[0] is None), Decimal())
+    assert 0.25 < direct / sum(hours.values(), Decimal()) < 0.35
+
+
+def test_what_comes_later_is_what_a_later_run_adds() -> None:
+    """So that a demo that goes on and one that is run again never count a sample twice."""
+    later = NOW + timedelta(hours=10)
+    first = {json.dumps(each) for each in demo_slices(NOW, SAO_PAULO, NARROW)}
+    second = [json.dumps(each) for each in demo_slices(later, SAO_PAULO, NARROW)]
+    went_on = [json.dumps(each) for each in demo_slices(later, SAO_PAULO, NARROW, since=NOW)]
+    kinds = {json.loads(each)[0]["frequency"] for each in went_on}
+    assert kinds == {"real_time", "hourly", "daily"}
+    # The hours of a day that is no longer live come with another run alone.
+    by_hour = [each for each in second if each not in first and each not in went_on]
+    assert {json.loads(each)[0]["metric_name"] for each in by_hour} <= {"api_response_time"}
+    assert set(went_on) <= set(second)
+    assert not first & set(went_on)
+
+
+def test_services_are_well_but_for_incidents() -> None:
+    reports = [
+        report
+        for days in range(40)
+        for hour in (4, 18, 23)
+        for report in health_reports(NOW.replace(hour=hour, minute=30) + days * DAY, SAO_PAULO)
+    ]
+    states = Counter((report["service_name"], report["status"]) for report in reports)
+    assert states["api-gateway", "healthy"] > 110
+    assert states["payment-service", "unhealthy"] >= 1
+    assert states["gamification-service", "degraded"] > 60
+    for report in reports:
+        for ratio in ("error_rate", "cpu_usage", "memory_usage"):
+            assert 0 <= float(str(report[ratio])) <= 1
+
+
+def test_going_on_reports_health_and_sends_what_is_new_until_it_is_stopped() -> None:
+    sent: list[Sample] = []
+    reports: list[dict[str, object]] = []
+    clock = iter([NOW + timedelta(seconds=30), NOW + timedelta(minutes=6)])
+
+    def submit(slices: Iterable[Sequence[Sample]]) -> None:
+        sent.extend(sample for each in slices for sample in each)
+
+    def sleep(_: float) -> None:
+        if len(reports) == 12:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        go_on(
+            NOW,
+            timezone=SAO_PAULO,
+            windows=NARROW,
+            submit=submit,
+            report_health=reports.append,
+            clock=lambda: next(clock),
+            sleep=sleep,
+        )
+    assert {at(each) for each in sent} == {datetime(2026, 3, 10, 17, 45, tzinfo=UTC)}
+    assert {each["frequency"] for each in sent} == {"real_time"}
+
+
+RULE = {"id": 7, "rule_name": "low", "metric_name": "revenue_hourly", "for": 0, "version": 3}
+
+
+def test_the_past_has_the_events_of_a_backtest_that_are_over() -> None:
+    opened = NOW - timedelta(hours=9)
+    over = {
+        "group": {}, "value": 900.0, "peak_value": 700.0, "unit": "BRL",
+        "window_start": opened.isoformat(), "window_end": opened.isoformat(),
+        "opened_at": opened.isoformat(), "resolved_at": (opened + 3 * HOUR).isoformat(),
+    }  # fmt: skip
+    backtest: dict[str, object] = {
+        "aggregation": "sum", "window": "hour", "events": [over, over | {"resolved_at": None}],
+    }  # fmt: skip
+    asked: list[dict[str, object]] = []
+
+    def test(rule: dict[str, object]) -> dict[str, object] | None:
+        asked.append(rule)
+        return backtest if rule["metric_name"] == "revenue_hourly" else None
+
+    found = backtests([RULE, RULE | {"metric_name": "other"}], test, SAO_PAULO)
+    assert [(one["rule_id"], one["value"]) for one in found] == [(7, 900.0)]
+    assert asked[0] == {
+        "rule_name": "low", "metric_name": "revenue_hourly", "for": 0, "days": 90,
+    }  # fmt: skip
+
+
 def test_a_service_that_accepts_less_gets_less() -> None:
     windows = Windows({"real_time": DAY, "hourly": 7 * DAY, "daily": 30 * DAY, "monthly": DAY})
     times: dict[Frequency, list[datetime]] = defaultdict(list)
@@ -249,4 +352,4 @@ def test_loading_sends_everything_and_reports_every_service(
     printed = capsys.readouterr().out
     assert f"loaded {len(taken):,} samples of 90 days" in printed
     assert "1,000 of them were there already" in printed
-    assert len(reports) == len(HEALTH_REPORTS) == 6
+    assert len({report["service_name"] for report in reports}) == len(reports) == 6

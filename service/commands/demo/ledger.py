@@ -1,11 +1,15 @@
 """The demo's money, in whole cents, so that hours, days and months agree exactly."""
 
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from functools import lru_cache
+from random import Random
 from zoneinfo import ZoneInfo
 
 from service.commands.demo.platform import (
+    AFFILIATE_METHODS,
     AFFILIATES,
     COMMISSION_RATE,
     HOUR,
@@ -25,11 +29,12 @@ _DAYS_KEPT = 400
 
 @dataclass(frozen=True, slots=True)
 class Sales:
-    """Revenue of one hour, region and payment method."""
+    """Revenue of one hour, region and payment method, brought in by an affiliate or by none."""
 
     hour: datetime
     region: str
     payment_method: str
+    affiliate_id: str | None
     cents: int
 
 
@@ -79,10 +84,7 @@ class Ledger:
 def ledger(day: Day) -> Ledger:
     """The money of that day, all of it, even of a day that is not over."""
     sales = tuple(_sales(day))
-    by_hour: dict[datetime, int] = {}
-    for each in sales:
-        by_hour[each.hour] = by_hour.get(each.hour, 0) + each.cents
-    return Ledger(sales, tuple(_referrals(day, by_hour)))
+    return Ledger(sales, tuple(_referrals(day, sales)))
 
 
 def month_cents_by_region(first: date, zone: ZoneInfo) -> dict[str, int]:
@@ -96,16 +98,23 @@ def month_cents_by_region(first: date, zone: ZoneInfo) -> dict[str, int]:
     return totals
 
 
-def _sales(day: Day) -> list[Sales]:
-    noise = day.noise("revenue")
-    found = []
+def _sales(day: Day) -> Iterator[Sales]:
+    noise, whose = day.noise("revenue"), day.noise("affiliates")
     for hour in day.ticks(HOUR):
         level = _mean_cents(day, hour) * noise.gauss(1, 0.04)
         for region, share in REGIONS.items():
             for method, part in PAYMENT_METHODS.items():
                 cents = max(0, round(level * share * part * noise.gauss(1, 0.15)))
-                found.append(Sales(hour, region, method, cents))
-    return found
+                yield from _shared_out(Sales(hour, region, method, None, cents), whose)
+
+
+def _shared_out(sales: Sales, chance: Random) -> Iterator[Sales]:
+    """What an affiliate brought in, and what came by itself."""
+    referred = round(sales.cents * AFFILIATE_METHODS.get(sales.payment_method, 0.0))
+    if referred:
+        (affiliate,) = chance.choices(list(AFFILIATES), list(AFFILIATES.values()))
+        yield replace(sales, affiliate_id=affiliate, cents=referred)
+    yield replace(sales, cents=sales.cents - referred)
 
 
 def _mean_cents(day: Day, hour: datetime) -> float:
@@ -120,12 +129,14 @@ def _mean_cents(day: Day, hour: datetime) -> float:
     )
 
 
-def _referrals(day: Day, cents_by_hour: dict[datetime, int]) -> list[Referral]:
+def _referrals(day: Day, sales: Iterable[Sales]) -> Iterator[Referral]:
+    """Every affiliate's share of every hour, also where it is nothing."""
     noise = day.noise("referrals")
-    found = []
-    for hour, total in cents_by_hour.items():
-        for affiliate, share in AFFILIATES.items():
-            cents = max(0, round(total * share * noise.gauss(1, 0.12)))
-            commission = max(0, round(cents * COMMISSION_RATE * noise.gauss(1, 0.05)))
-            found.append(Referral(hour, affiliate, cents, commission))
-    return found
+    cents: Counter[tuple[datetime, str | None]] = Counter()
+    for each in sales:
+        cents[each.hour, each.affiliate_id] += each.cents
+    for hour in day.ticks(HOUR):
+        for affiliate in AFFILIATES:
+            earned = cents[hour, affiliate]
+            commission = max(0, round(earned * COMMISSION_RATE * noise.gauss(1, 0.05)))
+            yield Referral(hour, affiliate, earned, commission)

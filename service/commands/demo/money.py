@@ -23,9 +23,14 @@ _CARRIED_OVER_CENTS, _WAITING_PERCENT = 450_000, 30
 
 
 def hourly_money(day: Day) -> Iterator[Sample]:
-    """Every hour of a day: revenue by region and payment method, commission by affiliate."""
+    """Every hour of a day: revenue by region, payment method and affiliate, commission by
+    affiliate.
+    """
     for sale in ledger(day).sales:
-        sample = _REVENUE_HOURLY.sample("hourly", sale.hour, sale.cents / 100, region=sale.region)
+        labels = {"region": sale.region}
+        if sale.affiliate_id is not None:
+            labels["affiliate_id"] = sale.affiliate_id
+        sample = _REVENUE_HOURLY.sample("hourly", sale.hour, sale.cents / 100, **labels)
         yield sample | {"metadata": {"payment_method": sale.payment_method}}
     for referral in ledger(day).referrals:
         yield _PAID.sample(

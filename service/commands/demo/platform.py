@@ -23,14 +23,17 @@ REGIONS = {
     "PE": 0.04,
 }
 PAYMENT_METHODS = {"credit_card": 0.55, "pix": 0.35, "boleto": 0.10}
+# How they share among them what they bring in.
 AFFILIATES = {
-    "afiliado-aurora": 0.18,
-    "afiliado-bandeira": 0.15,
-    "afiliado-cruzeiro": 0.12,
-    "afiliado-dourado": 0.10,
-    "afiliado-estrela": 0.08,
-    "afiliado-farol": 0.07,
+    "afiliado-aurora": 0.26,
+    "afiliado-bandeira": 0.21,
+    "afiliado-cruzeiro": 0.17,
+    "afiliado-dourado": 0.14,
+    "afiliado-estrela": 0.12,
+    "afiliado-farol": 0.10,
 }
+# The part of each payment method's revenue that affiliates bring in: 70 % of it all.
+AFFILIATE_METHODS = {"credit_card": 0.78, "pix": 0.77}
 COMMISSION_RATE = 0.10
 
 # Activity by local hour, mean 1: quiet before dawn, a lunch break, an evening peak.

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
-from typing import Self
+from typing import NoReturn, Self, cast
 
 import httpx2
 from tqdm import tqdm
@@ -98,8 +98,15 @@ class Submitter:
         Raises:
             SubmitError: a batch was refused, or never got through.
         """
+        return self._submit(slices, tqdm(total=total, unit=" samples", mininterval=0.5))
+
+    def submit_quietly(self, slices: Iterable[Sequence[Sample]]) -> Sent:
+        """The same without a progress bar."""
+        return self._submit(slices, tqdm(disable=True))
+
+    def _submit(self, slices: Iterable[Sequence[Sample]], progress: "tqdm[NoReturn]") -> Sent:
         samples = repeated = 0
-        with tqdm(total=total, unit=" samples", mininterval=0.5) as bar:
+        with progress as bar:
             for batch, body, key in _batches(slices):
                 was_repeated = self._post_batch(batch, body, key)
                 samples += len(batch)
@@ -116,6 +123,30 @@ class Submitter:
         response = self._post("/api/services/health", _json(report), {})
         if not response.is_success:
             raise error_of(response, ())
+
+    def rules(self) -> list[dict[str, object]]:
+        """The alert rules, as ``GET /api/alerts/rules`` lists them.
+
+        Raises:
+            SubmitError: they may not be read, or the service went away.
+        """
+        response = self._client.get("/api/alerts/rules")
+        if not response.is_success:
+            raise error_of(response, ())
+        return cast("list[dict[str, object]]", object_of(response)["data"])
+
+    def test_rule(self, rule: Mapping[str, object]) -> dict[str, object] | None:
+        """What the rule would have done; None where it cannot be judged.
+
+        Raises:
+            SubmitError: the service went away.
+        """
+        response = self._post("/api/alerts/rules/test", _json(rule), {})
+        if response.status_code == 422:
+            return None
+        if not response.is_success:
+            raise error_of(response, ())
+        return cast("dict[str, object]", object_of(response)["data"])
 
     def _post_batch(self, batch: Sequence[Sample], body: bytes, key: str) -> bool:
         response = self._post("/api/metrics/batch", body, {"Idempotency-Key": key})
