@@ -10,10 +10,15 @@ from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as AsgiScope
 
 from service.access.caller import Caller, Principal
-from service.http.errors import error_response
+from service.http.errors import refusal
 from service.runtime.resources import Resources
-from sql.errors import DatabaseError
+from sql.errors import Busy, DatabaseError, Unauthenticated
+from sql.messages import Message
 from sql.scope import Scope
+
+_NO_KEY = Message("An API key is needed: send X-API-Key: KEY or Authorization: Bearer KEY-or-token")
+_UNKNOWN = Message("The API key or access token is not known or has expired")
+_UNCHECKED = Message("The database is away, and the API key is not known here yet; try again")
 
 
 class KeyRing:
@@ -88,18 +93,11 @@ def _presented_key(scope: AsgiScope) -> str | None:
 
 
 def _refusal(scope: AsgiScope, *, wrong: bool) -> ASGIApp:
-    message = (
-        "The API key or access token is not known or has expired"
-        if wrong
-        else "An API key is needed: send X-API-Key: KEY or Authorization: Bearer KEY-or-token"
-    )
-    headers = {"WWW-Authenticate": "Bearer"}
-    return error_response(Request(scope), 401, message, headers=headers)
+    return refusal(Request(scope), Unauthenticated(_UNKNOWN if wrong else _NO_KEY))
 
 
 def _unchecked(scope: AsgiScope) -> ASGIApp:
-    message = "The database is away, and the API key is not known here yet; try again"
-    return error_response(Request(scope), 503, message, headers={"Retry-After": "1"})
+    return refusal(Request(scope), Busy(_UNCHECKED))
 
 
 def _digest(key: str) -> bytes:

@@ -24,12 +24,16 @@ from sql.errors import (
     Forbidden,
     Invalid,
     NotFound,
+    Problem,
     Throttled,
     Unauthenticated,
 )
+from sql.messages import Message
 
 _log = structlog.get_logger()
 
+AWAY = Message("The database is away; try again")
+FAILED = Message("Something went wrong here; it has been logged")
 _CODES = {
     400: "malformed_request",
     401: "unauthorized",
@@ -59,16 +63,16 @@ _STATUSES: dict[type[DomainError], int] = {
 
 
 # The more special first.
-_UNAVAILABLE: dict[type[DatabaseUnavailable], str] = {
-    DiskFull: "The database has no room left; nothing was stored",
-    ConnectionLost: "The database did not answer; whether anything was changed is unknown",
-    DatabaseTimeout: "The database did not answer in time; try again",
-    DatabaseUnavailable: "The database is away; try again",
+_UNAVAILABLE: dict[type[DatabaseUnavailable], Message] = {
+    DiskFull: Message("The database has no room left; nothing was stored"),
+    ConnectionLost: Message("The database did not answer; whether anything was changed is unknown"),
+    DatabaseTimeout: Message("The database did not answer in time; try again"),
+    DatabaseUnavailable: AWAY,
 }
 
 
 class Detail(BaseModel):
-    """What is wrong with one field, and in which item of a batch."""
+    """What is wrong with one field, and in which item of a batch: a `Problem` as JSON."""
 
     index: int | None = None
     field: str | None = None
@@ -157,7 +161,8 @@ async def on_http_exception(request: Request, error: HTTPException) -> Response:
     return error_response(request, error.status_code, message, headers=headers)
 
 
-async def _on_domain_error(request: Request, error: DomainError) -> Response:
+def refusal(request: Request, error: DomainError) -> Response:
+    """An error of the domain as a response, in English."""
     details = [Detail(index=p.index, field=p.field, message=str(p.message)) for p in error.problems]
     return error_response(request, status_of(error), str(error), details, headers=headers_of(error))
 
@@ -177,22 +182,36 @@ def headers_of(error: DomainError) -> dict[str, str] | None:
     return None
 
 
+async def _on_domain_error(request: Request, error: DomainError) -> Response:
+    return refusal(request, error)
+
+
 async def _on_unavailable(request: Request, error: DatabaseUnavailable) -> Response:
     _log.warning("database_unavailable", reason=str(error))
     if isinstance(error, DiskFull):
         request.state.resources.writer.disk_is_full = True
-    message = next(text for kind, text in _UNAVAILABLE.items() if isinstance(error, kind))
-    return error_response(request, 503, message, headers={"Retry-After": "1"})
+    return refusal(request, unavailable(error))
 
 
 async def _on_rejected(request: Request, error: DataRejected) -> Response:
     _log.warning("data_rejected", reason=str(error))
-    return error_response(request, 422, f"The database refused a value: {error}")
+    return refusal(request, rejection(error))
+
+
+def unavailable(error: DatabaseUnavailable) -> Busy:
+    """What a database that did not answer is to the caller."""
+    return Busy(next(text for kind, text in _UNAVAILABLE.items() if isinstance(error, kind)))
+
+
+def rejection(error: DataRejected) -> Invalid:
+    """What a value is to the caller that the database cannot store."""
+    message = Message("The database refused a value: {reason}", {"reason": str(error)})
+    return Invalid(Problem(message))
 
 
 async def _on_failure(request: Request, error: Exception) -> Response:
     _log.error("request_failed", path=request.url.path, exc_info=error)
-    return error_response(request, 500, "Something went wrong here; it has been logged")
+    return error_response(request, 500, str(FAILED))
 
 
 EXCEPTION_HANDLERS: dict[Any, Any] = {

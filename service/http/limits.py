@@ -9,18 +9,21 @@ from limits import parse
 from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import SlidingWindowCounterRateLimiter
 from starlette.requests import Request
-from starlette.types import ASGIApp, Message, Receive, Send
+from starlette.types import ASGIApp, Receive, Send
+from starlette.types import Message as AsgiMessage
 from starlette.types import Scope as AsgiScope
 
-from service.http.errors import error_response
+from service.http.errors import refusal
+from sql.errors import Throttled
+from sql.messages import Message
 
-# Requests are counted in lots of a thousandth of the limit: one costs as much as many.
-_LOTS = 1000
+# Tokens are leased in thousandths of the limit: one costs as much as many.
+_LEASES = 1000
 
 
 @dataclass(slots=True)
-class _Lot:
-    """What a caller took from the limit and has not used yet; `remaining` and `resets_at` are
+class _Lease:
+    """Tokens a caller took from the limit, `left` of them unused; `remaining` and `resets_at` are
     how the limit stood then. Times in Unix seconds.
     """
 
@@ -44,8 +47,8 @@ class RateLimits:
         self._limit = parse(limit)
         self._policy = f'"caller";q={self._limit.amount};w={self._limit.get_expiry()}'.encode()
         self._limiter = SlidingWindowCounterRateLimiter(MemoryStorage())
-        self._size = max(1, self._limit.amount // _LOTS)
-        self._lots: dict[str, _Lot] = {}
+        self._size = max(1, self._limit.amount // _LEASES)
+        self._leases: dict[str, _Lease] = {}
         self._taking = asyncio.Lock()
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
@@ -54,18 +57,18 @@ class RateLimits:
             await self.app(scope, receive, send)
             return
         now = time.time()
-        lot = self._lots.get(principal.id)
-        if lot is None or not lot.is_good(now):
-            lot = await self._next_lot(principal.id, now)
-        allowed = lot.left > 0
-        lot.left -= allowed
-        wait = max(1, math.ceil(lot.resets_at - now))
+        lease = self._leases.get(principal.id)
+        if lease is None or not lease.is_good(now):
+            lease = await self._next_lease(principal.id, now)
+        allowed = lease.left > 0
+        lease.left -= allowed
+        wait = max(1, math.ceil(lease.resets_at - now))
         headers = [
             (b"ratelimit-policy", self._policy),
-            (b"ratelimit", f'"caller";r={lot.remaining + lot.left};t={wait}'.encode()),
+            (b"ratelimit", f'"caller";r={lease.remaining + lease.left};t={wait}'.encode()),
         ]
 
-        async def send_with_limit(message: Message) -> None:
+        async def send_with_limit(message: AsgiMessage) -> None:
             if message["type"] == "http.response.start":
                 message["headers"] = [*message["headers"], *headers]
             await send(message)
@@ -73,23 +76,27 @@ class RateLimits:
         if allowed:
             await self.app(scope, receive, send_with_limit)
             return
-        text = (
-            f"More than {self._limit.amount} requests in {self._limit.get_expiry()} seconds: "
-            f"try again in {wait} s"
-        )
-        answer = error_response(Request(scope), 429, text, headers={"Retry-After": str(wait)})
+        answer = refusal(Request(scope), self._over(wait))
         await answer(scope, receive, send_with_limit)
 
-    async def _next_lot(self, caller: str, now: float) -> _Lot:
+    def _over(self, wait: int) -> Throttled:
+        amount, seconds = self._limit.amount, self._limit.get_expiry()
+        message = Message(
+            "More than {amount} requests in {seconds} seconds: try again in {wait} s",
+            {"amount": amount, "seconds": seconds, "wait": wait},
+        )
+        return Throttled(message, wait)
+
+    async def _next_lease(self, caller: str, now: float) -> _Lease:
         """One for all requests that came together."""
         async with self._taking:
-            lot = self._lots.get(caller)
-            if lot is None or not lot.is_good(now):
-                lot = self._lots[caller] = await self._take(caller)
-            return lot
+            lease = self._leases.get(caller)
+            if lease is None or not lease.is_good(now):
+                lease = self._leases[caller] = await self._take(caller)
+            return lease
 
-    async def _take(self, caller: str) -> _Lot:
-        """A whole lot, or a single request where no lot is left; empty over the limit."""
+    async def _take(self, caller: str) -> _Lease:
+        """A whole lease, or a single token where no lease is left; empty over the limit."""
         for size in (self._size, 1):
             if await self._limiter.hit(self._limit, caller, cost=size):
                 break
@@ -97,4 +104,4 @@ class RateLimits:
             size = 0
         stats = await self._limiter.get_window_stats(self._limit, caller)
         remaining = stats.remaining if size else 0
-        return _Lot(size, remaining, stats.reset_time, time.time() + self._limit.get_expiry())
+        return _Lease(size, remaining, stats.reset_time, time.time() + self._limit.get_expiry())

@@ -8,15 +8,18 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.http.errors import (
+    AWAY,
+    FAILED,
     ApiError,
     error_response,
     headers_of,
     on_http_exception,
+    rejection,
     status_of,
 )
 from service.language.translations import N_
 from service.web.rendering import render
-from sql.errors import DatabaseError, DatabaseUnavailable, DataRejected, DomainError
+from sql.errors import Busy, DatabaseError, DatabaseUnavailable, DataRejected, DomainError
 from sql.messages import Message
 
 _log = structlog.get_logger()
@@ -32,12 +35,7 @@ _TITLES = {
     429: N_("Too many attempts"),
     503: N_("Back in a moment"),
 }
-_FAILED = N_("Something went wrong here; it has been logged")
-_AWAY = N_("The database is away; try again")
 _NOTHING = N_("There is no page at this address")
-N_("You may not do or see this")
-N_("This form was sent from another site")
-N_("This form is out of date: go back, load the page again and retry")
 
 
 def error_page(
@@ -67,8 +65,12 @@ async def _on_api_error(request: Request, error: ApiError) -> Response:
     return error_page(request, error.status, error.message, error.headers)
 
 
-async def _on_domain_error(request: Request, error: DomainError) -> Response:
+def _refusal(request: Request, error: DomainError) -> Response:
     return error_page(request, status_of(error), error.message, headers_of(error))
+
+
+async def _on_domain_error(request: Request, error: DomainError) -> Response:
+    return _refusal(request, error)
 
 
 async def _on_http_exception(request: Request, error: HTTPException) -> Response:
@@ -81,17 +83,17 @@ async def _on_http_exception(request: Request, error: HTTPException) -> Response
 
 async def _on_unavailable(request: Request, error: DatabaseUnavailable) -> Response:
     _log.warning("database_unavailable", reason=str(error))
-    return error_page(request, 503, _AWAY, {"Retry-After": "1"})
+    return _refusal(request, Busy(AWAY))
 
 
 async def _on_rejected(request: Request, error: DataRejected) -> Response:
     _log.warning("data_rejected", reason=str(error))
-    return error_page(request, 422, str(error))
+    return _refusal(request, rejection(error))
 
 
 async def _on_failure(request: Request, error: Exception) -> Response:
     _log.error("request_failed", path=request.url.path, exc_info=error)
-    return error_page(request, 500, _FAILED)
+    return error_page(request, 500, FAILED)
 
 
 EXCEPTION_HANDLERS: dict[Any, Any] = {

@@ -7,22 +7,11 @@ from pydantic import BaseModel, ValidationError
 from starlette.datastructures import FormData
 from starlette.requests import Request
 
-from service.http.errors import Detail, details_of, headers_of, status_of
-from service.language.translations import N_
+from service.http.errors import Detail, headers_of, status_of
+from service.http.validation import problems_of
 from service.web.csrf import FIELD
 from sql.errors import DomainError, Invalid, Problem
 from sql.messages import Message
-
-# What is said most often of single fields; said by those who check them.
-N_("Field required")
-N_("This is no email address")
-N_("Expected a number")
-N_("At least 1m")
-N_("At most 366 days")
-N_("A name is given twice")
-N_("A trailing window is whole minutes, from 1m to 90d")
-N_("String should have at least 12 characters")
-N_("Input should be a valid number, unable to parse string as a number")
 
 # That somebody is sure, and what of: see `service.web.confirmation`.
 SURE, WHAT = "sure", "what"
@@ -59,8 +48,8 @@ class Form(Generic[Model]):
         """Something is wrong with a field."""
         self.errors.setdefault(field if field in self.values else "", message)
 
-    def fail_all(self, problems: Sequence[Detail | Problem]) -> None:
-        """Note what the domain refuses."""
+    def fail_all(self, problems: Sequence[Problem | Detail]) -> None:
+        """Each problem at the field that it is in."""
         for problem in problems:
             self.fail((problem.field or "").partition(".")[0], problem.message)
 
@@ -93,7 +82,7 @@ class Form(Generic[Model]):
         try:
             self._data = model.model_validate(values)
         except ValidationError as error:
-            self.fail_all(details_of(error))
+            self.fail_all(problems_of(error))
 
 
 def _message(said: str | Message) -> Message:

@@ -7,20 +7,24 @@ from urllib.parse import quote, urlsplit
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 from starlette.routing import Route
-from starlette.types import Message, Receive
+from starlette.types import Message as AsgiMessage
+from starlette.types import Receive
 
 from service.access.caller import AccessScope
 from service.http.bodies import MAX_BODY
-from service.http.errors import ApiError
+from service.http.errors import AWAY, ApiError
 from service.runtime.resources import resources_of
 from service.web.csrf import FIELD, HEADER, comes_from_here
 from service.web.idempotency import answer_once
 from service.web.rendering import render
 from service.web.session import visit_of
 from service.web.site import site_of
+from sql.errors import Busy, Forbidden
+from sql.messages import Message
 
 Handler = Callable[[Request], Awaitable[Response]]
 SIGN_IN = "/sign-in"
+_OUT_OF_DATE = Message("This form is out of date: go back, load the page again and retry")
 _SAFE = frozenset({"GET", "HEAD"})
 
 
@@ -63,14 +67,14 @@ def _route(path: str, members: Sequence[Page]) -> Route:
     async def dispatch(request: Request) -> Response:
         page, visit = by_method[request.method], visit_of(request)
         if visit.away and not page.open:
-            raise ApiError(503, "The database is away; try again", headers={"Retry-After": "1"})
+            raise Busy(AWAY)
         if visit.principal is None and not page.open:
             return _to_sign_in(request)
         request = Request(request.scope, _limited(request.receive))
         if request.method not in _SAFE:
             await _check_token(request)
         if page.scope and not (visit.principal and visit.principal.may(page.scope)):
-            raise ApiError(403, "You may not do or see this")
+            raise Forbidden(Message("You may not do or see this"))
         if page.once:
             then = page.once.format(**request.path_params)
             return await answer_once(request, page.handler, then)
@@ -113,19 +117,19 @@ def _with_query(path: str, query: str) -> str:
 async def _check_token(request: Request) -> None:
     site = site_of(request)
     if not comes_from_here(request, site.settings.public_url):
-        raise ApiError(403, "This form was sent from another site")
+        raise Forbidden(Message("This form was sent from another site"))
     # Read here, within the limit; handlers get the same again.
     form = await request.form(max_files=10, max_part_size=MAX_BODY)
     token = request.headers.get(HEADER) or form.get(FIELD)
     if not isinstance(token, str) or not site.csrf.holds(token, visit_of(request).binding):
-        raise ApiError(403, "This form is out of date: go back, load the page again and retry")
+        raise Forbidden(_OUT_OF_DATE)
 
 
 def _limited(receive: Receive) -> Receive:
     """A body of at most `MAX_BODY` bytes."""
     total = 0
 
-    async def limited() -> Message:
+    async def limited() -> AsgiMessage:
         nonlocal total
         message = await receive()
         total += len(message.get("body", b""))

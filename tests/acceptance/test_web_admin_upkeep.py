@@ -78,7 +78,7 @@ def test_whoever_changes_dimensions_of_a_level_is_told_what_it_does_to_figures(
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"kind": "odd"}, "Input should be"),
+        ({"kind": "odd"}, "Choose one of"),
         ({"dimensions": "region"}, "region cannot be a dimension"),
         ({"dimensions": "a,a"}, "A dimension is named twice"),
         ({"description": "x" * 2001}, "at most 2000 characters"),
