@@ -25,7 +25,7 @@ from service.runtime.settings import Settings, load_settings
 from service.runtime.stopping import Stopping
 from service.runtime.telemetry.requests import RequestMetrics
 from service.runtime.telemetry.tracing import Tracing, can_trace
-from service.web.app import Surfaces, web_app
+from service.web.app import Dispatcher, web_app
 from service.web.page import routes_of as pages_of
 from sql.engine import Engine
 from sql.migrator import recorded_engine
@@ -79,7 +79,7 @@ def build_app(settings: Settings, engine: Engine) -> ASGIApp:
     app.router.redirect_slashes = False
     api_paths = {endpoint.path for endpoint in ENDPOINTS} | {route.path for route in documentation}
     pages = web_app(settings, PAGES, render_page(document))
-    surfaces = Surfaces(app, pages, frozenset(api_paths | {"/api"}))
+    dispatcher = Dispatcher(app, pages, frozenset(api_paths | {"/api"}))
     routes = [*app.routes, *pages_of(PAGES)]
-    served = tracing.around(surfaces, routes) if tracing else surfaces
+    served = tracing.around(dispatcher, routes) if tracing else dispatcher
     return RequestMetrics(RequestHeaders(served, stopping))

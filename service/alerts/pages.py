@@ -86,7 +86,7 @@ async def _act(request: Request, action: _Action, said: str) -> Response:
         return await _event_page(request, await _found(request), form, status=422)
     pool, scope, author = resources_of(request).pool, scope_of(request), author_of(request)
     await action(pool, scope, number, form.data.comment, author)
-    return redirect(request, f"/alerts/events/{number}", said=reader_of(request).gettext(said))
+    return redirect(request, f"/alerts/events/{number}", flash=reader_of(request).gettext(said))
 
 
 async def _found(request: Request) -> DictRow:

@@ -79,7 +79,7 @@ async def edit_metric(request: Request) -> Response:
             name, change = request.path_params["metric_name"], wanted.data.change
             await change_metric(resources_of(request), caller_of(request), name, change)
             said = reader_of(request).gettext(N_("The metric is saved"))
-            return redirect(request, _PATH, said=said)
+            return redirect(request, _PATH, flash=said)
         form.errors |= wanted.errors
     return _editor(request, form, await _found(request), status=422)
 

@@ -79,7 +79,7 @@ async def copy_dashboard(request: Request) -> Response:
     values = {"name": name, "description": row["description"], "config": row["config"]}
     made = await store.create_dashboard(resources_of(request).pool, caller_of(request), values)
     said = reader_of(request).gettext("The dashboard was copied")
-    return redirect(request, f"/dashboards/{made['dashboard_id']}/edit", said=said)
+    return redirect(request, f"/dashboards/{made['dashboard_id']}/edit", flash=said)
 
 
 async def delete_dashboard(request: Request) -> Response:
@@ -87,7 +87,7 @@ async def delete_dashboard(request: Request) -> Response:
     number, pool = id_of(request, "dashboard"), resources_of(request).pool
     await store.delete_dashboard(pool, caller_of(request), number)
     said = reader_of(request).gettext("The dashboard is gone")
-    return redirect(request, "/dashboards", said=said)
+    return redirect(request, "/dashboards", flash=said)
 
 
 async def edit_dashboard(request: Request) -> Response:
@@ -104,7 +104,7 @@ async def save_settings(request: Request) -> Response:
         try:
             await change(request, lambda before: _changes(before, form.values))
             said = reader_of(request).gettext("Saved")
-            return redirect(request, f"/dashboards/{row['dashboard_id']}/edit", said=said)
+            return redirect(request, f"/dashboards/{row['dashboard_id']}/edit", flash=said)
         except DomainError as error:
             _fail(form, error)
     return await _editor(request, row, form, status=422)
@@ -255,10 +255,10 @@ _delete = confirmed(N_("Delete this dashboard for everybody?"), N_("Delete"), de
 _remove = confirmed(N_("Remove this panel?"), N_("Remove"), remove_panel)
 
 PAGES = [
-    Page("POST", "/dashboards", create_dashboard, scope="catalog:write", once="/dashboards"),
+    Page("POST", "/dashboards", create_dashboard, scope="catalog:write", idempotent="/dashboards"),
     Page("GET", f"{_ONE}/edit", edit_dashboard, scope="catalog:write"),
     Page("POST", f"{_ONE}/edit", save_settings, scope="catalog:write"),
-    Page("POST", f"{_ONE}/copy", copy_dashboard, scope="catalog:write", once="/dashboards"),
+    Page("POST", f"{_ONE}/copy", copy_dashboard, scope="catalog:write", idempotent="/dashboards"),
     Page("POST", f"{_ONE}/delete", _delete, scope="catalog:write"),
     Page("POST", f"{_ONE}/panels/move", move_panel, scope="catalog:write"),
     Page("POST", f"{_ONE}/panels/copy", copy_panel, scope="catalog:write"),

@@ -43,7 +43,7 @@ async def import_dashboard(request: Request) -> Response:
         context = {"rows": rows, "refused": error.problems}
         return render(request, "dashboards/list.html", context, status=status_of(error))
     said = reader_of(request).gettext("The dashboard was imported")
-    return redirect(request, f"/dashboards/{row['dashboard_id']}", said=said)
+    return redirect(request, f"/dashboards/{row['dashboard_id']}", flash=said)
 
 
 async def _document(given: object) -> Any:

@@ -103,10 +103,10 @@ def drawn(request: Request, shown: Shown, *, linked: bool) -> list[Chart]:
 def _in_words(config: DashboardConfig, reader: Reader) -> DashboardConfig:
     """The same with its titles and labels as the reader sees them."""
     panels = [
-        panel.model_copy(update={"title": reader.ours(panel.title)}) for panel in config.panels
+        panel.model_copy(update={"title": reader.built_in(panel.title)}) for panel in config.panels
     ]
     variables = [
-        one.model_copy(update={"label": reader.ours(one.label)}) for one in config.variables
+        one.model_copy(update={"label": reader.built_in(one.label)}) for one in config.variables
     ]
     return config.model_copy(update={"panels": panels, "variables": variables})
 

@@ -74,7 +74,7 @@ async def save_panel(request: Request) -> Response:
         return await _editor(request, values, problems, status=422)
     said = reader_of(request).gettext("The panel was saved")
     return redirect(
-        request, f"/dashboards/{row['dashboard_id']}/edit#panel-{values['id']}", said=said
+        request, f"/dashboards/{row['dashboard_id']}/edit#panel-{values['id']}", flash=said
     )
 
 

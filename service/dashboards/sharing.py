@@ -82,7 +82,7 @@ async def end_share(request: Request) -> Response:
     if not mine or not await shares.end(caller_of(request), number, form.data.share):
         raise NotFound(Message("There is no such link any more"))
     said = reader_of(request).gettext("The link shows nothing any more")
-    return redirect(request, f"/dashboards/{number}/shares", said=said)
+    return redirect(request, f"/dashboards/{number}/shares", flash=said)
 
 
 async def show_shared(request: Request) -> Response:
@@ -119,7 +119,7 @@ _SHARES = "/dashboards/{id:int}/shares"
 
 PAGES = [
     Page("GET", _SHARES, show_shares, scope="metrics:read"),
-    Page("POST", _SHARES, create_share, scope="metrics:read", once="/dashboards/{id}/shares"),
+    Page("POST", _SHARES, create_share, scope="metrics:read", idempotent="/dashboards/{id}/shares"),
     Page("POST", f"{_SHARES}/end", end_share, scope="metrics:read"),
     Page("GET", "/shared/{token}", show_shared, open=True),
 ]

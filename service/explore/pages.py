@@ -114,7 +114,7 @@ async def explorer_page(
 
 
 def _unsaved(request: Request, asked: Exploration) -> Form[Any]:
-    title = reader_of(request).ours(title_of(asked.query.metric_name))
+    title = reader_of(request).built_in(title_of(asked.query.metric_name))
     return Form({"title": title, "dashboard": None, "name": ""})
 
 

@@ -44,7 +44,7 @@ async def save_as_panel(request: Request) -> Response:
         saving.fail_all(error.problems or [Problem(error.message)])
         return await explorer_page(request, given, saving, status=status_of(error))
     said = reader_of(request).gettext("The panel was added")
-    return redirect(request, f"/dashboards/{row['dashboard_id']}", said=said)
+    return redirect(request, f"/dashboards/{row['dashboard_id']}", flash=said)
 
 
 async def _add(request: Request, number: str, name: str, panel: ChartPanel) -> DictRow:
@@ -62,5 +62,5 @@ async def _add(request: Request, number: str, name: str, panel: ChartPanel) -> D
 
 
 PAGES = [
-    Page("POST", "/explore/panel", save_as_panel, scope="catalog:write", once="/dashboards"),
+    Page("POST", "/explore/panel", save_as_panel, scope="catalog:write", idempotent="/dashboards"),
 ]

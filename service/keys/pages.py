@@ -124,7 +124,7 @@ async def revoke_key(request: Request) -> Response:
     number = id_of(request, "key")
     await resources_of(request).keys.revoke(caller_of(request), number)
     said = reader_of(request).gettext(N_("The key is refused from now on"))
-    return redirect(request, _LIST, said=said)
+    return redirect(request, _LIST, flash=said)
 
 
 async def _found(request: Request) -> dict[str, Any]:
@@ -201,10 +201,10 @@ _ONE = _LIST + "/{id:int}"
 
 PAGES = [
     Page("GET", _LIST, list_keys, scope="keys:admin"),
-    Page("POST", _LIST, create_key, scope="keys:admin", once=_LIST),
+    Page("POST", _LIST, create_key, scope="keys:admin", idempotent=_LIST),
     Page("GET", f"{_LIST}/new", new_key, scope="keys:admin"),
     Page("GET", f"{_ONE}/rotate", confirm_rotation, scope="keys:admin"),
-    Page("POST", f"{_ONE}/rotate", rotate_key, scope="keys:admin", once=_LIST),
+    Page("POST", f"{_ONE}/rotate", rotate_key, scope="keys:admin", idempotent=_LIST),
     Page("GET", f"{_ONE}/revoke", confirm_revocation, scope="keys:admin"),
     Page("POST", f"{_ONE}/revoke", revoke_key, scope="keys:admin"),
 ]

@@ -27,7 +27,6 @@ from babel.numbers import (
     parse_decimal,
 )
 
-from service.language.defaults import TEXTS
 from service.language.numbers import (
     HUGE,
     NO_SIGN,
@@ -39,7 +38,7 @@ from service.language.numbers import (
 )
 from service.language.phrases import recognised, told
 from service.language.sizes import in_unit
-from service.language.translations import DEFAULT, N_, translations
+from service.language.translations import DEFAULT, N_, built_in, translations
 from sql.calendar import Period
 from sql.messages import Listing, Message, Quantity, Term, Value
 
@@ -61,6 +60,7 @@ _SYMBOLS = {
     "requests_per_second": "req/s",
     "requests_per_minute": "req/min",
 }
+N_("requests/s")
 N_("users")
 N_("points")
 
@@ -113,11 +113,11 @@ class Reader:
         said = {name: told(name, value, self) for name, value in values.items()}
         return self._words.gettext(phrase).format(**said)
 
-    def ours(self, text: str) -> str:
+    def built_in(self, text: str) -> str:
         """A text that the installation came with in the reader's language; what somebody wrote
         stays as it is.
         """
-        return self.gettext(text) if text in TEXTS else text
+        return built_in(self.language).gettext(text) if text else text
 
     def ngettext(self, singular: str, plural: str, number: int) -> str:
         """The one of both that goes with `number`, in the reader's language."""

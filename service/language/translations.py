@@ -10,6 +10,7 @@ from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
 
 ROOT = Path(__file__).parent.parent.parent
+BUILT_IN = Path(__file__).parent / "built_in"
 # By the tag of <html lang>; the first is for readers of none of them.
 LANGUAGES = {"en": "English", "pt-BR": "Português"}
 DEFAULT = "en"
@@ -32,6 +33,13 @@ def translations(language: str) -> NullTranslations:
         catalogue.add_fallback(found)
         found = catalogue
     return found
+
+
+@cache
+def built_in(language: str) -> NullTranslations:
+    """The catalogue of what an installation comes with."""
+    path = BUILT_IN / f"{language.replace('-', '_')}.po"
+    return _compiled(path) if path.is_file() else NullTranslations()
 
 
 def _compiled(path: Path) -> GNUTranslations:

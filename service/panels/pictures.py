@@ -97,7 +97,7 @@ def table_of(figures: Figures, reader: Reader, *, several: bool = False, rows: i
 
 def name_of(figures: Figures, line: FiguresLine, reader: Reader, *, several: bool = False) -> str:
     """What a line is called: its group, and where there are several queries their names."""
-    title = figures.query.label or reader.ours(title_of(figures.query.metric_name))
+    title = figures.query.label or reader.built_in(title_of(figures.query.metric_name))
     groups = " · ".join(value or reader.gettext(NONE) for value in line.labels.values())
     if not groups:
         return title
@@ -109,7 +109,7 @@ def marks_of(events: Sequence[DictRow], reader: Reader, *, linked: bool) -> list
     return [
         Mark(
             row["opened_at"],
-            reader.ours(row["rule_name"]),
+            reader.built_in(row["rule_name"]),
             f"/alerts/events/{row['event_id']}" if linked else "",
             row["severity"],
         )

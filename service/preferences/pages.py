@@ -12,7 +12,7 @@ from service.web.cookies import LANGUAGE, THEME
 from service.web.forms import read_form
 from service.web.page import Page, safe_next
 from service.web.rendering import redirect
-from service.web.session import visit_of
+from service.web.session import session_of
 
 
 class Preferences(BaseModel):
@@ -30,7 +30,7 @@ async def choose(request: Request) -> Response:
     form = await read_form(request, Preferences)
     if not form.is_valid or form.data.language not in (None, *LANGUAGES):
         raise ApiError(422, N_("There is no such choice"))
-    cookies = visit_of(request).cookies
+    cookies = session_of(request).cookies
     if form.data.language:
         cookies.choose(LANGUAGE, form.data.language)
     if form.data.theme:

@@ -105,7 +105,7 @@ async def switch_rule(request: Request) -> Response:
     edit = partial(switched, active=active)
     await registry.change_rule(pool, scope_of(request), number, edit, author_of(request))
     said = N_("The rule watches again") if active else N_("The rule watches no more")
-    return redirect(request, "/alerts/rules", said=reader_of(request).gettext(said))
+    return redirect(request, "/alerts/rules", flash=reader_of(request).gettext(said))
 
 
 async def delete_rule(request: Request) -> Response:
@@ -113,7 +113,7 @@ async def delete_rule(request: Request) -> Response:
     pool, number = resources_of(request).pool, id_of(request, "rule")
     await registry.remove_rule(pool, scope_of(request), number, author_of(request))
     said = reader_of(request).gettext(N_("The rule is deleted"))
-    return redirect(request, "/alerts/rules", said=said)
+    return redirect(request, "/alerts/rules", flash=said)
 
 
 async def preview_rule(request: Request) -> Response:
@@ -134,7 +134,7 @@ async def preview_rule(request: Request) -> Response:
 
 def _saved(request: Request, row: DictRow) -> Response:
     said = reader_of(request).gettext(N_("The rule is saved"))
-    return redirect(request, f"/alerts/rules/{row['rule_id']}", said=said)
+    return redirect(request, f"/alerts/rules/{row['rule_id']}", flash=said)
 
 
 async def _found(request: Request) -> DictRow:
@@ -290,7 +290,7 @@ _delete = confirmed(N_("Delete this rule?"), N_("Delete"), delete_rule)
 
 PAGES = [
     Page("GET", "/alerts/rules", list_rules, scope="alerts:read"),
-    Page("POST", "/alerts/rules", create_rule, scope="alerts:write", once="/alerts/rules"),
+    Page("POST", "/alerts/rules", create_rule, scope="alerts:write", idempotent="/alerts/rules"),
     Page("GET", "/alerts/rules/new", new_rule, scope="alerts:write"),
     Page("POST", "/alerts/rules/preview", preview_rule, scope="metrics:read"),
     Page("GET", _ONE, show_rule, scope="alerts:read"),

@@ -15,7 +15,7 @@ from service.web.cookies import ACCESS
 from service.web.forms import Form, read_form
 from service.web.page import SIGN_IN, Page
 from service.web.rendering import redirect, render
-from service.web.session import reader_of, visit_of
+from service.web.session import reader_of, session_of
 from service.web.site import site_of
 from sql.errors import NotFound
 from sql.messages import Message
@@ -44,20 +44,20 @@ async def change_password(request: Request) -> Response:
     )
     if token is None:
         return await _page(request, form)
-    visit_of(request).cookies.set(ACCESS, token, ACCESS_LIFE)
+    session_of(request).cookies.set(ACCESS, token, ACCESS_LIFE)
     said = N_("The password is changed. Wherever else you were signed in, you no longer are.")
-    return redirect(request, "/account", said=reader_of(request).gettext(said))
+    return redirect(request, "/account", flash=reader_of(request).gettext(said))
 
 
 async def sign_out_everywhere(request: Request) -> Response:
     """End every log-in, this one too."""
     await resources_of(request).sessions.logout_everywhere(caller_of(request))
-    visit_of(request).cookies.sign_out()
+    session_of(request).cookies.sign_out()
     return redirect(request, SIGN_IN)
 
 
 def _own(request: Request) -> UserPrincipal:
-    principal = visit_of(request).principal
+    principal = session_of(request).principal
     assert principal is not None
     return principal
 

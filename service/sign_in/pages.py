@@ -14,7 +14,7 @@ from service.web.cookies import REFRESH
 from service.web.forms import Form, read_form
 from service.web.page import SIGN_IN, Page, safe_next
 from service.web.rendering import redirect, render
-from service.web.session import visit_of
+from service.web.session import session_of
 
 _WRONG = N_("Email or password is wrong")
 
@@ -32,7 +32,7 @@ class SignIn(BaseModel):
 async def show_sign_in(request: Request) -> Response:
     """The form; who is signed in already goes on."""
     wanted = safe_next(request.query_params.get("next", "/"))
-    if visit_of(request).principal:
+    if session_of(request).principal:
         return redirect(request, wanted)
     return _form(request, Form({"email": "", "password": "", "next": wanted}))
 
@@ -48,13 +48,13 @@ async def sign_in(request: Request) -> Response:
     )
     if pair is None:
         return _form(request, form)
-    visit_of(request).cookies.sign_in(pair)
+    session_of(request).cookies.sign_in(pair)
     return redirect(request, safe_next(form.data.next))
 
 
 async def sign_out(request: Request) -> Response:
     """End the log-in, in every tab."""
-    cookies = visit_of(request).cookies
+    cookies = session_of(request).cookies
     if refresh_token := cookies.get(REFRESH):
         await resources_of(request).sessions.logout(refresh_token)
     cookies.sign_out()

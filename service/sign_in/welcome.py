@@ -18,7 +18,7 @@ from service.users.models import Email, Name, NewPassword
 from service.web.forms import Form, read_form
 from service.web.page import Page
 from service.web.rendering import redirect, render
-from service.web.session import reader_of, visit_of
+from service.web.session import reader_of, session_of
 from service.web.site import site_of
 from sql.errors import Forbidden
 from sql.messages import Message
@@ -57,14 +57,14 @@ async def create_first_user(request: Request) -> Response:
     _file(request).unlink(missing_ok=True)
     await _sign_in(request, form.data)
     said = reader_of(request).gettext(N_("Welcome! You are signed in as admin."))
-    return redirect(request, "/", said=said)
+    return redirect(request, "/", flash=said)
 
 
 async def _sign_in(request: Request, first: Welcome) -> None:
     pair = await resources_of(request).sessions.login(
         first.email, first.password.get_secret_value(), network_of(address_of(request))
     )
-    visit_of(request).cookies.sign_in(pair)
+    session_of(request).cookies.sign_in(pair)
 
 
 async def _check(request: Request, token: str) -> None:

@@ -67,7 +67,7 @@ async def create_silence(request: Request) -> Response:
         form.fail_all(error.problems)
         return await _page(request, form, status=422)
     said = reader_of(request).gettext(N_("Notifications are muted"))
-    return redirect(request, "/alerts/silences", said=said)
+    return redirect(request, "/alerts/silences", flash=said)
 
 
 async def end_silence(request: Request) -> Response:
@@ -76,7 +76,7 @@ async def end_silence(request: Request) -> Response:
     pool, author = resources_of(request).pool, author_of(request)
     await silences.remove_silence(pool, scope_of(request), number, author)
     said = reader_of(request).gettext(N_("Notifications are sent again"))
-    return redirect(request, "/alerts/silences", said=said)
+    return redirect(request, "/alerts/silences", flash=said)
 
 
 async def _page(request: Request, form: Form[SilenceForm], *, status: int = 200) -> Response:
@@ -97,8 +97,15 @@ async def _page(request: Request, form: Form[SilenceForm], *, status: int = 200)
     return render(request, "silences/list.html", context, status=status)
 
 
+_LIST = "/alerts/silences"
 PAGES = [
     Page("GET", "/alerts/silences", list_silences, scope="alerts:read"),
-    Page("POST", "/alerts/silences", create_silence, scope="alerts:write", once="/alerts/silences"),
+    Page(
+        "POST",
+        "/alerts/silences",
+        create_silence,
+        scope="alerts:write",
+        idempotent="/alerts/silences",
+    ),
     Page("POST", "/alerts/silences/{id:int}/end", end_silence, scope="alerts:write"),
 ]

@@ -66,7 +66,7 @@ async def _change(
 
 
 def _said(request: Request, text: str) -> Response:
-    return redirect(request, _PATH, said=reader_of(request).gettext(text))
+    return redirect(request, _PATH, flash=reader_of(request).gettext(text))
 
 
 async def _page(request: Request, form: Form[TenantIn], *, status: int = 200) -> Response:
@@ -81,7 +81,7 @@ _delete = confirmed(N_("Delete this tenant, its keys and dashboards?"), N_("Dele
 
 PAGES = [
     Page("GET", _PATH, list_tenants, scope="keys:admin"),
-    Page("POST", _PATH, create_tenant, scope="keys:admin", once=_PATH),
+    Page("POST", _PATH, create_tenant, scope="keys:admin", idempotent=_PATH),
     Page("POST", f"{_ONE}/describe", describe_tenant, scope="keys:admin"),
     Page("POST", f"{_ONE}/switch", switch_tenant, scope="keys:admin"),
     Page("POST", f"{_ONE}/delete", _delete, scope="keys:admin"),

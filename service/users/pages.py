@@ -16,7 +16,7 @@ from service.users.models import Email, Name, NewPassword, UserIn
 from service.web.forms import Form, Model, read_form
 from service.web.page import Page
 from service.web.rendering import redirect, render
-from service.web.session import reader_of, visit_of
+from service.web.session import reader_of, session_of
 from sql.errors import Conflict
 from sql.messages import Message
 
@@ -130,7 +130,7 @@ async def delete_user(request: Request) -> Response:
 
 
 def _own(request: Request) -> int:
-    principal = visit_of(request).principal
+    principal = session_of(request).principal
     assert principal is not None
     return principal.user_id
 
@@ -153,7 +153,7 @@ def _form_of(row: DictRow) -> Form[UserForm]:
 
 
 def _said(request: Request, words: str, path: str) -> Response:
-    return redirect(request, path, said=reader_of(request).gettext(words))
+    return redirect(request, path, flash=reader_of(request).gettext(words))
 
 
 def _editor(
@@ -178,7 +178,7 @@ _ONE = _LIST + "/{id:int}"
 
 PAGES = [
     Page("GET", _LIST, list_users, scope="keys:admin"),
-    Page("POST", _LIST, create_user, scope="keys:admin", once=_LIST),
+    Page("POST", _LIST, create_user, scope="keys:admin", idempotent=_LIST),
     Page("GET", f"{_LIST}/new", new_user, scope="keys:admin"),
     Page("GET", _ONE, show_user, scope="keys:admin"),
     Page("POST", _ONE, update_user, scope="keys:admin"),

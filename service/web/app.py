@@ -16,13 +16,13 @@ from service.web.csrf import CsrfTokens
 from service.web.errors import EXCEPTION_HANDLERS
 from service.web.page import Page, routes_of
 from service.web.rendering import environments
-from service.web.session import Visits
+from service.web.session import SessionMiddleware
 from service.web.site import Site
 
 _log = structlog.get_logger()
 
 
-class Surfaces:
+class Dispatcher:
     """Leads a request to the API or to the pages, by its path."""
 
     def __init__(self, api: ASGIApp, pages: ASGIApp, api_paths: frozenset[str]) -> None:
@@ -57,7 +57,7 @@ def _site(settings: Settings, pages: Sequence[Page], assets: Assets, documentati
         exception_handlers=EXCEPTION_HANDLERS,
     )
     app.router.redirect_slashes = False
-    return Visits(app, site)
+    return SessionMiddleware(app, site)
 
 
 def _missing(reason: str) -> ASGIApp:

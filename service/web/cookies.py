@@ -12,12 +12,12 @@ ACCESS = "fature_access"
 REFRESH = "fature_refresh"
 # Tells browsers apart before anybody is signed in, for the tokens of forms.
 BROWSER = "fature_browser"
-NOTICE = "fature_notice"
+FLASH = "fature_flash"
 LANGUAGE = "fature_language"
 THEME = "fature_theme"
 _CHOICES_LAST = timedelta(days=365)
-_NOTICE_LASTS = timedelta(minutes=1)
-_LONGEST_NOTICE = 500
+_FLASH_LASTS = timedelta(minutes=1)
+_LONGEST_FLASH = 500
 
 
 class Cookies:
@@ -80,16 +80,16 @@ class Cookies:
         else:
             self.forget(name)
 
-    def tell(self, text: str) -> None:
+    def flash(self, text: str) -> None:
         """A sentence for the page shown next. Cookies are ASCII."""
-        self.set(NOTICE, text[:_LONGEST_NOTICE].encode().hex(), _NOTICE_LASTS)
+        self.set(FLASH, text[:_LONGEST_FLASH].encode().hex(), _FLASH_LASTS)
 
-    def told(self) -> str | None:
+    def flashed(self) -> str | None:
         """The sentence that was left for this page, which is then gone."""
-        given = self.get(NOTICE)
+        given = self.get(FLASH)
         if not given:
             return None
-        self.forget(NOTICE)
+        self.forget(FLASH)
         try:
             return bytes.fromhex(given).decode()
         except ValueError:

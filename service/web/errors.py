@@ -8,7 +8,6 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.http.errors import (
-    AWAY,
     FAILED,
     ApiError,
     error_response,
@@ -16,10 +15,11 @@ from service.http.errors import (
     on_http_exception,
     rejection,
     status_of,
+    unavailable,
 )
 from service.language.translations import N_
 from service.web.rendering import render
-from sql.errors import Busy, DatabaseError, DatabaseUnavailable, DataRejected, DomainError
+from sql.errors import DatabaseError, DatabaseUnavailable, DataRejected, DomainError
 from sql.messages import Message
 
 _log = structlog.get_logger()
@@ -46,7 +46,7 @@ def error_page(
     """
     part = "hx-request" in request.headers
     reads_html = part or "text/html" in request.headers.get("accept", "")
-    if "visit" not in request.scope or not reads_html:
+    if "session" not in request.scope or not reads_html:
         return error_response(request, status, str(message), headers=headers)
     if part:
         target = {"HX-Retarget": "#notices", "HX-Reswap": "beforeend", "HX-Reselect": "unset"}
@@ -83,7 +83,7 @@ async def _on_http_exception(request: Request, error: HTTPException) -> Response
 
 async def _on_unavailable(request: Request, error: DatabaseUnavailable) -> Response:
     _log.warning("database_unavailable", reason=str(error))
-    return _refusal(request, Busy(AWAY))
+    return _refusal(request, unavailable(error))
 
 
 async def _on_rejected(request: Request, error: DataRejected) -> Response:

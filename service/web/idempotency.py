@@ -18,7 +18,7 @@ from sql.database import fetch_all
 _AGAIN = N_("This form was sent twice and counts once")
 
 
-async def answer_once(
+async def answer_idempotently(
     request: Request, handler: Callable[[Request], Awaitable[Response]], then: str
 ) -> Response:
     """The handler's answer; to a form that came before, the page `then`. What was refused may
@@ -26,7 +26,7 @@ async def answer_once(
     """
     pool, params = resources_of(request).pool, {"key": await _key(request)}
     if not await fetch_all(pool, "claim_form", params):
-        return redirect(request, then, said=reader_of(request).gettext(_AGAIN))
+        return redirect(request, then, flash=reader_of(request).gettext(_AGAIN))
     refused = True
     try:
         answer = await handler(request)

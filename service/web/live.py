@@ -8,7 +8,7 @@ from starlette.responses import Response, StreamingResponse
 
 from service.runtime.resources import resources_of
 from service.web.cookies import ACCESS
-from service.web.session import visit_of
+from service.web.session import session_of
 from sql.errors import DatabaseError
 
 # Proxies close what is silent for long, and a browser that is gone is noticed by writing.
@@ -44,7 +44,7 @@ async def _events(request: Request, parts: AsyncIterator[str], every: float) -> 
 
 def _holds(request: Request) -> bool:
     """Whether whoever asked is still signed in."""
-    token = visit_of(request).cookies.current(ACCESS)
+    token = session_of(request).cookies.current(ACCESS)
     return token is not None and resources_of(request).sessions.principal(token) is not None
 
 

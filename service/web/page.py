@@ -15,9 +15,9 @@ from service.http.bodies import MAX_BODY
 from service.http.errors import AWAY, ApiError
 from service.runtime.resources import resources_of
 from service.web.csrf import FIELD, HEADER, comes_from_here
-from service.web.idempotency import answer_once
+from service.web.idempotency import answer_idempotently
 from service.web.rendering import render
-from service.web.session import visit_of
+from service.web.session import session_of
 from service.web.site import site_of
 from sql.errors import Busy, Forbidden
 from sql.messages import Message
@@ -32,8 +32,8 @@ _SAFE = frozenset({"GET", "HEAD"})
 class Page:
     """One method of one path. `scope` is what a user needs (None: anybody signed in); `open`
     ones need nobody. What changes something is a POST, whose token is checked before the
-    handler is called; one that makes something names in `once` the page to go on to where the
-    same form is sent again.
+    handler is called; one that makes something names in `idempotent` the page to go on to where
+    the same form is sent again.
     """
 
     method: str
@@ -41,7 +41,7 @@ class Page:
     handler: Handler
     scope: AccessScope | None = None
     open: bool = False
-    once: str | None = None
+    idempotent: str | None = None
 
 
 def routes_of(pages: Sequence[Page]) -> list[Route]:
@@ -65,19 +65,19 @@ def _route(path: str, members: Sequence[Page]) -> Route:
         by_method["HEAD"] = by_method["GET"]
 
     async def dispatch(request: Request) -> Response:
-        page, visit = by_method[request.method], visit_of(request)
-        if visit.away and not page.open:
+        page, session = by_method[request.method], session_of(request)
+        if session.away and not page.open:
             raise Busy(AWAY)
-        if visit.principal is None and not page.open:
+        if session.principal is None and not page.open:
             return _to_sign_in(request)
         request = Request(request.scope, _limited(request.receive))
         if request.method not in _SAFE:
             await _check_token(request)
-        if page.scope and not (visit.principal and visit.principal.may(page.scope)):
+        if page.scope and not (session.principal and session.principal.may(page.scope)):
             raise Forbidden(Message("You may not do or see this"))
-        if page.once:
-            then = page.once.format(**request.path_params)
-            return await answer_once(request, page.handler, then)
+        if page.idempotent:
+            then = page.idempotent.format(**request.path_params)
+            return await answer_idempotently(request, page.handler, then)
         if request.method in _SAFE:
             return await resources_of(request).reads.retrying(lambda: page.handler(request))
         return await page.handler(request)
@@ -121,7 +121,7 @@ async def _check_token(request: Request) -> None:
     # Read here, within the limit; handlers get the same again.
     form = await request.form(max_files=10, max_part_size=MAX_BODY)
     token = request.headers.get(HEADER) or form.get(FIELD)
-    if not isinstance(token, str) or not site.csrf.holds(token, visit_of(request).binding):
+    if not isinstance(token, str) or not site.csrf.holds(token, session_of(request).binding):
         raise Forbidden(_OUT_OF_DATE)
 
 

@@ -16,7 +16,7 @@ from service.language.translations import LANGUAGES, N_, translations
 from service.runtime.resources import resources_of
 from service.web.assets import Assets
 from service.web.navigation import navigation_of, sections_of
-from service.web.session import visit_of
+from service.web.session import session_of
 from service.web.site import site_of
 from service.web.sparkline import polylines, strip_paths
 
@@ -64,33 +64,33 @@ def render(
 
 def render_text(request: Request, template: str, context: Mapping[str, Any] | None = None) -> str:
     """The same as text, for parts of a page that are sent otherwise."""
-    visit, site = visit_of(request), site_of(request)
+    session, site = session_of(request), site_of(request)
     known = {
-        "reader": visit.reader,
-        "visit": visit,
-        "principal": visit.principal,
+        "reader": session.reader,
+        "session": session,
+        "principal": session.principal,
         "person": _called(request),
-        "navigation": list(navigation_of(visit.principal)),
-        "administration": sections_of(visit.principal),
-        "csrf": site.csrf.issue(visit.binding),
+        "navigation": list(navigation_of(session.principal)),
+        "administration": sections_of(session.principal),
+        "csrf": site.csrf.issue(session.binding),
         "path": request.url.path,
         "address": _address(request),
         "now": datetime.now(UTC),
     }
-    page = site.environments[visit.reader.language].get_template(template)
+    page = site.environments[session.reader.language].get_template(template)
     return page.render(known | dict(context or {}))
 
 
 def _called(request: Request) -> str:
-    principal = visit_of(request).principal
+    principal = session_of(request).principal
     versions = resources_of(request).sessions.versions
     return versions.name_of(principal.user_id) if principal else ""
 
 
-def redirect(request: Request, path: str, *, said: str | None = None) -> Response:
-    """Go on to another page of this site, which then says `said`, such as ``Rule saved``."""
-    if said:
-        visit_of(request).cookies.tell(said)
+def redirect(request: Request, path: str, *, flash: str | None = None) -> Response:
+    """Go on to another page of this site, which then shows `flash`, such as ``Rule saved``."""
+    if flash:
+        session_of(request).cookies.flash(flash)
     if "hx-request" in request.headers:
         return Response(headers={"HX-Redirect": path})
     return RedirectResponse(path, 303)

@@ -34,7 +34,7 @@ _HEADERS = [
 
 
 @dataclass(slots=True)
-class Visit:
+class Session:
     """`principal` is None before signing in; `theme` is ``light``, ``dark`` or, as the system
     has it, empty. `away` where nobody could be recognised because the database is.
     """
@@ -55,8 +55,8 @@ class Visit:
         return f"browser {browser}"
 
 
-class Visits:
-    """Puts the `Visit` of each request into ``scope["visit"]``, its principal where the API
+class SessionMiddleware:
+    """Puts the `Session` of each request into ``scope["session"]``, its principal where the API
     has it, and the cookies to set and the pages' security headers into its response.
 
     Outside everything else, so that a renewed log-in reaches the browser whatever happens.
@@ -70,44 +70,44 @@ class Visits:
         if scope["path"].startswith("/static/"):
             await self.app(scope, receive, send)
             return
-        visit = await self._visit(Request(scope))
-        scope["site"], scope["visit"] = self.site, visit
-        if visit.principal:
-            scope["principal"] = visit.principal
+        session = await self._session(Request(scope))
+        scope["site"], scope["session"] = self.site, session
+        if session.principal:
+            scope["principal"] = session.principal
 
         async def send_with_cookies(message: Message) -> None:
             if message["type"] == "http.response.start":
                 given = {name for name, _ in message["headers"]}
                 ours = [header for header in _HEADERS if header[0] not in given]
-                message["headers"] = [*message["headers"], *ours, *visit.cookies.headers]
+                message["headers"] = [*message["headers"], *ours, *session.cookies.headers]
             await send(message)
 
         await self.app(scope, receive, send_with_cookies)
 
-    async def _visit(self, request: Request) -> Visit:
+    async def _session(self, request: Request) -> Session:
         settings = self.site.settings
         secure = request.url.scheme == "https" or settings.links.startswith("https:")
         cookies = Cookies(request, secure=secure)
         accept = request.headers.get("accept-language", "")
         language, locale = negotiated(cookies.get(LANGUAGE), accept)
         reader = Reader(language, locale, settings.zone)
-        visit = Visit(cookies, reader, cookies.get(THEME) or "")
+        session = Session(cookies, reader, cookies.get(THEME) or "")
         try:
-            visit.principal = await _signed_in(resources_of(request).sessions, cookies)
+            session.principal = await _signed_in(resources_of(request).sessions, cookies)
         except DatabaseError:
-            visit.away = True
-        return visit
+            session.away = True
+        return session
 
 
-def visit_of(request: Request) -> Visit:
-    """The visit that a request is part of."""
-    visit: Visit = request.scope["visit"]
-    return visit
+def session_of(request: Request) -> Session:
+    """The session that a request is part of."""
+    session: Session = request.scope["session"]
+    return session
 
 
 def reader_of(request: Request) -> Reader:
     """Whoever reads the answer."""
-    return visit_of(request).reader
+    return session_of(request).reader
 
 
 async def _signed_in(sessions: Sessions, cookies: Cookies) -> UserPrincipal | None:
