@@ -81,7 +81,7 @@ def test_whoever_changes_dimensions_of_a_level_is_told_what_it_does_to_figures(
         ({"kind": "odd"}, "Choose one of"),
         ({"dimensions": "region"}, "region cannot be a dimension"),
         ({"dimensions": "a,a"}, "A dimension is named twice"),
-        ({"description": "x" * 2001}, "at most 2000 characters"),
+        ({"description": "x" * 2001}, "At most 2000 characters"),
     ],
 )
 def test_what_is_wrong_with_a_metric_is_said(

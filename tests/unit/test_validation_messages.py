@@ -74,7 +74,7 @@ CASES = [
     ({"text": 1}, "Expected text, got a number", None),
     ({"text": "a"}, "At least 2 characters", None),
     ({"text": "abcd"}, "At most 3 characters", None),
-    ({"filled": ""}, "It must not be empty", "Não pode ficar em branco"),
+    ({"filled": ""}, "It must not be empty", "Não pode ficar vazio"),
     ({"name": "\0"}, "The character NUL cannot occur", None),
     ({"other": "b"}, "It must match ^a$", None),
     (
