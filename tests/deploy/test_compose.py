@@ -109,6 +109,13 @@ def test_days_are_those_of_the_same_zone_everywhere() -> None:
     assert "FATURE_TIMEZONE=America/Sao_Paulo make run" in (ROOT / "README.md").read_text()
 
 
+def test_notifications_are_in_the_same_language_everywhere() -> None:
+    for name in ("service", "alerts"):
+        assert SERVICES[name]["environment"]["FATURE_LANGUAGE"] == "${FATURE_LANGUAGE:-en}"
+    kubernetes = (ROOT / "deploy/k8s-deployment.yaml").read_text()
+    assert re.findall(r"FATURE_LANGUAGE: (\S+)", kubernetes) == [Settings().language]
+
+
 def test_mounted_files_and_volumes_exist() -> None:
     used = set()
     for service in SERVICES.values():
