@@ -9,7 +9,6 @@ import secrets
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -29,7 +28,9 @@ from retention.policies import parse_keep
 from sql.embedded import EmbeddedPostgresError, embedded_postgres, find_installation
 from sql.engine import Engine
 from sql.migrator import migrate
+from tests import forks
 from tests.clock import wait_out
+from tests.forks import Forked
 
 ROOT = Path(__file__).parent.parent
 ADMIN_KEY = "test-admin-key-0123456789"
@@ -173,7 +174,7 @@ class Service:
     url: str
     client: httpx2.Client
     database_url: str
-    process: subprocess.Popen[str]
+    process: Forked
     log: Path
 
     def stop(self, how: int = signal.SIGTERM) -> int:
@@ -209,14 +210,7 @@ def running_service(
     }
     environment |= settings
     with log.open("w") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "service", "run"],
-            cwd=ROOT,
-            env=environment,
-            stdout=output,
-            stderr=output,
-            text=True,
-        )
+        process = forks.start("run", environment=environment, stdout=output)
     url = f"http://127.0.0.1:{port}"
     client = httpx2.Client(base_url=url, headers={"X-API-Key": ADMIN_KEY}, timeout=30)
     service = Service(url, client, database_url, process, log)
