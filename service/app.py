@@ -3,6 +3,7 @@
 import gc
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cache
 from typing import Any
 
 from starlette.applications import Starlette
@@ -64,8 +65,8 @@ def build_app(settings: Settings, engine: Engine) -> ASGIApp:
             await tracing.close()
 
     key, _ = admin_key(settings.admin_key, settings.data_dir)
-    document = openapi_document(ENDPOINTS)
-    documentation = documentation_routes(document)
+    document, page = _documentation()
+    documentation = documentation_routes(document, page)
     app = Starlette(
         routes=[*routes_of(ENDPOINTS), *documentation],
         middleware=[
@@ -78,8 +79,15 @@ def build_app(settings: Settings, engine: Engine) -> ASGIApp:
     # A slash too many is a mistake to be told of, not a redirect.
     app.router.redirect_slashes = False
     api_paths = {endpoint.path for endpoint in ENDPOINTS} | {route.path for route in documentation}
-    pages = web_app(settings, PAGES, render_page(document))
+    pages = web_app(settings, PAGES, page)
     dispatcher = Dispatcher(app, pages, frozenset(api_paths | {"/api"}))
     routes = [*app.routes, *pages_of(PAGES)]
     served = tracing.around(dispatcher, routes) if tracing else dispatcher
     return RequestMetrics(RequestHeaders(served, stopping))
+
+
+@cache
+def _documentation() -> tuple[dict[str, Any], str]:
+    """The document of the API and the page that shows it: a second of work."""
+    document = openapi_document(ENDPOINTS)
+    return document, render_page(document)

@@ -207,6 +207,8 @@ def running_service(
         "FATURE_DATA_DIR": str(folder),
         "FATURE_PORT": str(port),
         "FATURE_ADMIN_KEY": ADMIN_KEY,
+        # The least that is allowed, as many tests sign in.
+        "FATURE_PASSWORD_MEMORY": "19",
     }
     environment |= settings
     with log.open("w") as output:

@@ -146,9 +146,13 @@ def _become(request: dict[str, Any], stdout: int, stderr: int) -> None:
 
 
 if __name__ == "__main__":
-    import service.app
+    from service.app import build_app
     from service.commands.cli import main
+    from service.runtime.settings import Settings
 
+    # What each process would make for itself and none changes: the document, templates.
+    secret = "of nobody, as this app serves nobody"
+    build_app(Settings(database_url="", admin_key=secret, secret=secret), "plain")
     gc.collect()
     gc.freeze()
     _serve(socket.socket(fileno=int(sys.argv[1])))

@@ -15,6 +15,7 @@ from sql.messages import Message
 MIN_LENGTH = 12
 MAX_LENGTH = 256
 AT_ONCE = 2
+MEMORY = 64
 MAX_WAITING = 50
 
 Result = TypeVar("Result")
@@ -23,12 +24,19 @@ Result = TypeVar("Result")
 class Passwords:
     """Hashes and checks passwords.
 
-    One hash takes 64 MiB and a tenth of a second of a core by the library's defaults
-    (RFC 9106, low-memory); `at_once` bounds how many run together in this process.
+    One hash takes `memory` MiB and, with 64, a tenth of a second of a core; what else it costs
+    is the library's default (RFC 9106, low-memory). `at_once` bounds how many run together in
+    this process. What was hashed with another `memory` still matches.
     """
 
-    def __init__(self, hasher: PasswordHasher | None = None, *, at_once: int = AT_ONCE) -> None:
-        self._hasher = hasher or PasswordHasher()
+    def __init__(
+        self,
+        hasher: PasswordHasher | None = None,
+        *,
+        memory: int = MEMORY,
+        at_once: int = AT_ONCE,
+    ) -> None:
+        self._hasher = hasher or PasswordHasher(memory_cost=memory * 1024)
         self._limiter = CapacityLimiter(at_once)
         self._under_way = 0
         self._nobodys = self._hasher.hash(generated_password())

@@ -33,9 +33,9 @@ class TokenPair:
 class Sessions:
     """Log-ins of users; the principal of an access token without asking the database."""
 
-    def __init__(self, pool: Pool, secret: str) -> None:
+    def __init__(self, pool: Pool, secret: str, passwords: Passwords) -> None:
         self.tokens = Tokens(secret)
-        self.passwords = Passwords()
+        self.passwords = passwords
         self.versions = UserVersions(pool)
         self._pool = pool
         self._throttle = Throttle()

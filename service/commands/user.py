@@ -36,7 +36,8 @@ def user(
     }
     spec = UserIn.model_validate(wanted).spec()
     with migrated_database(settings) as url:
-        new = asyncio.run(_create(url, operator_of(tenant), spec))
+        passwords = Passwords(memory=settings.password_memory)
+        new = asyncio.run(_create(url, operator_of(tenant), spec, passwords))
     row = new.row
     click.echo(f"{row['email']} can log in as {row['role']} of tenant {row['tenant']}.")
     if new.generated_password:
@@ -55,6 +56,6 @@ def _ask() -> str:
     return password
 
 
-async def _create(url: str, caller: Caller, spec: UserSpec) -> NewUser:
+async def _create(url: str, caller: Caller, spec: UserSpec, passwords: Passwords) -> NewUser:
     async with create_pool(url, size=1) as pool:
-        return await Users(pool, Passwords(), UserVersions(pool)).create(caller, spec)
+        return await Users(pool, passwords, UserVersions(pool)).create(caller, spec)

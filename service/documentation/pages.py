@@ -19,9 +19,8 @@ _CSP = (
 )
 
 
-def documentation_routes(document: dict[str, Any]) -> list[Route]:
-    """Both are made once, from the endpoints that validate."""
-    page = render_page(document)
+def documentation_routes(document: dict[str, Any], page: str) -> list[Route]:
+    """Routes of the document and of its page, which are the same for every reader."""
 
     async def openapi_json(request: Request) -> Response:
         read_params(request, NoParams)

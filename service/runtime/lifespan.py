@@ -12,6 +12,7 @@ from retention.apply import accept_windows
 from service.access.credentials import KeyHasher
 from service.access.key_table import KeyTable
 from service.access.keys import Keys
+from service.access.passwords import Passwords
 from service.access.sessions import Sessions
 from service.access.shares import Shares
 from service.access.tenants import Tenants
@@ -105,7 +106,8 @@ def _resources(
     hasher = KeyHasher(secret)
     writer = Writer(pool)
     aggregates = Aggregates(pools.reads, pools.figures, settings.zone)
-    key_table, sessions = KeyTable(pool, hasher), Sessions(pool, secret)
+    passwords = Passwords(memory=settings.password_memory)
+    key_table, sessions = KeyTable(pool, hasher), Sessions(pool, secret, passwords)
     return Resources(
         settings=settings,
         engine=engine,

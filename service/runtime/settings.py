@@ -77,6 +77,7 @@ class Settings(BaseSettings):
     drain_seconds: float = Field(default=0, ge=0, le=300, allow_inf_nan=False)
     admin_key: str | None = Field(default=None, min_length=16, repr=False)
     secret: str | None = Field(default=None, repr=False)
+    password_memory: int = Field(default=64, ge=19, le=4096)
     rate_limit: str = "600000/minute"
     max_series_per_tenant: int = Field(default=100_000, ge=1)
     max_series_per_service: int = Field(default=10_000, ge=1)

@@ -30,6 +30,13 @@ def test_by_default_hashes_are_argon2id_as_rfc_9106_recommends() -> None:
 
 
 @pytest.mark.anyio
+async def test_a_hash_takes_the_memory_it_is_given_and_others_still_match() -> None:
+    stored = await Passwords(memory=19).hash("a long password")
+    assert stored.startswith("$argon2id$v=19$m=19456,t=3,p=4$")
+    assert await cheap().matches("a long password", stored)
+
+
+@pytest.mark.anyio
 async def test_only_the_whole_password_matches() -> None:
     passwords = cheap()
     stored = await passwords.hash("a long password")

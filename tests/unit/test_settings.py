@@ -73,6 +73,7 @@ def test_a_file_that_is_not_there_is_named(monkeypatch: pytest.MonkeyPatch, tmp_
         ("FATURE_TIMEZONE", "Asia/Kolkata", "FATURE_TIMEZONE: .*whole number of hours"),
         ("FATURE_TIMEZONE", "America/Havana", "FATURE_TIMEZONE: .*midnight comes twice"),
         ("FATURE_ADMIN_KEY", "short", "FATURE_ADMIN_KEY: This is shorter than 16 "),
+        ("FATURE_PASSWORD_MEMORY", "18", "FATURE_PASSWORD_MEMORY: This is less than 19$"),
         ("FATURE_WORKERS", "0", "FATURE_WORKERS: This is less than 1$"),
         ("RETENTION_DAYS", "hourly:3", "^RETENTION_DAYS: 'hourly:3' is not NAME=DAYS"),
         ("RETENTION_DAYS", "hourly=x", "^RETENTION_DAYS: hourly: 'x' is not a number of days"),
