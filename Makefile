@@ -33,7 +33,7 @@ run: $(VENV)/run.stamp $(PACKAGES)/run.stamp $(TRACING) ## Set everything up and
 	@exec $(COMMAND) run
 
 test: $(VENV)/dev.stamp $(PACKAGES)/dev.stamp ## Run every test on every engine that is available
-	@exec $(PY) -m pytest --numprocesses auto --dist loadfile $(ARGS)
+	@exec $(PY) -m pytest --engines each --numprocesses auto --dist loadfile $(ARGS)
 
 pages: ## Fetch the scripts of the pages, which run and test do, too
 	@rm -f $(PACKAGES)/run.stamp

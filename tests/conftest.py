@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from functools import cache
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -25,57 +24,58 @@ from psycopg import sql
 
 from retention.apply import reconcile
 from retention.policies import parse_keep
-from sql.embedded import EmbeddedPostgresError, embedded_postgres, find_installation
+from sql.embedded import embedded_postgres
 from sql.engine import Engine
 from sql.migrator import migrate
 from tests import forks
 from tests.clock import wait_out
+from tests.engines import engines_of, in_words
 from tests.forks import Forked
 
 ROOT = Path(__file__).parent.parent
 ADMIN_KEY = "test-admin-key-0123456789"
 
-
-@cache
-def installations() -> dict[Engine, str]:
-    """The engines that can be tested here, and on what."""
-    home = os.environ.get("FATURE_POSTGRES_HOME")
-    found: dict[Engine, str] = {}
-    plain = find_installation(postgres_home=None, engine="plain", data_version=None)
-    found["plain"] = plain.describe()
-    try:
-        timescale = find_installation(
-            postgres_home=Path(home) if home else None, engine="timescale", data_version=None
-        )
-    except EmbeddedPostgresError:
-        return found
-    if timescale.timescaledb:
-        found["timescale"] = timescale.describe()
-    return found
+# Nothing of a server of the tests outlives its machine: it need not wait for the disk.
+FORGETFUL = {
+    "fsync": "off",
+    "full_page_writes": "off",
+    "shared_buffers": "128MB",
+    "max_wal_size": "1GB",
+}
 
 
-def _engines_in_words() -> list[str]:
-    lines = [f"engine {engine}: {words}" for engine, words in installations().items()]
-    if "timescale" not in installations():
-        lines.append("TimescaleDB was not found: ONLY THE PLAIN ENGINE IS TESTED")
-    return lines
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """``--engines``: see tests/engines.py."""
+    parser.addoption(
+        "--engines",
+        choices=["all", "each", "plain", "timescale"],
+        default="all",
+        help="each: tests marked one_engine run once; all: on every engine; or one engine alone",
+    )
 
 
-def pytest_report_header() -> list[str]:
+def pytest_configure(config: pytest.Config) -> None:
+    """What tests may be marked with."""
+    config.addinivalue_line("markers", "one_engine: whatever the engine, the subject is the same")
+
+
+def pytest_report_header(config: pytest.Config) -> list[str]:
     """Which engines are tested, at the top."""
-    return _engines_in_words()
+    return in_words(config)
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
     """And again at the end, where it is read."""
-    for line in _engines_in_words():
+    for line in in_words(config):
         terminalreporter.write_line(line)
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """One run of a test for each engine."""
     if "engine" in metafunc.fixturenames:
-        metafunc.parametrize("engine", list(installations()), scope="session")
+        metafunc.parametrize("engine", engines_of(metafunc), scope="session")
 
 
 @pytest.hookimpl(tryfirst=True)
@@ -146,7 +146,7 @@ def database_server(
 ) -> Iterator[DatabaseServer]:
     """An embedded PostgreSQL for one engine."""
     home = os.environ.get("FATURE_POSTGRES_HOME") if engine == "timescale" else None
-    settings = {}
+    settings = dict(FORGETFUL)
     if engine == "timescale":
         settings["timescaledb.max_background_workers"] = str(background_workers)
     with embedded_postgres(

@@ -16,6 +16,8 @@ from tests.conftest import DatabaseServer, Service, running_service
 from tests.instances import command
 from tests.killable import until
 
+pytestmark = pytest.mark.one_engine
+
 CATALOG = "/api/metrics/catalog"
 
 

@@ -16,6 +16,8 @@ from tests.acceptance.access import caller, ends_in, issued, new_tenant, ok, wit
 from tests.acceptance.talk import CODES, sample
 from tests.conftest import DatabaseServer, Service, running_service
 
+pytestmark = pytest.mark.one_engine
+
 # The callers that are known: each role; `few`, an operator left with alerts:read; writer and
 # reader bound to the service payments; `other`, an admin of another tenant. Those that are
 # not (no key, a wrong, an expired, a revoked one) are answered 401, but where it says open.

@@ -27,6 +27,8 @@ from tests.acceptance.talk import refused
 from tests.conftest import Service, running_service
 from tests.killable import until
 
+pytestmark = pytest.mark.one_engine
+
 SEEN_WITHIN = 5.0
 
 

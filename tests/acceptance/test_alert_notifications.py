@@ -5,9 +5,13 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import pytest
+
 from sql.engine import Engine
 from tests.conftest import DatabaseServer, running_service
 from tests.receivers import Mailbox, smtp_server, web_receiver
+
+pytestmark = pytest.mark.one_engine
 
 RULE = {
     "rule_name": "Test metric is high",

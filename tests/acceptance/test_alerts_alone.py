@@ -9,10 +9,14 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
+import pytest
+
 from sql.engine import Engine
 from tests.conftest import ROOT, Service, running_service, wait_until_ready
 from tests.killable import killable_server, until
 from tests.receivers import Received, web_receiver
+
+pytestmark = pytest.mark.one_engine
 
 # Longer than what a killed loop was about to send is kept from the others.
 SECONDS = 240

@@ -13,6 +13,8 @@ from tests.acceptance.test_access_table import RULE
 from tests.conftest import DatabaseServer, Service
 from tests.instances import command
 
+pytestmark = pytest.mark.one_engine
+
 
 def entries(client: httpx2.Client, **params: Any) -> list[dict[str, Any]]:
     """Entries of the log, oldest first."""

@@ -10,6 +10,8 @@ from tests.acceptance.reading import aggregate, at, figures, submit
 from tests.acceptance.talk import places, refused
 from tests.conftest import DatabaseServer, running_service
 
+pytestmark = pytest.mark.one_engine
+
 # Unit, kind, default aggregation and frequency of each metric of the platform.
 PLATFORM = {
     "revenue": {

@@ -16,6 +16,8 @@ from tests.conftest import DatabaseServer, Service, running_service
 from tests.outbox_rows import Outbox
 from tests.receivers import Mailbox, Reply, WebReceiver, smtp_server, web_receiver
 
+pytestmark = pytest.mark.one_engine
+
 PATH = "/api/alerts/channels/test"
 
 

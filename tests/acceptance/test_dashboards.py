@@ -17,6 +17,8 @@ from tests.acceptance.access import new_tenant, ok
 from tests.acceptance.talk import refused
 from tests.conftest import Service
 
+pytestmark = pytest.mark.one_engine
+
 CONFIG: dict[str, Any] = {
     "version": 1,
     "panels": [

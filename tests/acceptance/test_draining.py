@@ -15,6 +15,8 @@ from tests.killable import is_running, until
 from tests.load import assert_everything_counts_once, loaded
 from tests.proxy import Proxy, running_proxy
 
+pytestmark = pytest.mark.one_engine
+
 # Longer than any test: they end the wait themselves, by a second signal.
 FOREVER = "300"
 

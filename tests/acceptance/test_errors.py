@@ -13,6 +13,8 @@ from service.http.endpoint import Endpoint
 from tests.acceptance.talk import BATCH, JSON, ONE, accepted, places, refused, sample, stored
 from tests.conftest import ADMIN_KEY, Service
 
+pytestmark = pytest.mark.one_engine
+
 CATALOG = "/api/metrics/catalog/revenue_hourly"
 REPORT = "/api/services/health"
 OPEN = ["/api/health", "/api/ready"]

@@ -12,6 +12,8 @@ import pytest
 from tests.acceptance.talk import BATCH, JSON, ONE, accepted, places, post, refused, sample, stored
 from tests.conftest import Service
 
+pytestmark = pytest.mark.one_engine
+
 MIB = 1024 * 1024
 LIMIT = 4 * MIB
 HEALTH = "/api/services/health"

@@ -24,6 +24,8 @@ from tests.acceptance.talk import (
     stored,
 )
 
+pytestmark = pytest.mark.one_engine
+
 TYPES = [
     "revenue",
     "commission",

@@ -27,6 +27,8 @@ from tests.acceptance.people import (
 from tests.acceptance.talk import ONE, places, refused, sample
 from tests.conftest import Service
 
+pytestmark = pytest.mark.one_engine
+
 
 @pytest.fixture
 def web(service: Service) -> Iterator[httpx2.Client]:

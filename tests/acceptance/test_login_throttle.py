@@ -18,6 +18,8 @@ from tests.acceptance.people import (
 from tests.acceptance.talk import refused
 from tests.conftest import Service
 
+pytestmark = pytest.mark.one_engine
+
 
 @pytest.fixture
 def guesser(service: Service) -> Iterator[httpx2.Client]:

@@ -7,10 +7,13 @@ from typing import Any
 
 import httpx2
 import psycopg
+import pytest
 
 from tests.acceptance.talk import BATCH, accepted, sample
 from tests.conftest import Service
 from tests.killable import until
+
+pytestmark = pytest.mark.one_engine
 
 ALWAYS = {"timestamp", "level", "service", "event"}
 

@@ -23,6 +23,8 @@ from service.features import ENDPOINTS
 from service.http.endpoint import Endpoint
 from tests.conftest import ADMIN_KEY, DatabaseServer, running_service
 
+pytestmark = pytest.mark.one_engine
+
 CHECKS = [
     not_a_server_error,
     status_code_conformance,

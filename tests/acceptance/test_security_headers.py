@@ -5,6 +5,8 @@ import pytest
 
 from tests.conftest import Service
 
+pytestmark = pytest.mark.one_engine
+
 
 @pytest.mark.parametrize(
     ("method", "path", "status"),

@@ -23,6 +23,8 @@ from tests.acceptance.talk import places, refused
 from tests.conftest import Service
 from tests.instances import command
 
+pytestmark = pytest.mark.one_engine
+
 FIELDS = {
     "id",
     "tenant",

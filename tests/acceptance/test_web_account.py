@@ -10,6 +10,8 @@ from tests.acceptance.people import Person, add_person, log_in, refresh, status_
 from tests.acceptance.web import ACCESS, REFRESH, post, sign_in, text_of, visitor
 from tests.conftest import Service
 
+pytestmark = pytest.mark.one_engine
+
 NEW = "a whole new password"
 
 

@@ -18,6 +18,8 @@ from tests.acceptance.talk import ONE, sample
 from tests.acceptance.web import post, signed_in, text_of, token_in
 from tests.conftest import Service
 
+pytestmark = pytest.mark.one_engine
+
 LIST = "/admin/keys"
 
 

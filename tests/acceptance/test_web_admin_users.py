@@ -21,6 +21,8 @@ from tests.acceptance.people import (
 from tests.acceptance.web import post, sign_in, signed_in, text_of, token_in, visitor
 from tests.conftest import Service
 
+pytestmark = pytest.mark.one_engine
+
 LIST = "/admin/users"
 
 

@@ -20,6 +20,8 @@ from tests.acceptance.web import post, signed_in, text_of, token_in
 from tests.conftest import Service
 from tests.killable import until
 
+pytestmark = pytest.mark.one_engine
+
 
 def rule(api: httpx2.Client, **changes: Any) -> dict[str, Any]:
     """A rule of a name of its own."""

@@ -18,6 +18,8 @@ from tests.acceptance.web import post, signed_in, text_of, token_in, visitor
 from tests.clock import today
 from tests.conftest import ROOT, Service
 
+pytestmark = pytest.mark.one_engine
+
 ALL = "/api/dashboards"
 
 

@@ -15,6 +15,8 @@ from tests.acceptance.reading import aggregate, at, submit
 from tests.acceptance.web import post, signed_in, text_of
 from tests.clock import today
 
+pytestmark = pytest.mark.one_engine
+
 _SPEC = re.compile(r'(?s)<script type="application/json">(.*?)</script>')
 SERVICES, REGIONS = ("shop", "app"), ("SP", "RJ", None)
 

@@ -7,6 +7,8 @@ import pytest
 
 from tests.acceptance.web import signed_in, token_in
 
+pytestmark = pytest.mark.one_engine
+
 CHOICE = {"theme": "dark", "next": "/"}
 
 

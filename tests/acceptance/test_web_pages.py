@@ -9,6 +9,8 @@ import pytest
 from tests.acceptance.web import post, signed_in, text_of, visitor
 from tests.conftest import Service
 
+pytestmark = pytest.mark.one_engine
+
 
 @pytest.fixture
 def web(api: httpx2.Client) -> Iterator[httpx2.Client]:

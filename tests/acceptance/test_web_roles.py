@@ -16,6 +16,8 @@ from service.web.page import routes_of
 from tests.acceptance.talk import ONE, sample
 from tests.acceptance.web import signed_in
 
+pytestmark = pytest.mark.one_engine
+
 _LINKS = re.compile(r'<a\b[^>]*\bhref="([^"]+)"')
 _ACTIONS = re.compile(r'<form\b[^>]*\bmethod="post"[^>]*\baction="([^"]+)"|\bformaction="([^"]+)"')
 # Of each kind of page.

@@ -11,6 +11,8 @@ from tests.acceptance.people import Person, add_person
 from tests.acceptance.web import ACCESS, REFRESH, post, sign_in, signed_in, token_in, visitor
 from tests.conftest import Service
 
+pytestmark = pytest.mark.one_engine
+
 
 @pytest.fixture
 def web(service: Service) -> Iterator[httpx2.Client]:

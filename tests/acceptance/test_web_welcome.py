@@ -12,6 +12,8 @@ from tests.acceptance.people import Person, add_person
 from tests.acceptance.web import post, sign_in, text_of, token_in, visitor
 from tests.conftest import Service, running_service
 
+pytestmark = pytest.mark.one_engine
+
 OVER = "This link was used already, or somebody can sign in already"
 PASSWORD = "a long password"
 

@@ -1,11 +1,14 @@
 """Writing an alert rule, in a browser."""
 
 import httpx2
+import pytest
 from playwright.sync_api import expect
 
 from tests.acceptance.reading import at, submit
 from tests.browser.conftest import Opener
 from tests.clock import this_hour
+
+pytestmark = pytest.mark.one_engine
 
 
 def test_signing_out_elsewhere_leaves_what_was_typed(signed_in: Opener, metric: str) -> None:

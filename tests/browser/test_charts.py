@@ -14,6 +14,8 @@ from tests.browser.conftest import PHONE, Opener
 from tests.clock import this_hour, today
 from tests.conftest import Service
 
+pytestmark = pytest.mark.one_engine
+
 REFRESHES = 8
 # Keeps what is written on canvases, with where it ends, how lines are dashed and areas filled.
 _WATCH = """

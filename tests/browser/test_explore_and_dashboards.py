@@ -13,6 +13,8 @@ from tests.acceptance.reading import at, submit
 from tests.browser.conftest import DESKTOP, PHONE, Opener, serious_violations
 from tests.clock import this_hour, today
 
+pytestmark = pytest.mark.one_engine
+
 Picture = Callable[[Page, str], None]
 MANY = 10_000
 # The longest task that a script had since it was asked, in milliseconds.

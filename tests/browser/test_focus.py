@@ -3,10 +3,13 @@
 import secrets
 
 import httpx2
+import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.acceptance.talk import sample
 from tests.browser.conftest import Opener
+
+pytestmark = pytest.mark.one_engine
 
 
 def focus(place: Locator) -> None:

@@ -16,7 +16,7 @@ from tests.acceptance.people import add_person, new_address
 from tests.browser.conftest import Opener, serious_violations, sign_in
 from tests.conftest import DatabaseServer, running_service
 
-pytestmark = needs_orders
+pytestmark = [pytest.mark.one_engine, needs_orders]
 
 ZONE = ZoneInfo("America/Sao_Paulo")
 PASSWORD = "a long password"

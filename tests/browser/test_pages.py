@@ -11,6 +11,8 @@ from tests.acceptance.talk import sample
 from tests.browser.conftest import DESKTOP, PHONE, Opener, serious_violations
 from tests.conftest import Service
 
+pytestmark = pytest.mark.one_engine
+
 Picture = Callable[[Page, str], None]
 
 PAGES = {

@@ -10,6 +10,8 @@ from tests.acceptance.reading import at, submit
 from tests.browser.conftest import DESKTOP, Opener
 from tests.clock import this_hour
 
+pytestmark = pytest.mark.one_engine
+
 # Choices that are wider than the select that shows them, with its arrow.
 _CUT = """() => [...document.querySelectorAll("main select")].flatMap((one) => {
     const style = getComputedStyle(one);

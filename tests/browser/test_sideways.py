@@ -5,6 +5,8 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import PHONE, Opener
 
+pytestmark = pytest.mark.one_engine
+
 # Whether what is current in a row that scrolls is within it.
 _WITHIN = """(row) => {
     const whole = row.getBoundingClientRect();

@@ -7,6 +7,8 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import DESKTOP, PHONE, Opener, serious_violations
 
+pytestmark = pytest.mark.one_engine
+
 Picture = Callable[[Page, str], None]
 
 

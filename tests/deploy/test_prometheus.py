@@ -25,10 +25,13 @@ FOLDER = ROOT / "deploy" / "prometheus"
 SAMPLE = {"metric_name": "seen", "metric_type": "revenue", "value": 1, "frequency": "hourly"}
 METRIC = re.compile(r"\bfature_[a-z_]+")
 
-pytestmark = pytest.mark.skipif(
-    not (shutil.which("prometheus") and shutil.which("promtool")),
-    reason="Prometheus is not installed (Debian: apt-get install prometheus)",
-)
+pytestmark = [
+    pytest.mark.one_engine,
+    pytest.mark.skipif(
+        not (shutil.which("prometheus") and shutil.which("promtool")),
+        reason="Prometheus is not installed (Debian: apt-get install prometheus)",
+    ),
+]
 
 
 @dataclass

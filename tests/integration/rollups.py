@@ -14,7 +14,7 @@ from psycopg import Connection, sql
 from psycopg.rows import TupleRow
 
 from sql.vocabulary import LEVELS, Frequency, Level
-from tests.conftest import installations
+from tests.engines import installations
 
 timescale_only = pytest.mark.skipif(
     "timescale" not in installations(), reason="no local PostgreSQL has TimescaleDB"

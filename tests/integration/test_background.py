@@ -12,7 +12,7 @@ from service.runtime.settings import Settings
 from sql.engine import Engine
 from sql.errors import DatabaseError
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.one_engine, pytest.mark.anyio]
 
 FAILURES = [DatabaseError("away"), ValueError("a mistake")]
 

@@ -16,7 +16,7 @@ from tests.conftest import free_port
 from tests.outbox_rows import Outbox
 from tests.receivers import Mailbox, Reply, smtp_server, web_receiver
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.one_engine, pytest.mark.anyio]
 
 
 async def test_a_notification_is_sent_once_and_logged(outbox: Outbox, pool: Pool) -> None:

@@ -23,7 +23,7 @@ from tests.conftest import ROOT
 from tests.outbox_rows import Outbox
 from tests.receivers import Mailbox, Reply, smtp_server, web_receiver
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.one_engine, pytest.mark.anyio]
 
 
 async def test_a_worker_killed_between_send_and_mark_sends_again_with_the_same_id(

@@ -16,7 +16,8 @@ from sql.embedded import embedded_postgres, find_installation
 from sql.engine import EngineMismatch
 from sql.migrator import migrate, recorded_engine, status
 from sql.vocabulary import FREQUENCIES
-from tests.conftest import ROOT, installations
+from tests.conftest import ROOT
+from tests.engines import installations
 from tests.integration.rollups import (
     all_differences,
     new_series,

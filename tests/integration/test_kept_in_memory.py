@@ -8,12 +8,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import psycopg
+import pytest
 
 from service.access.tokens import Claims
 from service.access.versions import UserVersions
 from service.metrics.ingest.sample import Sample
 from service.metrics.ingest.series import SeriesCache, SeriesLimits
 from sql.database import create_pool
+
+pytestmark = pytest.mark.one_engine
 
 CHANGES = 50
 

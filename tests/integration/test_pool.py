@@ -15,6 +15,8 @@ from sql.errors import DatabaseUnavailable
 from sql.statements import Query
 from tests.conftest import DatabaseServer, free_port
 
+pytestmark = pytest.mark.one_engine
+
 
 @asynccontextmanager
 async def relay(port: int, to_port: int) -> AsyncIterator[None]:
