@@ -30,7 +30,7 @@ from sql.migrator import migrate
 from tests import forks
 from tests.clock import wait_out
 from tests.engines import engines_of, in_words
-from tests.forks import Forked
+from tests.forks import Process
 
 ROOT = Path(__file__).parent.parent
 ADMIN_KEY = "test-admin-key-0123456789"
@@ -174,7 +174,7 @@ class Service:
     url: str
     client: httpx2.Client
     database_url: str
-    process: Forked
+    process: Process
     log: Path
 
     def stop(self, how: int = signal.SIGTERM) -> int:

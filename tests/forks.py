@@ -15,13 +15,17 @@ import signal
 import socket
 import subprocess
 import sys
+import time
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import IO, Any
+from tempfile import TemporaryFile
+from typing import IO, Any, Union
 
 ROOT = Path(__file__).parent.parent
 _LONGEST_REQUEST = 2**20
+
+Process = Union["Forked", "subprocess.Popen[bytes]"]
 
 
 class Forked:
@@ -69,14 +73,40 @@ class Forked:
 
 def start(
     *arguments: str, environment: Mapping[str, str], stdout: IO[Any], stderr: IO[Any] | None = None
-) -> Forked:
-    """`python -m service` with these arguments and exactly this environment."""
+) -> "Process":
+    """`python -m service` with these arguments and exactly this environment; really so where
+    that has other settings of Python itself, which count from the interpreter's start.
+    """
+    if _settings_of_python(environment) != _settings_of_python(os.environ):
+        command = [sys.executable, "-m", "service", *arguments]
+        return subprocess.Popen(
+            command, cwd=ROOT, env=environment, stdout=stdout, stderr=stderr or stdout
+        )
     status, told = os.pipe()
     request = json.dumps({"arguments": arguments, "environment": dict(environment)})
     files = [told, stdout.fileno(), (stderr or stdout).fileno()]
     socket.send_fds(_forkable(), [request.encode()], files)
     os.close(told)
     return Forked(status)
+
+
+def run(
+    *arguments: str, environment: Mapping[str, str], timeout: float
+) -> subprocess.CompletedProcess[str]:
+    """`start` to the end, which has to come in time, with what it printed."""
+    with TemporaryFile("w+") as stdout, TemporaryFile("w+") as stderr:
+        process = start(*arguments, environment=environment, stdout=stdout, stderr=stderr)
+        try:
+            code = process.wait(timeout)
+        finally:
+            process.kill()
+        stdout.seek(0)
+        stderr.seek(0)
+        return subprocess.CompletedProcess(arguments, code, stdout.read(), stderr.read())
+
+
+def _settings_of_python(environment: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in environment.items() if name.startswith("PYTHON")}
 
 
 @cache
@@ -141,6 +171,7 @@ def _become(request: dict[str, Any], stdout: int, stderr: int) -> None:
     os.close(stderr)
     os.environ.clear()
     os.environ.update(request["environment"])
+    time.tzset()
     sys.argv = ["python -m service", *request["arguments"]]
     main()
 

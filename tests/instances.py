@@ -11,6 +11,7 @@ from pathlib import Path
 import httpx2
 
 from sql.engine import Engine
+from tests import forks
 from tests.conftest import ROOT, free_port
 from tests.killable import until
 
@@ -29,15 +30,7 @@ def environment(**settings: str) -> dict[str, str]:
 
 def command(*arguments: str, **settings: str) -> subprocess.CompletedProcess[str]:
     """`python -m service …` to its end."""
-    return subprocess.run(
-        [sys.executable, "-m", "service", *arguments],
-        cwd=ROOT,
-        env=environment(**settings),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    return forks.run(*arguments, environment=environment(**settings), timeout=120)
 
 
 class Instance:

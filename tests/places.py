@@ -15,7 +15,8 @@ from tests.asking import AGGREGATIONS, Question, check_answer, check_raw_sql, ch
 from tests.conftest import DatabaseServer, running_service
 from tests.reference import PERIODS, Sample
 
-METRICS = 20_000
+# Each example takes one.
+METRICS = 500
 
 # The same examples in every run. A failing one is not made smaller: each try is a load.
 profile = settings(
