@@ -10,9 +10,10 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
+from zoneinfo import ZoneInfo
 
 import psycopg
 import sqlparse
@@ -25,6 +26,7 @@ from sql.engine import Capability, Engine, EngineMismatch, EngineSetting, choose
 from sql.errors import DatabaseError, translated_errors
 from sql.statements import query
 from sql.timezones import check_whole_hours
+from sql.zones import NOTICE, differing, first_difference
 
 FOLDER = Path(__file__).parent
 _log = structlog.get_logger()
@@ -103,12 +105,12 @@ def migrate(
     Raises:
         EngineMismatch: engine or time zone contradict what the database was set up with.
         MigrationError: a statement failed, a file that was applied has changed since, or
-            PostgreSQL does not know the time zone.
+            PostgreSQL does not have the time zone as Python has it.
     """
     check_whole_hours(timezone)
     with _session(url) as conn, _migration_lock(conn):
         capability = choose(engine, _recorded(conn, timezone), detect(url))
-        _check_known_here(conn, timezone)
+        _check_same_zone(conn, timezone, datetime.now(UTC))
         _apply_script(conn, folder / "bootstrap.sql", timezone)
         conn.execute(
             query("record_installation").body, {"engine": capability.engine, "timezone": timezone}
@@ -231,12 +233,19 @@ def _statements(path: Path) -> list[str]:
     return sqlparse.split(path.read_text(encoding="utf-8"))
 
 
-def _check_known_here(conn: Connection[TupleRow], timezone: str) -> None:
-    """Python and PostgreSQL have each their own list of time zones."""
+def _check_same_zone(conn: Connection[TupleRow], timezone: str, now: datetime) -> None:
+    """Python and PostgreSQL have each their own time zones."""
     try:
-        conn.execute(query("local_time").body, {"timezone": timezone})
+        rows = conn.execute(query("offsets_of_zone").body, {"timezone": timezone})
+        there = [(instant.astimezone(UTC), seconds) for instant, seconds in rows]
     except psycopg.DataError as error:
         raise MigrationError(f"this PostgreSQL does not know the time zone {timezone}") from error
+    first = first_difference(ZoneInfo(timezone), there)
+    if first is None:
+        return
+    if first < now + NOTICE:
+        raise MigrationError(str(differing(timezone, first)))
+    _log.warning("time_zones_differ", timezone=timezone, from_=first.isoformat())
 
 
 def _recorded(conn: Connection[TupleRow], timezone: str) -> Engine | None:

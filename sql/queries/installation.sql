@@ -16,9 +16,33 @@ SELECT
 FROM pg_extension
 WHERE extname = 'timescaledb';
 
--- name: local_time
--- Fails where this server does not know the zone.
-SELECT now() AT TIME ZONE %(timezone)s AS local_time;
+-- name: offsets_of_zone
+-- Where the offset of a zone from UTC, in seconds, changes as this server has it, to six hours. Fails
+-- where it does not know the zone.
+SELECT
+    c.instant,
+    c.seconds
+FROM (
+    SELECT
+        o.instant,
+        o.seconds,
+        lag(o.seconds) OVER (ORDER BY o.instant) AS before
+    FROM (
+        SELECT
+            i.instant,
+            extract(
+                EPOCH FROM (i.instant AT TIME ZONE %(timezone)s) - (i.instant AT TIME ZONE 'UTC')
+            )::integer AS seconds
+        FROM
+            generate_series(
+                '2000-01-01 00:00:00+00'::timestamptz,
+                '2037-12-31 18:00:00+00'::timestamptz,
+                interval '6 hours'
+            ) AS i (instant)
+    ) AS o
+) AS c
+WHERE c.seconds IS DISTINCT FROM c.before
+ORDER BY c.instant;
 
 -- name: installation_exists
 -- Whether the migrator has been here.

@@ -10,7 +10,7 @@ import httpx2
 import pytest
 
 from tests.acceptance.reading import aggregate, ask, at, figures, submit
-from tests.acceptance.talk import places, refused
+from tests.acceptance.talk import accepted, places, refused, sample
 from tests.conftest import DatabaseServer, running_service
 from tests.reference import start_after, start_of
 
@@ -315,3 +315,14 @@ def test_sums_are_exact(api: httpx2.Client, metric: str, values: list[float], to
         assert list(figures(api, metric, period=period, aggregation="sum").values()) == [total]
     for tz in ("UTC", "Asia/Tokyo"):
         assert list(figures(api, metric, tz=tz, aggregation="sum").values()) == [total]
+
+
+@pytest.mark.parametrize("tz", ["CET", "EET", "MET", "WET"])
+def test_a_zone_that_is_another_one_in_the_database_is_refused(
+    api: httpx2.Client, metric: str, tz: str
+) -> None:
+    accepted(api.post("/api/metrics", json=sample(metric)))
+    parameters = {"metric_name": metric, "tz": tz}
+    error = refused(api.get("/api/metrics/aggregate", params=parameters), 422)
+    assert error["details"][0]["field"] == "tz"
+    assert "is another time zone in the database" in error["message"]

@@ -1,5 +1,6 @@
 """Days, weeks and months of the business time zone, through every change of its clocks."""
 
+import asyncio
 import zoneinfo
 from collections.abc import Callable, Iterator
 from datetime import UTC, date, datetime, time, timedelta
@@ -7,13 +8,18 @@ from importlib import resources
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+import psycopg
 import pytest
 
 from service.runtime.settings import SettingsError, load_settings
+from sql.calendar import floor
+from sql.database import create_pool
 from sql.engine import Engine, EngineMismatch
+from sql.errors import Invalid
 from sql.migrator import MigrationError, migrate
 from sql.timezones import BadTimezone
 from sql.vocabulary import LEVELS
+from sql.zones import NOTICE, Zones, first_difference, offsets_of
 from tests.conftest import DatabaseServer
 from tests.integration.rollups import (
     Conn,
@@ -182,3 +188,61 @@ def test_a_zone_postgresql_does_not_know_is_refused_before_it_is_recorded(
 def is_set_up(url: str) -> bool:
     with session(url) as conn:
         return number(conn, "SELECT count(*) FROM pg_namespace WHERE nspname = 'fature'") == 1
+
+
+DAYS = """
+SELECT date_trunc('day', noon, %(zone)s)
+FROM generate_series('2000-01-01 12:00+00'::timestamptz, %(until)s, interval '1 day') AS d (noon)
+"""
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("America/Sao_Paulo", "Europe/Lisbon", "Asia/Tokyo", "EST", "UTC"),
+        # Names that are fixed offsets to PostgreSQL.
+        *("CET", "EET", "MET", "WET"),
+        # Where the law changed lately, and the two may have files of other years.
+        *("Africa/Casablanca", "America/Vancouver"),
+    ],
+)
+def test_a_zone_whose_days_differ_between_the_database_and_here_is_refused(
+    database: str, name: str
+) -> None:
+    now = datetime.now(UTC)
+    zone = ZoneInfo(name)
+    with psycopg.connect(database) as conn:
+        conn.execute("SET TimeZone TO 'UTC'")
+        parameters = {"zone": name, "until": now + NOTICE - timedelta(days=1)}
+        there = [start for (start,) in conn.execute(DAYS, parameters)]
+    noon = datetime(2000, 1, 1, 12, tzinfo=UTC)
+    here = [floor(noon + timedelta(days=n), "day", zone) for n in range(len(there))]
+
+    async def is_refused() -> bool:
+        async with create_pool(database, size=1) as pool:
+            try:
+                await Zones(pool).check(zone, now)
+            except Invalid as error:
+                return error.problems[0].field == "tz"
+            return False
+
+    differs = [start.astimezone(UTC) for start in here] != there
+    assert asyncio.run(is_refused()) == differs
+    assert not differs or name not in ("America/Sao_Paulo", "UTC")
+
+
+def test_a_change_that_only_one_of_them_knows_of_is_no_trouble_long_before() -> None:
+    far = datetime(2037, 6, 1, tzinfo=UTC)
+    there = [*offsets_of(ZoneInfo("America/Sao_Paulo")), (far, -7200)]
+    assert first_difference(ZoneInfo("America/Sao_Paulo"), there) == far
+    assert far > datetime.now(UTC) + NOTICE
+
+
+@pytest.mark.parametrize("timezone", ["CET", "WET"])
+def test_names_that_are_offsets_to_the_database_are_refused_by_the_migrator(
+    database_of: DatabaseServer, timezone: str
+) -> None:
+    url = database_of.new_database(migrated=False)
+    with pytest.raises(MigrationError, match=f"{timezone} is another time zone in the database"):
+        migrate(url, engine="auto", timezone=timezone)
+    assert not is_set_up(url)

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -19,6 +19,7 @@ from sql.database import Connections, fetch_all
 from sql.errors import Invalid, Problem
 from sql.messages import Message, Term, Value, terms
 from sql.vocabulary import FREQUENCIES, LEVELS, MAX_ROWS, NONE, Frequency
+from sql.zones import Zones
 
 # In seconds; together the second that a value may be old: what a result is computed from may
 # have been selected for another query.
@@ -54,6 +55,7 @@ class Aggregates:
         self._reads = reads
         self._selections = Batcher(partial(select_series, figures))
         self._rollups = Rollups(figures)
+        self._zones = Zones(reads)
         self._business_zone = business_zone
         self._series: SingleFlight[list[Series]] = SingleFlight(max_age=_SELECTION_AGE)
         self._results: SingleFlight[Result] = SingleFlight(max_age=_RESULT_AGE)
@@ -102,6 +104,7 @@ class Aggregates:
         }
 
     async def _select(self, query: AggregateQuery) -> _Selected:
+        await self._zones.check(query.zone, datetime.now(UTC))
         level: Period = "hour" if self._from_hours(query) else query.period
         series = await self._series.get(
             query.subject,
