@@ -18,6 +18,7 @@ from service.http.errors import EXCEPTION_HANDLERS
 from service.http.limits import RateLimits
 from service.http.middleware import RequestHeaders
 from service.http.openapi import openapi_document
+from service.http.unread import ReadToTheEnd
 from service.runtime.lifespan import running_resources
 from service.runtime.logging import configure_logging
 from service.runtime.secrets import admin_key
@@ -83,7 +84,7 @@ def build_app(settings: Settings, engine: Engine) -> ASGIApp:
     dispatcher = Dispatcher(app, pages, frozenset(api_paths | {"/api"}))
     routes = [*app.routes, *pages_of(PAGES)]
     served = tracing.around(dispatcher, routes) if tracing else dispatcher
-    return RequestMetrics(RequestHeaders(served, stopping))
+    return RequestMetrics(RequestHeaders(ReadToTheEnd(served), stopping))
 
 
 @cache

@@ -91,18 +91,33 @@ def _join(conn: Connection[DictRow], name: str, limited: bool) -> None:
     group, other = (_LIMITED, _EVERYTHING) if limited else (_EVERYTHING, _LIMITED)
     _run(conn, "join_group", name, groups=sql.Identifier(group))
     _run(conn, "leave_group", name, groups=sql.Identifier(other))
+    _use_business_zone(conn, name)
     limits = conn.execute(query("limits_of_role").body, {"role": group}).fetchone()
     assert limits is not None, "made by the migrations"
     _run(conn, "limit_analyst", name, connections=sql.Literal(limits["connections"]))
     for entry in limits["settings"]:
         setting, _, value = entry.partition("=")
+        # The one setting here that is a list, and no longer one where it is quoted as a whole.
+        values = value.split(", ") if setting == "search_path" else [value]
         _run(
             conn,
             "set_of_analyst",
             name,
             setting=sql.Identifier(setting),
-            value=sql.Literal(value),
+            value=sql.SQL(", ").join(map(sql.Literal, values)),
         )
+
+
+def _use_business_zone(conn: Connection[DictRow], name: str) -> None:
+    """In this database; others of the cluster may be of another zone."""
+    (installation,) = conn.execute(query("installation").body)
+    _run(
+        conn,
+        "zone_of_analyst",
+        name,
+        database=sql.Identifier(conn.info.dbname),
+        zone=sql.Literal(installation["timezone"]),
+    )
 
 
 def _limit(conn: Connection[DictRow], name: str, tenant: str) -> None:

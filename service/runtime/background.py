@@ -9,6 +9,7 @@ import structlog
 from retention.apply import delete_expired, reconcile
 from retention.plan import next_night
 from service.runtime.settings import Settings
+from sql.database import Pool, fetch_all
 from sql.engine import Engine
 from sql.errors import DatabaseError
 from sql.roles import administers
@@ -27,6 +28,13 @@ async def repeat(interval: float, step: Callable[[], Awaitable[None]]) -> None:
         except Exception as error:
             _log.error("background_step_failed", exc_info=error)
         await asyncio.sleep(interval)
+
+
+async def end_overlong_reading(pool: Pool) -> None:
+    """End sessions of analysts that go on for too long, whatever limit they gave themselves."""
+    (found,) = await fetch_all(pool, "end_overlong_reading")
+    if found["ended"]:
+        _log.warning("overlong_reading_ended", sessions=found["ended"])
 
 
 async def every_night(settings: Settings, engine: Engine) -> None:

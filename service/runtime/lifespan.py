@@ -24,7 +24,7 @@ from service.metrics.ingest.recorder import Recorder
 from service.metrics.ingest.series import SeriesCache, SeriesLimits
 from service.metrics.ingest.writer import Writer
 from service.metrics.query.aggregate import Aggregates
-from service.runtime.background import every_night, repeat
+from service.runtime.background import end_overlong_reading, every_night, repeat
 from service.runtime.notifications import delivering, message_context_of
 from service.runtime.pools import Pools, open_pools
 from service.runtime.resources import Resources
@@ -41,6 +41,7 @@ ACCESS_SECONDS = 2.0
 CATALOGUE_SECONDS = 5.0
 TELEMETRY_SECONDS = 5.0
 REPLICA_SECONDS = 1.0
+READERS_SECONDS = 15.0
 # Each takes a core for up to 5 s, and whoever reads metrics may ask for one.
 BACKTESTS_AT_ONCE = 2
 
@@ -80,6 +81,7 @@ def _tasks(resources: Resources) -> Iterator[Coroutine[None, None, None]]:
     yield repeat(ACCESS_SECONDS, sessions.versions.reload)
     yield repeat(CATALOGUE_SECONDS, resources.series.reload_promoted)
     yield repeat(TELEMETRY_SECONDS, partial(_note_pools, resources))
+    yield repeat(READERS_SECONDS, partial(end_overlong_reading, resources.pool))
     yield every_night(settings, resources.engine)
     if settings.alert_interval:
         context, interval = resources.message_context, settings.alert_interval

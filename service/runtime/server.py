@@ -15,7 +15,7 @@ import uvicorn
 from uvicorn.config import STARTUP_FAILURE
 from uvicorn.supervisors import Multiprocess
 
-from service.runtime.connections import HttpConnection
+from service.runtime.connections import HttpConnection, raise_file_limit
 from service.runtime.settings import Settings, SettingsError, hand_down
 from service.runtime.stopping import WITHDRAW
 
@@ -27,6 +27,7 @@ def serve(settings: Settings, database_url: str) -> None:
     """Serve until SIGINT or SIGTERM; requests under way are finished first."""
     # Workers are processes of their own and read the environment again.
     hand_down(database_url)
+    raise_file_limit()
     click.echo(f"Serving:   {settings.url}")
     with ExitStack() as stack:
         if settings.workers > 1:

@@ -62,6 +62,14 @@ ALTER ROLE {role} CONNECTION LIMIT {connections};
 -- What its sessions begin with.
 ALTER ROLE {role} SET {setting} TO {value};
 
+-- name: zone_of_analyst
+-- What its sessions in this database begin with.
+ALTER ROLE {role} IN DATABASE {database} SET TimeZone TO {zone};
+
+-- name: end_overlong_reading
+-- How many sessions of readers were ended, which may lift their own limits.
+SELECT fature.end_overlong_reading() AS ended;
+
 -- name: let_analyst_in
 -- The password arrives as its SCRAM verifier, so that no log can show it.
 ALTER ROLE {role} LOGIN PASSWORD {verifier};

@@ -3,6 +3,7 @@ other schema, and nothing that writes.
 """
 
 import secrets
+from concurrent.futures import ThreadPoolExecutor
 
 import psycopg
 import pytest
@@ -16,8 +17,10 @@ from psycopg.errors import (
 
 from sql.analysts import let_in
 from sql.engine import Engine
+from sql.migrator import migrate
 from tests.conftest import DatabaseServer
 from tests.integration.readers import MINE, Readers, readers
+from tests.killable import until
 
 READERS = ("analyst", "grafana", "tenant")
 # Views that show figures or labels of a tenant.
@@ -70,6 +73,13 @@ SELECT lo_from_bytea(0, 'mine')
 SELECT pg_advisory_lock(hashtextextended('fature.alerts', 0))
 SELECT pg_try_advisory_lock_shared(1)
 SELECT pg_advisory_xact_lock(1)
+SELECT pg_logical_emit_message(false, 'mine', repeat('x', 1000))
+SELECT pg_logical_emit_message(true, 'mine', '\\x00'::bytea)
+SELECT pg_export_snapshot()
+SELECT pg_notify('mine', 'x')
+SELECT pg_current_xact_id()
+SET temp_file_limit = -1
+SELECT fature.end_overlong_reading()
 SELECT pg_reload_conf()
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'fature_owner'
 DO 'BEGIN LOCK TABLE fature.series IN ACCESS EXCLUSIVE MODE; END'
@@ -93,6 +103,12 @@ SELECT create_hypertable('fature.series', 'created_at')
 SELECT timescaledb_pre_restore()
 DELETE FROM _timescaledb_catalog.chunk
 SELECT * FROM _timescaledb_internal.bgw_job_stat_history
+SELECT * FROM _timescaledb_internal.bgw_job_stat
+SELECT * FROM _timescaledb_internal.compressed_chunk_stats
+SELECT * FROM _timescaledb_internal.hypertable_chunk_local_size
+SELECT * FROM timescaledb_information.chunks
+SELECT * FROM timescaledb_information.job_stats
+SELECT * FROM timescaledb_information.job_errors
 """
 
 
@@ -238,6 +254,73 @@ def test_a_statement_ends_at_its_time(people: Readers) -> None:
         conn.execute("SET statement_timeout = '50ms'")
         with pytest.raises(QueryCanceled):
             conn.execute("SELECT pg_sleep(5)")
+
+
+WRITING_OR_WAITING = """
+SELECT p.oid::regprocedure::text
+FROM pg_proc AS p
+LEFT JOIN pg_depend AS d
+    ON p.oid = d.objid AND d.classid = 'pg_proc'::regclass AND d.deptype = 'e'
+WHERE
+    p.pronamespace IN ('pg_catalog'::regnamespace, 'fature'::regnamespace)
+    AND p.provolatile = 'v' AND d.objid IS NULL
+    AND has_function_privilege(p.oid, 'EXECUTE')
+    AND p.proname ~ (
+        '^lo_(creat|put|from|unlink|trunc)|^lowrite|advisory|emit|export|notify|switch_wal'
+        '|create_restore|rotate|reload|promote|backup_st|stat_reset|log_backend'
+    )
+"""
+
+
+def test_no_function_that_writes_or_locks_is_left_to_readers(people: Readers) -> None:
+    for reader in READERS:
+        with people.session(reader) as conn:
+            assert conn.execute(WRITING_OR_WAITING).fetchall() == []
+
+
+def test_views_are_found_by_their_names_and_in_business_time(people: Readers) -> None:
+    with psycopg.connect(people.url) as conn:
+        zone = conn.execute("SELECT timezone FROM fature.installation").fetchone()
+    listed = "SELECT relname::text FROM pg_class WHERE relkind = 'v' AND pg_table_is_visible(oid)"
+    for reader in READERS:
+        with people.session(reader) as conn:
+            assert ("metric_day",) in conn.execute(listed).fetchall()
+            assert conn.execute("SHOW TimeZone").fetchone() == zone
+            assert conn.execute("SHOW temp_file_limit").fetchone() == ("2GB",)
+            conn.execute("SELECT count(*) FROM metrics")
+
+
+def test_an_analyst_made_before_gets_them_when_migrations_run_again(
+    database_of: DatabaseServer,
+) -> None:
+    url = database_of.new_database("America/Sao_Paulo")
+    name = f"old_{secrets.token_hex(4)}"
+    made = let_in(url, name)
+    with psycopg.connect(url, autocommit=True) as owner:
+        role = sql.Identifier(name)
+        owner.execute(sql.SQL("ALTER ROLE {} RESET ALL").format(role))
+        database = sql.Identifier(owner.info.dbname)
+        owner.execute(sql.SQL("ALTER ROLE {} IN DATABASE {} RESET ALL").format(role, database))
+        owner.execute("DELETE FROM fature.migration WHERE version = '93_readers'")
+    migrate(url, engine=database_of.engine, timezone="America/Sao_Paulo")
+    with psycopg.connect(url, user=name, password=made.password) as conn:
+        assert conn.execute("SHOW TimeZone").fetchone() == ("America/Sao_Paulo",)
+        assert conn.execute("SHOW search_path").fetchone() == ("analytics, public",)
+
+
+def test_a_session_that_lifted_its_limit_ends(people: Readers) -> None:
+    with people.session("analyst", read_only=False) as conn:
+        conn.execute("SET statement_timeout = 0")
+        conn.execute("SET application_name = 'lifted'")
+        with ThreadPoolExecutor(1) as pool, psycopg.connect(people.url, autocommit=True) as owner:
+            asked = pool.submit(conn.execute, "SELECT pg_sleep(300)")
+            running = "SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep'"
+            until(lambda: owner.execute(running).fetchone() == (1,))
+            assert owner.execute("SELECT fature.end_overlong_reading()").fetchone() == (0,)
+            at_once = "SELECT fature.end_overlong_reading(interval '0 s')"
+            assert owner.execute(at_once).fetchone() == (1,)
+            with pytest.raises(psycopg.OperationalError):
+                asked.result()
 
 
 def test_a_reader_has_only_so_many_connections(people: Readers) -> None:
