@@ -2,36 +2,38 @@
 
 import asyncio
 import csv
-import secrets
 from collections import defaultdict
-from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
-from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
-from psycopg.rows import dict_row
 
 from alerts.backtest import backtest
-from alerts.context import Author, MessageContext
 from alerts.events import acknowledge, resolve
-from alerts.loop import Outcome, lead, run_alerts, tick
-from alerts.memory import Memory
+from alerts.loop import lead, run_alerts
 from alerts.registry import create_rule, remove_rule, replace_rule
-from alerts.rules import SETTLE, Rule
 from alerts.silences import add_silence
-from sql.database import Connection, Pool, create_pool, dedicated_connection
+from sql.database import Pool, create_pool, dedicated_connection
 from sql.scope import Scope
+from tests.alert_loop import (
+    CONTEXT,
+    NOON,
+    SCOPE,
+    SETTLING,
+    UTC_ZONE,
+    add_samples,
+    author,
+    events_of,
+    execute,
+    leader,
+    minutes,
+    outbox,
+    rule_of,
+)
 from tests.conftest import ROOT
 
-UTC_ZONE = ZoneInfo("UTC")
-CONTEXT = MessageContext("UTC", "http://fature.example")
-SCOPE = Scope("default")
-SETTLING = timedelta(seconds=SETTLE)
 ORDERS = ROOT.parent / "shared" / "data" / "orders" / "orders.csv"
-NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
 
 pytestmark = pytest.mark.anyio
 
@@ -47,112 +49,6 @@ async def pool(database: str) -> AsyncIterator[Pool]:
     execute(database, "DELETE FROM fature.alert_rule")
     async with create_pool(database, size=4) as opened:
         yield opened
-
-
-def execute(url: str, statement: str, *params: Any) -> list[dict[str, Any]]:
-    with psycopg.connect(url, autocommit=True, row_factory=dict_row) as conn:
-        cursor = conn.execute(statement.encode(), params)
-        return cursor.fetchall() if cursor.description else []
-
-
-def add_samples(
-    url: str,
-    metric: str,
-    samples: Iterable[tuple[datetime, float]],
-    *,
-    kind: str = "flow",
-    frequency: str = "hourly",
-    **labels: str,
-) -> None:
-    aggregation = {"flow": "sum", "stock": "last", "ratio": "avg"}[kind]
-    execute(
-        url,
-        """
-        INSERT INTO fature.metric
-        (metric_name, metric_type, kind, default_aggregation, frequency)
-        VALUES (%s, 'revenue', %s, %s, %s) ON CONFLICT DO NOTHING
-        """,
-        metric, kind, aggregation, frequency,
-    )  # fmt: skip
-    execute(
-        url,
-        """
-        INSERT INTO fature.series (metric_name, metric_type, frequency, region, unit)
-        VALUES (%s, 'revenue', %s, %s, %s) ON CONFLICT DO NOTHING
-        """,
-        metric, frequency, labels.get("region"), labels.get("unit"),
-    )  # fmt: skip
-    (series,) = execute(
-        url,
-        """
-        SELECT series_id FROM fature.series
-        WHERE metric_name = %s AND frequency = %s AND region IS NOT DISTINCT FROM %s
-        AND unit IS NOT DISTINCT FROM %s
-        """,
-        metric, frequency, labels.get("region"), labels.get("unit"),
-    )  # fmt: skip
-    with psycopg.connect(url, autocommit=True) as conn, conn.cursor() as cursor:
-        cursor.executemany(
-            f"INSERT INTO fature.sample_{frequency} (ts, id, series_id, value)"
-            " VALUES (%s, nextval('fature.sample_id'), %s, %s)",
-            [(ts, series["series_id"], value) for ts, value in samples],
-        )
-
-
-def rule_of(metric: str, **fields: Any) -> Rule:
-    smallest = {
-        "rule_name": f"rule {secrets.token_hex(4)}",
-        "metric_name": metric,
-        "condition": ">",
-        "threshold_value": 100,
-        "severity": "high",
-        "notification_channels": ["email", "webhook"],
-    }
-    return Rule.model_validate(smallest | fields)
-
-
-def events_of(url: str, rule_id: int | None = None) -> list[dict[str, Any]]:
-    return execute(
-        url,
-        "SELECT * FROM fature.alert_event WHERE %s::int IS NULL OR rule_id = %s ORDER BY event_id",
-        rule_id, rule_id,
-    )  # fmt: skip
-
-
-def outbox(url: str) -> list[tuple[str, str]]:
-    rows = execute(
-        url,
-        """
-        SELECT t.transition, n.channel FROM fature.alert_notification AS n
-        INNER JOIN fature.alert_transition AS t ON n.transition_id = t.transition_id
-        ORDER BY t.transition_id, n.channel
-        """,
-    )
-    return [(row["transition"], row["channel"]) for row in rows]
-
-
-class Leader:
-    """A session that ticks when told to."""
-
-    def __init__(self, conn: Connection, zone: ZoneInfo = UTC_ZONE) -> None:
-        self.conn, self.memory, self.zone = conn, Memory(), zone
-
-    async def tick(self, now: datetime) -> Outcome:
-        return await tick(self.conn, self.memory, now, self.zone, CONTEXT)
-
-
-@asynccontextmanager
-async def leader(url: str) -> AsyncIterator[Leader]:
-    async with dedicated_connection(url) as conn:
-        yield Leader(conn)
-
-
-def author(now: datetime) -> Author:
-    return Author("tester", now, CONTEXT)
-
-
-def minutes(number: float) -> timedelta:
-    return timedelta(minutes=number)
 
 
 async def test_a_value_past_the_threshold_opens_tells_once_and_resolves(
