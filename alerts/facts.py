@@ -51,7 +51,7 @@ def _event(phrases: Phrases) -> list[_Row]:
         (Message("Reason"), its.why),
         (Message("By"), its.actor or ""),
         (Message("Comment"), its.comment or ""),
-        (Message("About"), its.description),
+        (Message("About"), phrases.renderer.built_in(its.description)),
     ]
 
 

@@ -1,6 +1,6 @@
 """From the buckets of rollups to the figure a rule is judged by; pure functions."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import NamedTuple
@@ -9,7 +9,7 @@ from zoneinfo import ZoneInfo
 from sql import calendar
 from sql.decimals import exact_sum, rounded
 from sql.durations import Calendar, Trailing
-from sql.vocabulary import Aggregation, Level
+from sql.vocabulary import Aggregation, Frequency, Level
 
 
 class Bucket(NamedTuple):
@@ -51,6 +51,25 @@ def merged(buckets: Sequence[Bucket]) -> Bucket:
         max(one.max_value for one in buckets),
         buckets[-1].last_value,
     )
+
+
+# How long a series of each frequency may pause between samples.
+STEPS: Mapping[Frequency, timedelta] = {
+    "real_time": timedelta(hours=1),
+    "hourly": timedelta(hours=1),
+    "daily": timedelta(days=1),
+    "monthly": timedelta(days=31),
+}
+
+
+def alive(last: Mapping[int, datetime], frequencies: Mapping[int, Frequency]) -> set[int]:
+    """The series that have not ended: whose last sample is at most two of its steps before the
+    newest of all. Of one without a sample that is kept nothing is known: it is older than any.
+    """
+    newest = max(last.values(), default=None)
+    if newest is None:
+        return set(frequencies)
+    return {one for one, at in last.items() if newest - at <= 2 * STEPS[frequencies[one]]}
 
 
 class Periods(NamedTuple):

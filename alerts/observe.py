@@ -1,6 +1,6 @@
 """What all rules need to know, read with one query for each rollup and range."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from alerts.announce import is_silenced
 from alerts.decision import Observation, Reading
+from alerts.ended import living, may_end
 from alerts.errors import RuleProblem
 from alerts.figures import Bucket, Periods, Trail, bucket_start, figure, periods, trail
 from alerts.rollups import Span, begins_with_minutes, bucket_of_row, read_span
@@ -24,7 +25,8 @@ class Figures:
     why a series could not be read in a rollup; of what `silences` match nobody is notified.
 
     `first_seen` is since when there are samples of each series, `retired` which groups are silent
-    for so long that they are not judged, `negative` in which metrics negative samples were seen.
+    for so long that they are not judged, `negative` in which metrics negative samples were seen,
+    `living` which series of some groups have not ended.
     What would have to be known of them is in `unsure` and `unchecked`.
     """
 
@@ -38,6 +40,7 @@ class Figures:
     retired: Mapping[tuple[int, str], bool] = field(default_factory=dict)
     unchecked: dict[tuple[int, str], tuple[Plan, Group]] = field(default_factory=dict)
     negative: set[tuple[str, str]] = field(default_factory=set)
+    living: dict[tuple[int, str], set[int]] = field(default_factory=dict)
     edges: dict[tuple[Calendar, float], Periods] = field(default_factory=dict)
     trails: dict[tuple[Trailing, Source], Trail] = field(default_factory=dict)
 
@@ -74,9 +77,10 @@ async def read_figures(
     silences: Sequence[Mapping[str, Any]] = (),
 ) -> Figures:
     """Everything the plans need at `now`. A series that cannot be read fails alone."""
-    figures = Figures(zone, now, silences, first_seen=first_seen)
+    figures, plans = Figures(zone, now, silences, first_seen=first_seen), list(plans)
     for span, series in _spans(plans, figures).items():
         await _read_span(conn, figures, span, sorted(series))
+    figures.living = await living(conn, _that_may_end(plans, figures))
     return figures
 
 
@@ -124,15 +128,33 @@ def _readings(plan: Plan, group: Group, figures: Figures) -> tuple[_Seen, list[_
 def _reading(plan: Plan, group: Group, figures: Figures, start: datetime, end: datetime) -> _Seen:
     """The figure of a window."""
     found = []
+    living = figures.living.get((plan.stored.rule_id, group.key))
     for source, series in group.sources.items():
         if known := figures.buckets.get(window_key(plan, source, figures, start)):
-            found += [known[one] for one in series if one in known]
+            those = series if living is None else [one for one in series if one in living]
+            found += [known[one] for one in those if one in known]
     if found:
         value = figure(plan.watch.aggregation, found)
         return _Seen(Reading(value, start, end, group.unit), has_samples=True)
     if plan.zero_when_silent and _existed(group, figures, start):
         return _Seen(Reading(0.0, start, end, group.unit, silent=True), has_samples=False)
     return _Seen(Reading(None, start, end, group.unit), has_samples=False)
+
+
+def _that_may_end(
+    plans: Iterable[Plan], figures: Figures
+) -> Iterator[tuple[Plan, Group, datetime, datetime]]:
+    """Groups of which some series may have ended in the settled window, and that window."""
+    for plan in plans:
+        for group in plan.groups:
+            if not may_end(plan, group):
+                continue
+            window, now = plan.watch.window, figures.now
+            if isinstance(window, Calendar):
+                around = figures.periods(window, plan.watch.settle)
+                yield plan, group, around.previous, around.current
+            else:
+                yield plan, group, now - timedelta(seconds=window.seconds), now
 
 
 def window_key(plan: Plan, source: Source, figures: Figures, start: datetime) -> WindowKey:

@@ -56,6 +56,11 @@ class Phrases:
         return one_line(text if isinstance(text, str) else self.renderer.message(text))
 
     @property
+    def rule_name(self) -> str:
+        """The rule."""
+        return self.say(self.renderer.built_in(self.notification.rule_name))
+
+    @property
     def aggregation(self) -> Term:
         """Such as ``total``."""
         name = self.notification.aggregation

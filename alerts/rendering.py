@@ -21,6 +21,9 @@ class Renderer(Protocol):
     def message(self, message: Message) -> str:
         """A message with its values."""
 
+    def built_in(self, text: str) -> str:
+        """A text that the installation came with; what somebody wrote stays as it is."""
+
     def figure(self, value: float, unit: str | None) -> str:
         """A value and its unit."""
 
@@ -51,6 +54,10 @@ class English:
     def message(self, message: Message) -> str:
         """A message with its values."""
         return str(message)
+
+    def built_in(self, text: str) -> str:
+        """As it is."""
+        return text
 
     def figure(self, value: float, unit: str | None) -> str:
         """``1,234.5 BRL``."""

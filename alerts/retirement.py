@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from alerts.figures import bucket_start
-from alerts.rollups import read_alive
+from alerts.rollups import read_alive, read_sample_counts
 from alerts.selection import Group, Plan, Source
 from sql.database import Connection
 from sql.vocabulary import LEVELS, Frequency, Level
@@ -49,13 +49,21 @@ class Retirement:
                 place = place_of(source.frequency, plan.watch.retire, now, zone)
                 asked.setdefault(place, set()).update(series)
                 members += [(place, one) for one in series]
-        alive = {
-            place: await read_alive(conn, place[0], sorted(series), place[1])
-            for place, series in asked.items()
-        }
+        alive = {place: await _alive(conn, place, ids, now) for place, ids in asked.items()}
         for key, members in of_group.items():
             retired = bool(members) and not any(one in alive[place] for place, one in members)
             self._checked[key] = now, retired
+
+
+async def _alive(
+    conn: Connection, place: tuple[Source, datetime], series: set[int], now: datetime
+) -> set[int]:
+    source, since = place
+    alive = await read_alive(conn, source, sorted(series), since)
+    if rest := sorted(series - alive):
+        # Their samples may wait for a refresh.
+        alive |= (await read_sample_counts(conn, source.frequency, rest, since, now)).keys()
+    return alive
 
 
 def place_of(

@@ -153,3 +153,15 @@ async def read_last_buckets(
     with translated_errors():
         rows = await run(conn, statement, params)
     return {row["series_id"]: row["bucket"] for row in rows}
+
+
+async def read_last_samples(
+    conn: Connection, frequency: Frequency, series: Sequence[int], since: datetime, before: datetime
+) -> dict[int, datetime]:
+    """When the last sample of each series in a range is of."""
+    samples = sql.Identifier("fature", f"sample_{frequency}")
+    statement = query("alert_last_samples").format(samples=samples)
+    params = {"series": array_of(series), "since": since, "before": before}
+    with translated_errors():
+        rows = await run(conn, statement, params)
+    return {row["series_id"]: row["last_ts"] for row in rows if row["last_ts"] is not None}

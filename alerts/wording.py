@@ -37,7 +37,7 @@ class Wording(Phrases):
             return self.say(Message("[test] Test notification"))
         values: dict[str, Value] = {
             "tag": self._tag,
-            "rule": its.rule_name + self.group,
+            "rule": self.rule_name + self.group,
             "fact": self._fact,
         }
         return self.say(Message("[{tag}] {rule}: {fact}", values))

@@ -123,6 +123,8 @@ class Mailbox:
         self.refused_recipients: Sequence[str] = ()
         self.over_tls: list[bool] = []
         self.users: list[str] = []
+        # Those that mails came in.
+        self.sessions: list[Session] = []
 
     async def handle_RCPT(
         self, _: SMTP, __: Session, envelope: Envelope, address: str, options: list[str]
@@ -136,6 +138,8 @@ class Mailbox:
 
     async def handle_DATA(self, _: SMTP, session: Session, envelope: Envelope) -> str:
         """Keep the mail."""
+        if session not in self.sessions:
+            self.sessions.append(session)
         if self.reply:
             return self.reply
         content = cast("bytes", envelope.content)

@@ -101,7 +101,7 @@ def _words(wording: Wording) -> dict[str, object]:
         "language": wording.renderer.language,
         "subject": wording.subject,
         "title": wording.title,
-        "rule_name": wording.notification.rule_name,
+        "rule_name": wording.rule_name,
         "headline": wording.headline,
         "facts": facts(wording),
         "link": wording.notification.link,

@@ -68,7 +68,7 @@ def payload(wording: Wording) -> dict[str, Any]:
 
 def _blocks(wording: Wording) -> list[dict[str, Any]]:
     its = wording.notification
-    name = escaped(its.rule_name, _MAX_NAME)
+    name = escaped(wording.rule_name, _MAX_NAME)
     title = f"*{escaped(wording.title, _MAX_NAME)}: {name}*\n"
     blocks = [_section(title + escaped(wording.headline, _MAX_TEXT - len(title)))]
     fields = [_field(label, text) for label, text in facts(wording)]

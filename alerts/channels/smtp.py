@@ -55,6 +55,19 @@ class Sender:
         return await future
 
     async def _work(self) -> None:
+        try:
+            # Mails that came while the connection was ended get another.
+            while self._waiting:
+                await self._send_all()
+        finally:
+            self._task = None
+            # Only a task that was cancelled leaves any.
+            for _, future in self._waiting:
+                future.cancel()
+            self._waiting.clear()
+
+    async def _send_all(self) -> None:
+        """Everything that waits, over one connection."""
         client = _client(self._server)
         try:
             while self._waiting:
@@ -66,11 +79,6 @@ class Sender:
                     await asyncio.wait_for(client.quit(), self._server.timeout)
         finally:
             client.close()
-            self._task = None
-            # Only a task that was cancelled leaves any.
-            for _, future in self._waiting:
-                future.cancel()
-            self._waiting.clear()
 
     async def _send_one(
         self, client: aiosmtplib.SMTP, mail: EmailMessage, future: "asyncio.Future[Message]"
@@ -121,16 +129,18 @@ async def _transfer(client: aiosmtplib.SMTP, mail: EmailMessage) -> int:
 
 
 class _WirePolicy(EmailPolicy):
-    """Writes a subject with other letters as one encoded text: the library's own folding, which
-    encodes it word by word, loses spaces in between.
+    """Writes a subject on one line, or with other letters as one encoded text: the library's own
+    folding, which encodes it word by word, loses and adds spaces.
     """
 
     def fold(self, name: str, value: str) -> str:
         """A header as it is sent."""
-        if name.lower() == "subject" and not self.utf8 and not str(value).isascii():
-            header = Header(str(value), "utf-8", header_name=name)
-            return f"{name}: {header.encode(linesep=self.linesep)}{self.linesep}"
-        return str(super().fold(name, value))
+        if name.lower() != "subject" or self.utf8:
+            return str(super().fold(name, value))
+        text = str(value)
+        if not text.isascii() or len(text) > _LONGEST_LINE:
+            text = Header(text, "utf-8", header_name=name).encode(linesep=self.linesep)
+        return f"{name}: {text}{self.linesep}"
 
     def fold_binary(self, name: str, value: str) -> bytes:
         """The same in bytes."""
@@ -139,6 +149,8 @@ class _WirePolicy(EmailPolicy):
         return super().fold_binary(name, value)
 
 
+# RFC 5322 allows 998 characters.
+_LONGEST_LINE = 900
 _WIRE = _WirePolicy(linesep="\r\n", cte_type="7bit")
 
 

@@ -16,6 +16,7 @@ from alerts.context import Author
 from service.alerts.authors import author_of, scope_of
 from service.alerts.models import EventParams, Remark
 from service.alerts.paging import read_page
+from service.alerts.undelivered import undelivered
 from service.http.authentication import principal_of
 from service.http.paths import id_of
 from service.language.translations import N_
@@ -52,15 +53,15 @@ async def list_events(request: Request) -> Response:
     """Events, those that are open or looked after first."""
     form = read_filters(request, EventParams, (*_FILTERS, "cursor"))
     if not form.is_valid:
-        return render(request, "alerts/list.html", _list_context(form, [], [], None), status=422)
+        return await _list_page(request, form, [], [], None, status=422)
     params = form.data
     if params.status or params.cursor:
         rows, cursor = await _page(request, params)
-        return render(request, "alerts/list.html", _list_context(form, [], rows, cursor))
+        return await _list_page(request, form, [], rows, cursor)
     pages = [_page(request, params.model_copy(update={"status": status})) for status in STATUSES]
     *unresolved, (resolved, cursor) = await asyncio.gather(*pages)
     first = [row for rows, _ in unresolved for row in rows]
-    return render(request, "alerts/list.html", _list_context(form, first, resolved, cursor))
+    return await _list_page(request, form, first, resolved, cursor)
 
 
 async def show_event(request: Request) -> Response:
@@ -103,17 +104,24 @@ async def _page(request: Request, params: EventParams) -> tuple[list[DictRow], s
     return await read_page(resources.read_pool, scope_of(request), wanted, zone)
 
 
-def _list_context(
-    form: Form[EventParams], unresolved: list[DictRow], rows: list[DictRow], cursor: str | None
-) -> dict[str, Any]:
+async def _list_page(
+    request: Request,
+    form: Form[EventParams],
+    unresolved: list[DictRow],
+    rows: list[DictRow],
+    cursor: str | None,
+    *,
+    status: int = 200,
+) -> Response:
     chosen = {name: form.values[name] for name in _FILTERS if form.values[name]}
     older = None
     if cursor:
         # What is open is on the first page whole.
         older = "?" + urlencode({"status": "resolved", **chosen, "cursor": cursor})
     first = "?" + urlencode(chosen) if form.values["cursor"] else None
-    return {
+    context = {
         "form": form,
+        "undelivered": await undelivered(request),
         "chosen": chosen,
         "unresolved": unresolved,
         "rows": rows,
@@ -121,6 +129,7 @@ def _list_context(
         "first": first,
         **WORDS,
     }
+    return render(request, "alerts/list.html", context, status=status)
 
 
 async def _event_page(

@@ -6,6 +6,7 @@ from starlette.responses import Response
 from alerts.channel_test import ChannelTest, send_test
 from alerts.recipients import TAKES
 from service.alerts.authors import author_of
+from service.alerts.undelivered import undelivered
 from service.channels.models import ChannelToTest
 from service.language.translations import N_
 from service.runtime.notifications import channels_of, with_default
@@ -24,20 +25,20 @@ _TAKES = {
 
 async def show_channels(request: Request) -> Response:
     """Every channel, and a form to test one."""
-    return _page(request, Form({"channel": "email", "recipient": ""}))
+    return await _page(request, Form({"channel": "email", "recipient": ""}))
 
 
 async def test_channel(request: Request) -> Response:
     """Send a test notification now and say what came of it."""
     form = await read_form(request, ChannelToTest)
     if not form.is_valid:
-        return _page(request, form, status=422)
+        return await _page(request, form, status=422)
     given, channels = form.data, channels_of(resources_of(request).settings)
     result = await send_test(channels, given.channel, given.recipient, author_of(request))
-    return _page(request, form, result)
+    return await _page(request, form, result)
 
 
-def _page(
+async def _page(
     request: Request,
     form: Form[ChannelToTest],
     result: ChannelTest | None = None,
@@ -48,6 +49,7 @@ def _page(
     context = {
         "form": form,
         "result": result,
+        "undelivered": await undelivered(request),
         "takes": {channel: _TAKES[kind] for channel, kind in TAKES.items()},
         "set_up": with_default(settings),
         "usable": channels_of(settings),

@@ -61,6 +61,20 @@ class Exploration:
         pairs = [("metric_name", metric_name), *(p for p in self.pairs if p[0] in kept)]
         return f"/explore?{urlencode(pairs)}"
 
+    def rule_address(self, aggregation: Aggregation, period: Period) -> str:
+        """The address of a new alert rule on what is shown: the same metric, figure, period,
+        filters and groups.
+        """
+        query = self.query
+        pairs = [
+            ("metric_name", query.metric_name),
+            ("aggregation", aggregation),
+            ("window", period),
+            *(("group_by", name) for name in query.group_by),
+            *((FILTER + name, value) for name, value in query.filters.items()),
+        ]
+        return f"/alerts/rules/new?{urlencode(pairs)}"
+
     def _pairs(self) -> Iterator[tuple[str, str]]:
         query = self.query
         yield "metric_name", query.metric_name

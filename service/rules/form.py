@@ -38,9 +38,9 @@ _FILTER = "filter."
 NAMES = {
     "metric_name": N_("Metric"),
     "threshold_value": N_("this value"),
-    "window": N_("Over"),
+    "window": N_("Window"),
     "for": N_("Once it held for"),
-    "group_by": N_("Each on its own by"),
+    "group_by": N_("Separately by"),
     "recovery_threshold": N_("Resolved from this value"),
     "keep_firing_for": N_("Once it is over for"),
     "unit": N_("Unit"),

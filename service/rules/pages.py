@@ -15,6 +15,7 @@ from alerts.recipients import TAKES
 from alerts.rule_rows import readable
 from alerts.rules import Rule, unit_of, window_of
 from service.alerts.authors import author_of, scope_of
+from service.alerts.undelivered import undelivered
 from service.http.authentication import principal_of
 from service.http.errors import ApiError
 from service.http.paths import id_of
@@ -53,7 +54,8 @@ async def list_rules(request: Request) -> Response:
     )
     entries = await registry.catalogue(pool, scope.tenant, [row["metric_name"] for row in rows])
     rules = [(row, watch_of(readable(row), entries)) for row in rows]
-    return render(request, "rules/list.html", {"rules": rules, "firing": firing, **WORDS})
+    context = {"rules": rules, "firing": firing, "undelivered": await undelivered(request), **WORDS}
+    return render(request, "rules/list.html", context)
 
 
 async def new_rule(request: Request) -> Response:

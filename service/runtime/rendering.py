@@ -39,6 +39,10 @@ class ReaderRenderer:
         """A message with its values."""
         return self.reader.message(message)
 
+    def built_in(self, text: str) -> str:
+        """A text that the installation came with; what somebody wrote stays as it is."""
+        return self.reader.ours(text)
+
     def figure(self, value: float, unit: str | None) -> str:
         """A value and its unit: money as money, percent as such."""
         return self.reader.figure(value, unit)

@@ -6,6 +6,7 @@ from starlette.responses import Response
 
 from service.access.tokens import ACCESS_LIFE, UserPrincipal
 from service.access.users import find_user
+from service.alerts.undelivered import undelivered
 from service.documentation.pages import page_response
 from service.http.authentication import caller_of
 from service.language.translations import N_
@@ -68,7 +69,8 @@ def _empty() -> Form[PasswordChange]:
 
 async def _page(request: Request, form: Form[PasswordChange]) -> Response:
     status, headers = (form.status, form.headers) if form.errors else (200, None)
-    context = {"form": form, "user": await _found(request)}
+    dead = await undelivered(request) if _own(request).role == "admin" else None
+    context = {"form": form, "user": await _found(request), "undelivered": dead}
     return render(request, "sign_in/account.html", context, status=status, headers=headers)
 
 

@@ -18,7 +18,7 @@ STATUSES = {
 TRANSITIONS = {
     "opened": N_("Opened"),
     "acknowledged": N_("Acknowledged"),
-    "repeated": N_("Told again"),
+    "repeated": N_("Notified again"),
     "resolved": N_("Resolved"),
 }
 OUTCOMES = {

@@ -241,3 +241,19 @@ SELECT DISTINCT unit
 FROM fature.series
 WHERE tenant = %(tenant)s AND metric_name = %(metric_name)s
 ORDER BY unit;
+
+-- name: alert_last_samples
+-- The last kept sample of some series in a range; one index look-up each.
+SELECT
+    s.series_id,
+    (
+        SELECT x.ts
+        FROM {samples} AS x
+        WHERE
+            x.series_id = s.series_id
+            AND x.ts >= %(since)s::timestamptz
+            AND x.ts < %(before)s::timestamptz
+        ORDER BY x.ts DESC
+        LIMIT 1
+    ) AS last_ts
+FROM unnest(%(series)s::integer []) AS s (series_id);

@@ -28,7 +28,12 @@ SELECT
     last_evaluated_at,
     last_error,
     created_at,
-    updated_at
+    updated_at,
+    unit,
+    filters,
+    settle_seconds,
+    retire_seconds,
+    digest_over
 FROM fature.alert_rule
 WHERE
     (SELECT sees_every_tenant FROM fature.reader)
@@ -42,7 +47,7 @@ COMMENT ON COLUMN analytics.alert_rules.metric_name IS 'Metric that is watched.'
 COMMENT ON COLUMN analytics.alert_rules.condition IS 'How the figure compares with the threshold when it alerts: >, <, >=, <=, == or !=.';
 COMMENT ON COLUMN analytics.alert_rules.threshold_value IS 'Threshold, in the unit of the metric.';
 COMMENT ON COLUMN analytics.alert_rules.severity IS 'low, medium, high or critical.';
-COMMENT ON COLUMN analytics.alert_rules.notification_channels IS 'Channels people are told through.';
+COMMENT ON COLUMN analytics.alert_rules.notification_channels IS 'Channels people are notified through.';
 COMMENT ON COLUMN analytics.alert_rules.is_active IS 'Whether it is judged.';
 COMMENT ON COLUMN analytics.alert_rules.aggregation IS 'Aggregation; NULL: the default of the metric.';
 COMMENT ON COLUMN analytics.alert_rules.window_name IS 'hour, day, week, month or a trailing duration; NULL: follows the metric''s frequency.';
@@ -52,7 +57,7 @@ COMMENT ON COLUMN analytics.alert_rules.region IS 'Only series of this region, i
 COMMENT ON COLUMN analytics.alert_rules.group_by IS 'Labels of which each value is judged by itself.';
 COMMENT ON COLUMN analytics.alert_rules.for_seconds IS 'How long the condition must hold to open.';
 COMMENT ON COLUMN analytics.alert_rules.keep_firing_seconds IS 'How long it must be over to resolve.';
-COMMENT ON COLUMN analytics.alert_rules.repeat_seconds IS 'How often people are told again, if at all.';
+COMMENT ON COLUMN analytics.alert_rules.repeat_seconds IS 'How often people are notified again, if at all.';
 COMMENT ON COLUMN analytics.alert_rules.recovery_threshold IS 'Where an open event is over; NULL: at the threshold.';
 COMMENT ON COLUMN analytics.alert_rules.no_data IS 'What silence means: ignore, alert or resolve.';
 COMMENT ON COLUMN analytics.alert_rules.description IS 'Shown in notifications.';
@@ -60,6 +65,11 @@ COMMENT ON COLUMN analytics.alert_rules.last_evaluated_at IS 'When the loop last
 COMMENT ON COLUMN analytics.alert_rules.last_error IS 'Why it cannot be judged at present.';
 COMMENT ON COLUMN analytics.alert_rules.created_at IS 'When it was made.';
 COMMENT ON COLUMN analytics.alert_rules.updated_at IS 'When it was last edited.';
+COMMENT ON COLUMN analytics.alert_rules.unit IS 'Only series of this unit; NULL: the catalogue''s.';
+COMMENT ON COLUMN analytics.alert_rules.filters IS 'Only series that have these dimensions.';
+COMMENT ON COLUMN analytics.alert_rules.settle_seconds IS 'How long after its end a period is judged.';
+COMMENT ON COLUMN analytics.alert_rules.retire_seconds IS 'A group without samples for that long is not judged.';
+COMMENT ON COLUMN analytics.alert_rules.digest_over IS 'More transitions in one tick than this are one notification.';
 
 CREATE OR REPLACE VIEW analytics.alert_events WITH (security_barrier) AS
 SELECT

@@ -333,3 +333,19 @@ async def test_filters_select_dimensions_and_what_has_none(database: str, pool: 
         await leading.tick(NOON)
     (event,) = events_of(database)
     assert event["value"] == 250
+
+
+async def test_a_level_whose_label_was_renamed_counts_once(database: str, pool: Pool) -> None:
+    stock = {"kind": "stock", "frequency": "daily"}
+    days = [NOON.replace(hour=0) - timedelta(days=n) for n in range(1, 10)]
+    # Last week began on Monday, 2 March.
+    add_samples(database, "users", [(at, 100) for at in days if at.day > 5], region="SP", **stock)
+    add_samples(database, "users", [(at, 100) for at in days if at.day <= 5], region="S", **stock)
+    for group_by in ([], ["region"]):
+        rule = rule_of("users", window="week", threshold_value=1, group_by=group_by)
+        await create_rule(pool, SCOPE, rule, author(NOON))
+    async with leader(database) as leading:
+        await leading.tick(NOON)
+    found = [(one["group_labels"], one["value"]) for one in events_of(database)]
+    assert ({}, 100) in found
+    assert ({"region": "S"}, 100) in found

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from alerts.channels.base import TransportError
-from alerts.delivery import deliver_due
+from alerts.delivery import AT_ONCE, deliver_due
 from alerts.outbox import LEASE
 from sql.database import Pool
 from sql.messages import Message
@@ -161,3 +161,33 @@ async def test_no_secret_gets_into_the_delivery_log(outbox: Outbox, pool: Pool) 
     details = [row["detail"] for one in ids for row in outbox.deliveries(one)]
     assert len(details) == 4
     assert "s3cret" not in "".join(details)
+
+
+async def test_a_receiver_that_says_429_is_held_back_as_a_whole(outbox: Outbox, pool: Pool) -> None:
+    """And asked one thing at a time afterwards, however much waits."""
+    waiting = [outbox.put("webhook") for _ in range(40)]
+    with web_receiver(Reply(429, {"Retry-After": "60"})) as receiver:
+        channels = webhook(receiver.url)
+        await deliver_due(pool, channels, OPENED_AT)
+        asked = len(receiver.received)
+        assert asked <= AT_ONCE
+        outbox.put("webhook")
+        for second in (1, 30, 59):
+            await deliver_due(pool, channels, OPENED_AT + timedelta(seconds=second))
+        assert len(receiver.received) == asked
+        await deliver_due(pool, channels, OPENED_AT + timedelta(seconds=61))
+        assert len(receiver.received) == asked + 1
+        receiver.replies[:] = [Reply(200)]
+        await deliver_due(pool, channels, OPENED_AT + timedelta(seconds=122))
+    assert outbox.statuses() == {"sent"}
+    assert len(receiver.received) == asked + 1 + len(waiting) + 1
+
+
+async def test_another_receiver_of_the_channel_is_not_held_back(outbox: Outbox, pool: Pool) -> None:
+    with web_receiver(Reply(429)) as limited, web_receiver() as other:
+        first = outbox.put("webhook", limited.url)
+        await deliver_due(pool, webhook(""), OPENED_AT)
+        second = outbox.put("webhook", other.url)
+        await deliver_due(pool, webhook(""), OPENED_AT)
+    states = [outbox.notification(one)["status"] for one in (first, second)]
+    assert states == ["waiting", "sent"]

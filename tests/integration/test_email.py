@@ -1,15 +1,20 @@
 """Mail against a real SMTP server."""
 
+import asyncio
 import ssl
 from dataclasses import replace as replaced
 from uuid import uuid4
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from alerts.channels.base import Delivery
+from alerts.channels.base import Delivery, TransportError
 from alerts.channels.email import EmailChannel
 from alerts.channels.smtp import SmtpServer
+from alerts.rendering import English
+from alerts.wording import Wording
 from tests.alert_messages import OPENED, RESOLVED, failure, new_delivery
 from tests.receivers import Mailbox, raw_server, smtp_server
 
@@ -140,3 +145,50 @@ async def test_no_smtp_server_may_recover() -> None:
 async def test_what_is_no_address_is_refused(recipient: str) -> None:
     error = await failure(email(25), recipient)
     assert (error.permanent, str(error.detail)) == (True, "the recipient is not an email address")
+
+
+async def test_mails_at_the_same_time_share_a_connection() -> None:
+    mailbox = Mailbox()
+    with smtp_server(mailbox) as port:
+        channel = email(port)
+        await asyncio.gather(*(channel.send("", OPENED, new_delivery()) for _ in range(20)))
+        assert (len(mailbox.mails), len(mailbox.sessions)) == (20, 1)
+        await channel.send("", OPENED, new_delivery())
+    assert len(mailbox.sessions) == 2
+
+
+async def test_one_refused_recipient_does_not_end_the_connection_of_others() -> None:
+    mailbox = Mailbox()
+    mailbox.refused_recipients = ["gone@example.com"]
+    with smtp_server(mailbox) as port:
+        channel = email(port)
+        answers = await asyncio.gather(
+            channel.send("gone@example.com", OPENED, new_delivery()),
+            channel.send("ana@example.com", OPENED, new_delivery()),
+            return_exceptions=True,
+        )
+    assert isinstance(answers[0], TransportError)
+    assert str(answers[1]) == "accepted"
+    assert (len(mailbox.mails), len(mailbox.sessions)) == (1, 1)
+
+
+SENTENCE = (
+    "Receita horária da região Sul está baixa não atenção São Paulo comissão (João), é: [alta] – "
+    "“ação” 1.234,50 R$ < > início fração médio conversão às mês açúcar"
+)
+WORDS = st.sampled_from(SENTENCE.split())
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(WORDS, min_size=1, max_size=20).map(" ".join))
+def test_a_subject_loses_no_space(name: str) -> None:
+    mailbox = Mailbox()
+    notification = replace(OPENED, rule_name=name)
+
+    async def send(port: int) -> None:
+        await email(port).send("ana@example.com", notification, new_delivery())
+
+    with smtp_server(mailbox) as port:
+        asyncio.run(send(port))
+    (mail,) = mailbox.mails
+    assert mail["Subject"] == Wording(notification, English()).subject

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from alerts.errors import RuleProblem
-from alerts.figures import Bucket, figure, merged, periods, trail
+from alerts.figures import Bucket, alive, figure, merged, periods, trail
 from alerts.recipients import Channel, kind_of, targets
 from alerts.rule_rows import as_stored, from_row
 from alerts.rules import CatalogueEntry, Rule, problems, window_of
@@ -189,6 +189,22 @@ def test_figures_over_series() -> None:
     both = [first, Bucket(3.0, 2, 1.0, 2.0, 1.0)]
     found = {name: figure(name, both) for name in ("sum", "avg", "min", "max", "count", "last")}
     assert found == {"sum": 3.3, "avg": 0.825, "min": 0.1, "max": 2.0, "count": 4, "last": 1.2}
+
+
+def test_a_series_has_ended_two_steps_before_the_newest() -> None:
+    frequencies: dict[int, Any] = {1: "hourly", 2: "hourly", 3: "daily", 4: "hourly"}
+    last = {1: NOW, 2: NOW - 3 * HOUR, 3: NOW - 47 * HOUR}
+    assert alive(last, frequencies) == {1, 3}
+    assert alive({}, frequencies) == {1, 2, 3, 4}
+
+
+def test_a_period_settles_after_its_end() -> None:
+    zone, noon = ZoneInfo("UTC"), datetime(2026, 3, 10, 12, tzinfo=UTC)
+    early = periods(Calendar("hour"), noon + timedelta(minutes=9), zone, 600)
+    assert (early.previous, early.current) == (noon - 2 * HOUR, noon - HOUR)
+    assert list(early.unsettled) == [(noon - HOUR, noon), (noon, noon + HOUR)]
+    settled = periods(Calendar("hour"), noon + timedelta(minutes=10), zone, 600)
+    assert (settled.previous, list(settled.unsettled)) == (noon - HOUR, [(noon, noon + HOUR)])
 
 
 def test_periods_follow_the_business_time_zone() -> None:

@@ -1,14 +1,16 @@
 """Messages say what happened."""
 
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import pytest
 from msgspec.structs import replace
 
 from alerts.facts import facts as facts_of
-from alerts.notification import Notification
+from alerts.notification import Line, Notification
 from alerts.rendering import English
 from alerts.wording import Wording
+from service.runtime.rendering import renderer_of
 from sql.messages import Message
 from tests.alert_messages import OPENED, RESOLVED
 
@@ -152,3 +154,69 @@ def test_a_resolve_by_a_person_says_so_instead_of_a_figure() -> None:
     assert "Resolved by ana" in subject(message)
     assert headline(message).endswith("Resolved by ana.")
     assert "no data" not in subject(message) + headline(message)
+
+
+def test_nothing_arrived_is_told_apart_from_little() -> None:
+    silent = replace(REVENUE, value=0.0, silent=True)
+    assert headline(silent).startswith("No sample of revenue_hourly arrived for 2025-06-14 11:00")
+    assert "arrived" not in headline(replace(silent, silent=False))
+
+
+DIGEST = replace(
+    REVENUE,
+    transition="digest",
+    value=None,
+    counts={"opened": 12, "resolved": 3},
+    lines=[Line(event_id=1, transition="opened", group={"region": "SP"}, value=12.5, unit="BRL")],
+)
+
+
+def test_a_digest_says_how_many_and_which_are_the_worst() -> None:
+    assert subject(DIGEST) == "[high] Hourly revenue is low: 12 opened, 3 resolved"
+    assert headline(DIGEST) == "15 events of this rule at once: 12 opened, 3 resolved."
+    assert facts(DIGEST) == [("region SP", "12.5 BRL, opened"), ("More", "14")]
+
+
+def test_a_rule_that_cannot_be_judged_says_why() -> None:
+    reason = Message("{metric} has several units", {"metric": "load"})
+    failing = replace(REVENUE, transition="failing", reason=reason, value=None)
+    assert subject(failing) == "[not judged] Hourly revenue is low: load has several units"
+    assert headline(failing) == "This rule cannot be judged: load has several units."
+    judged = replace(failing, transition="judged")
+    assert headline(judged) == "This rule can be judged again."
+
+
+PORTUGUESE = renderer_of("pt-BR", ZoneInfo("America/Sao_Paulo"))
+
+
+@pytest.mark.parametrize(
+    ("notification", "portuguese"),
+    [
+        (
+            REVENUE,
+            "revenue_hourly (total): R$ 1.234,50 para 14/06/2025 das 11:00 às 12:00 "
+            "(America/Sao_Paulo), abaixo de R$ 1.500,00.",
+        ),
+        (
+            replace(REVENUE, value=0.0, silent=True),
+            "Não chegou nenhuma amostra de revenue_hourly para 14/06/2025 das 11:00 às 12:00 "
+            "(America/Sao_Paulo): total R$ 0,00, abaixo de R$ 1.500,00.",
+        ),
+        (
+            OPENED,
+            "api_response_time (service_name payment-service) (média): 312 ms para 5 minutos até "
+            "14/06/2025 12:00:12 (America/Sao_Paulo), acima de 250 ms.",
+        ),
+        (DIGEST, "15 alertas desta regra de uma vez: 12 aberto, 3 resolvido."),
+    ],
+)
+def test_a_notification_in_portuguese(notification: Notification, portuguese: str) -> None:
+    assert Wording(notification, PORTUGUESE).headline == portuguese
+
+
+def test_the_subject_and_the_facts_in_portuguese() -> None:
+    wording = Wording(REVENUE, PORTUGUESE)
+    assert wording.subject == ("[alta] Receita por hora baixa: R$ 1.234,50 (< R$ 1.500,00)")
+    told = dict(facts_of(wording))
+    assert (told["Métrica"], told["Valor"]) == ("revenue_hourly (total)", "R$ 1.234,50")
+    assert told["Gravidade"] == "alta"
