@@ -41,7 +41,7 @@ class ReaderRenderer:
 
     def built_in(self, text: str) -> str:
         """A text that the installation came with; what somebody wrote stays as it is."""
-        return self.reader.ours(text)
+        return self.reader.built_in(text)
 
     def figure(self, value: float, unit: str | None) -> str:
         """A value and its unit: money as money, percent as such."""
