@@ -12,9 +12,13 @@ from zoneinfo import ZoneInfo
 
 from service.commands.demo.health import Report, past_reports
 from service.commands.demo.platform import day_of
+from service.commands.demo.shapes import LIVE
 from sql.database import connection, create_pool, run
 
 DAYS = 90
+# Rules on these look at each minute, of which there are some days only.
+_LIVE_DAYS = 3
+_LIVE_METRICS = frozenset(shape.metric_name for shape in LIVE)
 TENANT = "default"
 # What a rule is judged by; the rest of it is of no use to a backtest.
 _JUDGED = (
@@ -35,7 +39,8 @@ _LOOKED_AFTER = 0.7
 
 def rule_to_test(rule: Mapping[str, Any]) -> dict[str, Any]:
     """The body that asks what a rule, as the API lists it, would have done."""
-    return {name: rule[name] for name in _JUDGED if rule.get(name) is not None} | {"days": DAYS}
+    days = _LIVE_DAYS if rule["metric_name"] in _LIVE_METRICS else DAYS
+    return {name: rule[name] for name in _JUDGED if rule.get(name) is not None} | {"days": days}
 
 
 def past_events(
