@@ -22,6 +22,7 @@ from retention.policies import (
     declared,
 )
 from sql import audit
+from sql.connections import liveness
 from sql.engine import Engine
 from sql.errors import translated_errors
 from sql.statements import query
@@ -47,7 +48,7 @@ def reconcile(
     """
     if engine == "plain":
         return Plan([], [])
-    with translated_errors(), psycopg.connect(url, row_factory=dict_row) as conn:
+    with translated_errors(), psycopg.connect(url, row_factory=dict_row, **liveness(url)) as conn:
         conn.execute(query("lock_policies").body)
         actual = actual_policies(conn.execute(query("actual_policies").body))
         _record_dropped(conn, keep, actual, now)
@@ -96,7 +97,7 @@ def accept_windows(
     url: str, keep: Mapping[str, timedelta], now: datetime
 ) -> dict[Frequency, timedelta]:
     """The greatest age of a sample that this database accepts, by frequency."""
-    with translated_errors(), psycopg.connect(url, row_factory=dict_row) as conn:
+    with translated_errors(), psycopg.connect(url, row_factory=dict_row, **liveness(url)) as conn:
         return accept_ages(complete_keep(conn, keep, now))
 
 
@@ -137,7 +138,7 @@ def delete_expired(
     samples, health reports and resolved alert events past their time. Returns rows by relation.
     """
     deleted: dict[str, int] = {}
-    with translated_errors(), psycopg.connect(url, autocommit=True) as conn:
+    with translated_errors(), psycopg.connect(url, autocommit=True, **liveness(url)) as conn:
         forgotten = conn.execute(
             query("forget_idempotency_keys").body, {"before": now - IDEMPOTENCY_KEEP}
         )

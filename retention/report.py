@@ -11,6 +11,7 @@ from psycopg.rows import DictRow, dict_row
 from retention.apply import actual_policies, dropped_before
 from retention.plan import ActualPolicy, describe, kind_of
 from retention.policies import Policy, Retention, complete, declared
+from sql.connections import liveness
 from sql.engine import Engine
 from sql.errors import translated_errors
 from sql.statements import Query, query, union_all
@@ -103,7 +104,10 @@ def lines(engine: Engine, found: Rows, keep: Mapping[str, timedelta], now: datet
 
 def report(url: str, engine: Engine, keep: Mapping[str, timedelta], now: datetime) -> list[Line]:
     """The same, asked on a connection of its own."""
-    with translated_errors(), psycopg.connect(url, row_factory=dict_row, autocommit=True) as conn:
+    with (
+        translated_errors(),
+        psycopg.connect(url, row_factory=dict_row, autocommit=True, **liveness(url)) as conn,
+    ):
         asked = questions(engine, keep)
         found = {name: conn.execute(one.body).fetchall() for name, one in asked.items()}
     return lines(engine, found, keep, now)

@@ -9,6 +9,7 @@ import psycopg
 from psycopg import Connection, sql
 from psycopg.rows import DictRow, dict_row
 
+from sql.connections import liveness
 from sql.errors import DatabaseError, translated_errors
 from sql.statements import query
 
@@ -47,7 +48,7 @@ def let_in(url: str, name: str, tenant: str | None = None) -> Analyst:
         raise AnalystRefused(f"{name!r} is no name of a role: use a-z, 0-9 and _, at most 63")
     if name == GRAFANA and tenant not in (None, EVERY_TENANT):
         raise AnalystRefused(f"{GRAFANA} sees every tenant; choose a name for one that does not")
-    with translated_errors(), psycopg.connect(url, row_factory=dict_row) as conn:
+    with translated_errors(), psycopg.connect(url, row_factory=dict_row, **liveness(url)) as conn:
         _check_tenant(conn, tenant)
         conn.execute(query("lock_analysts").body)
         was_limited = _known(conn, name)

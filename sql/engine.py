@@ -4,7 +4,8 @@ from typing import Literal, NamedTuple
 
 import psycopg
 
-from sql.errors import DatabaseError
+from sql.connections import liveness
+from sql.errors import DatabaseError, translated_errors
 from sql.statements import query
 
 Engine = Literal["timescale", "plain"]
@@ -30,7 +31,7 @@ def detect(url: str) -> Capability:
 
     Where the extension is available it is created to learn its licence, and taken back.
     """
-    with psycopg.connect(url, autocommit=True) as conn:
+    with translated_errors(), psycopg.connect(url, autocommit=True, **liveness(url)) as conn:
         version = conn.info.server_version
         if version < MINIMUM_POSTGRESQL * 10000:
             raise EngineMismatch(
@@ -40,12 +41,11 @@ def detect(url: str) -> Capability:
             return Capability("plain", "TimescaleDB is not installed in this PostgreSQL")
         # Where the library is not preloaded this ends the connection, hence one of its own.
         try:
-            with conn.transaction(force_rollback=True):
+            with translated_errors(), conn.transaction(force_rollback=True):
                 conn.execute(query("create_timescaledb").body)
                 row = conn.execute(query("timescaledb_licence").body).fetchone()
-        except psycopg.Error as error:
-            reason = str(error).partition("\n")[0]
-            return Capability("plain", f"TimescaleDB cannot be created here: {reason}")
+        except DatabaseError as error:
+            return Capability("plain", f"TimescaleDB cannot be created here: {error}")
     assert row is not None
     return _judge(*row)
 

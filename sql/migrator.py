@@ -22,8 +22,9 @@ from psycopg import Connection
 from psycopg import sql as pgsql
 from psycopg.rows import TupleRow
 
+from sql.connections import liveness
 from sql.engine import Capability, Engine, EngineMismatch, EngineSetting, choose, detect
-from sql.errors import DatabaseError, translated_errors
+from sql.errors import DatabaseError, DatabaseUnavailable, DataRejected, translated_errors
 from sql.statements import query
 from sql.timezones import check_whole_hours
 from sql.zones import NOTICE, differing, first_difference
@@ -217,14 +218,14 @@ def _execute_script(conn: Connection[TupleRow], path: Path, timezone: str) -> No
         text = statement.replace(":'timezone'", pgsql.Literal(timezone).as_string(conn))
         try:
             # The text is a file of this package, as literal as one in the code.
-            conn.execute(pgsql.SQL(text))
-        except psycopg.OperationalError:
+            with translated_errors():
+                conn.execute(pgsql.SQL(text))
+        except DatabaseUnavailable:
             raise
-        except psycopg.Error as error:
+        except DatabaseError as error:
             head = sqlparse.format(statement, strip_comments=True).strip().partition("\n")[0]
-            reason = str(error).partition("\n")[0]
             raise MigrationError(
-                f"{path.name}, statement {number} ({head} …) failed: {reason}; "
+                f"{path.name}, statement {number} ({head} …) failed: {error}; "
                 "the database is as it was before this file"
             ) from error
 
@@ -236,9 +237,10 @@ def _statements(path: Path) -> list[str]:
 def _check_same_zone(conn: Connection[TupleRow], timezone: str, now: datetime) -> None:
     """Python and PostgreSQL have each their own time zones."""
     try:
-        rows = conn.execute(query("offsets_of_zone").body, {"timezone": timezone})
+        with translated_errors():
+            rows = conn.execute(query("offsets_of_zone").body, {"timezone": timezone})
         there = [(instant.astimezone(UTC), seconds) for instant, seconds in rows]
-    except psycopg.DataError as error:
+    except DataRejected as error:
         raise MigrationError(f"this PostgreSQL does not know the time zone {timezone}") from error
     first = first_difference(ZoneInfo(timezone), there)
     if first is None:
@@ -279,7 +281,7 @@ def _forget(conn: Connection[TupleRow], version: str) -> None:
 
 @contextmanager
 def _session(url: str) -> Iterator[Connection[TupleRow]]:
-    with translated_errors(), psycopg.connect(url, autocommit=True) as conn:
+    with translated_errors(), psycopg.connect(url, autocommit=True, **liveness(url)) as conn:
         yield conn
 
 

@@ -8,6 +8,7 @@ import psycopg
 from psycopg import Connection, sql
 from psycopg.rows import DictRow, dict_row
 
+from sql.connections import liveness
 from sql.errors import DatabaseError, translated_errors
 from sql.migrator import FOLDER, MigrationError, migrate, migrations_for, status
 from sql.statements import query
@@ -146,6 +147,6 @@ def _rows(conn: Connection[DictRow], name: str) -> list[DictRow]:
 def _session(url: str) -> Iterator[Connection[DictRow]]:
     with (
         translated_errors(),
-        psycopg.connect(url, autocommit=True, row_factory=dict_row) as conn,
+        psycopg.connect(url, autocommit=True, row_factory=dict_row, **liveness(url)) as conn,
     ):
         yield conn

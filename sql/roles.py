@@ -4,6 +4,7 @@ import psycopg
 import structlog
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from sql.connections import liveness
 from sql.errors import DatabaseError, translated_errors
 from sql.statements import query
 
@@ -14,7 +15,7 @@ _log = structlog.get_logger()
 
 def administers(url: str) -> bool:
     """Whether who logs in owns the schema, or may make it where there is none yet."""
-    with translated_errors(), psycopg.connect(url) as conn:
+    with translated_errors(), psycopg.connect(url, **liveness(url)) as conn:
         return bool(_value(conn, "administers"))
 
 
@@ -29,7 +30,7 @@ def serving_url(url: str) -> str:
         if not administers(url):
             return url
         limited = _starting_as_app(url)
-        with translated_errors(), psycopg.connect(limited) as conn:
+        with translated_errors(), psycopg.connect(limited, **liveness(limited)) as conn:
             role = _value(conn, "current_role_name")
     except DatabaseError as error:
         _log.warning("serving_with_log_in_role", reason=str(error))

@@ -9,6 +9,8 @@ from datetime import UTC, datetime, time, timedelta
 from functools import cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from sql.messages import Message, Value
+
 # From the first year a sample can be in to well past the last one this code will see;
 # daylight-saving rules show in every month of a year.
 _FIRST, _LAST = datetime(2010, 1, 1, tzinfo=UTC), datetime(2050, 1, 1, tzinfo=UTC)
@@ -19,6 +21,10 @@ _OF_THE_MACHINE = ("localtime", "posixrules", "posix/", "right/")
 
 class BadTimezone(ValueError):
     """The zone does not exist, or its days are not made of whole UTC hours."""
+
+    def __init__(self, message: Message) -> None:
+        super().__init__(message)
+        self.message = message
 
 
 @cache
@@ -34,17 +40,25 @@ def check_whole_hours(name: str) -> ZoneInfo:
             raise ZoneInfoNotFoundError(name)
         zone = ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
-        raise BadTimezone(f"{name!r} is not a time zone; use a name such as UTC") from error
+        values: dict[str, Value] = {"zone": repr(name)}
+        raise BadTimezone(
+            Message("{zone} is not a time zone; use a name such as UTC", values)
+        ) from error
     instant = _FIRST
     while instant < _LAST:
         offset = instant.astimezone(zone).utcoffset() or timedelta()
         if offset % timedelta(hours=1):
+            values = {"zone": name, "offset": f"{instant.astimezone(zone):%z}"}
             raise BadTimezone(
-                f"{name} is at {instant.astimezone(zone):%z} from UTC, not a whole number of "
-                "hours: its days cannot be computed from hours"
+                Message(
+                    "{zone} is at {offset} from UTC, not a whole number of hours: its days cannot "
+                    "be computed from hours",
+                    values,
+                )
             )
         if _midnight_comes_twice(instant, zone):
-            raise BadTimezone(f"in {name} midnight comes twice on {instant:%Y-%m-%d}")
+            values = {"zone": name, "date": f"{instant:%Y-%m-%d}"}
+            raise BadTimezone(Message("in {zone} midnight comes twice on {date}", values))
         instant += timedelta(days=1)
     return zone
 

@@ -8,11 +8,10 @@ from pydantic import ValidationError
 
 from service.http.validation import problems_of
 from service.runtime.settings import SettingsError
-from sql.embedded import EmbeddedPostgresError
 from sql.errors import DatabaseError, DomainError, Problem
 from sql.private_files import ExposedFile
 
-_MENDABLE = (SettingsError, DatabaseError, EmbeddedPostgresError, ExposedFile)
+_MENDABLE = (SettingsError, DatabaseError, ExposedFile)
 
 
 class Complaint(NamedTuple):

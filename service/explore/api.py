@@ -24,7 +24,6 @@ from service.metrics.query.result import Result
 from service.metrics.query.samples import sample_page
 from service.runtime.resources import resources_of
 from sql.errors import Invalid, Problem
-from sql.messages import Message
 from sql.timezones import BadTimezone, check_whole_hours
 
 _COLUMNS = tuple(Sample.model_fields)
@@ -62,7 +61,7 @@ async def aggregate(request: Request) -> Response:
         try:
             zone = check_whole_hours(params.tz)
         except BadTimezone as error:
-            raise Invalid(Problem(Message(str(error)), "tz")) from error
+            raise Invalid(Problem(error.message, "tz")) from error
     query = params.query(metric, dimensions, scope, zone)
     result = await resources.aggregates.result(query, datetime.now(UTC))
     if wants_csv(request):

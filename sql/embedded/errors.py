@@ -1,5 +1,7 @@
 """What the embedded PostgreSQL raises."""
 
+from sql.errors import DatabaseError
 
-class EmbeddedPostgresError(Exception):
+
+class EmbeddedPostgresError(DatabaseError):
     """The embedded PostgreSQL cannot be found, created, started or reached."""

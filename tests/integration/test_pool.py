@@ -1,6 +1,8 @@
 """Connections: the pool while its database is away, and what every one of them has."""
 
 import asyncio
+import os
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from datetime import UTC
@@ -9,11 +11,12 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from sql.database import create_pool, dedicated_connection, fetch_all, run
+from sql.database import create_pool, dedicated_connection, fetch_all, run, within
 from sql.engine import Engine
-from sql.errors import DatabaseUnavailable
+from sql.errors import ConnectionLost, DatabaseTimeout, DatabaseUnavailable
 from sql.statements import Query
 from tests.conftest import DatabaseServer, free_port
+from tests.network import Network, network_to
 
 pytestmark = pytest.mark.one_engine
 
@@ -72,3 +75,62 @@ def test_instants_are_in_utc_whatever_the_server_has(database: str, keeps_plans:
             assert row["now"].tzinfo is UTC
 
     asyncio.run(scenario())
+
+
+PID = Query("pid", sql.SQL("SELECT pg_backend_pid() AS pid"))
+
+
+def test_a_statement_ends_at_its_limit_and_its_connection_stays(database: str) -> None:
+    async def scenario() -> None:
+        async with create_pool(database, size=1, statement_seconds=0.5) as pool:
+            before = await fetch_all(pool, PID)
+            with pytest.raises(DatabaseTimeout):
+                await fetch_all(pool, Query("sleep", sql.SQL("SELECT pg_sleep(60)")))
+            assert await fetch_all(pool, PID) == before
+
+    asyncio.run(scenario())
+
+
+def test_connections_that_fell_silent_are_given_up(database: str) -> None:
+    async def scenario(network: Network) -> None:
+        async with create_pool(network.url, size=2, statement_seconds=0.5) as pool:
+            (before,) = await fetch_all(pool, PID)
+            network.forget()
+            # It was heard of a moment ago, and is taken for good.
+            with pytest.raises(ConnectionLost):
+                await fetch_all(pool, PID)
+            (after,) = await fetch_all(pool, PID)
+            assert after != before
+
+    with network_to(database) as network:
+        asyncio.run(scenario(network))
+
+
+def test_who_stops_waiting_is_not_kept_by_a_silent_database(database: str) -> None:
+    async def scenario(network: Network) -> None:
+        async with create_pool(network.url, size=2) as pool:
+            await fetch_all(pool, PID)
+            network.forget()
+            with pytest.raises(ConnectionLost):
+                async with within(0.5):
+                    await fetch_all(pool, PID)
+
+    with network_to(database) as network:
+        asyncio.run(asyncio.wait_for(scenario(network), timeout=8))
+
+
+def test_a_connection_notices_a_vanished_peer_unless_its_url_says_otherwise(database: str) -> None:
+    def limit_of_socket(number: int) -> int:
+        with socket.socket(fileno=os.dup(number)) as copy:
+            return copy.getsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT)
+
+    async def limits(url: str) -> set[int]:
+        async with (
+            dedicated_connection(url) as conn,
+            create_pool(url, size=1) as pool,
+            pool.connection() as pooled,
+        ):
+            return {limit_of_socket(each.pgconn.socket) for each in (conn, pooled)}
+
+    assert asyncio.run(limits(database)) == {10_000}
+    assert asyncio.run(limits(make_conninfo(database, tcp_user_timeout=3000))) == {3000}
