@@ -32,8 +32,9 @@ help: ## Show this table
 run: $(VENV)/run.stamp $(PACKAGES)/run.stamp $(TRACING) ## Set everything up and serve on FATURE_HOST:FATURE_PORT (127.0.0.1:5000)
 	@exec $(COMMAND) run
 
-test: $(VENV)/dev.stamp $(PACKAGES)/dev.stamp ## Run every test on every engine that is available
-	@exec $(PY) -m pytest --engines each --numprocesses auto --dist loadfile $(ARGS)
+test: $(VENV)/dev.stamp $(PACKAGES)/dev.stamp ## Run every test, what depends on the engine on each that is available
+	@exec $(PY) -m pytest --engines each --numprocesses auto --dist loadfile --no-loadscope-reorder \
+	    $(ARGS)
 
 pages: ## Fetch the scripts of the pages, which run and test do, too
 	@rm -f $(PACKAGES)/run.stamp
@@ -125,7 +126,7 @@ lock: $(VENV)/dev.stamp ## Renew the lock files from pyproject.toml
 	    --python-version 3.11 --generate-hashes --no-header -o $(WEB)/npm.lock
 
 clean: ## Remove the virtual environment, packages and caches; the data under .data stays
-	rm -rf $(VENV) $(PACKAGES) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf $(VENV) $(PACKAGES) .coverage .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 # Not $(PY) itself, which is there before pip is.
 $(VENV)/venv.stamp:

@@ -78,6 +78,18 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("engine", engines_of(metafunc), scope="session")
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Files of the folder that takes longest begin first, the quick ones fill the end."""
+    folders = ["unit", "integration", "acceptance", "deploy", "browser"]
+    items.sort(key=lambda item: folders.index(item.path.parent.name), reverse=True)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int:
+    """Half as many processes again as cores, as some tests wait most of their time."""
+    return (os.cpu_count() or 1) * 3 // 2
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_runtest_setup() -> None:
     """No day ends between what a test says of today and what it asks about today."""
