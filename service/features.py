@@ -17,6 +17,7 @@ import service.dashboards.sharing
 import service.explore.api
 import service.explore.pages
 import service.explore.saving
+import service.forecast.api
 import service.health.api
 import service.health.pages
 import service.ingest.api
@@ -44,6 +45,7 @@ import service.web.administration
 ENDPOINTS = [
     *service.ingest.api.ENDPOINTS,
     *service.explore.api.ENDPOINTS,
+    *service.forecast.api.ENDPOINTS,
     *service.catalog.api.ENDPOINTS,
     *service.status.api.ENDPOINTS,
     *service.health.api.ENDPOINTS,

@@ -18,13 +18,11 @@ from service.explore.rows import figures_csv
 from service.http.authentication import principal_of
 from service.http.endpoint import Endpoint
 from service.http.pagination import cursor_of
-from service.http.parameters import read_params
+from service.http.parameters import read_params, zone_of
 from service.http.responses import csv_response, json_response, utc_instant, wants_csv
 from service.metrics.query.result import Result
 from service.metrics.query.samples import sample_page
 from service.runtime.resources import resources_of
-from sql.errors import Invalid, Problem
-from sql.timezones import BadTimezone, check_whole_hours
 
 _COLUMNS = tuple(Sample.model_fields)
 
@@ -56,12 +54,7 @@ async def aggregate(request: Request) -> Response:
     resources, scope = resources_of(request), principal_of(request).scope
     metric = await resources.catalog.entry(scope, request.query_params.get("metric_name", ""))
     params, dimensions = read_params(request, AggregateParams, frozenset(metric.dimensions))
-    zone = resources.settings.zone
-    if params.tz is not None:
-        try:
-            zone = check_whole_hours(params.tz)
-        except BadTimezone as error:
-            raise Invalid(Problem(error.message, "tz")) from error
+    zone = zone_of(params.tz, resources.settings.zone)
     query = params.query(metric, dimensions, scope, zone)
     result = await resources.aggregates.result(query, datetime.now(UTC))
     if wants_csv(request):

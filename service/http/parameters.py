@@ -17,6 +17,7 @@ from service.http.validation import problems_of
 from sql.calendar import day_start
 from sql.errors import Invalid, Problem
 from sql.messages import Message
+from sql.timezones import BadTimezone, check_whole_hours
 
 
 def _moment(value: object) -> date:
@@ -126,6 +127,20 @@ def read_params(
     if problems:
         raise Invalid(*problems)
     return params, extra
+
+
+def zone_of(name: str | None, business: ZoneInfo) -> ZoneInfo:
+    """The zone of a parameter ``tz``; the business one where there is none.
+
+    Raises:
+        Invalid: it is no zone whose days can be computed.
+    """
+    if name is None:
+        return business
+    try:
+        return check_whole_hours(name)
+    except BadTimezone as error:
+        raise Invalid(Problem(error.message, "tz")) from error
 
 
 def _first_instant(moment: date | None, zone: ZoneInfo) -> datetime | None:

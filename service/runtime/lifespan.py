@@ -18,6 +18,7 @@ from service.access.shares import Shares
 from service.access.tenants import Tenants
 from service.access.users import Users
 from service.metrics.catalog import Catalog
+from service.metrics.forecasts import Forecasts
 from service.metrics.ingest.ids import SampleIds
 from service.metrics.ingest.prepare import Preparer
 from service.metrics.ingest.recorder import Recorder
@@ -126,6 +127,7 @@ def _resources(
         recorder=Recorder(Preparer(series, SampleIds(pool), accept), writer, aggregates.forget),
         catalog=Catalog(pool, pools.read, pools.reads),
         aggregates=aggregates,
+        forecasts=Forecasts(aggregates),
         backtests=Backtests(pools.read, settings.zone, BACKTESTS_AT_ONCE),
         message_context=message_context_of(settings),
         key_table=key_table,

@@ -15,6 +15,7 @@ from service.access.shares import Shares
 from service.access.tenants import Tenants
 from service.access.users import Users
 from service.metrics.catalog import Catalog
+from service.metrics.forecasts import Forecasts
 from service.metrics.ingest.recorder import Recorder
 from service.metrics.ingest.series import SeriesCache
 from service.metrics.ingest.writer import Writer
@@ -48,6 +49,7 @@ class Resources:
     recorder: Recorder
     catalog: Catalog
     aggregates: Aggregates
+    forecasts: Forecasts
     backtests: Backtests
     message_context: MessageContext
     key_table: KeyTable

@@ -27,6 +27,7 @@ POST    /api/metrics                            201   403      201    403    403
 POST    /api/metrics/batch                      201   403      201    403    403 201   403          201
 GET     /api/metrics/query                      200   200      403    200    403 200   200          200
 GET     /api/metrics/aggregate                  200   200      403    200    403 200   200          200
+GET     /api/metrics/forecast                   422   422      403    422    403 422   422          422
 GET     /api/metrics/catalog                    200   200      403    200    403 200   200          200
 PATCH   /api/metrics/catalog/{metric_name}      200   200      403    403    403 403   403          404
 GET     /api/health                             open
@@ -227,7 +228,9 @@ def ask(world: World, who: str, route: tuple[str, ...]) -> httpx2.Response:
         concrete = concrete.replace("{id:int}", str(getattr(world, kind)()))
     if "{tenant}" in path:
         concrete = concrete.replace("{tenant}", world.tenant())
-    params = {"metric_name": "orders_shipped"} if path.endswith("/aggregate") else None
+    # A forecast of what is new is refused to those who may have one.
+    asks = path.endswith(("/aggregate", "/forecast"))
+    params = {"metric_name": "orders_shipped"} if asks else None
     make = BODIES.get(route)
     body = make(world) if make else None
     return world.clients[who].request(method, concrete, params=params, json=body)

@@ -1,0 +1,1 @@
+"""Forecasts of metrics: the API."""
