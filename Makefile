@@ -22,7 +22,7 @@ PIP_INSTALL = $(PY) $(ALONE) $(PY) -m pip install -q --disable-pip-version-check
 TRACING := $(if $(OTEL_EXPORTER_OTLP_ENDPOINT),$(VENV)/otel.stamp)
 
 .DEFAULT_GOAL := help
-.PHONY: help pages run test migrate migrate-status rollback retention retention-apply alerts \
+.PHONY: help pages run test migrate migrate-status rollback timezone retention retention-apply alerts \
         rules-export rules-apply backup restore release-jobs analyst key user demo replay psql \
         bench lint docs lock clean
 
@@ -49,6 +49,10 @@ migrate-status: $(VENV)/run.stamp ## Show the engine and every migration
 
 rollback: $(VENV)/run.stamp ## Undo the newest migration
 	@exec $(COMMAND) rollback
+
+timezone: $(VENV)/run.stamp ## Change the business time zone, with services stopped: TZ=America/Sao_Paulo
+	@test "$(origin TZ)" = "command line" || { echo "usage: make timezone TZ=America/Sao_Paulo"; exit 2; }
+	@exec $(COMMAND) timezone "$(TZ)"
 
 retention: $(VENV)/run.stamp ## Declared against actual policies, chunks, sizes, next runs
 	@exec $(COMMAND) retention

@@ -20,6 +20,7 @@ from alerts.registry import (
 )
 from alerts.rule_rows import as_stored, readable
 from alerts.rules import Rule
+from sql import strict_yaml
 from sql.database import Pool
 from sql.scope import Scope
 
@@ -47,16 +48,17 @@ def exported(rows: Sequence[DictRow]) -> str:
     return text
 
 
-def parsed(text: str) -> list[Rule]:
+def parsed(data: bytes) -> list[Rule]:
     """The rules of a file.
 
     Raises:
         BadRulesFile: naming every rule that is wrong, and what is wrong with it.
     """
     try:
-        content = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise BadRulesFile(f"This is no YAML: {error}") from error
+        document = strict_yaml.read(data)
+    except strict_yaml.BadYaml as error:
+        raise BadRulesFile(str(error)) from error
+    content = document.content
     listed = content.get("rules") if isinstance(content, dict) else None
     if not isinstance(listed, list) or set(content) != {"rules"}:
         raise BadRulesFile("The file must hold a list named rules, and nothing else")
@@ -67,7 +69,7 @@ def parsed(text: str) -> list[Rule]:
             rules.append(Rule.model_validate(item))
         except ValidationError as error:
             name = item.get("rule_name") if isinstance(item, dict) else None
-            problems += _complaints(name or f"rule {number}", error)
+            problems += _complaints(document, number - 1, name or f"rule {number}", error)
     names = [rule.rule_name for rule in rules]
     problems += [f"{name}: it is there twice" for name in sorted(_repeated(names))]
     if problems:
@@ -90,14 +92,14 @@ def plan(rows: Sequence[DictRow], wanted: Sequence[Rule], *, prune: bool) -> lis
     ]
 
 
-async def planned(pool: Pool, scope: Scope, text: str, *, prune: bool) -> list[Step]:
+async def planned(pool: Pool, scope: Scope, data: bytes, *, prune: bool) -> list[Step]:
     """The plan for a file.
 
     Raises:
         BadRulesFile: it cannot be read.
         Invalid: a rule does not fit what the catalogue says of its metric.
     """
-    rules = parsed(text)
+    rules = parsed(data)
     for rule in rules:
         await check_rule(pool, scope, rule)
     return plan(await list_rules(pool, scope), rules, prune=prune)
@@ -126,10 +128,13 @@ def _shown(rule: Rule) -> dict[str, Any]:
     return rule.model_dump(by_alias=True, exclude_defaults=True)
 
 
-def _complaints(name: str, error: ValidationError) -> Iterator[str]:
+def _complaints(
+    document: strict_yaml.Document, position: int, name: str, error: ValidationError
+) -> Iterator[str]:
     for entry in error.errors():
         field = ".".join(map(str, entry["loc"]))
-        yield f"{name}: {field}: {entry['msg'].removeprefix('Value error, ')}"
+        line = document.line_of(["rules", position, *entry["loc"]])
+        yield f"line {line}: {name}: {field}: {entry['msg'].removeprefix('Value error, ')}"
 
 
 def _repeated(names: Sequence[str]) -> set[str]:

@@ -43,7 +43,7 @@ def create_app() -> ASGIApp:
     """
     end_with_supervisor()
     settings = load_settings()
-    configure_logging()
+    configure_logging(settings.log)
     assert settings.database_url is not None, "whoever starts workers sets it"
     app = build_app(settings, recorded_engine(settings.database_url))
     # What was made up to here stays: looking through it again and again for garbage took a

@@ -109,16 +109,16 @@ def migrate(
             PostgreSQL does not have the time zone as Python has it.
     """
     check_whole_hours(timezone)
-    with _session(url) as conn, _migration_lock(conn):
+    with session(url) as conn, migration_lock(conn):
         capability = choose(engine, _recorded(conn, timezone), detect(url))
-        _check_same_zone(conn, timezone, datetime.now(UTC))
+        check_same_zone(conn, timezone, datetime.now(UTC))
         _apply_script(conn, folder / "bootstrap.sql", timezone)
         conn.execute(
             query("record_installation").body, {"engine": capability.engine, "timezone": timezone}
         )
         if capability.engine == "timescale":
             conn.execute(query("create_timescaledb").body)
-        return capability, _apply_pending(conn, capability.engine, timezone, folder)
+        return capability, apply_pending(conn, capability.engine, timezone, folder)
 
 
 def rollback(url: str, *, folder: Path = FOLDER) -> str | None:
@@ -127,8 +127,8 @@ def rollback(url: str, *, folder: Path = FOLDER) -> str | None:
     The objects of repeatable files stand on the tables and go with it; the next
     `migrate` brings them back.
     """
-    with _session(url) as conn, _migration_lock(conn):
-        if (recorded := _installation(conn)) is None:
+    with session(url) as conn, migration_lock(conn):
+        if (recorded := installation(conn)) is None:
             return None
         engine, timezone = recorded
         applied = _applied(conn)
@@ -139,20 +139,17 @@ def rollback(url: str, *, folder: Path = FOLDER) -> str | None:
         if newest is None:
             return None
         with conn.transaction():
-            conn.execute(query("drop_repeatable_objects").body)
-            for migration in files:
-                if migration.repeatable:
-                    _forget(conn, migration.version)
+            drop_repeatable_objects(conn, engine, folder)
             assert newest.down is not None
-            _execute_script(conn, newest.down, timezone)
-            _forget(conn, newest.version)
+            execute_script(conn, newest.down, timezone)
+            forget(conn, newest.version)
         return newest.version
 
 
 def status(url: str, *, engine: EngineSetting = "auto", folder: Path = FOLDER) -> Status | None:
     """Where this database stands; None where no migration ever ran."""
-    with _session(url) as conn:
-        if (recorded := _installation(conn)) is None:
+    with session(url) as conn:
+        if (recorded := installation(conn)) is None:
             return None
         recorded_engine, timezone = recorded
         capability = choose(engine, recorded_engine, detect(url))
@@ -173,16 +170,17 @@ def recorded_engine(url: str) -> Engine:
     Raises:
         NeverMigrated: no migration ever ran.
     """
-    with _session(url) as conn:
-        recorded = _installation(conn)
+    with session(url) as conn:
+        recorded = installation(conn)
     if recorded is None:
         raise NeverMigrated
     return recorded[0]
 
 
-def _apply_pending(
-    conn: Connection[TupleRow], engine: Engine, timezone: str, folder: Path
+def apply_pending(
+    conn: Connection[TupleRow], engine: Engine, timezone: str, folder: Path = FOLDER
 ) -> list[str]:
+    """The versions that were not applied yet, or changed if they are repeatable, and are now."""
     applied = _applied(conn)
     done: list[str] = []
     for migration in migrations_for(engine, folder):
@@ -198,22 +196,28 @@ def _apply_pending(
                 )
         if due:
             with conn.transaction():
-                _execute_script(conn, migration.up, timezone)
+                execute_script(conn, migration.up, timezone)
                 conn.execute(
                     query("record_migration").body,
                     {"version": migration.version, "checksum": migration.checksum},
                 )
             done.append(migration.version)
-            _log.info("migration_applied", version=migration.version)
+    if done:
+        _log.info("migrations_applied", versions=done)
     return done
 
 
 def _apply_script(conn: Connection[TupleRow], path: Path, timezone: str) -> None:
     with conn.transaction():
-        _execute_script(conn, path, timezone)
+        execute_script(conn, path, timezone)
 
 
-def _execute_script(conn: Connection[TupleRow], path: Path, timezone: str) -> None:
+def execute_script(conn: Connection[TupleRow], path: Path, timezone: str) -> None:
+    """Run a file of this package.
+
+    Raises:
+        MigrationError: naming the statement that failed.
+    """
     for number, statement in enumerate(_statements(path), start=1):
         text = statement.replace(":'timezone'", pgsql.Literal(timezone).as_string(conn))
         try:
@@ -234,8 +238,12 @@ def _statements(path: Path) -> list[str]:
     return sqlparse.split(path.read_text(encoding="utf-8"))
 
 
-def _check_same_zone(conn: Connection[TupleRow], timezone: str, now: datetime) -> None:
-    """Python and PostgreSQL have each their own time zones."""
+def check_same_zone(conn: Connection[TupleRow], timezone: str, now: datetime) -> None:
+    """Python and PostgreSQL have each their own time zones.
+
+    Raises:
+        MigrationError: they differ in this one, or PostgreSQL does not know it.
+    """
     try:
         with translated_errors():
             rows = conn.execute(query("offsets_of_zone").body, {"timezone": timezone})
@@ -252,19 +260,21 @@ def _check_same_zone(conn: Connection[TupleRow], timezone: str, now: datetime) -
 
 def _recorded(conn: Connection[TupleRow], timezone: str) -> Engine | None:
     """The recorded engine; a differing recorded time zone is refused."""
-    if (recorded := _installation(conn)) is None:
+    if (recorded := installation(conn)) is None:
         return None
     engine, recorded_timezone = recorded
     if recorded_timezone != timezone:
         raise EngineMismatch(
             f"FATURE_TIMEZONE is {timezone}, but this database was set up with "
             f"{recorded_timezone}, which is baked into its day, week and month figures; "
-            f"set FATURE_TIMEZONE={recorded_timezone} or use another database"
+            f"set FATURE_TIMEZONE={recorded_timezone}, or change the database with "
+            f"`make timezone TZ={timezone}`"
         )
     return engine
 
 
-def _installation(conn: Connection[TupleRow]) -> tuple[Engine, str] | None:
+def installation(conn: Connection[TupleRow]) -> tuple[Engine, str] | None:
+    """The recorded engine and time zone; None where the migrator was never here."""
     (exists,) = conn.execute(query("installation_exists").body).fetchone() or (False,)
     row = conn.execute(query("installation").body).fetchone() if exists else None
     return cast("tuple[Engine, str] | None", row)
@@ -275,18 +285,31 @@ def _applied(conn: Connection[TupleRow]) -> dict[str, tuple[str, datetime]]:
     return {version: (checksum, applied_at) for version, checksum, applied_at in rows}
 
 
-def _forget(conn: Connection[TupleRow], version: str) -> None:
+def drop_repeatable_objects(
+    conn: Connection[TupleRow], engine: Engine, folder: Path = FOLDER
+) -> None:
+    """Take away the views that stand on the tables; `apply_pending` brings them back."""
+    conn.execute(query("drop_repeatable_objects").body)
+    for migration in migrations_for(engine, folder):
+        if migration.repeatable:
+            forget(conn, migration.version)
+
+
+def forget(conn: Connection[TupleRow], version: str) -> None:
+    """Have a version applied again by the next `migrate`."""
     conn.execute(query("forget_migration").body, {"version": version})
 
 
 @contextmanager
-def _session(url: str) -> Iterator[Connection[TupleRow]]:
+def session(url: str) -> Iterator[Connection[TupleRow]]:
+    """A connection on which each statement is a transaction of its own."""
     with translated_errors(), psycopg.connect(url, autocommit=True, **liveness(url)) as conn:
         yield conn
 
 
 @contextmanager
-def _migration_lock(conn: Connection[TupleRow]) -> Iterator[None]:
+def migration_lock(conn: Connection[TupleRow]) -> Iterator[None]:
+    """One migrator at a time; others wait."""
     conn.execute(query("lock_migrations").body)
     try:
         yield

@@ -1,34 +1,12 @@
 """The audit log as it is read; `Caller.record` writes it."""
 
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from psycopg.rows import DictRow
 
-from service.access.caller import Principal
-from sql import audit
-from sql.database import Connection, Pool, fetch_all
-
-
-async def record(
-    conn: Connection,
-    principal: Principal,
-    action: str,
-    target: str,
-    *,
-    before: Mapping[str, Any] | None = None,
-    after: Mapping[str, Any] | None = None,
-    address: str | None = None,
-) -> None:
-    """Add an entry in the transaction of the change that `principal` makes. `action` is such
-    as ``key.revoke``, `target` such as ``key:7``; `before` and `after` hold no secrets.
-    """
-    tenant = principal.scope.tenant
-    await audit.record(
-        conn, tenant, principal.id, action, target, before=before, after=after, address=address
-    )
+from sql.database import Pool, fetch_all
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,6 +28,7 @@ _COMMANDS = {
     "rules-apply": "rules.rules_apply",
     "rules-export": "rules.rules_export",
     "run": "run.run",
+    "timezone": "timezone.timezone",
     "user": "user.user",
 }
 _SERVING = ("run", "alerts")

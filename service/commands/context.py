@@ -8,6 +8,7 @@ from functools import wraps
 from typing import Concatenate, ParamSpec, TypeVar
 
 from service.access.caller import Caller, Principal
+from service.runtime.logging import configure_logging
 from service.runtime.settings import Settings, load_settings
 from sql.embedded import embedded_postgres
 from sql.migrator import recorded_engine
@@ -24,7 +25,9 @@ def with_settings(
 
     @wraps(command)
     def run(*args: Params.args, **kwargs: Params.kwargs) -> Result:
-        return command(load_settings(), *args, **kwargs)
+        settings = load_settings()
+        configure_logging(settings.log)
+        return command(settings, *args, **kwargs)
 
     return run
 

@@ -37,9 +37,9 @@ def rules_export(settings: Settings, tenant: str) -> None:
 @with_settings
 def rules_apply(settings: Settings, file: Path, tenant: str, prune: bool, dry_run: bool) -> None:
     """Make the alert rules those of a YAML file; the plan is shown first."""
-    text = file.read_text(encoding="utf-8")
+    data = file.read_bytes()
     with migrated_database(settings) as url:
-        _carry_out(_apply(settings, url, tenant, text, prune=prune, dry_run=dry_run))
+        _carry_out(_apply(settings, url, tenant, data, prune=prune, dry_run=dry_run))
 
 
 def _carry_out(work: Coroutine[None, None, None]) -> None:
@@ -55,11 +55,11 @@ async def _export(url: str, tenant: str) -> str:
 
 
 async def _apply(
-    settings: Settings, url: str, tenant: str, text: str, *, prune: bool, dry_run: bool
+    settings: Settings, url: str, tenant: str, data: bytes, *, prune: bool, dry_run: bool
 ) -> None:
     scope = Scope(tenant)
     async with create_pool(url, size=1) as pool:
-        steps = await rules_file.planned(pool, scope, text, prune=prune)
+        steps = await rules_file.planned(pool, scope, data, prune=prune)
         for step in steps:
             fields = f": {', '.join(step.fields)}" if step.fields else ""
             click.echo(f"{_MARKS[step.action]} {step.name}{fields}")

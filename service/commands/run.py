@@ -10,7 +10,7 @@ from service.commands.context import database, with_settings
 from service.commands.migrations import bring_up_to_date
 from service.runtime.secrets import admin_key
 from service.runtime.server import check_address, serve
-from service.runtime.settings import Settings
+from service.runtime.settings import Settings, ignored_names
 from service.runtime.telemetry.tracing import NO_TRACES, can_trace
 from service.sign_in.first_user import welcome_link
 from service.web.assets import AssetsMissing, load_assets
@@ -53,6 +53,8 @@ def _about(settings: Settings, url: str, capability: Capability) -> Iterator[str
     if capability.engine == "plain":
         yield "           aggregates are computed from samples and do not outlive them"
     yield f"Time zone: {settings.timezone}"
+    if ignored := ignored_names():
+        yield f"Ignored:   {', '.join(ignored)}: no settings of this service"
     if settings.otlp_endpoint and not can_trace():
         yield NO_TRACES
     key, is_new = admin_key(settings.admin_key, settings.data_dir)

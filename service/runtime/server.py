@@ -7,7 +7,8 @@ import signal
 import socket
 import threading
 import time
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from http.client import HTTPConnection, HTTPException
 from tempfile import TemporaryDirectory
 
 import click
@@ -28,7 +29,6 @@ def serve(settings: Settings, database_url: str) -> None:
     # Workers are processes of their own and read the environment again.
     hand_down(database_url)
     raise_file_limit()
-    click.echo(f"Serving:   {settings.url}")
     with ExitStack() as stack:
         if settings.workers > 1:
             folder = stack.enter_context(TemporaryDirectory(prefix="fature-metrics-"))
@@ -53,9 +53,9 @@ def _run(settings: Settings) -> None:
         timeout_worker_healthcheck=30,
     )
     if settings.workers > 1:
-        _Supervisor(config, settings.drain_seconds).run()
+        _Supervisor(config, settings).run()
         return
-    server = uvicorn.Server(config)
+    server = _Server(config, settings)
     try:
         server.run()
     except (KeyboardInterrupt, SystemExit) as stop:
@@ -66,12 +66,45 @@ def _run(settings: Settings) -> None:
         raise SystemExit(STARTUP_FAILURE)
 
 
-class _Supervisor(Multiprocess):
-    """Replaces workers one by one on SIGHUP; on SIGTERM has them drain first."""
+class _Server(uvicorn.Server):
+    """Says where it serves once it does."""
 
-    def __init__(self, config: uvicorn.Config, drain_seconds: float) -> None:
+    def __init__(self, config: uvicorn.Config, settings: Settings) -> None:
+        super().__init__(config)
+        self._settings = settings
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """uvicorn's start; the port answers at its end."""
+        await super().startup(sockets)
+        if self.started:
+            click.echo(f"Serving:   {self._settings.url}")
+
+
+class _Supervisor(Multiprocess):
+    """Replaces workers one by one on SIGHUP; on SIGTERM has them drain first. Says where they
+    serve once one of them does.
+    """
+
+    def __init__(self, config: uvicorn.Config, settings: Settings) -> None:
         super().__init__(config, sockets=[config.bind_socket()])
-        self._drain_seconds = drain_seconds
+        self._settings = settings
+        self._drain_seconds = settings.drain_seconds
+
+    def init_processes(self) -> None:
+        """uvicorn's start of the workers."""
+        super().init_processes()
+        threading.Thread(target=self._announce, daemon=True).start()
+
+    def _announce(self) -> None:
+        """The port takes connections before a worker answers them."""
+        while not self.should_exit.is_set():
+            with suppress(OSError, HTTPException):
+                check = HTTPConnection(self._settings.host, self._settings.port, timeout=30)
+                check.request("GET", "/api/health")
+                check.getresponse()
+                click.echo(f"Serving:   {self._settings.url}")
+                return
+            time.sleep(0.1)
 
     def handle_term(self) -> None:
         """A further signal ends the wait."""

@@ -26,7 +26,9 @@ from pydantic_settings import SettingsError as UnreadableSetting
 from alerts.channels.smtp import Tls
 from alerts.recipients import kind_of
 from retention.policies import parse_keep
+from service.runtime.logging import LogFormat
 from service.runtime.secrets import weakness
+from service.runtime.setting_names import unknown_names
 from sql.engine import EngineSetting
 from sql.private_files import ExposedFile, require_private
 from sql.timezones import check_whole_hours
@@ -105,6 +107,7 @@ class Settings(BaseSettings):
     sms_from: str | None = None
     sms_to: str | None = None
     # OpenTelemetry's own name; its library reads it, and others that begin alike, as well.
+    log: LogFormat = "auto"
     otlp_endpoint: str | None = Field(default=None, validation_alias="OTEL_EXPORTER_OTLP_ENDPOINT")
     retention_days: str = Field(default="", validation_alias="RETENTION_DAYS")
 
@@ -196,15 +199,35 @@ def load_settings() -> Settings:
     """The settings of this process.
 
     Raises:
-        SettingsError: naming every setting that is wrong.
+        SettingsError: naming every setting that is wrong or misspelt.
     """
+    misspelt = [
+        f"{name}: there is no such setting; {nearest} is one"
+        for name, nearest in unknown_names(os.environ, _names()).items()
+        if nearest
+    ]
     try:
-        return Settings()
+        settings = Settings()
     except ValidationError as error:
         lines = [_complaint(entry) for entry in error.errors()]
-        raise SettingsError("\n".join(lines)) from error
+        raise SettingsError("\n".join([*misspelt, *lines])) from error
     except UnreadableSetting as error:
         raise SettingsError(str(error.__cause__ or error)) from error
+    if misspelt:
+        raise SettingsError("\n".join(misspelt))
+    return settings
+
+
+def ignored_names() -> list[str]:
+    """Names in the environment that begin as a setting's and are like none."""
+    return sorted(unknown_names(os.environ, _names()))
+
+
+def _names() -> frozenset[str]:
+    fields = Settings.model_fields
+    return frozenset(
+        str(field.validation_alias or f"FATURE_{name}").upper() for name, field in fields.items()
+    )
 
 
 def _complaint(entry: ErrorDetails) -> str:

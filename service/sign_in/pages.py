@@ -5,6 +5,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.access.throttle import network_of
+from service.access.users import any_user
 from service.http.authentication import address_of
 from service.language.translations import N_
 from service.runtime.resources import resources_of
@@ -34,7 +35,9 @@ async def show_sign_in(request: Request) -> Response:
     wanted = safe_next(request.query_params.get("next", "/"))
     if session_of(request).principal:
         return redirect(request, wanted)
-    return _form(request, Form({"email": "", "password": "", "next": wanted}))
+    form: Form[SignIn] = Form({"email": "", "password": "", "next": wanted})
+    is_first = not await any_user(resources_of(request).read_pool)
+    return _form(request, form, is_first=is_first)
 
 
 async def sign_in(request: Request) -> Response:
@@ -61,9 +64,11 @@ async def sign_out(request: Request) -> Response:
     return redirect(request, SIGN_IN)
 
 
-def _form(request: Request, form: Form[SignIn]) -> Response:
+def _form(request: Request, form: Form[SignIn], *, is_first: bool = False) -> Response:
+    """`is_first` where nobody can sign in yet."""
     status, headers = (form.status, form.headers) if form.errors else (200, None)
-    return render(request, "sign_in/sign_in.html", {"form": form}, status=status, headers=headers)
+    context = {"form": form, "is_first": is_first}
+    return render(request, "sign_in/sign_in.html", context, status=status, headers=headers)
 
 
 PAGES = [

@@ -61,6 +61,26 @@ INSERT INTO fature.installation (engine, timezone)
 VALUES (%(engine)s, %(timezone)s)
 ON CONFLICT DO NOTHING;
 
+-- name: change_timezone
+-- The zone whose days, weeks and months the rollups have from now on.
+UPDATE fature.installation
+SET timezone = %(timezone)s;
+
+-- name: refresh_windows
+-- How far each rollup that was made anew is to be refreshed, in order.
+SELECT
+    relation,
+    start,
+    stop
+FROM refresh_window
+ORDER BY place;
+
+-- name: refresh_rollup
+-- Outside a transaction; in one batch (timescaledb#10221).
+CALL refresh_continuous_aggregate(
+    %(relation)s, %(start)s, %(stop)s, options => '{"buckets_per_batch": 0}'
+);
+
 -- name: applied_migrations
 -- What was applied, with the checksum it had then.
 SELECT
