@@ -54,6 +54,21 @@ def array_of(values: Iterable[int | str]) -> str:
     return f"{{{','.join(map(str, values))}}}"
 
 
+def joined(arrays: Iterable[str]) -> str:
+    """Arrays as PostgreSQL writes them, none of them empty, as one."""
+    return f"{{{','.join(array[1:-1] for array in arrays)}}}"
+
+
+def repeated(value: str, count: int) -> str:
+    """The array of so many of that value."""
+    return f"{{{','.join([value] * count)}}}"
+
+
+def numbers_of(array: str) -> list[int]:
+    """The numbers of an array as PostgreSQL writes it, which is not empty."""
+    return [int(number) for number in array[1:-1].split(",")]
+
+
 @cache
 def query(name: str) -> Query:
     """The query of that name.

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from datetime import datetime
 
@@ -10,6 +11,7 @@ from psycopg.rows import DictRow
 
 from service.metrics.catalog import MetricEntry
 from service.metrics.query.labels import label_values
+from service.panels.addresses import explorer_address
 from service.panels.config import (
     AlertsPanel,
     ChartPanel,
@@ -32,6 +34,10 @@ from sql.scope import Scope
 
 _log = structlog.get_logger()
 
+# How long the figures of a page may take, and how many of its queries with groups are read at once.
+PAGE_SECONDS = 10.0
+_GROUPED_AT_ONCE = 2
+
 Chosen = Mapping[str, str | None]
 
 
@@ -49,12 +55,15 @@ class View:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A panel with what it shows, or why it shows nothing."""
+    """A panel with what it shows, or why it shows nothing; `address` is the explorer with its first
+    query.
+    """
 
     panel: Panel
     figures: Sequence[Figures] = ()
     events: Sequence[DictRow] = ()
     problem: Message | None = None
+    address: str = ""
 
 
 async def read_board(
@@ -76,8 +85,11 @@ async def read_panels(
         metrics = await resources.catalog.entries(view.scope, names)
     except DatabaseError as error:
         return [_away(panel, error) for panel in panels]
+    grouped = asyncio.Semaphore(_GROUPED_AT_ONCE)
     shown, marks = await asyncio.gather(
-        asyncio.gather(*(_read_panel(resources, panel, metrics, view, now) for panel in panels)),
+        asyncio.gather(
+            *(_read_panel(resources, panel, metrics, view, now, grouped) for panel in panels)
+        ),
         _marks(resources, panels, view, now),
     )
     return [_marked(one, marks) for one in shown]
@@ -89,13 +101,17 @@ async def _read_panel(
     metrics: Mapping[str, MetricEntry],
     view: View,
     now: datetime,
+    grouped: asyncio.Semaphore,
 ) -> Shown:
     try:
         if isinstance(panel, AlertsPanel):
             return await _read_alerts(resources, panel, view)
-        return await resources.reads.retrying(
-            lambda: _read_figures(resources, panel, metrics, view, now)
-        )
+        async with asyncio.timeout(PAGE_SECONDS):
+            return await resources.reads.retrying(
+                lambda: _read_figures(resources, panel, metrics, view, now, grouped)
+            )
+    except TimeoutError:
+        return Shown(panel, problem=Message("This takes too long; choose a shorter range"))
     except DomainError as error:
         return Shown(panel, problem=error.message)
     except DatabaseError as error:
@@ -120,27 +136,24 @@ async def _read_figures(
     metrics: Mapping[str, MetricEntry],
     view: View,
     now: datetime,
+    grouped: asyncio.Semaphore,
 ) -> Shown:
     span = span_of_range(view.range, now, resources.settings.zone)
     compare: Compare = "none" if isinstance(panel, TablePanel) else panel.compare
     what: dict[str, What] = {"table": "all", "stat": "total"}
     queries = [with_choices(query, view.chosen) for query in panel.queries]
-    figures = await asyncio.gather(
-        *(
-            read_figures(
-                resources,
-                view.scope,
-                query,
-                metrics[query.metric_name],
-                span,
-                now,
-                compare,
-                what.get(panel.type, "lines"),
+
+    async def read(query: Query) -> Figures:
+        metric, wanted = metrics[query.metric_name], what.get(panel.type, "lines")
+        # Others are read all at once, in few statements.
+        async with grouped if query.group_by else nullcontext():
+            return await read_figures(
+                resources, view.scope, query, metric, span, now, compare, wanted
             )
-            for query in queries
-        )
-    )
-    return Shown(panel, figures)
+
+    figures = await asyncio.gather(*map(read, queries))
+    address = explorer_address(queries[0], view.range, compare)
+    return Shown(panel, figures, address=address)
 
 
 def _queries(panel: Panel) -> Sequence[Query]:

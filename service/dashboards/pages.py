@@ -17,7 +17,7 @@ from service.http.paths import id_of
 from service.http.validation import problems_of
 from service.language.reader import Reader
 from service.panels.config import DashboardConfig, TimeRange
-from service.panels.pictures import charts_of, marks_of, name_of, table_of, title_of
+from service.panels.pictures import MAX_LINES, charts_of, marks_of, name_of, table_of, title_of
 from service.runtime.resources import resources_of
 from service.web import choices
 from service.web.charts import Chart
@@ -83,6 +83,7 @@ async def board(
         "variable_prefix": _VARIABLE,
         "seconds": SECONDS.get(config.refresh or "", 0),
         "linked": linked,
+        "limits": {"lines": MAX_LINES},
         "choices": choices,
         "alert_statuses": STATUSES,
         "name_of": name_of,

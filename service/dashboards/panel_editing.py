@@ -18,7 +18,7 @@ from service.http.authentication import principal_of
 from service.http.validation import problems_of
 from service.metrics.query.labels import label_values
 from service.panels.config import DashboardConfig, Panel
-from service.panels.pictures import name_of, table_of, title_of
+from service.panels.pictures import MAX_LINES, name_of, table_of, title_of
 from service.runtime.resources import resources_of
 from service.web import choices
 from service.web.page import Page
@@ -111,6 +111,7 @@ async def _editor(
             "name_of": name_of,
             "table_of": table_of,
             "linked": False,
+            "limits": {"lines": MAX_LINES},
         },
         status=status,
     )

@@ -1,13 +1,18 @@
 """Links that show one dashboard to whoever has them, and the page behind such a link."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
+from weakref import WeakValueDictionary
 
 from pydantic import BaseModel, ConfigDict
 from starlette.requests import Request
 from starlette.responses import Response
 
 from service.access.caller import Principal
+from service.dashboards.board import PAGE_SECONDS
 from service.dashboards.pages import board, dashboard_of
 from service.http.authentication import caller_of, principal_of
 from service.http.errors import ApiError
@@ -18,7 +23,7 @@ from service.web.people import names_of
 from service.web.rendering import redirect, render
 from service.web.session import reader_of
 from service.web.site import site_of
-from sql.errors import Forbidden, NotFound
+from sql.errors import Busy, Forbidden, NotFound
 from sql.messages import Message
 
 # Whoever finds such a page must not find it again elsewhere, or tell where it was.
@@ -27,6 +32,11 @@ _HEADERS = {
     "X-Robots-Tag": "noindex, nofollow",
     "Cache-Control": "private, no-store",
 }
+
+
+# Pages of one link at once: whoever has it needs no account.
+_AT_ONCE = 2
+_pages: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
 
 class ShareForm(BaseModel):
@@ -91,8 +101,28 @@ async def show_shared(request: Request) -> Response:
     found = await resources_of(request).shares.shown_by(token, datetime.now(UTC))
     if found is None:
         raise ApiError(404, "This link shows nothing (any more)", headers=_HEADERS)
-    shown = await board(request, found.dashboard, found.scope, alerts=True, linked=False)
+    async with _turn(token):
+        shown = await board(request, found.dashboard, found.scope, alerts=True, linked=False)
     return render(request, "dashboards/shared.html", shown, headers=_HEADERS)
+
+
+@asynccontextmanager
+async def _turn(token: str) -> AsyncIterator[None]:
+    """The length of a page behind a link, of which there are few at once.
+
+    Raises:
+        Busy: others took all the time that one waits.
+    """
+    pages = _pages.setdefault(token, asyncio.Semaphore(_AT_ONCE))
+    try:
+        async with asyncio.timeout(PAGE_SECONDS):
+            await pages.acquire()
+    except TimeoutError as error:
+        raise Busy(Message("Many look at this at once; try again"), 10) from error
+    try:
+        yield
+    finally:
+        pages.release()
 
 
 def _check(request: Request) -> None:

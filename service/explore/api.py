@@ -1,5 +1,6 @@
 """Reading samples and figures: /api/metrics/query and /api/metrics/aggregate."""
 
+import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
@@ -24,6 +25,8 @@ from service.metrics.query.result import Result
 from service.metrics.query.samples import sample_page
 from service.runtime.resources import resources_of
 
+# Rows that are written beside the event loop: they would keep everybody else waiting.
+_MANY = 1000
 _COLUMNS = tuple(Sample.model_fields)
 
 
@@ -53,13 +56,22 @@ async def aggregate(request: Request) -> Response:
     """Figures per hour, day, week or month; as CSV with ``Accept: text/csv``."""
     resources, scope = resources_of(request), principal_of(request).scope
     metric = await resources.catalog.entry(scope, request.query_params.get("metric_name", ""))
-    params, dimensions = read_params(request, AggregateParams, frozenset(metric.dimensions))
+    # Nobody knows the dimensions of a metric that does not exist.
+    also = frozenset(metric.dimensions if metric.is_known else request.query_params)
+    params, dimensions = read_params(request, AggregateParams, also)
+    await resources.catalog.check_known(scope, metric)
     zone = zone_of(params.tz, resources.settings.zone)
     query = params.query(metric, dimensions, scope, zone)
     result = await resources.aggregates.result(query, datetime.now(UTC))
+    until = await resources.aggregates.materialized_until(result)
+    if len(result.points) < _MANY:
+        return _response(request, result, until)
+    return await asyncio.to_thread(_response, request, result, until)
+
+
+def _response(request: Request, result: Result, until: datetime | None) -> Response:
     if wants_csv(request):
         return figures_csv(result)
-    until = await resources.aggregates.materialized_until(result)
     return json_response({**_body(result), "materialized_until": until and utc_instant(until)})
 
 

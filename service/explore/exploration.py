@@ -12,13 +12,13 @@ from starlette.datastructures import QueryParams
 
 from service.http.validation import problems_of
 from service.metrics.query.ranges import RangeName
+from service.panels.addresses import FILTER, selection_pairs
 from service.panels.config import Compare, Day, Query, TimeRange
 from service.web.charts import Look
 from sql.calendar import Period
 from sql.errors import Invalid
 from sql.vocabulary import Aggregation
 
-FILTER = "filter."
 _DEFAULT_DAYS = timedelta(days=29)
 
 
@@ -76,21 +76,7 @@ class Exploration:
         return f"/alerts/rules/new?{urlencode(pairs)}"
 
     def _pairs(self) -> Iterator[tuple[str, str]]:
-        query = self.query
-        yield "metric_name", query.metric_name
-        if query.aggregation:
-            yield "aggregation", query.aggregation
-        if query.period != "auto":
-            yield "period", query.period
-        if self.range.last:
-            yield "range", self.range.last
-        else:
-            dates = {name: getattr(self.range, name) for name in ("start_date", "end_date")}
-            yield from ((name, str(day)) for name, day in dates.items() if day)
-        yield from (("group_by", name) for name in query.group_by)
-        yield from ((FILTER + name, value) for name, value in query.filters.items())
-        if self.compare != "none":
-            yield "compare", self.compare
+        yield from selection_pairs(self.query, self.range, self.compare)
         if self.look != "line":
             yield "look", self.look
 

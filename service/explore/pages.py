@@ -13,7 +13,6 @@ from starlette.responses import RedirectResponse, Response
 
 from service.dashboards.store import list_dashboards
 from service.explore.exploration import (
-    FILTER,
     Exploration,
     as_given,
     filter_fields,
@@ -24,7 +23,8 @@ from service.http.authentication import principal_of
 from service.metrics.catalog import MetricEntry, entry_of
 from service.metrics.query.labels import label_values
 from service.metrics.query.ranges import Span
-from service.panels.figures import Figures, read_figures
+from service.panels.addresses import FILTER
+from service.panels.figures import EXPORT_ROWS, Figures, read_everything, read_figures
 from service.panels.incidents import events_of
 from service.panels.pictures import (
     MAX_COLUMNS,
@@ -51,6 +51,8 @@ USUAL = "revenue_hourly"
 MAX_ROWS = 400
 # Of how many groups the whole range is told in large.
 MAX_HEADLINES = 4
+# From so many values on a filter is searched rather than chosen from.
+MAX_CHOICES = 100
 
 
 async def show_explorer(request: Request) -> Response:
@@ -107,6 +109,8 @@ async def explorer_page(
                 "lines": MAX_LINES,
                 "rows": MAX_ROWS,
                 "columns": MAX_COLUMNS,
+                "export": EXPORT_ROWS,
+                "choices": MAX_CHOICES,
             },
         },
         status=status,
@@ -125,11 +129,21 @@ async def explorer_csv(request: Request) -> Response:
     asked = read_exploration(request.query_params, USUAL, now, zone)
     metric = await resources.catalog.entry(scope, asked.query.metric_name)
     span = span_of_range(asked.range, now, zone)
-    figures = await read_figures(resources, scope, asked.query, metric, span, now)
-    response = figures_csv(figures.result)
+    result = await read_everything(resources, scope, asked.query, metric, span, now)
+    response = await asyncio.to_thread(figures_csv, result)
     name = f"{asked.query.metric_name}.csv".replace(":", "_")
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
+
+
+async def list_choices(request: Request) -> Response:
+    """The values of one filter of a metric that contain what was typed."""
+    given = request.query_params
+    metric, name = given.get("metric_name", ""), given.get("name", "")
+    typed = given.get(FILTER + name, "").replace("\0", "")[:200]
+    pool, scope = resources_of(request).read_pool, principal_of(request).scope
+    values = await label_values(pool, scope, [metric.replace("\0", "")], [name], typed)
+    return render(request, "explore/choices.html", {"values": values[name]})
 
 
 async def tidy_address(request: Request) -> Response:
@@ -206,5 +220,6 @@ def _by_type(catalogue: Sequence[DictRow]) -> Mapping[str, list[DictRow]]:
 
 PAGES = [
     Page("GET", "/explore", explorer, scope="metrics:read"),
+    Page("GET", "/explore/choices", list_choices, scope="metrics:read"),
     Page("GET", "/explore.csv", explorer_csv, scope="metrics:read"),
 ]

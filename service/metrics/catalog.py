@@ -1,7 +1,9 @@
 """The catalogue: the metrics that there are, and how each is added up."""
 
+import asyncio
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
+from difflib import get_close_matches
 from typing import Any
 
 from psycopg.rows import DictRow
@@ -9,7 +11,8 @@ from psycopg.rows import DictRow
 from service.access.caller import Caller
 from service.metrics.query.single_flight import SingleFlight
 from sql.database import Connections, Pool, connection, fetch_all, run
-from sql.errors import missing
+from sql.errors import NotFound, missing
+from sql.messages import Listing, Message, Value
 from sql.scope import Scope
 from sql.vocabulary import DEFAULT_AGGREGATION, Aggregation, Kind
 
@@ -23,6 +26,8 @@ class MetricEntry:
     metric_name: str
     default_aggregation: Aggregation = "sum"
     dimensions: tuple[str, ...] = ()
+    unit: str | None = None
+    is_known: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,19 @@ class Catalog:
         subject = (scope.tenant, metric_name)
         entries = await self._entries.get(subject, "", lambda: self.entries(scope, [metric_name]))
         return entries[metric_name]
+
+    async def check_known(self, scope: Scope, metric: MetricEntry) -> None:
+        """Refuse a metric that nobody ever submitted.
+
+        Raises:
+            NotFound: there is none of that name; named are those most like it.
+        """
+        if metric.is_known:
+            return
+        rows = await fetch_all(self._read_pool, "metric_names", _params(scope, None))
+        names = [row["metric_name"] for row in rows]
+        near = await asyncio.to_thread(get_close_matches, metric.metric_name, names, 3, 0.6)
+        raise _unknown(metric.metric_name, near)
 
     async def entries(
         self, scope: Scope, metric_names: Collection[str]
@@ -117,7 +135,20 @@ class Catalog:
 
 def entry_of(row: Mapping[str, Any]) -> MetricEntry:
     """The entry that a row of the catalogue holds."""
-    return MetricEntry(row["metric_name"], row["default_aggregation"], tuple(row["dimensions"]))
+    return MetricEntry(
+        row["metric_name"],
+        row["default_aggregation"],
+        tuple(row["dimensions"]),
+        row["unit"],
+        is_known=True,
+    )
+
+
+def _unknown(name: str, near: Sequence[str]) -> NotFound:
+    if not near:
+        return missing("metric", name)
+    values: dict[str, Value] = {"name": name, "names": Listing(tuple(near), "or")}
+    return NotFound(Message("There is no metric {name}; did you mean {names}?", values))
 
 
 def _params(scope: Scope, metric_name: str | None) -> dict[str, str | None]:

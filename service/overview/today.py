@@ -18,6 +18,7 @@ from sql import calendar
 from sql.errors import DomainError
 from sql.messages import Message
 from sql.scope import Scope
+from sql.vocabulary import NONE
 
 _SPARK_HOURS = 24
 
@@ -35,6 +36,7 @@ class Today:
     change: float | None = None
     until: datetime | None = None
     hours: Sequence[float | None] = ()
+    units_left_out: Sequence[str] = ()
     problem: Message | None = None
 
 
@@ -55,7 +57,13 @@ async def read_today(
 
     def query(span: Span) -> AggregateQuery:
         return aggregate_query(
-            metric, scope, zone, period="hour", since=span.since, before=span.before
+            metric,
+            scope,
+            zone,
+            period="hour",
+            since=span.since,
+            before=span.before,
+            units="main",
         )
 
     async def value(result: Result, span: Span) -> float | None:
@@ -103,6 +111,7 @@ def today(result: Result, spans: Spans, values: Sequence[float | None]) -> Today
         result.query.metric_name,
         result.unit,
         value=value,
+        units_left_out=[unit or NONE for unit in result.units_left_out],
         change=None if over is None or not last_week else (over - last_week) / abs(last_week),
         until=spans.over.before,
         hours=_spark(result.points, spans.over.before),

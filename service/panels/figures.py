@@ -1,14 +1,14 @@
 """The figures of one query over a range, beside those of a range to compare with."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from bisect import bisect_right
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Literal, get_args
+from typing import Literal, TypeVar, get_args
 
 from service.metrics.catalog import MetricEntry
-from service.metrics.query.aggregate import TooFine
 from service.metrics.query.ranges import (
     Span,
     period_a_year_before,
@@ -16,7 +16,9 @@ from service.metrics.query.ranges import (
     previous,
     span_between,
 )
-from service.metrics.query.result import Group, Result
+from service.metrics.query.result import Result
+from service.metrics.query.selected import TooFine
+from service.metrics.query.selection import Group
 from service.metrics.query.spec import AggregateQuery, aggregate_query
 from service.metrics.query.totals import combine
 from service.panels.config import Compare, Query
@@ -27,11 +29,17 @@ from sql.calendar import Period
 from sql.errors import Invalid, Problem
 from sql.messages import Message
 from sql.scope import Scope
+from sql.vocabulary import NONE
 
 # `lines` are without totals, for charts; `total` is with the exact one and its change, but
 # without the lines to compare with, for stats.
 What = Literal["all", "lines", "total"]
 PERIODS: tuple[Period, ...] = get_args(Period)
+# Of a query that is looked at; the CSV and the API have all.
+MAX_GROUPS = 24
+# Of the CSV of a page.
+EXPORT_ROWS = 100_000
+Read = TypeVar("Read")
 Values = Mapping[datetime, float | None]
 # Nothing is compared with what nobody can ask for.
 _FIRST = datetime(1899, 12, 31, tzinfo=UTC)
@@ -56,7 +64,8 @@ class Line:
 @dataclass(frozen=True, slots=True)
 class Figures:
     """`times` are the starts of all periods up to now; `incomplete` where the last is not
-    over. Lines come largest first. `result` is what the API answers from, too.
+    over. Lines come largest first, of very many groups only the largest. `result` is what the API
+    answers from, too.
     """
 
     query: Query
@@ -81,6 +90,16 @@ class Figures:
         """Whether the oldest figures were left out."""
         return self.result.is_truncated
 
+    @property
+    def group_count(self) -> int:
+        """The number of groups with samples, also of those without a line."""
+        return self.result.group_count or len(self.lines)
+
+    @property
+    def units_left_out(self) -> Sequence[str]:
+        """Units that have samples in the range and do not count."""
+        return [unit or NONE for unit in self.result.units_left_out]
+
 
 async def read_figures(
     resources: Resources,
@@ -100,14 +119,43 @@ async def read_figures(
         Invalid: as for the API.
     """
     inquiry = _Inquiry(resources, scope, query, metric, now, what)
+    return await _finest(query, span, lambda period: inquiry.read(span, period, compare))
+
+
+async def read_everything(
+    resources: Resources,
+    scope: Scope,
+    query: Query,
+    metric: MetricEntry,
+    span: Span,
+    now: datetime,
+) -> Result:
+    """The result of a query with all groups and periods, up to `EXPORT_ROWS`.
+
+    Raises:
+        Invalid: as for the API.
+    """
+    inquiry = _Inquiry(resources, scope, query, metric, now, "lines")
+
+    async def read(period: Period) -> Result:
+        spec = replace(inquiry.spec(span, period), limit=EXPORT_ROWS, most_groups=None)
+        return await resources.aggregates.result(spec, now)
+
+    return await _finest(query, span, read)
+
+
+async def _finest(query: Query, span: Span, read: Callable[[Period], Awaitable[Read]]) -> Read:
+    """What is read for the period of a query; for ``auto`` for the finest that there are figures
+    of.
+    """
     if query.period != "auto":
-        return await inquiry.read(span, query.period, compare)
+        return await read(query.period)
     for period in PERIODS[PERIODS.index(period_for(span)) : -1]:
         try:
-            return await inquiry.read(span, period, compare)
+            return await read(period)
         except TooFine:
             continue
-    return await inquiry.read(span, "month", compare)
+    return await read("month")
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,7 +203,8 @@ class _Inquiry:
             for group in sorted(values.keys() | values_before.keys() if times else (), key=repr)
         ]
         lines.sort(key=_weight, reverse=True)
-        return Figures(self.query, result, period, times, incomplete, lines)
+        figures = Figures(self.query, result, period, times, incomplete, lines)
+        return _without_cut(figures) if result.is_truncated else figures
 
     def before(
         self, span: Span, period: Period, compare: Compare, times: Sequence[datetime]
@@ -184,14 +233,18 @@ class _Inquiry:
         """Of a range and of the other: one to both where one range follows the other."""
         if other is None:
             return await self.result(span, period), None
-        if other.before == span.since and self.query.fill == "none":
+        if other.before == span.since and self.query.fill == "none" and not self.query.group_by:
             both = await self.result(Span(other.since, span.before), period)
             if both.is_whole:
                 return both, both
+        if self.query.group_by:
+            # With the groups of the range itself, which may not be the largest of the other.
+            this = await self.result(span, period)
+            return this, await self.result(other, period, this)
         return await asyncio.gather(self.result(span, period), self.result(other, period))
 
-    async def result(self, span: Span, period: Period) -> Result:
-        return await self.resources.aggregates.result(self.spec(span, period), self.now)
+    async def result(self, span: Span, period: Period, like: Result | None = None) -> Result:
+        return await self.resources.aggregates.result(self.spec(span, period, like), self.now)
 
     async def total_of_range(
         self, span: Span, period: Period, shown: Span | None, result: Result
@@ -201,7 +254,7 @@ class _Inquiry:
         """
         if self.what == "total" and period in ("week", "month"):
             with suppress(TooFine):
-                return await self.resources.aggregates.totals(self.spec(span, "day"))
+                return await self.resources.aggregates.totals(self.spec(span, "day", result))
         return await self.total(shown, period, result)
 
     async def total(
@@ -212,7 +265,7 @@ class _Inquiry:
             return {}
         if (known := combine(result, span)) is not None:
             return known
-        return await self.resources.aggregates.totals(self.spec(span, period))
+        return await self.resources.aggregates.totals(self.spec(span, period, result))
 
     def span_of(self, starts: Sequence[datetime], period: Period) -> Span | None:
         """The range of periods that follow each other."""
@@ -221,8 +274,8 @@ class _Inquiry:
         end = calendar.following(starts[-1], period, self.resources.settings.zone)
         return span_between(starts[0], end)
 
-    def spec(self, span: Span, period: Period) -> AggregateQuery:
-        """The query over that range.
+    def spec(self, span: Span, period: Period, like: Result | None = None) -> AggregateQuery:
+        """The query over that range, of the groups of another result if there is one.
 
         Raises:
             Invalid: an unknown dimension or group.
@@ -239,7 +292,27 @@ class _Inquiry:
             before=span.before,
             group_by=query.group_by,
             fill=query.fill,
+            units="main",
+            most_groups=MAX_GROUPS,
+            only_groups=_kept_groups(like),
         )
+
+
+def _kept_groups(result: Result | None) -> frozenset[Group] | None:
+    """The groups of a result that has not all."""
+    if result is None or result.group_count is None:
+        return None if result is None else result.query.only_groups
+    return frozenset(result.groups)
+
+
+def _without_cut(figures: Figures) -> Figures:
+    """Only the periods of which everything is there, behind the oldest that was cut off."""
+    first = figures.result.shown[0].start
+    cut = bisect_right(figures.times, first)
+    lines = [
+        replace(line, values=line.values[cut:], before=line.before[cut:]) for line in figures.lines
+    ]
+    return replace(figures, times=figures.times[cut:], lines=lines)
 
 
 def _weight(line: Line) -> float:

@@ -260,6 +260,8 @@ async def _history(request: Request, rule: RuleToTest, period: Period) -> Result
         period=period,
         since=now - timedelta(days=rule.days),
         group_by=rule.group_by,
+        units="main",
+        most_groups=_MOST_LINES,
     )
     return await resources.aggregates.result(query, now)
 

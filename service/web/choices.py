@@ -13,6 +13,8 @@ RANGES = {
     "last_30_days": N_("Last 30 days"),
     "last_90_days": N_("Last 90 days"),
     "last_12_months": N_("Last 12 months"),
+    "last_week": N_("Last week"),
+    "last_month": N_("Last month"),
     "this_week": N_("This week"),
     "this_month": N_("This month"),
     "this_year": N_("This year"),

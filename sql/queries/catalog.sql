@@ -3,9 +3,28 @@
 SELECT
     metric_name,
     default_aggregation,
-    dimensions
+    dimensions,
+    unit
 FROM fature.metric
 WHERE tenant = %(tenant)s AND metric_name = ANY(%(metric_names)s::text []);
+
+-- name: metric_names
+-- Every metric in scope.
+SELECT m.metric_name
+FROM fature.metric AS m
+WHERE
+    m.tenant = %(tenant)s
+    AND (
+        %(only_service)s::text IS NULL
+        OR EXISTS (
+            SELECT FROM fature.series AS s
+            WHERE
+                s.tenant = m.tenant
+                AND s.metric_name = m.metric_name
+                AND s.service_name = %(only_service)s
+        )
+    )
+ORDER BY m.metric_name;
 
 -- name: catalog_listed
 -- Every metric in scope with its number of series; for one service those it has any of.

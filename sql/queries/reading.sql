@@ -26,6 +26,72 @@ INNER JOIN fature.series AS s
         AND s.dimensions @> q.dimensions
 WHERE {passed};
 
+-- name: series_ungrouped
+-- The series of each selection by unit and frequency, all of them in one group.
+SELECT
+    f.number,
+    f.unit,
+    f.frequency,
+    array_agg(f.series_id)::text AS series,
+    NULL::text AS groups,
+    count(*) AS number_of_series
+FROM ({found}) AS f
+GROUP BY f.number, f.unit, f.frequency;
+
+-- name: series_grouped
+-- The series of each selection by unit and frequency, with the number of the group of each; and in
+-- a row without a frequency the labels of the groups, in the order of their numbers.
+WITH numbered AS MATERIALIZED (
+    SELECT
+        f.number,
+        f.series_id,
+        f.unit,
+        f.frequency,
+        json_build_array({labels}) AS labels,
+        dense_rank() OVER groups - 1 AS group_number
+    FROM ({found}) AS f
+    WINDOW groups AS (PARTITION BY f.number ORDER BY {order})
+)
+
+SELECT
+    n.number,
+    n.unit,
+    n.frequency,
+    array_agg(n.series_id)::text AS series,
+    array_agg(n.group_number)::text AS groups,
+    count(*) AS number_of_series
+FROM numbered AS n
+GROUP BY n.number, n.unit, n.frequency
+UNION ALL
+SELECT
+    g.number,
+    NULL,
+    NULL,
+    NULL,
+    json_agg(g.labels ORDER BY g.group_number)::text,
+    count(*)
+FROM (
+    SELECT DISTINCT ON (n.number, n.group_number)
+        n.number,
+        n.group_number,
+        n.labels
+    FROM numbered AS n
+    ORDER BY n.number, n.group_number
+) AS g
+GROUP BY g.number;
+
+-- name: label_column
+-- A label that groups are made of.
+f.{label};
+
+-- name: label_dimension
+-- A dimension that groups are made of.
+f.dimensions ->> {name};
+
+-- name: label_order
+-- Groups in the order of their labels, the same on every machine; those without a label last.
+({label}) COLLATE "C" NULLS LAST;
+
 -- name: filter_column
 -- A filter of selections.
 {filter} text;
@@ -180,29 +246,33 @@ WHERE
 GROUP BY p.series_id;
 
 -- name: label_values
--- The values that labels and dimensions have among the series of some metrics.
+-- The values that labels and dimensions have among the series of some metrics, of those that fit a
+-- pattern the first.
 SELECT
     n.name,
     v.value
 FROM unnest(%(names)s::text []) AS n (name)
 CROSS JOIN LATERAL (
-    SELECT DISTINCT
-        CASE n.name
-            WHEN 'service_name' THEN s.service_name
-            WHEN 'affiliate_id' THEN s.affiliate_id
-            WHEN 'region' THEN s.region
-            WHEN 'unit' THEN s.unit
-            ELSE s.dimensions ->> n.name
-        END AS value
-    FROM fature.series AS s
-    WHERE
-        s.tenant = %(tenant)s
-        AND (%(only_service)s::text IS NULL OR s.service_name = %(only_service)s)
-        AND s.metric_name = ANY(%(metrics)s::text [])
-    ORDER BY 1
+    SELECT d.value
+    FROM (
+        SELECT DISTINCT
+            CASE n.name
+                WHEN 'service_name' THEN s.service_name
+                WHEN 'affiliate_id' THEN s.affiliate_id
+                WHEN 'region' THEN s.region
+                WHEN 'unit' THEN s.unit
+                ELSE s.dimensions ->> n.name
+            END AS value
+        FROM fature.series AS s
+        WHERE
+            s.tenant = %(tenant)s
+            AND (%(only_service)s::text IS NULL OR s.service_name = %(only_service)s)
+            AND s.metric_name = ANY(%(metrics)s::text [])
+    ) AS d
+    WHERE d.value ILIKE %(pattern)s
+    ORDER BY d.value
     LIMIT 500
 ) AS v
-WHERE v.value IS NOT NULL
 ORDER BY n.name, v.value;
 
 -- name: union_all
@@ -227,6 +297,33 @@ INNER JOIN
     ON r.series_id = s.series_id AND r.bucket >= s.since AND r.bucket < s.before
 GROUP BY r.bucket, s.group_number
 ORDER BY r.bucket DESC, s.group_number DESC
+LIMIT %(limit)s;
+
+-- name: aggregate_largest
+-- Groups by the size of their value over the whole range, the largest last, and how many there are.
+SELECT
+    g.bucket_start,
+    g.group_number,
+    g.value,
+    NULL::double precision AS total,
+    count(*) OVER () AS number
+FROM (
+    SELECT
+        0::bigint AS bucket_start,
+        s.group_number,
+        {value}
+    FROM ({sources}) AS r
+    INNER JOIN
+        unnest(
+            %(series)s::integer [],
+            %(groups)s::integer [],
+            %(starts)s::timestamptz [],
+            %(ends)s::timestamptz []
+        ) AS s (series_id, group_number, since, before)
+        ON r.series_id = s.series_id AND r.bucket >= s.since AND r.bucket < s.before
+    GROUP BY s.group_number
+) AS g
+ORDER BY abs(g.value) DESC NULLS LAST, g.group_number
 LIMIT %(limit)s;
 
 -- name: value_sum

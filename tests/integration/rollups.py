@@ -3,7 +3,7 @@ comparison of a rollup with what `date_trunc` makes of the samples.
 """
 
 import secrets
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from typing import Any, Literal
@@ -13,7 +13,9 @@ import pytest
 from psycopg import Connection, sql
 from psycopg.rows import TupleRow
 
-from sql.vocabulary import LEVELS, Frequency, Level
+from service.metrics.query.rollups import Buckets, RollupQuery
+from sql.statements import array_of
+from sql.vocabulary import LEVELS, Aggregation, Frequency, Level
 from tests.engines import installations
 
 timescale_only = pytest.mark.skipif(
@@ -171,3 +173,24 @@ def number(conn: Conn, statement: Any, params: dict[str, Any] | None = None) -> 
     assert row is not None
     assert isinstance(row[0], int)
     return row[0]
+
+
+def rollup_query(
+    buckets: Buckets,
+    since: datetime | None,
+    aggregation: Aggregation,
+    series: Sequence[int],
+    groups: Sequence[int],
+    limit: int,
+) -> RollupQuery:
+    """The query for those series, each in the group of the number beside it."""
+    return RollupQuery(
+        buckets=buckets,
+        since=since,
+        aggregation=aggregation,
+        series=array_of(series),
+        groups=array_of(groups),
+        count=len(series),
+        group_count=max(groups) + 1,
+        limit=limit,
+    )

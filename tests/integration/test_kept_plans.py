@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from psycopg import sql
 
-from service.metrics.query.rollups import Buckets, RollupQuery, Rollups
+from service.metrics.query.rollups import Buckets, Rollups
 from sql.database import Pool, connection, create_pool, fetch_prepared
 from sql.engine import Engine
 from sql.errors import DataRejected
@@ -17,6 +17,7 @@ from tests.deploy.pgbouncer import PROGRAM, pgbouncer
 from tests.integration.rollups import (
     new_series,
     refresh,
+    rollup_query,
     session,
     store,
     timescale_only,
@@ -108,7 +109,7 @@ async def test_a_kept_plan_follows_watermarks_chunks_and_late_samples(
 
             async def figures(since: datetime | None) -> dict[int, float | None]:
                 """By how many days ago."""
-                wanted = RollupQuery(DAYS, since, "sum", [series], [0], 1000)
+                wanted = rollup_query(DAYS, since, "sum", [series], [0], 1000)
                 points = await rollups.points(wanted)
                 return {(TODAY - point.start).days: point.value for point in points}
 
@@ -157,7 +158,7 @@ async def test_a_plan_is_for_the_chunks_of_its_range(
         refresh(conn, "real_time", TODAY - 60 * DAY, TODAY)
         hours = Buckets(("real_time",), "hour", "hour", "UTC", None)
         async with create_pool(url, size=1, keeps_plans=True) as pool:
-            wanted = RollupQuery(hours, TODAY - 2 * DAY, "sum", [series], [0], 1000)
+            wanted = rollup_query(hours, TODAY - 2 * DAY, "sum", [series], [0], 1000)
             for _ in range(2):
                 assert len(await Rollups(pool).points(wanted)) == 2
             async with connection(pool) as opened:

@@ -12,11 +12,12 @@ from prometheus_client import REGISTRY
 from service.metrics.catalog import MetricEntry
 from service.metrics.query.fill import Point
 from service.metrics.query.rollups import Buckets, RollupQuery, Rollups
-from service.metrics.query.selection import Series, select, select_series
+from service.metrics.query.selection import Grouped, Grouping, group_series, select
 from sql.database import Pool
 from sql.scope import Scope
+from sql.statements import numbers_of
 from sql.vocabulary import Aggregation
-from tests.integration.rollups import new_series, session, store
+from tests.integration.rollups import new_series, rollup_query, session, store
 
 pytestmark = pytest.mark.anyio
 
@@ -53,7 +54,7 @@ def wanted_of(
     """Every aggregation of all of them, of each and of pairs: some share a series."""
     groups = ([0, 0, 0, 0], [0, 1, 2, 3], [0, 0, 1, 1])
     return [
-        RollupQuery(buckets, since, aggregation, series, group, limit)
+        rollup_query(buckets, since, aggregation, series, group, limit)
         for aggregation in AGGREGATIONS
         for group in groups
     ]
@@ -124,7 +125,7 @@ async def test_what_is_behind_an_end_that_lies_ahead_does_not_count(
     # Midnight in the zone, too, is between the samples.
     end = (TODAY + 2 * DAY) if not zone else (TODAY + 2 * DAY + timedelta(hours=3))
     buckets = replace(DAYS, before=end, whole=whole, **zone)
-    points = await Rollups(pool).points(RollupQuery(buckets, since, "sum", [series], [0], 1000))
+    points = await Rollups(pool).points(rollup_query(buckets, since, "sum", [series], [0], 1000))
     assert [cell.value for cell in points] == ([111.0] if whole else [1.0, 10.0, 100.0])
 
 
@@ -153,7 +154,7 @@ async def test_each_has_the_newest_up_to_its_own_limit(pool: Pool, series: list[
 
 async def test_very_many_buckets_are_read_side_by_side(pool: Pool, series: list[int]) -> None:
     hours, since = replace(DAYS, level="hour", period="hour"), TODAY - 200 * DAY
-    wanted = [RollupQuery(hours, since, "sum", series, [0, 1, 2, 3], 10_000) for _ in range(3)]
+    wanted = [rollup_query(hours, since, "sum", series, [0, 1, 2, 3], 10_000) for _ in range(3)]
     expected = await alone(pool, wanted)
     assert await together(pool, wanted) == (expected, 3)
 
@@ -200,12 +201,28 @@ async def test_selections_at_once_are_what_each_is_alone(pool: Pool) -> None:
         (Scope(), MetricEntry("visits"), {"frequency": "daily"}, 0),
         (Scope(), MetricEntry("'; DROP TABLE fature.series; --"), {}, 0),
     ]
-    selections = [select(scope, metric, filters) for scope, metric, filters, _ in asked]
-    found = await select_series(pool, selections)
-    assert [len(found[one]) for one in selections] == [number for *_, number in asked]
-    for one in selections:
-        assert _ids(found[one]) == _ids((await select_series(pool, [one]))[one])
+    groupings = [Grouping(select(scope, metric, filters)) for scope, metric, filters, _ in asked]
+    found = await group_series(pool, groupings)
+    assert [len(_ids(found[one])) for one in groupings] == [number for *_, number in asked]
+    for one in groupings:
+        assert _ids(found[one]) == _ids((await group_series(pool, [one]))[one])
 
 
-def _ids(series: Sequence[Series]) -> list[int]:
-    return sorted(one.series_id for one in series)
+@pytest.mark.usefixtures("catalogue")
+async def test_series_are_grouped_by_labels_and_dimensions(pool: Pool) -> None:
+    """Every series is in the group of its labels, and those without a label come last."""
+    sales = select(Scope(), SALES, {})
+    grouping = Grouping(sales, ("service_name", "plan"))
+    other = Grouping(select(Scope("acme"), SALES, {"region": "SP"}), ("service_name", "plan"))
+    found = await group_series(pool, [grouping, other])
+    groups = [("shop", "pro"), ("shop", None), (None, "pro"), (None, None)]
+    assert list(found[grouping].groups) == list(found[other].groups) == groups
+    by_group = await group_series(pool, [Grouping(select(Scope(), SALES, {"plan": "pro"}))])
+    (part,) = found[grouping].parts
+    pairs = zip(numbers_of(part.series), numbers_of(part.groups), strict=True)
+    pro = sorted(series for series, group in pairs if groups[group][1] == "pro")
+    assert pro == _ids(next(iter(by_group.values())))
+
+
+def _ids(grouped: Grouped) -> list[int]:
+    return sorted(one for part in grouped.parts for one in numbers_of(part.series))

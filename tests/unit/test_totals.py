@@ -8,7 +8,8 @@ import pytest
 from service.metrics.catalog import MetricEntry
 from service.metrics.query.fill import Point
 from service.metrics.query.ranges import Span
-from service.metrics.query.result import Group, Result
+from service.metrics.query.result import Result
+from service.metrics.query.selection import Group
 from service.metrics.query.spec import aggregate_query
 from service.metrics.query.totals import combine
 from sql.scope import Scope

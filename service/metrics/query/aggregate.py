@@ -1,48 +1,32 @@
 """Answering aggregate queries: their series, then their rollups, each read once."""
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
+from collections.abc import Collection, Iterable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from service.metrics.query.batching import Batcher
 from service.metrics.query.fill import Point
-from service.metrics.query.result import Group, Result
+from service.metrics.query.limits import LARGE, QueryLimits, check_series
+from service.metrics.query.result import Result
 from service.metrics.query.rollups import Buckets, RollupQuery, Rollups
-from service.metrics.query.selection import Series, select_series
+from service.metrics.query.selected import Selected, one_unit, selected_of
+from service.metrics.query.selection import Group, Grouped, Grouping, by_group_by, group_series
 from service.metrics.query.single_flight import SingleFlight
 from service.metrics.query.spec import AggregateQuery
 from sql.calendar import Period
 from sql.database import Connections, fetch_all
-from sql.errors import Invalid, Problem
-from sql.messages import Message, Term, Value, terms
-from sql.vocabulary import FREQUENCIES, LEVELS, MAX_ROWS, NONE, Frequency
+from sql.statements import joined, repeated
+from sql.vocabulary import LEVELS, MAX_ROWS, Frequency
 from sql.zones import Zones
 
 # In seconds; together the second that a value may be old: what a result is computed from may
 # have been selected for another query.
 _SELECTION_AGE = 0.5
 _RESULT_AGE = 0.5
-
-
-class TooFine(Invalid):
-    """No sample of the selection is as fine as the period."""
-
-
-class _Selected(NamedTuple):
-    """The series of a query that the level of rollups has, the number of the group of each
-    beside it, and their frequencies; `omitted` are those that the level has not.
-    """
-
-    unit: str | None
-    series: Sequence[Series]
-    groups: Sequence[Group]
-    numbers: Sequence[int]
-    level: Period
-    frequencies: tuple[Frequency, ...]
-    omitted: Sequence[Frequency]
+# Of as many rows as are wanted, so many times as many periods are read first: groups have gaps.
+_MARGIN = 4
 
 
 class Aggregates:
@@ -53,11 +37,12 @@ class Aggregates:
 
     def __init__(self, reads: Connections, figures: Connections, business_zone: ZoneInfo) -> None:
         self._reads = reads
-        self._selections = Batcher(partial(select_series, figures))
+        self._groupings = Batcher(partial(group_series, figures), by_group_by)
         self._rollups = Rollups(figures)
         self._zones = Zones(reads)
         self._business_zone = business_zone
-        self._series: SingleFlight[list[Series]] = SingleFlight(max_age=_SELECTION_AGE)
+        self._limits = QueryLimits()
+        self._series: SingleFlight[Grouped] = SingleFlight(max_age=_SELECTION_AGE)
         self._results: SingleFlight[Result] = SingleFlight(max_age=_RESULT_AGE)
         self._totals: SingleFlight[dict[Group, float]] = SingleFlight(max_age=_RESULT_AGE)
         self._watermarks: SingleFlight[dict[str, datetime]] = SingleFlight(max_age=1.0)
@@ -75,7 +60,9 @@ class Aggregates:
         """The values of each period. They are at most a second old.
 
         Raises:
-            Invalid: the selection has several units; `TooFine` for a period finer than any sample.
+            Invalid: several units have samples, or there are too many series; `TooFine` for a
+                period finer than any sample.
+            Busy: too many queries are read.
         """
         return await self._results.get(query.subject, query.key, lambda: self._compute(query, now))
 
@@ -84,7 +71,7 @@ class Aggregates:
         its periods. At most a second old.
 
         Raises:
-            Invalid: as `result`.
+            Invalid, Busy: as `result`.
         """
         return await self._totals.get(query.subject, query.key, lambda: self._compute_totals(query))
 
@@ -98,76 +85,93 @@ class Aggregates:
 
     async def _compute_totals(self, query: AggregateQuery) -> dict[Group, float]:
         selected = await self._select(query)
-        points = await self._points(query, selected, whole=True)
+        async with self._limits.turn(query.selection.tenant, _size(query, selected)):
+            selected = await self._largest(query, selected)
+            points = await self._whole(query, selected)
         return {
             selected.groups[point.group]: point.value for point in points if point.value is not None
         }
 
-    async def _select(self, query: AggregateQuery) -> _Selected:
-        await self._zones.check(query.zone, datetime.now(UTC))
-        level: Period = "hour" if self._from_hours(query) else query.period
-        series = await self._series.get(
-            query.subject,
-            repr(query.selection),
-            lambda: self._selections.load(query.selection),
-        )
-        unit = _one_unit(series, query)
-        usable = [one for one in series if level in LEVELS[one.frequency]]
-        if series and not usable:
-            raise _too_fine(series, query, level)
-        members = [tuple(one.label(name) for name in query.group_by) for one in usable]
-        groups = sorted(set(members), key=repr) if query.group_by else [()]
-        numbers = {group: number for number, group in enumerate(groups)}
-        frequencies = _frequencies(usable)
-        return _Selected(
-            unit,
-            usable,
-            groups,
-            [numbers[group] for group in members],
-            level,
-            frequencies,
-            [one for one in _frequencies(series) if one not in frequencies],
-        )
-
     async def _compute(self, query: AggregateQuery, now: datetime) -> Result:
         selected = await self._select(query)
-        counted = Counter(selected.numbers)
+        async with self._limits.turn(query.selection.tenant, _size(query, selected)):
+            selected = await self._largest(query, selected)
+            points = await self._points(query, selected, now)
         return Result(
             query,
             now,
             selected.unit,
             selected.groups,
-            [counted[number] for number in range(len(selected.groups))],
-            await self._points(query, selected),
+            selected.sizes if query.aggregation == "last" else (),
+            points,
             sorted(selected.omitted),
             _rollups(selected.frequencies, selected.level),
+            selected.units_left_out,
+            selected.group_count,
         )
 
-    async def _points(
-        self, query: AggregateQuery, selected: _Selected, *, whole: bool = False
-    ) -> list[Point]:
-        """Oldest first, one more than the limit; of the `whole` range one for each group."""
-        if not selected.series:
-            return []
-        # What is carried forward may be older than the rows that are shown.
-        limit = MAX_ROWS if query.fill == "previous" else query.limit
-        return await self._rollups.points(
-            RollupQuery(
-                buckets=Buckets(
-                    frequencies=selected.frequencies,
-                    level=selected.level,
-                    period=query.period,
-                    zone=str(query.zone),
-                    before=query.before,
-                    whole=whole,
-                ),
-                since=query.since,
-                aggregation=query.aggregation,
-                series=[one.series_id for one in selected.series],
-                groups=selected.numbers,
-                limit=len(selected.groups) if whole else limit + 1,
-            )
+    async def _select(self, query: AggregateQuery) -> Selected:
+        await self._zones.check(query.zone, datetime.now(UTC))
+        level: Period = "hour" if self._from_hours(query) else query.period
+        grouped = await self._series.get(
+            query.subject,
+            repr((query.selection, query.group_by)),
+            lambda: self._groupings.load(Grouping(query.selection, query.group_by)),
         )
+        check_series(sum(part.series_count for part in grouped.parts))
+        selected = selected_of(grouped, query, level)
+        if len(selected.units) < 2 or "unit" in query.group_by or query.aggregation == "count":
+            return selected
+        return one_unit(selected, query, await self._units_with_samples(query, selected))
+
+    async def _units_with_samples(
+        self, query: AggregateQuery, selected: Selected
+    ) -> dict[str | None, float]:
+        """The number of samples in the range by unit."""
+        units = selected.units
+        groups = [
+            repeated(str(units.index(part.unit)), part.series_count) for part in selected.parts
+        ]
+        counted = replace(
+            _rollup_query(query, selected, whole=True),
+            aggregation="count",
+            groups=joined(groups),
+            group_count=len(units),
+            limit=len(units),
+        )
+        points = await self._rollups.points(counted)
+        return {units[point.group]: point.value for point in points if point.value}
+
+    async def _largest(self, query: AggregateQuery, selected: Selected) -> Selected:
+        """Only the groups with the largest values of the whole range, as many as are wanted."""
+        most = query.most_groups
+        if most is None or len(selected.groups) <= most:
+            return selected
+        whole = _rollup_query(query, selected, whole=True)
+        ranking = replace(whole, buckets=replace(whole.buckets, largest=True), limit=most)
+        points = await self._rollups.points(ranking)
+        count = points[0].number if points else 0
+        return selected.only({point.group for point in points})._replace(group_count=count)
+
+    async def _whole(self, query: AggregateQuery, selected: Selected) -> list[Point]:
+        """Of the whole range one for each group."""
+        if not selected.parts:
+            return []
+        return await self._rollups.points(_rollup_query(query, selected, whole=True))
+
+    async def _points(
+        self, query: AggregateQuery, selected: Selected, now: datetime
+    ) -> list[Point]:
+        """Oldest first, one more than the limit."""
+        if not selected.parts:
+            return []
+        wanted = _rollup_query(query, selected)
+        recent = _recent(wanted, query, now)
+        if recent is not None:
+            points = await self._rollups.points(recent)
+            if len(points) == wanted.limit:
+                return points
+        return await self._rollups.points(wanted)
 
     def _from_hours(self, query: AggregateQuery) -> bool:
         """Day edges of another zone than the business one are in no rollup."""
@@ -178,47 +182,52 @@ class Aggregates:
         return {row["relation"]: row["watermark"] for row in rows}
 
 
-def _frequencies(series: Iterable[Series]) -> tuple[Frequency, ...]:
-    """Those that occur, finest first."""
-    occurring = {one.frequency for one in series}
-    return tuple(one for one in FREQUENCIES if one in occurring)
-
-
-def _one_unit(series: Sequence[Series], query: AggregateQuery) -> str | None:
-    """The unit of the selection; different units are never mixed unless merely counted."""
-    units = {one.unit for one in series}
-    if len(units) == 1:
-        return units.pop()
-    if not units or "unit" in query.group_by or query.aggregation == "count":
-        return None
-    names = ", ".join(sorted(unit or NONE for unit in units))
-    message = Message(
-        "The selection has several units ({names}); give unit= or group_by=unit", {"names": names}
+def _rollup_query(query: AggregateQuery, selected: Selected, *, whole: bool = False) -> RollupQuery:
+    # What is carried forward may be older than the rows that are shown.
+    limit = MAX_ROWS if query.fill == "previous" else query.limit
+    return RollupQuery(
+        buckets=Buckets(
+            frequencies=selected.frequencies,
+            level=selected.level,
+            period=query.period,
+            zone=str(query.zone),
+            before=query.before,
+            whole=whole,
+        ),
+        since=query.since,
+        aggregation=query.aggregation,
+        series=joined(part.series for part in selected.parts),
+        groups=joined(part.groups for part in selected.parts),
+        count=selected.series_count,
+        group_count=len(selected.groups),
+        limit=len(selected.groups) if whole else limit + 1,
     )
-    raise Invalid(Problem(message, "unit"))
 
 
-def _rollups(frequencies: Iterable[Frequency], level: Period) -> Sequence[str]:
+def _recent(wanted: RollupQuery, query: AggregateQuery, now: datetime) -> RollupQuery | None:
+    """The same from so late that it is likely to have all rows that are wanted; None where that
+    spares nothing.
+    """
+    periods = _MARGIN * (wanted.limit // wanted.group_count + 1)
+    end = min(query.before or now, now)
+    since = end - timedelta(hours=periods * wanted.buckets.hours_of_period)
+    size = wanted.buckets.count(wanted.since, wanted.count)
+    if size < LARGE or (wanted.since is not None and since - wanted.since < (end - since)):
+        return None
+    return replace(wanted, since=since)
+
+
+def _size(query: AggregateQuery, selected: Selected) -> float:
+    """About how many buckets are read."""
+    if not selected.parts:
+        return 0
+    return _rollup_query(query, selected).size
+
+
+def _rollups(frequencies: Collection[Frequency], level: Period) -> list[str]:
     """Those at the level, and those below that their live part is computed from."""
     return [
         f"rollup_{frequency}_{below}"
         for frequency in frequencies
         for below in LEVELS[frequency][: LEVELS[frequency].index(level) + 1]
     ]
-
-
-def _too_fine(series: Sequence[Series], query: AggregateQuery, level: Period) -> TooFine:
-    values: dict[str, Value] = {
-        "metric": query.metric_name,
-        "frequencies": terms(_frequencies(series)),
-        "period": Term(query.period),
-    }
-    if level != query.period:
-        message = Message(
-            "{metric} is submitted {frequencies}: other time zones need samples per hour", values
-        )
-        return TooFine(Problem(message, "tz"))
-    message = Message(
-        "{metric} is submitted {frequencies}: there are no figures per {period}", values
-    )
-    return TooFine(Problem(message, "period"))

@@ -14,6 +14,8 @@ RangeName = Literal[
     "last_30_days",
     "last_90_days",
     "last_12_months",
+    "last_week",
+    "last_month",
     "this_week",
     "this_month",
     "this_year",
@@ -22,21 +24,26 @@ Unit = Literal["week", "month", "year"]
 RANGE_NAMES: tuple[RangeName, ...] = get_args(RangeName)
 _DAYS = {"last_7_days": 7, "last_30_days": 30, "last_90_days": 90}
 _UNITS: dict[RangeName, Unit] = {"this_week": "week", "this_month": "month", "this_year": "year"}
+_WHOLE: dict[RangeName, Literal["week", "month"]] = {"last_week": "week", "last_month": "month"}
 
 
 class Span(NamedTuple):
     """From `since` up to, not including, `before`; `unit` of the calendar where that is one so
-    far. In UTC: a zone's own times cannot be compared or reckoned with where clocks change.
+    far, or the `whole` of it. In UTC: a zone's own times cannot be compared or reckoned with
+    where clocks change.
     """
 
     since: datetime
     before: datetime
     unit: Unit | None = None
+    whole: bool = False
 
 
-def span_between(since: datetime, before: datetime, unit: Unit | None = None) -> Span:
+def span_between(
+    since: datetime, before: datetime, unit: Unit | None = None, *, whole: bool = False
+) -> Span:
     """The span between instants of any zone."""
-    return Span(since.astimezone(UTC), before.astimezone(UTC), unit)
+    return Span(since.astimezone(UTC), before.astimezone(UTC), unit, whole)
 
 
 def span_of(name: RangeName, now: datetime, zone: ZoneInfo) -> Span:
@@ -47,6 +54,9 @@ def span_of(name: RangeName, now: datetime, zone: ZoneInfo) -> Span:
     tomorrow = following(today, "day", zone)
     if name == "yesterday":
         return span_between(_days_before(today, 1, zone), today)
+    if unit := _WHOLE.get(name):
+        this = floor(now, unit, zone)
+        return span_between(_unit_before(this, unit, zone), this, unit, whole=True)
     if name == "last_24_hours":
         end = following(floor(now, "hour", zone), "hour", zone).astimezone(UTC)
         return Span(end - timedelta(hours=24), end)
@@ -74,6 +84,8 @@ def previous(span: Span, zone: ZoneInfo) -> Span:
     days = (span.before.astimezone(zone).date() - span.since.astimezone(zone).date()).days
     if span.unit:
         start = _unit_before(span.since, span.unit, zone)
+        if span.whole:
+            return span_between(start, span.since)
         as_much = _days_before(start, -days, zone).astimezone(UTC)
         return span_between(start, min(as_much, span.since))
     if _is_midnight(span.since, zone) and _is_midnight(span.before, zone):

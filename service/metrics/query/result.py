@@ -8,20 +8,21 @@ from typing import Any
 
 from service.metrics.query.fill import Point, filled
 from service.metrics.query.periods import named_period
+from service.metrics.query.selection import Group
 from service.metrics.query.spec import AggregateQuery
 from sql import calendar
 from sql.vocabulary import Frequency
-
-Group = tuple[str | None, ...]
 
 
 @dataclass(frozen=True)
 class Result:
     """The values of a query as of `now`; shared by all who ask it, so not to be changed.
 
-    `sizes` are how many series each group has. `points` are those with samples, oldest first;
-    where there are more than the limit, one more than it. `omitted` are frequencies too coarse
-    for the period, `rollups` the relations that the values are computed from.
+    `sizes` are how many series each group has (of last values). `points` are those with samples,
+    oldest first; where there are more than the limit, one more than it. `omitted` are frequencies
+    too coarse for the period, `rollups` the relations that the values are computed from,
+    `units_left_out` units with samples that do not count. `group_count` is the number of groups
+    with samples where only the largest were kept.
     """
 
     query: AggregateQuery
@@ -32,6 +33,8 @@ class Result:
     points: Sequence[Point]
     omitted: Sequence[Frequency]
     rollups: Sequence[str]
+    units_left_out: Sequence[str | None] = ()
+    group_count: int | None = None
 
     @cached_property
     def shown(self) -> Sequence[Point]:

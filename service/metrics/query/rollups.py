@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from itertools import repeat
 from typing import Any
 
 from psycopg import sql
@@ -16,7 +15,7 @@ from service.metrics.query.batching import Batcher
 from service.metrics.query.fill import Point
 from sql.calendar import Period
 from sql.database import Connections, fetch_prepared
-from sql.statements import Query, array_of, query, union_all
+from sql.statements import Query, array_of, joined, numbers_of, query, repeated, union_all
 from sql.vocabulary import MAX_ROWS, Aggregation, Frequency
 
 # Of a batch. More are quicker read side by side, on connections of their own.
@@ -29,7 +28,8 @@ _HOURS: dict[Period, int] = {"hour": 1, "day": 24, "week": 168, "month": 720}
 @dataclass(frozen=True, slots=True)
 class Buckets:
     """Those of the rollups of some frequencies at a level, up to, not including, `before` (in UTC;
-    None: all), combined into periods of `zone`; of a `whole` range all are one period.
+    None: all), combined into periods of `zone`; of a `whole` range all are one period, with the
+    `largest` values first.
     """
 
     frequencies: tuple[Frequency, ...]
@@ -38,6 +38,12 @@ class Buckets:
     zone: str
     before: datetime | None
     whole: bool = False
+    largest: bool = False
+
+    @property
+    def hours_of_period(self) -> int:
+        """About how long a period is."""
+        return _HOURS[self.period]
 
     def count(self, since: datetime | None, series: int) -> float:
         """About how many of so many series there are from then on."""
@@ -49,16 +55,24 @@ class Buckets:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RollupQuery:
-    """The newest `limit` values since then (in UTC; None: ever) of some series, each in the group
-    of the number beside it.
+    """The newest `limit` values since then (in UTC; None: ever) of `count` series in so many
+    groups: two arrays as PostgreSQL writes them, of series and of the number of the group of each.
     """
 
     buckets: Buckets
     since: datetime | None
     aggregation: Aggregation
-    series: Sequence[int]
-    groups: Sequence[int]
+    series: str
+    groups: str
+    count: int
+    group_count: int
     limit: int
+
+    @property
+    def size(self) -> float:
+        """About how many buckets are read; of all times as of five years."""
+        since = self.since or datetime.now(UTC) - timedelta(days=1826)
+        return self.buckets.count(since, self.count)
 
 
 class Rollups:
@@ -83,27 +97,25 @@ class Rollups:
             buckets.level,
             buckets.level != buckets.period,
             buckets.whole,
+            buckets.largest,
             *rounded(batch[0].since, buckets.before, datetime.now(UTC)),
         )
         # Groups are numbered through.
         firsts = [0]
         for one in batch:
-            firsts.append(firsts[-1] + max(one.groups) + 1)
-        places = list(zip(batch, firsts, strict=False))
+            firsts.append(firsts[-1] + one.group_count)
         end = _instant_text(None if buckets.whole else buckets.before, "infinity")
         values = {
-            "series": array_of(series for one in batch for series in one.series),
-            "groups": array_of(first + group for one, first in places for group in one.groups),
+            "series": joined(one.series for one in batch),
+            "groups": joined(map(_shifted, batch, firsts)),
             # What becomes one period is told by its series alone.
-            "starts": array_of(
-                start
-                for one in batch
-                for start in repeat(
-                    _instant_text(None if buckets.whole else one.since, "-infinity"),
-                    len(one.series),
+            "starts": joined(
+                repeated(
+                    _instant_text(None if buckets.whole else one.since, "-infinity"), one.count
                 )
+                for one in batch
             ),
-            "ends": array_of(repeat(end, sum(len(one.series) for one in batch))),
+            "ends": repeated(end, sum(one.count for one in batch)),
             "since": array_of([_instant_text(batch[0].since, "-infinity")]),
             "before": array_of([_instant_text(buckets.before, "infinity")]),
             "limit": limit,
@@ -124,6 +136,7 @@ def _statement(
     level: Period,
     in_zone: bool,
     whole: bool,
+    largest: bool,
     since: datetime | None,
     before: datetime | None,
 ) -> Query:
@@ -145,13 +158,18 @@ def _statement(
     if whole:
         sources = query("rollup_source_whole").format(periods=sources).body
     return (
-        query("aggregate")
+        query("aggregate_largest" if largest else "aggregate")
         .format(
             value=query(f"value_{aggregation}").body,
             sources=sources,
         )
         .rendered()
     )
+
+
+def _shifted(one: RollupQuery, first: int) -> str:
+    """The numbers of its groups behind those of the queries before it."""
+    return one.groups if not first else array_of(first + group for group in numbers_of(one.groups))
 
 
 def _instant_text(instant: datetime | None, otherwise: str) -> str:
@@ -190,17 +208,19 @@ def _batches_of(queries: Sequence[RollupQuery]) -> Iterator[list[RollupQuery]]:
         batch: list[RollupQuery] = []
         series = 0
         for one in members:
-            if batch and buckets.count(batch[0].since, series + len(one.series)) > _BATCH_BUCKETS:
+            if batch and buckets.count(batch[0].since, series + one.count) > _BATCH_BUCKETS:
                 yield batch
                 batch, series = [], 0
             batch.append(one)
-            series += len(one.series)
+            series += one.count
         yield batch
 
 
 def _by_query(
     rows: Sequence[tuple[Any, ...]], batch: Sequence[RollupQuery], firsts: Sequence[int]
 ) -> dict[RollupQuery, list[Point]]:
+    if len(batch) == 1:
+        return {batch[0]: [Point(_instant(start), *rest) for start, *rest in reversed(rows)]}
     found: list[list[Point]] = [[] for _ in batch]
     # By the number of a group, whose it is.
     owners = [

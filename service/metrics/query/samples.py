@@ -7,9 +7,9 @@ from typing import Any, NamedTuple
 from psycopg import sql
 from psycopg.rows import DictRow
 
-from service.metrics.query.selection import Selection, by_frequency, select_series
+from service.metrics.query.selection import Grouping, Selection, group_series
 from sql.database import Connections, fetch_all
-from sql.statements import array_of, query, union_all
+from sql.statements import joined, query, union_all
 from sql.vocabulary import Order
 
 _START: dict[Order, tuple[str, int]] = {
@@ -52,17 +52,18 @@ class SamplePage(NamedTuple):
 
 async def sample_page(reads: Connections, wanted: SampleQuery) -> SamplePage:
     """The page of samples that a query asks for."""
-    series = (await select_series(reads, [wanted.selection]))[wanted.selection]
-    if not series:
+    grouping = Grouping(wanted.selection)
+    parts = (await group_series(reads, [grouping]))[grouping].parts
+    if not parts:
         return SamplePage([], None)
     outer, inner = _QUERIES[wanted.order]
     pages = [
         query(inner).format(samples=sql.Identifier("fature", f"sample_{frequency}"))
-        for frequency, _ in by_frequency(series)
+        for frequency in dict.fromkeys(part.frequency for part in parts)
     ]
     at, sample_id = wanted.after or _START[wanted.order]
     values: dict[str, Any] = {
-        "series": array_of(one.series_id for one in series),
+        "series": joined(part.series for part in parts),
         "since": wanted.since or "-infinity",
         "before": wanted.before or "infinity",
         "cursor_ts": at,

@@ -5,7 +5,7 @@ TimescaleDB pushes ``series_id = ANY(…)`` into the live part of a rollup, but 
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from typing import NamedTuple
 
 import msgspec
@@ -17,7 +17,7 @@ from sql.errors import Invalid, Problem
 from sql.messages import Message
 from sql.scope import Scope
 from sql.statements import Query, query
-from sql.vocabulary import FREQUENCIES, GROUPABLE, NONE, Frequency
+from sql.vocabulary import GROUPABLE, NONE, Frequency
 
 _FILTERS = (
     "metric_name",
@@ -30,25 +30,7 @@ _FILTERS = (
 )
 _INDEXED = ("metric_name", "service_name")
 _SCOPE = "only_service"
-
-
-class Series(NamedTuple):
-    """A selected series and the labels that groups are made of."""
-
-    series_id: int
-    unit: str | None
-    frequency: Frequency
-    service_name: str | None
-    affiliate_id: str | None
-    region: str | None
-    dimensions: Mapping[str, str]
-
-    def label(self, name: str) -> str | None:
-        """The label or dimension of that name."""
-        if name in GROUPABLE:
-            value: str | None = getattr(self, name)
-            return value
-        return self.dimensions.get(name)
+Group = tuple[str | None, ...]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,6 +42,33 @@ class Selection:
     tenant: str
     filters: Mapping[str, str]
     dimensions: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Grouping:
+    """The series of a selection in groups of the same labels."""
+
+    selection: Selection
+    group_by: tuple[str, ...] = ()
+
+
+class Part(NamedTuple):
+    """The series of one unit and frequency, and the number of the group of each: both as
+    PostgreSQL writes arrays, as there can be ten thousand, which nobody here looks at.
+    """
+
+    unit: str | None
+    frequency: Frequency
+    series: str
+    groups: str
+    series_count: int
+
+
+class Grouped(NamedTuple):
+    """The series of a selection and the labels of its groups, by their numbers."""
+
+    parts: Sequence[Part]
+    groups: Sequence[Group]
 
 
 def select(
@@ -100,31 +109,63 @@ def _impossible(labels: Mapping[str, str]) -> Iterator[Problem]:
             yield Problem(Message("The character NUL cannot occur"), name)
 
 
-async def select_series(
-    pool: Connections, selections: Sequence[Selection]
-) -> dict[Selection, list[Series]]:
-    """The series of each selection, found in one statement."""
+async def group_series(pool: Connections, groupings: Sequence[Grouping]) -> dict[Grouping, Grouped]:
+    """The series of each grouping, all of the same `group_by`, found in one statement."""
     # What has no such label no index finds.
     everywhere = set.intersection(
-        *({name for name, value in one.filters.items() if value != NONE} for one in selections)
+        *(
+            {name for name, value in one.selection.filters.items() if value != NONE}
+            for one in groupings
+        )
     )
-    somewhere = {"metric_name", *(name for one in selections for name in one.filters)}
+    somewhere = {"metric_name", *(name for one in groupings for name in one.selection.filters)}
     index = next((name for name in _INDEXED if name in everywhere), "tenant")
     asked = [
-        {**selection.filters, "tenant": selection.tenant, "dimensions": selection.dimensions}
-        for selection in selections
+        {
+            **one.selection.filters,
+            "tenant": one.selection.tenant,
+            "dimensions": one.selection.dimensions,
+        }
+        for one in groupings
     ]
     params = {"selections": msgspec.json.encode(asked).decode(), "count": len(asked)}
-    found: dict[Selection, list[Series]] = {selection: [] for selection in selections}
-    statement = _find_series(index, tuple(sorted(somewhere)))
-    for number, *columns in await fetch_prepared(pool, statement, params):
-        found[selections[number - 1]].append(Series(*columns))
-    return found
+    group_by = groupings[0].group_by
+    statement = _find_series(index, tuple(sorted(somewhere)), group_by)
+    parts: dict[Grouping, list[Part]] = {one: [] for one in groupings}
+    labels: dict[Grouping, Sequence[Group]] = {}
+    for number, unit, frequency, series, groups, count in await fetch_prepared(
+        pool, statement, params
+    ):
+        grouping = groupings[number - 1]
+        if frequency is None:
+            labels[grouping] = _groups.decode(groups)
+        else:
+            groups = groups or _first_group(count)
+            parts[grouping].append(Part(unit, frequency, series, groups, count))
+    otherwise: Sequence[Group] = () if group_by else ((),)
+    return {one: Grouped(parts[one], labels.get(one, otherwise)) for one in groupings}
 
 
-@cache
-def _find_series(index: str, filters: Sequence[str]) -> Query:
-    """Finds series by that column beside the tenant, and filters them."""
+_groups = msgspec.json.Decoder(list[tuple[str | None, ...]])
+
+
+@lru_cache(maxsize=1000)
+def _first_group(count: int) -> str:
+    """That all are in the only group."""
+    return "{" + "0," * (count - 1) + "0}"
+
+
+def by_group_by(groupings: Sequence[Grouping]) -> Iterator[list[Grouping]]:
+    """Groupings by the same labels together: they are one statement."""
+    alike: dict[tuple[str, ...], list[Grouping]] = {}
+    for one in groupings:
+        alike.setdefault(one.group_by, []).append(one)
+    yield from alike.values()
+
+
+@lru_cache(maxsize=1000)
+def _find_series(index: str, filters: Sequence[str], group_by: Sequence[str]) -> Query:
+    """Finds series by that column beside the tenant, filters them and puts them into groups."""
     columns = [query("filter_column").format(filter=sql.Identifier(name)) for name in filters]
     passed = [
         query("scope_passed")
@@ -132,19 +173,28 @@ def _find_series(index: str, filters: Sequence[str]) -> Query:
         else query("filter_passed").format(filter=sql.Identifier(name))
         for name in filters
     ]
+    found = query("find_series").format(
+        index=sql.Identifier(index),
+        filters=sql.SQL(", ").join(one.body for one in columns),
+        passed=sql.SQL(" AND ").join(one.body for one in passed),
+    )
+    if not group_by:
+        return query("series_ungrouped").format(found=found.body).rendered()
+    labels = [_label(name) for name in group_by]
     return (
-        query("find_series")
+        query("series_grouped")
         .format(
-            index=sql.Identifier(index),
-            filters=sql.SQL(", ").join(one.body for one in columns),
-            passed=sql.SQL(" AND ").join(one.body for one in passed),
+            found=found.body,
+            labels=sql.SQL(", ").join(labels),
+            order=sql.SQL(", ").join(
+                query("label_order").format(label=label).body for label in labels
+            ),
         )
         .rendered()
     )
 
 
-def by_frequency(series: Sequence[Series]) -> Iterator[tuple[Frequency, list[Series]]]:
-    """The series of each frequency that occurs, finest first."""
-    for frequency in FREQUENCIES:
-        if members := [one for one in series if one.frequency == frequency]:
-            yield frequency, members
+def _label(name: str) -> sql.Composable:
+    if name in GROUPABLE:
+        return query("label_column").format(label=sql.Identifier(name)).body
+    return query("label_dimension").format(name=sql.Literal(name)).body

@@ -24,11 +24,12 @@ def _queries(outcome: str) -> Counter:
 
 
 class _Entry(Generic[Result]):
-    __slots__ = ("started", "task")
+    __slots__ = ("started", "task", "waiting")
 
     def __init__(self, started: float, task: "asyncio.Task[Result]") -> None:
         self.started = started
         self.task = task
+        self.waiting = 0
 
 
 class _Key(NamedTuple):
@@ -51,7 +52,9 @@ class SingleFlight(Generic[Result]):
     async def get(
         self, subject: Hashable, query: str, compute: Callable[[], Awaitable[Result]]
     ) -> Result:
-        """The result of `query` about `subject`; a failure is shared, but not kept."""
+        """The result of `query` about `subject`; a failure is shared, but not kept. Its computation
+        ends once nobody waits for it any more.
+        """
         now = self._clock()
         key = _Key(subject, query)
         entry = self._entries.get(key)
@@ -64,13 +67,25 @@ class SingleFlight(Generic[Result]):
             _queries("computed").inc()
         else:
             _queries("shared").inc()
-        return await asyncio.shield(entry.task)
+        entry.waiting += 1
+        try:
+            return await asyncio.shield(entry.task)
+        finally:
+            entry.waiting -= 1
+            if not entry.waiting and not entry.task.done():
+                self._give_up(key, entry)
 
     def forget(self, subject: Hashable) -> None:
         """Drop what began before now."""
         now = self._changed[subject] = self._clock()
         self._changed.move_to_end(subject)
         self._drop_old(now)
+
+    def _give_up(self, key: _Key, entry: _Entry[Result]) -> None:
+        """Nobody waits for it any more."""
+        entry.task.cancel()
+        if self._entries.get(key) is entry:
+            del self._entries[key]
 
     def _is_fresh(self, entry: _Entry[Result], subject: Hashable, now: float) -> bool:
         changed = self._changed.get(subject)

@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Literal
 from zoneinfo import ZoneInfo
 
 from service.metrics.catalog import MetricEntry
-from service.metrics.query.selection import Selection, select
+from service.metrics.query.selection import Group, Selection, select
 from sql import calendar
 from sql.calendar import Period
 from sql.errors import Invalid, Problem
@@ -14,11 +15,16 @@ from sql.messages import Listing, Message
 from sql.scope import Scope
 from sql.vocabulary import GROUPABLE, MAX_ROWS, Aggregation, Fill
 
+Units = Literal["one", "main"]
+
 
 @dataclass(frozen=True, slots=True)
 class AggregateQuery:
     """Values of a metric per period and group; equal queries have equal results. Its instants are
     in UTC: in a zone, both halves of an hour that is repeated would be equal.
+
+    Where several `units` have samples in the range, that is an error or the `main` one counts. Of
+    more groups than `most_groups` the largest are kept, or `only_groups`.
     """
 
     metric_name: str
@@ -31,6 +37,10 @@ class AggregateQuery:
     group_by: tuple[str, ...] = ()
     fill: Fill = "none"
     limit: int = MAX_ROWS
+    units: Units = "one"
+    main_unit: str | None = None
+    most_groups: int | None = None
+    only_groups: frozenset[Group] | None = None
 
     @property
     def subject(self) -> tuple[str, str]:
@@ -51,6 +61,9 @@ class AggregateQuery:
                 str(self.zone),
                 self.since,
                 self.before,
+                self.units,
+                self.most_groups,
+                self.only_groups and sorted(self.only_groups, key=repr),
             )
         )
 
@@ -68,6 +81,9 @@ def aggregate_query(
     group_by: Sequence[str] = (),
     fill: Fill = "none",
     limit: int = MAX_ROWS,
+    units: Units = "one",
+    most_groups: int | None = None,
+    only_groups: frozenset[Group] | None = None,
 ) -> AggregateQuery:
     """The query for a metric in `scope`, its range widened to whole periods of `zone` and its
     aggregation the catalogue's unless one is given. `filters` are labels and dimensions.
@@ -87,6 +103,10 @@ def aggregate_query(
         group_by=tuple(group_by),
         fill=fill,
         limit=limit,
+        units=units,
+        main_unit=metric.unit,
+        most_groups=most_groups if group_by else None,
+        only_groups=only_groups,
     )
 
 

@@ -6,7 +6,8 @@ from datetime import UTC, datetime
 
 from service.metrics.query.fill import Point
 from service.metrics.query.ranges import Span
-from service.metrics.query.result import Group, Result
+from service.metrics.query.result import Result
+from service.metrics.query.selection import Group
 from sql.decimals import exact_sum, rounded
 
 
