@@ -57,7 +57,8 @@ async def aggregate(request: Request) -> Response:
     resources, scope = resources_of(request), principal_of(request).scope
     metric = await resources.catalog.entry(scope, request.query_params.get("metric_name", ""))
     # Nobody knows the dimensions of a metric that does not exist.
-    also = frozenset(metric.dimensions if metric.is_known else request.query_params)
+    is_misspelt = metric.metric_name and not metric.is_known
+    also = frozenset(request.query_params if is_misspelt else metric.dimensions)
     params, dimensions = read_params(request, AggregateParams, also)
     await resources.catalog.check_known(scope, metric)
     zone = zone_of(params.tz, resources.settings.zone)

@@ -66,6 +66,9 @@ class Catalog:
             return MetricEntry(metric_name)
         subject = (scope.tenant, metric_name)
         entries = await self._entries.get(subject, "", lambda: self.entries(scope, [metric_name]))
+        if not entries[metric_name].is_known:
+            # Its first sample may just have been committed.
+            entries = await self.entries(scope, [metric_name])
         return entries[metric_name]
 
     async def check_known(self, scope: Scope, metric: MetricEntry) -> None:

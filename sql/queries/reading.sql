@@ -245,6 +245,43 @@ WHERE
     AND p.bucket < ANY(%(before)s::timestamptz [])
 GROUP BY p.series_id;
 
+-- name: rollup_steps
+-- Last values of the given series from one rollup, with the length of its buckets.
+SELECT
+    bucket,
+    series_id,
+    last_value,
+    {step}::interval AS step
+FROM {rollup}
+WHERE
+    series_id = ANY(%(series)s::integer [])
+    {bounds};
+
+-- name: last_of_periods
+-- The last value of each series in each period, and when the step began that it is of.
+SELECT
+    date_trunc(%(period)s, h.bucket, %(zone)s) AS bucket,
+    h.series_id,
+    (array_agg(h.last_value ORDER BY h.bucket DESC))[1] AS last_value,
+    max(h.bucket) AS ended,
+    max(h.step) AS step
+FROM ({steps}) AS h
+GROUP BY 1, 2;
+
+-- name: last_of_range
+-- The same of all periods as one.
+SELECT
+    'epoch'::timestamptz AS bucket,
+    h.series_id,
+    (array_agg(h.last_value ORDER BY h.bucket DESC))[1] AS last_value,
+    max(h.bucket) AS ended,
+    max(h.step) AS step
+FROM ({steps}) AS h
+WHERE
+    h.bucket >= ANY(%(since)s::timestamptz [])
+    AND h.bucket < ANY(%(before)s::timestamptz [])
+GROUP BY h.series_id;
+
 -- name: label_values
 -- The values that labels and dimensions have among the series of some metrics, of those that fit a
 -- pattern the first.
@@ -297,6 +334,35 @@ INNER JOIN
     ON r.series_id = s.series_id AND r.bucket >= s.since AND r.bucket < s.before
 GROUP BY r.bucket, s.group_number
 ORDER BY r.bucket DESC, s.group_number DESC
+LIMIT %(limit)s;
+
+-- name: aggregate_alive
+-- Last values per bucket and group, newest first, of the series that were still alive: none that
+-- ended more than two of its steps before the newest of its group.
+SELECT
+    date_part('epoch', r.bucket)::bigint AS bucket_start,
+    r.group_number,
+    {value}
+FROM (
+    SELECT
+        p.bucket,
+        s.group_number,
+        p.last_value,
+        p.ended
+        + 2 * p.step >= max(p.ended) OVER (PARTITION BY p.bucket, s.group_number) AS is_alive
+    FROM ({sources}) AS p
+    INNER JOIN
+        unnest(
+            %(series)s::integer [],
+            %(groups)s::integer [],
+            %(starts)s::timestamptz [],
+            %(ends)s::timestamptz []
+        ) AS s (series_id, group_number, since, before)
+        ON p.series_id = s.series_id AND p.bucket >= s.since AND p.bucket < s.before
+) AS r
+WHERE r.is_alive
+GROUP BY r.bucket, r.group_number
+ORDER BY r.bucket DESC, r.group_number DESC
 LIMIT %(limit)s;
 
 -- name: aggregate_largest

@@ -160,6 +160,7 @@ def test_an_unknown_group_is_refused(api: httpx2.Client, metric: str, group_by: 
 
 
 def test_a_group_named_twice_is_refused(api: httpx2.Client, metric: str) -> None:
+    submit(api, metric, {})
     error = refused(ask(api, metric, group_by=["region", "region"]), 422)
     assert places(error) == [(None, "group_by")]
 

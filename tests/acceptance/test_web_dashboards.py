@@ -160,11 +160,12 @@ def test_a_panel_that_fails_says_so_and_the_others_show(
     api: httpx2.Client, web: httpx2.Client, sold: str, metric: str
 ) -> None:
     other = f"{metric}.mixed"
-    submit(api, other, at(today(), 1.0, unit="BRL"), at(today(), 1.0, unit="USD"))
-    wrong = {"id": "mixed", "type": "bar", "title": "Mixed", "queries": [{"metric_name": other}]}
+    submit(api, other, at(today(), 1.0, frequency="monthly"))
+    query = {"metric_name": other, "period": "hour"}
+    wrong = {"id": "mixed", "type": "bar", "title": "Mixed", "queries": [query]}
     page = web.get(f"/dashboards/{make(api, config_of(sold, wrong))['id']}")
     assert page.status_code == 200
-    assert "several units" in panel_in(page, "mixed")
+    assert "there are no figures per hour" in panel_in(page, "mixed")
     assert "437.75" in panel_in(page, "total")
 
 

@@ -228,8 +228,9 @@ def test_units_are_never_mixed_and_one_is_offered(
 ) -> None:
     submit(api, metric, at(today(), 1.0, unit="BRL"), at(today(), 2.0, unit="USD"))
     page = web.get("/explore", params={"metric_name": metric})
-    assert "several units (BRL, USD)" in text_of(page)
-    assert f'href="/explore?metric_name={metric}&amp;range=last_30_days&amp;filter.unit=BRL"' in (
+    assert [spec["unit"] for spec in specs_of(page)] == ["BRL"]
+    assert "without what is in USD" in text_of(page)
+    assert f'href="/explore?metric_name={metric}&amp;range=last_30_days&amp;filter.unit=USD"' in (
         page.text
     )
     apart = web.get("/explore", params={"metric_name": metric, "group_by": "unit"})

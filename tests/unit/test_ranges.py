@@ -44,6 +44,8 @@ def local(text: str, zone: ZoneInfo = PAULO) -> datetime:
         ("last_30_days", "2026-02-17", "2026-03-19"),
         ("last_90_days", "2025-12-19", "2026-03-19"),
         ("last_12_months", "2025-04-01", "2026-03-19"),
+        ("last_week", "2026-03-09", "2026-03-16"),
+        ("last_month", "2026-02-01", "2026-03-01"),
         ("this_week", "2026-03-16", "2026-03-19"),
         ("this_month", "2026-03-01", "2026-03-19"),
         ("this_year", "2026-01-01", "2026-03-19"),
@@ -107,11 +109,13 @@ def test_the_last_24_hours_are_24_hours_on_every_day(name: str, change: str) -> 
         assert times[-1] == now - timedelta(minutes=30)
 
 
-def test_every_name_has_a_range_that_now_is_in_or_that_is_yesterday() -> None:
+def test_every_name_has_a_range_that_now_is_in_or_that_is_over() -> None:
     for name in RANGE_NAMES:
         span = span_of(name, NOW, UTC)
         assert span.since < span.before
-        assert (span.since <= NOW < span.before) == (name != "yesterday")
+        assert (span.since <= NOW < span.before) == (
+            name not in ("yesterday", "last_week", "last_month")
+        )
 
 
 def test_days_of_23_and_25_hours_are_whole_days_too() -> None:
@@ -142,6 +146,9 @@ def test_before_hours_come_as_many_hours() -> None:
         ("this_month", "2026-01-01", "2025-12-01", "2025-12-02"),
         ("this_year", "2026-03-18", "2025-01-01", "2025-03-19"),
         ("this_year", "2028-12-31", "2027-01-01", "2028-01-01"),
+        # All of the one before.
+        ("last_week", "2026-03-18", "2026-03-02", "2026-03-09"),
+        ("last_month", "2026-03-18", "2026-01-01", "2026-02-01"),
         # No unit so far, but so many days.
         ("last_7_days", "2026-03-18", "2026-03-05", "2026-03-12"),
     ],

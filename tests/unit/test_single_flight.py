@@ -161,6 +161,30 @@ def test_one_who_leaves_takes_the_answer_from_nobody() -> None:
     scenario(steps)
 
 
+def test_what_nobody_waits_for_any_more_is_not_computed_on() -> None:
+    async def steps(flight: SingleFlight[int], _: Clock) -> None:
+        ended = asyncio.Event()
+
+        async def compute() -> int:
+            try:
+                await asyncio.Event().wait()
+            finally:
+                ended.set()
+            return 1
+
+        leaving = [asyncio.ensure_future(flight.get(SUBJECT, "q", compute)) for _ in range(2)]
+        await asyncio.sleep(0)
+        leaving[0].cancel()
+        await asyncio.sleep(0)
+        assert not ended.is_set()
+        leaving[1].cancel()
+        await asyncio.gather(*leaving, return_exceptions=True)
+        await asyncio.wait_for(ended.wait(), 5)
+        assert await flight.get(SUBJECT, "q", Source().read) == 1
+
+    scenario(steps)
+
+
 def test_very_many_questions_change_no_answer() -> None:
     async def steps(flight: SingleFlight[int], clock: Clock) -> None:
         source = Source()

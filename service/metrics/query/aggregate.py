@@ -15,6 +15,7 @@ from service.metrics.query.selected import Selected, one_unit, selected_of
 from service.metrics.query.selection import Group, Grouped, Grouping, by_group_by, group_series
 from service.metrics.query.single_flight import SingleFlight
 from service.metrics.query.spec import AggregateQuery
+from sql import calendar
 from sql.calendar import Period
 from sql.database import Connections, fetch_all
 from sql.statements import joined, repeated
@@ -27,6 +28,7 @@ _SELECTION_AGE = 0.5
 _RESULT_AGE = 0.5
 # Of as many rows as are wanted, so many times as many periods are read first: groups have gaps.
 _MARGIN = 4
+_LONG = timedelta(days=1826)
 
 
 class Aggregates:
@@ -132,8 +134,10 @@ class Aggregates:
         groups = [
             repeated(str(units.index(part.unit)), part.series_count) for part in selected.parts
         ]
+        whole = _rollup_query(query, selected, whole=True)
         counted = replace(
-            _rollup_query(query, selected, whole=True),
+            whole,
+            buckets=replace(whole.buckets, alive=False),
             aggregation="count",
             groups=joined(groups),
             group_count=len(units),
@@ -148,7 +152,9 @@ class Aggregates:
         if most is None or len(selected.groups) <= most:
             return selected
         whole = _rollup_query(query, selected, whole=True)
-        ranking = replace(whole, buckets=replace(whole.buckets, largest=True), limit=most)
+        ranking = replace(
+            whole, buckets=replace(whole.buckets, largest=True, alive=False), limit=most
+        )
         points = await self._rollups.points(ranking)
         count = points[0].number if points else 0
         return selected.only({point.group for point in points})._replace(group_count=count)
@@ -193,6 +199,8 @@ def _rollup_query(query: AggregateQuery, selected: Selected, *, whole: bool = Fa
             zone=str(query.zone),
             before=query.before,
             whole=whole,
+            # One series alone is the last of its group, whenever it ended.
+            alive=query.aggregation == "last" and selected.series_count > len(selected.groups),
         ),
         since=query.since,
         aggregation=query.aggregation,
@@ -206,15 +214,17 @@ def _rollup_query(query: AggregateQuery, selected: Selected, *, whole: bool = Fa
 
 def _recent(wanted: RollupQuery, query: AggregateQuery, now: datetime) -> RollupQuery | None:
     """The same from so late that it is likely to have all rows that are wanted; None where that
-    spares nothing.
+    spares little.
     """
-    periods = _MARGIN * (wanted.limit // wanted.group_count + 1)
-    end = min(query.before or now, now)
-    since = end - timedelta(hours=periods * wanted.buckets.hours_of_period)
-    size = wanted.buckets.count(wanted.since, wanted.count)
-    if size < LARGE or (wanted.since is not None and since - wanted.since < (end - since)):
+    if wanted.size < LARGE:
         return None
-    return replace(wanted, since=since)
+    periods = _MARGIN * (wanted.limit // wanted.group_count + 1)
+    length = timedelta(hours=periods * wanted.buckets.hours_of_period)
+    end = min(query.before or now, now)
+    if length > _LONG or (wanted.since is not None and end - wanted.since < 2 * length):
+        return None
+    since = calendar.floor(end - length, query.period, query.zone)
+    return replace(wanted, since=since.astimezone(UTC))
 
 
 def _size(query: AggregateQuery, selected: Selected) -> float:

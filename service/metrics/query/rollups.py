@@ -8,10 +8,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from psycopg import sql
 
 from service.metrics.query.batching import Batcher
+from service.metrics.query.ended import Since, known_since, steps_of
 from service.metrics.query.fill import Point
 from sql.calendar import Period
 from sql.database import Connections, fetch_prepared
@@ -29,7 +31,7 @@ _HOURS: dict[Period, int] = {"hour": 1, "day": 24, "week": 168, "month": 720}
 class Buckets:
     """Those of the rollups of some frequencies at a level, up to, not including, `before` (in UTC;
     None: all), combined into periods of `zone`; of a `whole` range all are one period, with the
-    `largest` values first.
+    `largest` values first. Of last values those of series that were still `alive`.
     """
 
     frequencies: tuple[Frequency, ...]
@@ -39,6 +41,7 @@ class Buckets:
     before: datetime | None
     whole: bool = False
     largest: bool = False
+    alive: bool = False
 
     @property
     def hours_of_period(self) -> int:
@@ -91,15 +94,23 @@ class Rollups:
         the one that goes back most.
         """
         buckets, limit = batch[0].buckets, sum(one.limit for one in batch)
-        statement = _statement(
-            batch[0].aggregation,
-            buckets.frequencies,
-            buckets.level,
-            buckets.level != buckets.period,
-            buckets.whole,
-            buckets.largest,
-            *rounded(batch[0].since, buckets.before, datetime.now(UTC)),
-        )
+        now = datetime.now(UTC)
+        bounds = rounded(batch[0].since, buckets.before, now)
+        if buckets.alive:
+            known = known_since(now, buckets.period, ZoneInfo(buckets.zone))
+            statement = _alive_statement(
+                buckets.frequencies, buckets.level, buckets.whole, *bounds, known
+            )
+        else:
+            statement = _statement(
+                batch[0].aggregation,
+                buckets.frequencies,
+                buckets.level,
+                buckets.level != buckets.period,
+                buckets.whole,
+                buckets.largest,
+                *bounds,
+            )
         # Groups are numbered through.
         firsts = [0]
         for one in batch:
@@ -141,16 +152,12 @@ def _statement(
     before: datetime | None,
 ) -> Query:
     """Kept, as composing it takes longer than sending it."""
-    bounds = []
-    if since:
-        bounds.append(query("rollup_since").format(since=sql.Literal(since)).body)
-    if before:
-        bounds.append(query("rollup_before").format(before=sql.Literal(before)).body)
+    bounds = _bounds(since, before)
 
     def source(frequency: Frequency) -> Query:
         rows = query("rollup_source").format(
             rollup=sql.Identifier("fature", f"rollup_{frequency}_{level}"),
-            bounds=sql.SQL(" ").join(bounds),
+            bounds=bounds,
         )
         return query("rollup_source_in_zone").format(hours=rows.body) if in_zone else rows
 
@@ -165,6 +172,42 @@ def _statement(
         )
         .rendered()
     )
+
+
+@lru_cache(maxsize=1000)
+def _alive_statement(
+    frequencies: tuple[Frequency, ...],
+    level: Period,
+    whole: bool,
+    since: datetime | None,
+    before: datetime | None,
+    known: Since,
+) -> Query:
+    """Reads last values of series that were still alive."""
+    steps = union_all(
+        query("rollup_steps").format(
+            step=sql.Literal(f"1 {part.level}"),
+            rollup=sql.Identifier("fature", f"rollup_{frequency}_{part.level}"),
+            bounds=_bounds(part.since, part.before),
+        )
+        for frequency in frequencies
+        for part in steps_of(frequency, level, since, before, known)
+    )
+    sources = query("last_of_range" if whole else "last_of_periods").format(steps=steps)
+    return (
+        query("aggregate_alive")
+        .format(value=query("value_last").body, sources=sources.body)
+        .rendered()
+    )
+
+
+def _bounds(since: datetime | None, before: datetime | None) -> sql.Composed:
+    bounds = []
+    if since:
+        bounds.append(query("rollup_since").format(since=sql.Literal(since)).body)
+    if before:
+        bounds.append(query("rollup_before").format(before=sql.Literal(before)).body)
+    return sql.SQL(" ").join(bounds)
 
 
 def _shifted(one: RollupQuery, first: int) -> str:
