@@ -335,7 +335,7 @@ def test_what_is_wrong_is_said_without_the_names_of_types(web: httpx2.Client, so
     asked = {"metric_name": sold, "range": "last_weekend"}
     page = web.get("/explore", params=asked, headers={"Accept-Language": "pt-BR"})
     assert "literal[" not in page.text
-    assert "Use um destes" in text_of(page)
+    assert "Escolha um destes" in text_of(page)
 
 
 def test_what_was_asked_for_stands_beside_what_is_wrong_with_it(
