@@ -1,1 +1,1 @@
-"""Rules watch the aggregates; events open and resolve; people are told once."""
+"""Rules watch the aggregates; events open and resolve; people are notified once."""

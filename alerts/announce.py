@@ -20,7 +20,7 @@ NOTIFIED = frozenset({"opened", "resolved", "repeated"})
 
 
 class _Outgoing(NamedTuple):
-    """What one rule has to say to one recipient."""
+    """The rule and the recipient of notifications."""
 
     rule_id: int | None
     target: Target
@@ -83,7 +83,7 @@ async def silences_at(conn: Connection, now: datetime) -> list[DictRow]:
 def is_silenced(
     event: Mapping[str, Any], rule: Rule, silences: Iterable[Mapping[str, Any]]
 ) -> bool:
-    """Whether any silence matches the event in every column that is not NULL."""
+    """True where any silence matches the event in every column that is not NULL."""
     service_name = event["group_labels"].get("service_name") or rule.service_name
     having = {
         "rule_id": event["rule_id"],
@@ -99,7 +99,7 @@ def is_silenced(
 
 
 def notification_of(step: Step, context: MessageContext) -> Notification:
-    """What there is to say of the step."""
+    """The notification of a step."""
     event = step.event
     return Notification(
         event_id=event["event_id"],

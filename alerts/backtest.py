@@ -1,4 +1,4 @@
-"""What a rule would have done: the same decision over the buckets of the past.
+"""Backtests: what a rule would have done, by the same decision over the buckets of the past.
 
 The past is stepped through at the edges of the finest buckets there are, and at the
 instants at which waiting alone changes a state.
@@ -51,7 +51,7 @@ class Episode:
 
 @dataclass(frozen=True, slots=True)
 class Backtest:
-    """What would have happened from `since` to `until`, and what is seen at `until`."""
+    """The events that would have been from `since` to `until`, and what is seen at `until`."""
 
     since: datetime
     until: datetime
@@ -61,7 +61,7 @@ class Backtest:
 
 
 class Sighting(NamedTuple):
-    """What the rule sees of a group, and whether its condition holds."""
+    """The reading of a group, and whether the rule's condition holds."""
 
     group: Group
     reading: Reading
@@ -79,7 +79,7 @@ class Backtests:
         self._places = asyncio.Semaphore(at_once)
 
     async def run(self, scope: Scope, rule: Rule, days: int, now: datetime) -> Backtest:
-        """What the rule would have done in the last `days`, once it is its turn.
+        """The backtest over the last `days`, once it is its turn.
 
         Raises:
             Forbidden: the rule is of another service than the caller's.
@@ -105,7 +105,7 @@ async def backtest(
 
 
 def sightings(result: Backtest) -> Iterator[Sighting]:
-    """What the rule sees at the end of the backtest, without waiting for how long it holds."""
+    """The readings at the end of the backtest, without waiting for how long they hold."""
     watch = result.plan.watch._replace(hold=0.0)
     for group, observation in result.latest:
         state, transitions = next_state(watch, INACTIVE, observation, result.until)

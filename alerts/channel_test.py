@@ -16,7 +16,7 @@ from sql.messages import Message
 
 @dataclass(frozen=True, slots=True)
 class ChannelTest:
-    """What came of the delivery. `failed` may pass with another attempt, `dead` will not."""
+    """The outcome of the delivery. `failed` may pass with another attempt, `dead` will not."""
 
     channel: Channel
     recipient: str

@@ -1,4 +1,4 @@
-"""What changes of alerts are made with: who makes them, and what notifications of them refer to."""
+"""The context of changes: who makes them, and what notifications of them refer to."""
 
 from dataclasses import dataclass
 from datetime import datetime

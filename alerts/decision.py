@@ -51,7 +51,7 @@ class Watch(NamedTuple):
 
     @property
     def may_fire_early(self) -> bool:
-        """Whether a period that is not over can already break the rule for good, where nothing
+        """True where a period that is not over can already break the rule for good, where nothing
         negative is added.
         """
         return self.condition in (">", ">=") and self.aggregation in GROWING
@@ -70,7 +70,7 @@ class Reading(NamedTuple):
 
 
 class Observation(NamedTuple):
-    """What was seen: the trailing window or the last period that has settled, and for calendar
+    """The figures seen: the trailing window or the last period that has settled, and for calendar
     windows also those since; whether notifications are silenced, and whether the group had no
     samples for so long that it is not judged.
     """
@@ -82,7 +82,7 @@ class Observation(NamedTuple):
 
 
 class State(msgspec.Struct, frozen=True):
-    """What is remembered of a (rule, group). `since` is when the phase began, `clear_since`
+    """The memory of a (rule, group). `since` is when the phase began, `clear_since`
     since when an open event's condition has been over, `notified_at` when people were last
     notified: never of what opened under a silence that has not ended.
     """
@@ -106,7 +106,7 @@ class Transition(NamedTuple):
 
 
 class _Verdict(NamedTuple):
-    """Whether the condition holds (None: nothing is known), by which figure."""
+    """True where the condition holds (None: nothing is known), by which figure."""
 
     holds: bool | None
     reading: Reading
@@ -241,7 +241,7 @@ def _open(
 
 
 def _is_due(rule: Watch, state: State, now: datetime) -> bool:
-    """Whether people are to be notified that it is still open: again, or now that a silence is
+    """True where people are to be notified that it is still open: again, or now that a silence is
     over.
     """
     if state.notified_at is None:

@@ -56,7 +56,7 @@ async def deliver_due(pool: Pool, channels: Channels, now: datetime) -> int:
 
 
 def claim_of(channels: Channels, name: str, limit: int, *, limited: bool = False) -> Claim:
-    """What to claim of a channel."""
+    """The claim on the notifications of a channel."""
     channel = channels.get(name)
     return Claim(
         name,
@@ -204,7 +204,7 @@ async def _pause(
 
 
 async def _finish(under_way: set[asyncio.Task[None]]) -> None:
-    """What takes longer is sent again after the lease, with the same delivery id."""
+    """Wait for attempts; one that takes longer is made again after its lease, with the same id."""
     if not under_way:
         return
     _, late = await asyncio.wait(under_way, timeout=GRACE_SECONDS)

@@ -51,7 +51,7 @@ def _line(step: Step) -> Line:
 
 
 def _rank(step: Step) -> tuple[int, float]:
-    """What opened first, and of that what is furthest past the threshold."""
+    """The order of steps: opened first, and of those the furthest past the threshold."""
     value, threshold = step.value, step.event["threshold_value"]
     if value is None:
         distance = float("inf")

@@ -24,7 +24,7 @@ _Range = tuple[Frequency, datetime, datetime]
 async def without_stale(
     conn: Connection, decided: Sequence[Decided], figures: Figures
 ) -> list[Decided]:
-    """What was decided by figures that have all their samples; the rest is for a later tick."""
+    """The decisions by figures that have all their samples; the rest is for a later tick."""
     if not decided:
         return []
     marks = {row["relation"]: row["watermark"] for row in await run(conn, "watermarks")}

@@ -24,7 +24,7 @@ _LENGTHS = {
 
 
 def may_end(plan: Plan, group: Group) -> bool:
-    """Whether some series of the group may have ended within the window while others go on."""
+    """True where some series of the group may have ended within the window while others go on."""
     if plan.watch.aggregation != "last" or sum(map(len, group.sources.values())) < 2:
         return False
     length = _length(plan.watch.window)

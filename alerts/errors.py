@@ -1,4 +1,4 @@
-"""What goes wrong with alerts, in the family of errors."""
+"""Errors of alerts, in the family of errors."""
 
 from sql.errors import Conflict, Forbidden, Invalid, Problem
 from sql.messages import Message

@@ -166,7 +166,7 @@ async def _act(
 
 
 async def _state(conn: Connection, event: DictRow) -> State | None:
-    """What the loop remembers, locked."""
+    """The state of an event's (rule, group), locked."""
     rows = await run(conn, "alert_state_for_update", _key(event))
     return msgspec.json.decode(rows[0]["state"], type=State) if rows else None
 

@@ -8,8 +8,8 @@ _Row = tuple[Message | str, Message | str]
 
 def facts(phrases: Phrases) -> list[tuple[str, str]]:
     """Label and text of everything there is to say, most telling first."""
-    told = [(phrases.say(label), phrases.say(text)) for label, text in _rows(phrases)]
-    return [(label, text) for label, text in told if text]
+    texts = [(phrases.say(label), phrases.say(text)) for label, text in _rows(phrases)]
+    return [(label, text) for label, text in texts if text]
 
 
 def _rows(phrases: Phrases) -> list[_Row]:

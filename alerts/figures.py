@@ -13,7 +13,7 @@ from sql.vocabulary import Aggregation, Frequency, Level
 
 
 class Bucket(NamedTuple):
-    """What a rollup says of one series in one bucket, or in several combined."""
+    """The figures of one series in one bucket, or in several combined."""
 
     sum_value: float
     sample_count: int

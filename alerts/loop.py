@@ -56,7 +56,7 @@ States = dict[tuple[int, str], Remembered]
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a tick did: rules judged, states changed, rules that could not be judged."""
+    """The outcome of a tick: rules judged, states changed, rules that could not be judged."""
 
     rules: int
     changes: int
@@ -170,7 +170,7 @@ async def _read_states(conn: Connection) -> States:
 async def _decide(
     plans: list[Plan], states: States, figures: Figures
 ) -> tuple[list[Decided], dict[int, Message]]:
-    """What changes, and the rules of which something cannot be judged."""
+    """The changes, and the rules of which something cannot be judged."""
     decided: list[Decided] = []
     broken: dict[int, Message] = {}
     for position, plan in enumerate(plans):
@@ -191,7 +191,7 @@ async def _decide(
 def _decide_rule(
     plan: Plan, states: States, figures: Figures
 ) -> tuple[list[Decided], list[Message]]:
-    """What changes, and why some of its groups cannot be judged: the others are."""
+    """The changes, and why some groups cannot be judged: the others are."""
     decided: list[Decided] = []
     troubles = list(plan.troubles)
     for group in plan.groups:

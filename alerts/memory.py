@@ -1,4 +1,4 @@
-"""What the leader keeps between ticks, brought up to date by reading what is new.
+"""The leader's memory between ticks, brought up to date by reading what is new.
 
 Rules are kept by version; series never change and are read once, by their ids.
 """
@@ -23,7 +23,7 @@ Metric = tuple[str, str]
 
 
 class Recorded(NamedTuple):
-    """What the row of a rule says of why it cannot be judged."""
+    """The reason in a rule's row why it cannot be judged, and since when."""
 
     error: str | None
     trouble: Trouble
@@ -74,7 +74,7 @@ class Memory:
         yield from (stored for stored, _ in self._unreadable.values())
 
     def entry_of(self, stored: StoredRule) -> CatalogueEntry | None:
-        """What the catalogue says of the metric of a rule."""
+        """The catalogue's entry of a rule's metric."""
         return self._catalogue.get((stored.tenant, stored.rule.metric_name))
 
     def series_of(self, metric: Metric) -> Iterable[Series]:

@@ -1,4 +1,4 @@
-"""What all rules need to know, read with one query for each rollup and range."""
+"""Figures for all rules, read with one query for each rollup and range."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -21,8 +21,8 @@ from sql.messages import Message
 
 @dataclass(slots=True)
 class Figures:
-    """What was read. `buckets` are by rollup, start of the window and series; `failed` says
-    why a series could not be read in a rollup; of what `silences` match nobody is notified.
+    """The figures that were read. `buckets` are by rollup, start of the window and series; `failed`
+    says why a series could not be read in a rollup; of what `silences` match nobody is notified.
 
     `first_seen` is since when there are samples of each series, `retired` which groups are silent
     for so long that they are not judged, `negative` in which metrics negative samples were seen,
@@ -85,7 +85,7 @@ async def read_figures(
 
 
 def observe(plan: Plan, group: Group, figures: Figures) -> Observation:
-    """What the rule sees of one group.
+    """The observation of one group.
 
     Raises:
         RuleProblem: one of its series could not be read.
@@ -179,7 +179,7 @@ def _is_silenced(plan: Plan, group: Group, figures: Figures) -> bool:
 
 
 def _existed(group: Group, figures: Figures, before: datetime) -> bool:
-    """Whether any series of the group has samples from before that instant."""
+    """True where any series of the group has samples from before that instant."""
     series = [one for those in group.sources.values() for one in those]
     if any(figures.first_seen[one] < before for one in series):
         return True

@@ -32,8 +32,8 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What to take: `limited` of receivers that said 429 not long ago, else of all others.
-    `default_target` is the target of the channel's configured default.
+    """A claim on notifications: `limited` of receivers that said 429 not long ago, else of all
+    others. `default_target` is the target of the channel's configured default.
     """
 
     channel: str

@@ -71,11 +71,11 @@ class History:
         return [bucket for bucket in found if bucket]
 
     def existed(self, group: Group, before: datetime) -> bool:
-        """Whether there were samples of the group before that instant."""
+        """True where there were samples of the group before that instant."""
         return any(self.first_seen[one] < before for one in _members(group))
 
     def is_retired(self, group: Group, now: datetime, seconds: float) -> bool:
-        """Whether the group had no samples for so long."""
+        """True where the group had no samples for so long."""
         if not self.existed(group, self.since) and not any(
             one in self.past for one in _members(group)
         ):

@@ -117,7 +117,7 @@ class Phrases:
 
     @property
     def window(self) -> Value:
-        """What stretch of time was judged, business time."""
+        """The stretch of time that was judged, business time."""
         its = self.notification
         start, end, zone = its.window_start, its.window_end, self._zone
         if start is None or end is None:
@@ -141,7 +141,7 @@ class Phrases:
 
 
 def done(transition: str) -> Term:
-    """What happened, as an adjective."""
+    """A transition as an adjective."""
     return _DONE.get(transition, Term(transition))
 
 

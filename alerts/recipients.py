@@ -35,7 +35,7 @@ class Target(NamedTuple):
 
 
 def kind_of(recipient: str) -> Kind | None:
-    """What a recipient is; None where it is nothing that any channel takes."""
+    """The kind of a recipient; None where no channel takes it."""
     if _NUMBER.fullmatch(recipient):
         return "E.164 number"
     if _EMAIL.fullmatch(recipient):

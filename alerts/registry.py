@@ -51,13 +51,13 @@ def last_error_of(row: DictRow) -> Message | None:
 
 
 async def catalogue(pool: Pool, tenant: str, metrics: Iterable[str]) -> dict[str, CatalogueEntry]:
-    """What the catalogue says of these metrics, where it knows them."""
+    """The catalogue's entries of these metrics, where it has them."""
     async with connection(pool) as conn:
         return await _catalogue(conn, tenant, metrics)
 
 
 async def check_rule(pool: Pool, scope: Scope, rule: Rule) -> None:
-    """Whether the rule is one that may be made in scope.
+    """True where the rule is one that may be made in scope.
 
     Raises:
         Forbidden: it is not of the caller's service.
@@ -179,7 +179,7 @@ async def _record(
 
 
 def _audited(row: DictRow) -> dict[str, Any]:
-    """What somebody decided about the rule. The path of a URL is a secret at Slack and others:
+    """The fields of the rule for the audit log. The path of a URL is a secret at Slack and others:
     only its fingerprint is kept.
     """
     recipients = [_without_path(text) for text in row["notification_recipients"]]

@@ -25,7 +25,7 @@ class Retirement:
         self._checked: dict[Key, tuple[datetime, bool]] = {}
 
     def known(self, now: datetime) -> dict[Key, bool]:
-        """What was checked not long ago."""
+        """The groups that were checked not long ago."""
         self._checked = {
             key: (at, retired)
             for key, (at, retired) in self._checked.items()

@@ -1,4 +1,4 @@
-"""What becomes of a notification after an attempt: sent, tried again later, or given up."""
+"""Retries: a notification after an attempt is sent, tried again later, or given up."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta

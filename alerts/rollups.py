@@ -30,7 +30,7 @@ class Span(NamedTuple):
 
 
 def begins_with_minutes(source: Source) -> bool:
-    """Whether the first hour of a trailing window is combined from minutes: too many samples
+    """True where the first hour of a trailing window is combined from minutes: too many samples
     might be in it.
     """
     return source == Source("real_time", "hour")
@@ -137,7 +137,7 @@ async def read_sample_counts(
 
 
 async def has_negative(conn: Connection, frequency: Frequency, series: Sequence[int]) -> bool:
-    """Whether any of the series ever had a negative sample."""
+    """True where any of the series ever had a negative sample."""
     statement = query("alert_negative_samples").format(rollup=_rollup(Source(frequency, "month")))
     with translated_errors():
         (row,) = await run(conn, statement, {"series": array_of(series)})

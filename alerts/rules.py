@@ -1,4 +1,4 @@
-"""What a rule is: its fields, their defaults, and what makes one wrong."""
+"""Rules: their fields, defaults, and what makes one wrong."""
 
 from collections.abc import Collection, Iterator, Sequence
 from typing import Annotated, NamedTuple
@@ -58,7 +58,7 @@ DIGEST_OVER = 5
 
 
 class CatalogueEntry(NamedTuple):
-    """What the catalogue says of a metric."""
+    """The catalogue's entry of a metric."""
 
     kind: Kind = "ratio"
     default_aggregation: Aggregation = "avg"
@@ -72,7 +72,7 @@ UNKNOWN = CatalogueEntry()
 
 
 class Rule(BaseModel):
-    """What is watched, and whom to notify. What is None follows the catalogue."""
+    """A rule: what is watched, and whom to notify. What is None follows the catalogue."""
 
     model_config = ConfigDict(extra="forbid", populate_by_name=True)
 
@@ -213,7 +213,7 @@ def window_of(rule: Rule, entry: CatalogueEntry | None) -> Window:
 
 
 def fits(frequency: Frequency, window: Window) -> bool:
-    """Whether samples of that frequency can be judged in windows so short."""
+    """True where samples of that frequency can be judged in windows so short."""
     if isinstance(window, Calendar):
         return window.period in LEVELS[frequency]
     return window.seconds >= SHORTEST[frequency]
@@ -222,7 +222,7 @@ def fits(frequency: Frequency, window: Window) -> bool:
 def problems(
     rule: Rule, entry: CatalogueEntry | None, submitted: Collection[Frequency] = ()
 ) -> Iterator[Problem]:
-    """What is wrong with the rule given what the catalogue says of its metric (None:
+    """The problems of the rule given what the catalogue says of its metric (None:
     nothing yet) and how often it is submitted, which counts more.
     """
     if entry is not None:

@@ -32,7 +32,7 @@ class BadRulesFile(Exception):
 
 
 class Step(NamedTuple):
-    """What becomes of one rule; `fields` are those that differ."""
+    """The change of one rule; `fields` are those that differ."""
 
     action: Action
     name: str
@@ -78,7 +78,7 @@ def parsed(data: bytes) -> list[Rule]:
 
 
 def plan(rows: Sequence[DictRow], wanted: Sequence[Rule], *, prune: bool) -> list[Step]:
-    """What must be done so that the rules are the wanted ones; rules that the file does not
+    """The steps after which the rules are the wanted ones; rules that the file does not
     name go only if `prune`.
     """
     existing = {row["rule_name"]: row for row in rows}

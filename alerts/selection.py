@@ -167,7 +167,7 @@ def watch_of(rule: Rule, entry: CatalogueEntry | None) -> Watch:
 
 
 def selects(rule: Rule, series: Series) -> bool:
-    """Whether the rule's filters let the series through."""
+    """True where the rule's filters let the series through."""
     return (
         passes(rule.service_name, series.service_name)
         and passes(rule.affiliate_id, series.affiliate_id)
@@ -177,7 +177,7 @@ def selects(rule: Rule, series: Series) -> bool:
 
 
 def passes(wanted: str | None, label: str | None) -> bool:
-    """Whether a label is the one that a filter wants; ``(none)`` is that there is none."""
+    """True where a label is the one that a filter wants; ``(none)`` is that there is none."""
     return wanted is None or wanted == (NONE if label is None else label)
 
 
@@ -207,7 +207,7 @@ def groups_of(
 
 
 def about_group(labels: Labels, reason: Message) -> Message:
-    """What is wrong with one group of several."""
+    """The trouble of one group of several."""
     if not labels:
         return reason
     said = ", ".join(f"{name} {label or NONE}" for name, label in labels.items())

@@ -12,7 +12,7 @@ from sql.messages import Message
 
 
 class Step(NamedTuple):
-    """What happened to an event, as its row is afterwards; nobody is notified of one that is
+    """A step of an event, with its row as it is afterwards; nobody is notified of one that is
     `suppressed`. `silent` where the value is 0 as no sample arrived.
     """
 
@@ -31,5 +31,5 @@ class Step(NamedTuple):
 
 
 def group_key(rule_id: int, labels: Labels) -> tuple[int, str]:
-    """What tells one (rule, group) from another."""
+    """The key of a (rule, group)."""
     return rule_id, msgspec.json.encode(labels, order="sorted").decode()

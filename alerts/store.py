@@ -37,7 +37,7 @@ class Decided:
 
     @property
     def key(self) -> tuple[int, str]:
-        """What tells it from the others."""
+        """The key of its (rule, group)."""
         return self.plan.stored.rule_id, self.group.key
 
 

@@ -43,7 +43,7 @@ def next_trouble(
 def rule_is_silenced(
     tenant: str, rule_id: int, rule: Rule, silences: Sequence[Mapping[str, Any]]
 ) -> bool:
-    """Whether nobody is to hear of the rule as a whole."""
+    """True where nobody is to hear of the rule as a whole."""
     event: dict[str, Any] = {
         "tenant": tenant,
         "rule_id": rule_id,

@@ -27,7 +27,7 @@ class Reachable:
 async def warnings_of(
     pool: Pool, scope: Scope, rule: Rule, entry: CatalogueEntry | None, reachable: Reachable
 ) -> list[Message]:
-    """What keeps the rule from firing, or from being heard of."""
+    """The reasons why the rule cannot fire, or is not heard of."""
     async with connection(pool) as conn:
         found = list(await _of_the_metric(conn, scope.tenant, rule, entry))
     return found + list(_of_the_channels(rule, reachable))

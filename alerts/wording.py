@@ -1,4 +1,4 @@
-"""What a notification says, in a renderer's language; the same for every channel."""
+"""Wording: notifications as text in a renderer's language, the same for every channel."""
 
 from alerts.phrases import Phrases, done
 from alerts.texts import bounded
@@ -64,7 +64,7 @@ class Wording(Phrases):
 
     @property
     def link_text(self) -> str:
-        """What the link leads to."""
+        """The words of the link."""
         match self.notification.transition:
             case "digest":
                 return self.say(OPEN_EVENTS)

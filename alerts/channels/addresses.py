@@ -23,7 +23,7 @@ class AddressRefused(Exception):
 
 
 def is_public(address: str) -> bool:
-    """Whether an address is on the public internet; one wrapped in IPv6 decides for it."""
+    """True where an address is on the public internet; one wrapped in IPv6 decides for it."""
     ip = ip_address(address)
     if isinstance(ip, IPv6Address):
         wrapped = _wrapped(ip)

@@ -1,4 +1,4 @@
-"""What every channel is, and how it says that a notification did not get through."""
+"""The interface of channels, and their error."""
 
 from dataclasses import dataclass
 from typing import Protocol

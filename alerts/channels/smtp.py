@@ -166,7 +166,7 @@ def _fail(future: "asyncio.Future[Message]", failure: TransportError) -> None:
 
 
 def _of_this_mail(error: Exception) -> bool:
-    """Whether the server answered about the mail, and takes others."""
+    """True where the server answered about the mail, and takes others."""
     if isinstance(error, aiosmtplib.SMTPRecipientsRefused | aiosmtplib.SMTPNotSupported):
         return True
     return isinstance(error, aiosmtplib.SMTPSenderRefused | aiosmtplib.SMTPDataError) and (

@@ -9,7 +9,7 @@ from sql.scope import Scope
 
 
 def scope_of(request: Request) -> Scope:
-    """What the caller sees."""
+    """The scope of the caller."""
     return principal_of(request).scope
 
 

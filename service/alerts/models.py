@@ -1,4 +1,4 @@
-"""What the alert endpoints take and answer."""
+"""Bodies and answers of the endpoints of alerts."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -85,7 +85,7 @@ class EventParams(DateRange):
 
 
 class Remark(BaseModel):
-    """What somebody has to say about an event."""
+    """A remark on an event."""
 
     model_config = ConfigDict(extra="forbid")
 

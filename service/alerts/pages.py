@@ -222,7 +222,7 @@ async def _figures(request: Request, row: DictRow, rule: DictRow | None) -> Resu
 
 
 def _labels(row: DictRow, rule: DictRow | None) -> dict[str, str]:
-    """What the event's figures are of: its group within what the rule watches."""
+    """The labels of the event's figures: its group within what the rule watches."""
     watched = {
         name: rule[name]
         for name in ("service_name", "affiliate_id", "region")

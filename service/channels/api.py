@@ -20,7 +20,7 @@ from service.runtime.resources import resources_of
 
 
 class ChannelTestOut(BaseModel):
-    """What came of the delivery. `failed` may pass with another attempt, `dead` will not."""
+    """The outcome of the delivery. `failed` may pass with another attempt, `dead` will not."""
 
     channel: Channel
     recipient: str

@@ -1,4 +1,4 @@
-"""What is given to test a channel."""
+"""The body of a test of a channel."""
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 

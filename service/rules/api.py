@@ -86,7 +86,7 @@ async def delete_alert_rule(request: Request) -> Response:
 
 
 async def backtest_alert_rule(request: Request) -> Response:
-    """What an unsaved rule sees now and when it would have opened and resolved; nobody is
+    """Answer what an unsaved rule sees now and when it would have opened and resolved; nobody is
     notified.
     """
     rule = await read_model(request, RuleToTest)

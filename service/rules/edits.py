@@ -47,7 +47,7 @@ def switched(row: DictRow, active: bool) -> Rule:
 
 
 async def rule_warnings(resources: Resources, scope: Scope, rule: Rule) -> list[Message]:
-    """What keeps a rule from firing, or from being heard of."""
+    """The reasons why a rule cannot fire, or is not heard of."""
     pool, settings = resources.read_pool, resources.settings
     entries = await registry.catalogue(pool, scope.tenant, [rule.metric_name])
     reachable = Reachable(frozenset(channels_of(settings)), with_default(settings))

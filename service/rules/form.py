@@ -84,7 +84,7 @@ def form_of(rule: Rule, reader: Reader) -> Form[Rule]:
 
 
 def filled_form(given: FormData, reader: Reader) -> Form[Rule]:
-    """What was filled in, as a rule if it is one."""
+    """The form as it was filled in, with its rule if it makes one."""
     values: dict[str, Any] = {name: str(given.get(name, "")).strip() for name in _names()}
     values["notification_channels"] = [str(one) for one in given.getlist("notification_channels")]
     values["is_active"] = given.get("is_active") == "true"
@@ -153,7 +153,7 @@ def _filters(text: str) -> dict[str, str]:
 
 
 def _durations() -> dict[str, Any]:
-    """What a rule has unless it says otherwise, where that is not nothing."""
+    """The defaults of a rule that are not nothing."""
     names = ("settle", "retire_after")
     given = {name: duration_text(Rule.model_fields[name].default) for name in names}
     return given | {"digest_over": Rule.model_fields["digest_over"].default}

@@ -1,4 +1,4 @@
-"""What the endpoints of alert rules take and answer."""
+"""Bodies and answers of the endpoints of alert rules."""
 
 from collections.abc import Mapping
 from datetime import datetime
@@ -84,7 +84,7 @@ class EpisodeOut(BaseModel):
 
 
 class ReadingOut(BaseModel):
-    """What the rule sees now; `firing` is whether its condition holds."""
+    """The reading of a rule now; `firing` is whether its condition holds."""
 
     group: dict[str, str | None]
     value: float | None
@@ -95,7 +95,7 @@ class ReadingOut(BaseModel):
 
 
 class BacktestOut(BaseModel):
-    """What a rule sees now, and when it would have opened and resolved."""
+    """The readings of a rule now, and when it would have opened and resolved."""
 
     since: datetime
     until: datetime

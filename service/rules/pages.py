@@ -202,7 +202,7 @@ async def _nothing() -> None:
 
 
 async def _preview(request: Request, form: Form[Rule]) -> dict[str, Any] | None:
-    """What would have happened; None while the form is no rule yet. `wrong` or `problem` say
+    """The backtest of the form; None while the form is no rule yet. `wrong` or `problem` say
     why it cannot be tested.
     """
     if not principal_of(request).may("metrics:read"):
@@ -240,7 +240,7 @@ async def _period(request: Request, rule: Rule) -> Period:
 
 
 async def _filters(request: Request, rule: Rule) -> dict[str, str | None]:
-    """What the rule selects."""
+    """The labels and dimensions that the rule selects."""
     pool, tenant = resources_of(request).read_pool, scope_of(request).tenant
     entries = await registry.catalogue(pool, tenant, [rule.metric_name])
     labels = {name: getattr(rule, name) for name in LABELS}

@@ -7,7 +7,7 @@ from alerts.rules import CatalogueEntry, Rule, aggregation_of, unit_of, window_o
 
 
 class Watch(NamedTuple):
-    """What a rule looks at, where it leaves that open as its metric has it."""
+    """The figure that a rule watches, as its metric has it where the rule leaves it open."""
 
     aggregation: str
     window: str
@@ -15,7 +15,7 @@ class Watch(NamedTuple):
 
 
 def watch_of(rule: Rule, entries: Mapping[str, CatalogueEntry]) -> Watch:
-    """What a rule looks at, given the catalogue's entries by metric."""
+    """The figure that a rule watches, given the catalogue's entries by metric."""
     entry = entries.get(rule.metric_name)
     aggregation = aggregation_of(rule, entry)
     # What is counted has no unit.

@@ -1,4 +1,4 @@
-"""What pages call the parts of alerts."""
+"""The words of alerts on pages."""
 
 from service.language.translations import N_
 from service.web.choices import AGGREGATIONS, PERIODS, options
