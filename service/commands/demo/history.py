@@ -20,6 +20,8 @@ DAYS = 90
 _LIVE_DAYS = 3
 _LIVE_METRICS = frozenset(shape.metric_name for shape in LIVE)
 TENANT = "default"
+# Twelve thousand reports at once, perhaps on a busy machine.
+_PATIENCE_SECONDS = 300.0
 # What a rule is judged by; the rest of it is of no use to a backtest.
 _JUDGED = (
     "rule_name", "metric_name", "condition", "threshold_value", "severity", "aggregation",
@@ -92,7 +94,8 @@ def write_history(
 
 
 async def _write(url: str, events: Sequence[Mapping[str, Any]], reports: Iterable[Report]) -> int:
-    async with create_pool(url, size=1) as pool, connection(pool) as conn:
+    pool = create_pool(url, size=1, statement_seconds=_PATIENCE_SECONDS)
+    async with pool, connection(pool) as conn:
         values = {"tenant": TENANT, "reports": json.dumps(list(reports))}
         await run(conn, "add_past_health_reports", values)
         return len(await run(conn, "add_past_alert_events", {"events": json.dumps(events)}))
