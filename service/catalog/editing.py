@@ -16,6 +16,6 @@ async def change_metric(
         NotFound: there is no such metric in scope.
     """
     row = await resources.catalog.change(caller, metric_name, change)
-    await resources.series.reload_promoted()
+    await resources.series.reload()
     resources.aggregates.forget([(caller.tenant, metric_name)])
     return row

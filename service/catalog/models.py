@@ -3,12 +3,13 @@
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator
 
 from service.explore.models import AggregateParams, Sample
 from service.http import envelopes
 from service.http.responses import utc_instant
 from service.metrics.catalog import CatalogChange
+from service.metrics.ingest.labels import label_problem, label_text
 from sql.messages import Listing, Message
 from sql.vocabulary import Aggregation, Kind
 
@@ -22,6 +23,16 @@ _RESERVED = (
     }
 )
 
+
+def _unit(text: str) -> str:
+    """As samples have it."""
+    stored = label_text(text)
+    if problem := label_problem("unit", stored):
+        raise ValueError(problem)
+    return stored
+
+
+Unit = Annotated[str, Field(max_length=200), AfterValidator(_unit), Field(min_length=1)]
 Dimension = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 
 
@@ -35,7 +46,10 @@ class CatalogPatch(BaseModel):
         None, description="Follows a change of kind if absent: sum, last or avg"
     )
     unit: str | None = Field(
-        None, max_length=200, description="The usual one; samples keep theirs. Empty: none"
+        None, max_length=200, description="The default, the first of units. Empty: none"
+    )
+    units: list[Unit] | None = Field(
+        None, max_length=20, description="All that samples may come in; the first is the default"
     )
     description: str | None = Field(None, max_length=2000)
     dimensions: list[Dimension] | None = Field(
@@ -57,7 +71,19 @@ class CatalogPatch(BaseModel):
             raise ValueError(message)
         return names
 
-    @field_validator("unit", "description")
+    @field_validator("unit")
+    @classmethod
+    def _as_stored(cls, text: str | None) -> str | None:
+        return text and _unit(text)
+
+    @field_validator("units")
+    @classmethod
+    def _distinct(cls, units: list[str] | None) -> list[str] | None:
+        if units and len({unit.casefold() for unit in units}) < len(units):
+            raise ValueError(Message("A unit is named twice"))
+        return units
+
+    @field_validator("description")
     @classmethod
     def _storable(cls, text: str | None) -> str | None:
         if text and "\0" in text:
@@ -76,6 +102,7 @@ class CatalogRow(BaseModel):
     metric_name: str
     metric_type: str
     unit: str | None
+    units: list[str] = Field(description="All that samples may come in; the first is the default")
     kind: Kind
     default_aggregation: Aggregation
     frequency: str

@@ -17,10 +17,11 @@ from service.http.parameters import DateRange, read_params
 from service.http.responses import json_response, utc_instant
 from service.metrics.metadata import metadata_json
 from service.runtime.resources import resources_of
-from sql.errors import Invalid, NotFound, Problem
+from sql.errors import Invalid, NotFound
 from sql.messages import Message
 from sql.vocabulary import MAX_ROWS, HealthStatus
 
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(\.\d+)?([Zz]|[+-]\d\d:\d\d)", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 
@@ -44,6 +45,14 @@ def _storable(value: dict[str, Any]) -> dict[str, Any]:
     return value
 
 
+def _cursor(value: object) -> object:
+    """RFC 3339, as the document says: nothing else that could be read as an instant."""
+    if not isinstance(value, str) or not _INSTANT.fullmatch(value):
+        raise ValueError(Message("Not a cursor from here"))
+    return value
+
+
+Cursor = Annotated[datetime, BeforeValidator(_cursor)]
 Text = Annotated[str, Field(min_length=1, max_length=200), BeforeValidator(_printable)]
 Number = Annotated[float, Field(ge=0, allow_inf_nan=False), BeforeValidator(_no_text)]
 Milliseconds = Annotated[float, Field(ge=0, le=10**9), BeforeValidator(_no_text)]
@@ -125,7 +134,7 @@ class HistoryParams(DateRange):
     """The last 24 hours where no range is given."""
 
     limit: int = Field(100, ge=1, le=MAX_ROWS)
-    cursor: datetime | None = Field(None, description="next_cursor of the page before")
+    cursor: Cursor | None = Field(None, description="next_cursor of the page before")
 
 
 async def report_health(request: Request) -> Response:
@@ -148,8 +157,6 @@ async def health_history(request: Request) -> Response:
     """The reports of one service and its availability."""
     resources, scope = resources_of(request), principal_of(request).scope
     params, _ = read_params(request, HistoryParams)
-    if params.cursor is not None and params.cursor.tzinfo is None:
-        raise Invalid(Problem(Message("Not a cursor from here"), "cursor"))
     name = request.path_params["service_name"]
     if scope.service_name not in (None, name):
         raise NotFound(Message("There is no service {name}", {"name": name}))

@@ -22,11 +22,17 @@ def json_response(
     return Response(msgspec.json.encode(content), status, headers, "application/json")
 
 
+# A spreadsheet runs a cell that begins so as a formula.
+_FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n")
+
+
 def csv_response(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> Response:
-    """`rows` as CSV (RFC 4180) with a header line; objects as JSON, nothing as empty."""
+    """`rows` as CSV (RFC 4180) with a header line; objects as JSON, nothing as empty. Text that
+    a spreadsheet would run as a formula begins with an apostrophe.
+    """
     buffer = io.StringIO()
     writer = csv.writer(buffer)
-    writer.writerow(columns)
+    writer.writerow(map(_cell, columns))
     for row in rows:
         writer.writerow(_cell(row.get(column)) for column in columns)
     return Response(buffer.getvalue(), media_type="text/csv")
@@ -63,4 +69,6 @@ def _cell(value: Any) -> Any:
         return "true" if value else "false"
     if isinstance(value, dict | list):
         return msgspec.json.encode(value).decode()
+    if isinstance(value, str) and value.startswith(_FORMULA_STARTS):
+        return f"'{value}"
     return value

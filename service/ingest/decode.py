@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 
 import msgspec
-from msgspec import Raw, ValidationError
+from msgspec import UNSET, Raw, ValidationError
 
 from service.http.decoding import NOT_JSON, fields_of, given_twice, malformed, repeated_key
 from service.ingest.models import MAX_BATCH, BatchIn, MetricIn
@@ -19,6 +19,7 @@ from sql.messages import Message
 
 _one = msgspec.json.Decoder(MetricIn)
 _many = msgspec.json.Decoder(BatchIn)
+_encode = msgspec.json.Encoder().encode
 _NO_BATCH = Message("Send an object: {form}", {"form": '{"metrics": [ … ]}'})
 
 
@@ -29,9 +30,12 @@ def decode_metric(body: bytes) -> Decoded:
         ApiError: 400 not JSON.
     """
     try:
-        return Decoded([_sample(_one.decode(body))], single=True)
+        item = _one.decode(body)
+        if not _may_repeat(body, item):
+            return Decoded([_sample(item)], single=True)
     except NOT_JSON:
-        return _take_apart(body, lambda raw: _items([raw], single=True))
+        pass
+    return _take_apart(body, lambda raw: _items([raw], single=True))
 
 
 def decode_batch(body: bytes) -> Decoded:
@@ -41,24 +45,33 @@ def decode_batch(body: bytes) -> Decoded:
         ApiError: 400 not JSON.
     """
     try:
-        return Decoded([_sample(item) for item in _many.decode(body).metrics])
+        batch = _many.decode(body)
+        if not _may_repeat(body, batch):
+            return Decoded([_sample(item) for item in batch.metrics])
     except NOT_JSON:
-        return _take_apart(body, _batch)
+        pass
+    return _take_apart(body, _batch)
+
+
+def _may_repeat(body: bytes, decoded: MetricIn | BatchIn) -> bool:
+    """True where some object in the body may have a key twice: written again, what was decoded
+    has a colon for each key, once, and those of the texts. Quicker than looking at each key.
+    """
+    return body.count(b":") != _encode(decoded).count(b":") or b"\\u003" in body
 
 
 def _sample(item: MetricIn) -> Sample:
-    text = item.timestamp
     return Sample(
         item.metric_name,
         item.metric_type,
         item.value,
         item.frequency,
-        item.unit,
-        item.service_name,
-        item.affiliate_id,
-        item.region,
-        item.metadata,
-        None if text is None else microseconds_of(text),
+        item.unit or None,
+        item.service_name or None,
+        item.affiliate_id or None,
+        item.region or None,
+        None if (metadata := item.metadata) is UNSET else metadata,
+        None if (text := item.timestamp) is UNSET or text is None else microseconds_of(text),
     )
 
 

@@ -6,7 +6,7 @@ pydantic, which validates everything else).
 
 from typing import Annotated, Any
 
-from msgspec import Meta, Struct
+from msgspec import UNSET, Meta, Struct, UnsetType
 
 from sql.vocabulary import Frequency, MetricType
 
@@ -33,17 +33,18 @@ class MetricIn(Struct, forbid_unknown_fields=True, gc=False):
     metric_type: MetricType
     value: Annotated[float, Meta(description="A finite number", examples=[149.9])]
     frequency: Frequency
-    unit: Annotated[Label, Meta(examples=["BRL"])] | None = None
-    service_name: Annotated[Label, Meta(examples=["payment-service"])] | None = None
-    affiliate_id: Label | None = None
-    region: Annotated[Label, Meta(examples=["SP"])] | None = None
+    unit: Annotated[Label, Meta(examples=["BRL"])] | UnsetType | None = UNSET
+    service_name: Annotated[Label, Meta(examples=["payment-service"])] | UnsetType | None = UNSET
+    affiliate_id: Label | UnsetType | None = UNSET
+    region: Annotated[Label, Meta(examples=["SP"])] | UnsetType | None = UNSET
     metadata: (
         Annotated[
             dict[str, Any],
             Meta(description="Anything else about the sample, up to 8 KiB as JSON and 100 levels"),
         ]
+        | UnsetType
         | None
-    ) = None
+    ) = UNSET
     timestamp: (
         Annotated[
             str,
@@ -52,8 +53,9 @@ class MetricIn(Struct, forbid_unknown_fields=True, gc=False):
                 extra_json_schema={"format": "date-time"},
             ),
         ]
+        | UnsetType
         | None
-    ) = None
+    ) = UNSET
 
 
 class BatchIn(Struct, forbid_unknown_fields=True):

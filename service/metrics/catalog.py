@@ -39,6 +39,7 @@ class CatalogChange:
     kind: Kind | None = None
     default_aggregation: Aggregation | None = None
     unit: str | None = None
+    units: Sequence[str] | None = None
     description: str | None = None
     dimensions: Sequence[str] | None = None
 

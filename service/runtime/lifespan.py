@@ -80,7 +80,7 @@ def _tasks(resources: Resources) -> Iterator[Coroutine[None, None, None]]:
     settings, sessions = resources.settings, resources.sessions
     yield repeat(ACCESS_SECONDS, resources.key_table.refresh)
     yield repeat(ACCESS_SECONDS, sessions.versions.reload)
-    yield repeat(CATALOGUE_SECONDS, resources.series.reload_promoted)
+    yield repeat(CATALOGUE_SECONDS, resources.series.reload)
     yield repeat(TELEMETRY_SECONDS, partial(_note_pools, resources))
     yield repeat(READERS_SECONDS, partial(end_overlong_reading, resources.pool))
     yield every_night(settings, resources.engine)
@@ -133,7 +133,7 @@ def _resources(
         key_table=key_table,
         keys=Keys(pool, hasher, key_table),
         users=Users(pool, sessions.passwords, sessions.versions),
-        tenants=Tenants(pool, key_table.reload, series.reload_promoted),
+        tenants=Tenants(pool, key_table.reload, series.reload),
         sessions=sessions,
         shares=Shares(pool, secret),
     )

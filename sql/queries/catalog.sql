@@ -32,6 +32,7 @@ SELECT
     m.metric_name,
     m.metric_type,
     m.unit,
+    m.units,
     m.kind,
     m.default_aggregation,
     m.frequency,
@@ -59,6 +60,7 @@ SELECT
     m.metric_name,
     m.metric_type,
     m.unit,
+    m.units,
     m.kind,
     m.default_aggregation,
     m.frequency,
@@ -158,6 +160,7 @@ SELECT
     kind,
     default_aggregation,
     unit,
+    units,
     description,
     dimensions
 FROM fature.metric
@@ -165,14 +168,24 @@ WHERE tenant = %(tenant)s AND metric_name = %(metric_name)s
 FOR UPDATE;
 
 -- name: update_catalog_entry
--- What is NULL stays; an empty unit is none.
+-- What is NULL stays. A unit alone takes the place of the first of the units, an empty one that of
+-- all.
 UPDATE fature.metric
 SET
     kind = coalesce(%(kind)s, kind),
     default_aggregation = coalesce(%(default_aggregation)s, default_aggregation),
-    unit = nullif(coalesce(%(unit)s, unit), ''),
+    unit = CASE
+        WHEN %(units)s::text [] IS NOT NULL THEN (%(units)s::text [])[1]
+        ELSE nullif(coalesce(%(unit)s, unit), '')
+    END,
+    units = CASE
+        WHEN %(units)s::text [] IS NOT NULL THEN %(units)s::text []
+        WHEN %(unit)s::text IS NULL THEN units
+        WHEN %(unit)s::text = '' THEN '{}'
+        ELSE array_prepend(%(unit)s::text, array_remove(units[2:], %(unit)s::text))
+    END,
     description = coalesce(%(description)s, description),
     dimensions = coalesce(%(dimensions)s::text[], dimensions),
     updated_at = now()
 WHERE tenant = %(tenant)s AND metric_name = %(metric_name)s
-RETURNING kind, default_aggregation, unit, description, dimensions;
+RETURNING kind, default_aggregation, unit, units, description, dimensions;

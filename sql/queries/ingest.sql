@@ -1,13 +1,14 @@
 -- name: insert_metrics
 -- Unknown names are catalogued on first use, as the first in the caller's order has them.
 INSERT INTO fature.metric (
-    tenant, metric_name, metric_type, unit, kind, default_aggregation, frequency
+    tenant, metric_name, metric_type, unit, units, kind, default_aggregation, frequency
 )
 SELECT DISTINCT ON (m.tenant, m.metric_name)
     m.tenant,
     m.metric_name,
     m.metric_type,
     m.unit,
+    array_remove(ARRAY[m.unit], NULL),
     m.kind,
     m.aggregation,
     m.frequency
@@ -67,14 +68,29 @@ FROM (
     LIMIT %(most)s
 ) AS s;
 
--- name: promoted_dimensions
--- Metadata keys that are part of the series of a metric.
+-- name: metric_entries
+-- What samples of every metric are checked against.
 SELECT
     tenant,
     metric_name,
-    dimensions
+    metric_type,
+    unit,
+    units,
+    dimensions,
+    created_at
+FROM fature.metric;
+
+-- name: metric_entries_named
+-- The same of some metrics of a tenant.
+SELECT
+    metric_name,
+    metric_type,
+    unit,
+    units,
+    dimensions,
+    created_at
 FROM fature.metric
-WHERE cardinality(dimensions) > 0;
+WHERE tenant = %(tenant)s AND metric_name = ANY(%(metric_names)s::text []);
 
 -- name: next_id_block
 -- The first id of a block of 10000 that nobody else gets.

@@ -42,3 +42,20 @@ def query(api: httpx2.Client, metric: str, **params: Any) -> dict[str, Any]:
     response = api.get("/api/metrics/query", params={"metric_name": metric, **params})
     assert response.status_code == 200, response.text
     return cast("dict[str, Any]", response.json())
+
+
+def allow_units(api: httpx2.Client, metric: str, *units: str) -> None:
+    """Let a metric that is known take samples in those units."""
+    answer = api.patch(f"/api/metrics/catalog/{metric}", json={"units": units})
+    assert answer.status_code == 200, answer.text
+
+
+def submit_in_units(api: httpx2.Client, metric: str, *samples: dict[str, Any]) -> None:
+    """Post samples in several units or none: those without one before the metric has any."""
+    bare = [one for one in samples if one.get("unit") is None]
+    units = list(dict.fromkeys(one["unit"] for one in samples if one.get("unit") is not None))
+    first = bare or [one for one in samples if one["unit"] == units[0]]
+    submit(api, metric, *first)
+    allow_units(api, metric, *units)
+    if rest := [one for one in samples if one not in first]:
+        submit(api, metric, *rest)

@@ -8,7 +8,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.acceptance.reading import aggregate, ask, at, figures, query, submit
+from tests.acceptance.reading import aggregate, ask, at, figures, query, submit, submit_in_units
 from tests.acceptance.talk import places, refused
 
 DAY = timedelta(days=1)
@@ -108,7 +108,7 @@ def test_cents_add_up_to_cents(api: httpx2.Client, metric: str) -> None:
 def test_a_filter_lets_only_its_own_through(
     api: httpx2.Client, metric: str, filters: dict[str, str], right: float
 ) -> None:
-    submit(
+    submit_in_units(
         api,
         metric,
         at(noon(), 1.0, service_name="checkout"),
@@ -166,7 +166,9 @@ def test_a_group_named_twice_is_refused(api: httpx2.Client, metric: str) -> None
 
 
 def test_several_units_are_refused_and_named(api: httpx2.Client, metric: str) -> None:
-    submit(api, metric, at(noon(), unit="BRL"), at(noon(), unit="USD"), at(noon(), unit=None))
+    submit_in_units(
+        api, metric, at(noon(), unit="BRL"), at(noon(), unit="USD"), at(noon(), unit=None)
+    )
     for aggregation in ("sum", "avg", "min", "max", "last"):
         error = refused(ask(api, metric, aggregation=aggregation), 422)
         assert places(error) == [(None, "unit")]
@@ -175,7 +177,9 @@ def test_several_units_are_refused_and_named(api: httpx2.Client, metric: str) ->
 
 
 def test_several_units_can_be_counted_grouped_and_picked(api: httpx2.Client, metric: str) -> None:
-    submit(api, metric, at(noon(), 1.0, unit="BRL"), at(noon(), 2.0, unit="USD"), at(noon(), 4.0))
+    submit_in_units(
+        api, metric, at(noon(), 1.0, unit="BRL"), at(noon(), 2.0, unit="USD"), at(noon(), 4.0)
+    )
     counted = aggregate(api, metric, aggregation="count")
     assert [row["value"] for row in counted["data"]] == [3]
     assert counted["unit"] is None
@@ -191,7 +195,9 @@ def test_several_units_can_be_counted_grouped_and_picked(api: httpx2.Client, met
 
 
 def test_an_empty_filter_picks_what_has_no_such_label(api: httpx2.Client, metric: str) -> None:
-    submit(api, metric, at(noon(), 1.0, unit="BRL"), at(noon(), 4.0), at(noon(), 2.0, region="SP"))
+    submit_in_units(
+        api, metric, at(noon(), 1.0, unit="BRL"), at(noon(), 4.0), at(noon(), 2.0, region="SP")
+    )
     assert value(api, metric, unit="") == 6
     assert value(api, metric, unit="", region="") == 4
     assert [row["value"] for row in query(api, metric, unit="", region="SP")["data"]] == [2]
@@ -207,7 +213,9 @@ def test_no_dimension_is_called_like_a_field_of_answers(
 
 
 def test_a_filter_may_leave_one_unit(api: httpx2.Client, metric: str) -> None:
-    submit(api, metric, at(noon(), 1.0, unit="BRL", region="SP"), at(noon(), 2.0, unit="USD"))
+    submit_in_units(
+        api, metric, at(noon(), 1.0, unit="BRL", region="SP"), at(noon(), 2.0, unit="USD")
+    )
     body = aggregate(api, metric, region="SP")
     assert (body["unit"], body["data"][0]["value"]) == ("BRL", 1.0)
 

@@ -11,6 +11,7 @@ import httpx2
 import pytest
 
 from sql.engine import Engine
+from tests.acceptance.reading import allow_units
 from tests.conftest import DatabaseServer, running_service
 
 
@@ -343,7 +344,8 @@ def test_a_rule_is_about_one_unit_whatever_else_comes(alerting: httpx2.Client, m
     rule = make(alerting, metric)
     post(alerting, metric, 900, unit="ms")
     # Where it is taken at all, it is left out.
-    alerting.post("/api/metrics", json=sample_of(metric, 900, unit="s"))
+    allow_units(alerting, metric, "ms", "s")
+    post(alerting, metric, 900, unit="s")
     event = wait_for_event(alerting, rule_id=rule["id"])
     detail = alerting.get(f"/api/alerts/events/{event['id']}").json()["data"]
     assert (detail["value"], detail["unit"]) == (900, "ms")

@@ -118,13 +118,14 @@ def test_an_unknown_name_is_catalogued_with_its_first_sample(
     api: httpx2.Client, metric: str
 ) -> None:
     submit(api, metric, {"metric_type": "user_activity", "unit": "users", "frequency": "daily"})
-    submit(api, metric, {"metric_type": "revenue", "unit": "BRL"})
+    submit(api, metric, {"metric_type": "user_activity", "unit": "Users"})
     entry = catalog(api)[metric]
     timeless = {k: v for k, v in entry.items() if k not in ("first_sample", "last_sample")}
     assert timeless == {
         "metric_name": metric,
         "metric_type": "user_activity",
         "unit": "users",
+        "units": ["users"],
         "kind": "stock",
         "default_aggregation": "last",
         "frequency": "daily",
@@ -138,7 +139,7 @@ def test_a_name_is_catalogued_as_the_first_sample_of_a_batch_has_it(
     api: httpx2.Client, metric: str
 ) -> None:
     first = {"metric_type": "user_activity", "unit": "users", "frequency": "real_time"}
-    other = {"metric_type": "commission", "unit": "BRL", "frequency": "daily"}
+    other = {"metric_type": "user_activity", "unit": "USERS", "frequency": "daily"}
     submit(api, metric, first, other)
     entry = catalog(api)[metric]
     assert {field: entry[field] for field in first} == first

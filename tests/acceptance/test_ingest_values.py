@@ -13,6 +13,7 @@ from tests.acceptance.talk import (
     AWKWARD_TEXTS,
     BATCH,
     EMOJI,
+    JSON,
     ONE,
     accepted,
     places,
@@ -233,15 +234,50 @@ def test_nested_too_deep_is_refused_however_deep(
 # What JSON leaves open
 
 
-def test_of_a_repeated_field_the_last_counts(api: httpx2.Client, metric: str) -> None:
-    body = sample_with(metric, "value", b'1,"region":"SP","value":2,"region":"RJ"')
-    accepted(post(api, ONE, body))
-    assert [(back["value"], back["region"]) for back in stored(api, metric)] == [(2.0, "RJ")]
+REPEATED = [
+    (b'1,"region":"SP","value":2', "value"),
+    (b'1,"region":"SP","region":"SP"', "region"),
+    (b'1,"\\u0072egion":"SP","region":"RJ"', "region"),
+    (b'1,"region":null,"region":null', "region"),
+    (b'1,"metadata":{"a":1,"b":2,"a":{"c":3}}', "metadata.a"),
+    (b'1,"metadata":{"b":[0,{"c":1,"c":1}]}', "metadata.b.1.c"),
+    # As many colons as without the repetition, and one in a text that is written as an escape.
+    (b'1,"region":"a\\u003Ab","region":"c"', "region"),
+    (b'1,"region" : "SP" , "region" : "RJ"', "region"),
+]
 
 
-def test_of_a_repeated_metadata_key_the_last_counts(api: httpx2.Client, metric: str) -> None:
-    accepted(post(api, ONE, sample_with(metric, "metadata", b'{"a":1,"b":2,"a":{"c":3}}')))
-    assert [back["metadata"] for back in stored(api, metric)] == [{"a": {"c": 3}, "b": 2}]
+@pytest.mark.parametrize(("raw", "field"), REPEATED)
+def test_a_key_given_twice_is_refused_by_its_name(
+    api: httpx2.Client, metric: str, raw: bytes, field: str
+) -> None:
+    body = sample_with(metric, "value", raw)
+    message = f"The key {field.rpartition('.')[2]} is given twice"
+    error = refused(post(api, ONE, body), 422)
+    assert error["details"] == [{"field": field, "message": message}]
+    good = sample_with(metric, "value", b"1")
+    error = refused(post(api, BATCH, b'{"metrics":[%b,%b,%b]}' % (good, body, good)), 422)
+    assert error["details"] == [{"index": 1, "field": field, "message": message}]
+    assert stored(api, metric) == []
+
+
+def test_a_batch_with_two_lists_is_refused(api: httpx2.Client, metric: str) -> None:
+    item = sample_with(metric, "value", b"1")
+    error = refused(post(api, BATCH, b'{"metrics":[%b],"metrics":[]}' % item), 422)
+    assert places(error) == [(None, "metrics")]
+    assert stored(api, metric) == []
+
+
+@pytest.mark.parametrize(
+    ("method", "path"), [("POST", "/api/services/health"), ("POST", "/api/alerts/rules")]
+)
+def test_a_key_given_twice_is_refused_elsewhere_too(
+    api: httpx2.Client, method: str, path: str
+) -> None:
+    error = refused(
+        api.request(method, path, content=b'{"a":1,"b":{"c":1,"c":2}}', headers=JSON), 422
+    )
+    assert error["details"] == [{"field": "b.c", "message": "The key c is given twice"}]
 
 
 def test_a_repeated_field_that_is_wrong_is_refused(api: httpx2.Client, metric: str) -> None:

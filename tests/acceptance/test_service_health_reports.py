@@ -383,3 +383,13 @@ def test_availability_covers_the_range_whatever_the_page(
 def test_a_name_with_a_slash_has_a_history(api: httpx2.Client, name: str) -> None:
     accepted(api.post(REPORT, json={"service_name": f"{name}/b", "status": "healthy"}))
     assert [row["status"] for row in history(api, f"{name}%2Fb")["data"]] == ["healthy"]
+
+
+@pytest.mark.parametrize(
+    "cursor", ["0", "0.5", "1e9", "20260101", "2026-01-01", "2026-01-01T00:00:00", "", "infinity"]
+)
+def test_a_cursor_is_an_instant_as_the_document_says(
+    api: httpx2.Client, name: str, cursor: str
+) -> None:
+    answer = api.get(f"/api/services/{name}/health", params={"cursor": cursor})
+    assert places(refused(answer, 422)) == [(None, "cursor")]

@@ -11,7 +11,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.acceptance.reading import aggregate, at, submit
+from tests.acceptance.reading import aggregate, at, submit, submit_in_units
 from tests.acceptance.web import post, signed_in, text_of
 from tests.clock import today
 
@@ -226,7 +226,7 @@ def test_without_a_script_the_form_leads_to_a_tidy_address(web: httpx2.Client, s
 def test_units_are_never_mixed_and_one_is_offered(
     api: httpx2.Client, web: httpx2.Client, metric: str
 ) -> None:
-    submit(api, metric, at(today(), 1.0, unit="BRL"), at(today(), 2.0, unit="USD"))
+    submit_in_units(api, metric, at(today(), 1.0, unit="BRL"), at(today(), 2.0, unit="USD"))
     page = web.get("/explore", params={"metric_name": metric})
     assert [spec["unit"] for spec in specs_of(page)] == ["BRL"]
     assert "without what is in USD" in text_of(page)
@@ -240,7 +240,7 @@ def test_units_are_never_mixed_and_one_is_offered(
 def test_what_has_no_unit_is_offered_beside_what_has_one(
     api: httpx2.Client, web: httpx2.Client, metric: str
 ) -> None:
-    submit(api, metric, at(today(), 1.0, unit="BRL"), at(today(), 2.0, unit=None))
+    submit_in_units(api, metric, at(today(), 1.0, unit="BRL"), at(today(), 2.0, unit=None))
     page = web.get("/explore", params={"metric_name": metric})
     link = re.search(r'href="([^"]+)">without a unit<', page.text)
     assert link

@@ -12,13 +12,17 @@ import pytest
 
 from service.access.tokens import Claims
 from service.access.versions import UserVersions
+from service.metrics.ingest.checks import Checks
 from service.metrics.ingest.sample import Sample
 from service.metrics.ingest.series import SeriesCache, SeriesLimits
 from sql.database import create_pool
+from sql.scope import Scope
+from sql.vocabulary import Frequency
 
 pytestmark = pytest.mark.one_engine
 
 CHANGES = 50
+ACCEPT: dict[Frequency, int] = {"hourly": 1}
 
 
 def make_slow(database: str, table: str) -> None:
@@ -105,18 +109,18 @@ def test_a_promoted_dimension_makes_series_of_its_own_at_once(database: str) -> 
     async def change() -> None:
         async with create_pool(database, size=4) as pool:
             cache = SeriesCache(pool, SeriesLimits(10, 10))
-            await cache.prepare()
+            await cache.reload()
             async with (
-                read_all_the_time(cache.reload_promoted),
+                read_all_the_time(cache.reload),
                 await psycopg.AsyncConnection.connect(database, autocommit=True) as conn,
             ):
                 for number in range(CHANGES):
                     promoted = ["plan"] if number % 2 else []
                     await conn.execute("UPDATE fature.written SET dimensions = %s", [promoted])
-                    await cache.reload_promoted()
+                    await cache.reload()
                     for _ in range(3):
-                        key = cache.key_of(sample, "default", None)
-                        assert [name for name, _ in key.dimensions] == promoted
+                        ((labels, *_),) = Checks(cache, ACCEPT, Scope(), 0).rows([sample])
+                        assert [name for name, _ in labels[-1]] == promoted
                         await asyncio.sleep(0.01)
 
     asyncio.run(change())

@@ -1,34 +1,22 @@
-"""From samples to rows ready for COPY: time limits, series, ids."""
+"""From samples to rows ready for COPY: time limits, units, series, ids."""
 
 import hashlib
-import re
 import struct
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from msgspec import Struct
-
-from retention.plan import in_words
+from service.metrics.ingest.checks import Checks, Row
 from service.metrics.ingest.ids import SampleIds
 from service.metrics.ingest.sample import Sample, microseconds
-from service.metrics.ingest.series import SeriesCache, SeriesKey
-from service.metrics.metadata import metadata_json
-from sql.errors import Forbidden, Invalid, Problem
-from sql.messages import Message, Term
+from service.metrics.ingest.series import CatalogChanged, Labels, SeriesCache
+from sql.errors import Invalid, Problem
 from sql.scope import Scope
-from sql.vocabulary import NONE, Frequency
-
-MAX_AHEAD = timedelta(minutes=5)
-
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
-_NO_CONTROL = Message("Control characters are not allowed")
-_TOO_NEW = Message("More than 5 minutes in the future")
+from sql.vocabulary import Frequency
 
 # A row in COPY's binary format: the number of columns, then the length and value of ts, id,
 # series_id and value, then the length of the metadata, which follow (-1 for none).
 _pack_row = struct.Struct("!h iq iq ii id i").pack
-_JSONB_VERSION = b"\x01"
 _MICROSECOND = timedelta(microseconds=1)
 
 
@@ -54,14 +42,6 @@ class Submission:
     idempotency: IdempotencyKey | None = None
 
 
-class _Row(Struct, gc=False):
-    key: SeriesKey
-    series_id: int | None
-    ts: int
-    value: float
-    metadata: bytes | None
-
-
 class Preparer:
     """Turns samples into submissions; knows the acceptance windows, series and ids."""
 
@@ -82,21 +62,23 @@ class Preparer:
         """One submission of all samples.
 
         Raises:
-            Invalid: every sample that is too old, too new or not storable, its number as
-                `index`; or one series too many.
+            Invalid: every sample that is too old, too new, of another type or unit than its
+                metric or not storable, its number as `index`; or one series too many.
             Forbidden: a sample of another service than the scope's.
         """
-        await self._series.prepare()
-        rows, problems = self._check(samples, scope, now)
-        if problems:
-            raise Invalid(*problems)
-        found = await self._series.resolve(row.key for row in rows if row.series_id is None)
+        await self._series.metrics.ready()
+        try:
+            rows, found = await self._resolved(samples, scope, now)
+        except CatalogChanged:
+            # Now the table knows the metrics that were taken to be new.
+            rows, found = await self._resolved(samples, scope, now)
         first_id = await self._ids.take(len(rows))
+        names = {labels[1] for labels, *_ in rows}
         return Submission(
             _copy_rows(rows, found, first_id),
             first_id,
             len(rows),
-            frozenset((scope.tenant, name) for name in {row.key.metric_name for row in rows}),
+            frozenset((scope.tenant, name) for name in names),
             idempotency,
         )
 
@@ -104,96 +86,45 @@ class Preparer:
         self, samples: Sequence[Sample], scope: Scope, now: datetime
     ) -> list[Problem]:
         """All that `prepare` would refuse samples for, but for series too many."""
-        await self._series.prepare()
-        return self._check(samples, scope, now)[1]
+        await self._series.metrics.ready()
+        checks = self._checks(scope, now)
+        checks.rows(samples)
+        return checks.problems
 
-    def _check(
+    async def _resolved(
         self, samples: Sequence[Sample], scope: Scope, now: datetime
-    ) -> tuple[list[_Row], list[Problem]]:
-        rows: list[_Row] = []
-        problems: list[Problem] = []
-        now_ts = microseconds(now)
-        newest = now_ts + MAX_AHEAD // _MICROSECOND
-        oldest = {frequency: now_ts - age for frequency, age in self._accept.items()}
-        key_of, id_of = self._series.key_of, self._series.get
-        own = scope.service_name
-        for index, sample in enumerate(samples):
-            if own and sample.service_name not in (None, "", own):
-                raise _not_own(own, index)
-            ts = now_ts if sample.ts is None else sample.ts
-            if not oldest[sample.frequency] <= ts <= newest:
-                message = _out_of_time(now_ts - ts, self._accept[sample.frequency], sample)
-                problems.append(Problem(message, "timestamp", index))
-            metadata = None
-            if sample.metadata is not None:
-                metadata = _metadata(sample.metadata, index, problems)
-            key = key_of(sample, scope.tenant, own)
-            series_id = id_of(key)
-            if series_id is None:
-                _check_texts(key, index, problems)
-            rows.append(_Row(key, series_id, ts, sample.value, metadata))
-        return rows, problems
+    ) -> tuple[list[Row], Mapping[Labels, int]]:
+        """The rows, and the series of those that have none."""
+        checks = self._checks(scope, now)
+        rows = checks.rows(samples)
+        if checks.problems:
+            raise Invalid(*checks.problems)
+        unknown = [labels for labels, series_id, *_ in rows if series_id is None]
+        return rows, await self._series.resolve(unknown, checks.assumed)
+
+    def _checks(self, scope: Scope, now: datetime) -> Checks:
+        return Checks(self._series, self._accept, scope, microseconds(now))
 
 
-def _copy_rows(
-    rows: Sequence[_Row], found: Mapping[SeriesKey, int], first_id: int
-) -> dict[str, bytes]:
+def _copy_rows(rows: Iterable[Row], found: Mapping[Labels, int], first_id: int) -> dict[str, bytes]:
     """By frequency; `found` are the series of rows that have none."""
     parts: dict[str, list[bytes]] = {}
-    for number, row in enumerate(rows, start=first_id):
-        key, series_id, metadata = row.key, row.series_id, row.metadata
+    pack = _pack_row
+    for number, (labels, series_id, ts, value, metadata) in enumerate(rows, start=first_id):
         if series_id is None:
-            series_id = found[key]
-        length = -1 if metadata is None else len(metadata)
-        part = _pack_row(5, 8, row.ts, 8, number, 4, series_id, 8, row.value, length)
-        parts.setdefault(key.frequency, []).append(part if metadata is None else part + metadata)
+            series_id = found[labels]
+        if metadata is None:
+            part = pack(5, 8, ts, 8, number, 4, series_id, 8, value, -1)
+        else:
+            part = pack(5, 8, ts, 8, number, 4, series_id, 8, value, len(metadata)) + metadata
+        frequency = labels[4]
+        if frequency in parts:
+            parts[frequency].append(part)
+        else:
+            parts[frequency] = [part]
     return {frequency: b"".join(chunks) for frequency, chunks in parts.items()}
 
 
 def body_key(principal: str, key: str, path: str, body: bytes) -> IdempotencyKey:
     """The digest covers the path: the same body elsewhere is another request."""
     return IdempotencyKey(principal, key, hashlib.sha256(path.encode() + b"\n" + body).digest())
-
-
-def _not_own(service_name: str, index: int) -> Forbidden:
-    message = Message("This key posts for service_name {service} only", {"service": service_name})
-    return Forbidden(message, [Problem(message, "service_name", index)])
-
-
-def _out_of_time(age: int, oldest: int, sample: Sample) -> Message:
-    """Ages in microseconds."""
-    if age < 0:
-        return _TOO_NEW
-    return Message(
-        "Too old: {frequency} samples are accepted up to {oldest} back, this is {age} old",
-        {
-            "frequency": Term(sample.frequency),
-            "oldest": in_words(timedelta(microseconds=oldest)),
-            "age": in_words(timedelta(microseconds=age)),
-        },
-    )
-
-
-def _metadata(metadata: Mapping[str, object], index: int, problems: list[Problem]) -> bytes:
-    """Metadata as jsonb for COPY."""
-    try:
-        return _JSONB_VERSION + metadata_json(metadata)
-    except Invalid as error:
-        problems.append(Problem(error.problems[0].message, "metadata", index))
-        return b""
-
-
-def _check_texts(key: SeriesKey, index: int, problems: list[Problem]) -> None:
-    """Only for series not seen before: those in the cache have passed."""
-    for field in ("unit", "service_name", "affiliate_id", "region"):
-        text = getattr(key, field)
-        if text and _CONTROL.search(text):
-            problems.append(Problem(_NO_CONTROL, field, index))
-        elif text == NONE:
-            message = Message(
-                "{none} stands for no {field}: leave it out", {"none": NONE, "field": field}
-            )
-            problems.append(Problem(message, field, index))
-    for name, text in key.dimensions:
-        if _CONTROL.search(text):
-            problems.append(Problem(_NO_CONTROL, f"metadata.{name}", index))

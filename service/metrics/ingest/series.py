@@ -1,39 +1,59 @@
 """From a sample's labels to its series: a cache in the process, one upsert for the misses."""
 
-import asyncio
 from collections import Counter, OrderedDict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import msgspec
-from msgspec import Struct
+from msgspec import Struct, structs
 
-from service.metrics.ingest.sample import Sample
+from service.metrics.ingest.labels import label_text
+from service.metrics.ingest.metric_table import MetricEntry, MetricTable
 from sql.database import Connection, Pool, connection, run
-from sql.errors import Invalid, Problem
+from sql.errors import Busy, Invalid, Problem
 from sql.messages import Message
-from sql.vocabulary import DEFAULT_AGGREGATION, KIND_OF_TYPE, MetricType
+from sql.vocabulary import DEFAULT_AGGREGATION, KIND_OF_TYPE, Frequency, MetricType
 
 # About 100 MB when full; the oldest entries make room.
 CACHE_SIZE = 200_000
 
 
-class SeriesKey(Struct, frozen=True, gc=False):
-    """Everything that makes a series distinct; `dimensions` are pairs in the order in
-    which the catalogue names their keys.
+# Tenant, metric name, type, unit, frequency, service, affiliate, region and dimensions of a series:
+# made for every sample, which is quickest for a plain tuple.
+Labels = tuple[
+    str,
+    str,
+    MetricType,
+    str | None,
+    Frequency,
+    str | None,
+    str | None,
+    str | None,
+    tuple[tuple[str, str], ...],
+]
 
-    One is made for every sample, which a msgspec struct does in half a named tuple's time.
+
+class SeriesKey(Struct, frozen=True, gc=False):
+    """Everything that makes a series distinct, by name; `dimensions` are pairs in the order in
+    which the catalogue names their keys.
     """
 
     tenant: str
     metric_name: str
     metric_type: MetricType
     unit: str | None
-    frequency: str
+    frequency: Frequency
     service_name: str | None
     affiliate_id: str | None
     region: str | None
     dimensions: tuple[tuple[str, str], ...]
+
+
+class CatalogChanged(Busy):
+    """A metric that was taken to be new is in the catalogue, and not as its sample has it."""
+
+    def __init__(self) -> None:
+        super().__init__(Message("The catalogue is changing; try again"))
 
 
 class SeriesLimits(NamedTuple):
@@ -44,53 +64,38 @@ class SeriesLimits(NamedTuple):
 
 
 class SeriesCache:
-    """Knows the ids of series, and which metadata keys are promoted to dimensions."""
+    """Knows the ids of series, and the metrics that they belong to."""
 
     def __init__(self, pool: Pool, limits: SeriesLimits) -> None:
+        self.metrics = MetricTable(pool)
         self._pool = pool
         self._limits = limits
         # Of a dict it would take ever longer to find the oldest.
-        self._ids: OrderedDict[SeriesKey, int] = OrderedDict()
-        self._promoted: dict[tuple[str, str], tuple[str, ...]] | None = None
-        self._reading = asyncio.Lock()
+        self._ids: OrderedDict[Labels, int] = OrderedDict()
 
-    def get(self, key: SeriesKey) -> int | None:
+    def get(self, labels: Labels) -> int | None:
         """The id, where it is known already."""
-        return self._ids.get(key)
+        return self._ids.get(labels)
 
-    def key_of(self, sample: Sample, tenant: str, service_name: str | None) -> SeriesKey:
-        """The series a sample belongs to, once `prepare` was awaited; `service_name` where the
-        caller is one service.
-        """
-        assert self._promoted is not None
-        dimensions: tuple[tuple[str, str], ...] = ()
-        if sample.metadata and (promoted := self._promoted.get((tenant, sample.metric_name))):
-            dimensions = _dimensions(sample.metadata, promoted)
-        return SeriesKey(
-            tenant,
-            sample.metric_name,
-            sample.metric_type,
-            sample.unit or None,
-            sample.frequency,
-            service_name or sample.service_name or None,
-            sample.affiliate_id or None,
-            sample.region or None,
-            dimensions,
-        )
+    async def reload(self) -> None:
+        """Read the catalogue as it is now; the series of metrics that were deleted are gone."""
+        if deleted := await self.metrics.reload():
+            for labels in [one for one in self._ids if one[:2] in deleted]:
+                del self._ids[labels]
 
-    async def prepare(self) -> None:
-        """Have the promoted dimensions, without which a sample would land in a wrong series."""
-        if self._promoted is None:
-            await self.reload_promoted()
-
-    async def resolve(self, keys: Iterable[SeriesKey]) -> Mapping[SeriesKey, int]:
+    async def resolve(
+        self, several: Iterable[Labels], assumed: Mapping[str, MetricEntry]
+    ) -> Mapping[Labels, int]:
         """The ids of these, which `get` does not know: looked up or created. A metric that is
-        new is catalogued as the first of its keys has it.
+        new is catalogued as the first of its keys has it; `assumed` are the entries of metrics
+        that were taken to be new.
 
         Raises:
             Invalid: a tenant or service would have more series than it may.
+            CatalogChanged: a metric was not new. `metrics` knows it from now on; no series was
+                created.
         """
-        unknown = list(dict.fromkeys(keys))
+        unknown = [SeriesKey(*labels) for labels in dict.fromkeys(several)]
         if not unknown:
             return {}
         async with connection(self._pool) as conn:
@@ -98,12 +103,24 @@ class SeriesCache:
             if new := [key for key in unknown if key not in found]:
                 await self._guard(conn, new)
                 await run(conn, "insert_metrics", _columns(new))
+            if assumed:
+                await self._learn(conn, unknown[0].tenant, assumed)
+            if new:
                 await run(conn, "insert_series", _columns(sorted(new, key=_order)))
                 found |= await _look_up(conn, new)
-        self._ids.update(found)
+        ids = {structs.astuple(key): series_id for key, series_id in found.items()}
+        self._ids.update(ids)
         while len(self._ids) > CACHE_SIZE:
             self._ids.popitem(last=False)
-        return found
+        return ids
+
+    async def _learn(
+        self, conn: Connection, tenant: str, assumed: Mapping[str, MetricEntry]
+    ) -> None:
+        known = await self.metrics.learn(conn, tenant, assumed)
+        for name, entry in assumed.items():
+            if name not in known or not entry.takes_as(known[name]):
+                raise CatalogChanged
 
     async def _guard(self, conn: Connection, new: Sequence[SeriesKey]) -> None:
         """Requests at the same time may go past a limit together, by their own series."""
@@ -116,24 +133,13 @@ class SeriesCache:
             params = {"tenant": tenant, "service_name": service, "most": self._limits.per_service}
             await _check_room(conn, params, more, "FATURE_MAX_SERIES_PER_SERVICE")
 
-    async def reload_promoted(self) -> None:
-        """Read from the catalogue which metadata keys are dimensions, here or in another
-        process.
-        """
-        # One at a time: an older reading must not come last.
-        async with self._reading, connection(self._pool) as conn:
-            rows = await run(conn, "promoted_dimensions")
-            self._promoted = {
-                (row["tenant"], row["metric_name"]): tuple(row["dimensions"]) for row in rows
-            }
-
 
 def dimension_text(value: object) -> str | None:
-    """A metadata value as a dimension: text as it is, numbers and booleans as JSON; None
-    for what cannot be a label (objects, lists, null, more than 200 characters).
+    """A metadata value as a dimension: text as a label has it, numbers and booleans as JSON;
+    None for what cannot be a label (objects, lists, null, more than 200 characters).
     """
     if isinstance(value, str):
-        text = value
+        text = label_text(value)
     elif isinstance(value, bool | int | float):
         text = msgspec.json.encode(value).decode()
     else:
@@ -168,9 +174,10 @@ def _too_many(params: Mapping[str, Any], series: int, more: int, setting: str) -
     return Invalid(Problem(message))
 
 
-def _dimensions(
+def dimensions_of(
     metadata: Mapping[str, object], promoted: Sequence[str]
 ) -> tuple[tuple[str, str], ...]:
+    """The promoted keys that metadata has as labels."""
     texts = ((name, dimension_text(metadata.get(name))) for name in promoted)
     return tuple((name, text) for name, text in texts if text is not None)
 

@@ -1,0 +1,177 @@
+"""Checking samples: time limits, type and unit of their metric, texts; pure but for what is known
+of metrics and series.
+"""
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+
+from retention.plan import in_words
+from service.metrics.ingest.labels import label_problem, label_text
+from service.metrics.ingest.metric_table import MetricEntry
+from service.metrics.ingest.sample import Sample
+from service.metrics.ingest.series import Labels, SeriesCache, dimensions_of
+from service.metrics.metadata import metadata_json
+from sql.errors import Forbidden, Invalid, Problem
+from sql.messages import Message, choices
+from sql.scope import Scope
+from sql.vocabulary import Frequency
+
+MAX_AHEAD = 5 * 60 * 1_000_000
+_TOO_NEW = Message("More than 5 minutes in the future")
+_JSONB_VERSION = b"\x01"
+
+# Labels, series id where it is known, microseconds as in a sample, value, and metadata as jsonb.
+Row = tuple[Labels, int | None, int, float, bytes | None]
+
+
+class Checks:
+    """Of the samples of one request: their `rows`, their `problems`, and the entries `assumed`
+    of metrics that the catalogue does not have.
+    """
+
+    def __init__(
+        self, series: SeriesCache, accept: Mapping[Frequency, int], scope: Scope, now: int
+    ) -> None:
+        self.problems: list[Problem] = []
+        self.assumed: dict[str, MetricEntry] = {}
+        self._series = series
+        self._accept = accept
+        self._tenant = scope.tenant
+        self._own = scope.service_name
+        self._now = now
+
+    def rows(self, samples: Sequence[Sample]) -> list[Row]:
+        """A row for each sample, of use where there are no problems.
+
+        Raises:
+            Forbidden: a sample of another service than the scope's.
+        """
+        rows: list[Row] = []
+        tenant, own, now = self._tenant, self._own, self._now
+        newest = now + MAX_AHEAD
+        oldest = {frequency: now - age for frequency, age in self._accept.items()}
+        entries, id_of = self._series.metrics.of(tenant), self._series.get
+        for index, s in enumerate(samples):
+            if own and s.service_name not in (None, "", own) and label_text(s.service_name) != own:
+                raise _not_own(own, index)
+            frequency, ts, metadata = s.frequency, s.ts, None
+            if ts is None:
+                ts = now
+            elif not oldest[frequency] <= ts <= newest:
+                self._report("timestamp", self._out_of_time(ts, frequency), index)
+            entry = entries.get(s.metric_name) or self._assume(s)
+            dimensions: tuple[tuple[str, str], ...] = ()
+            if s.metadata is not None:
+                metadata = self._metadata(s.metadata, index)
+                if entry.dimensions:
+                    dimensions = dimensions_of(s.metadata, entry.dimensions)
+            if s.metric_type != entry.metric_type:
+                self._report("metric_type", _other_type(s, entry), index)
+            exact = entry.units.exact
+            unit = exact[s.unit] if s.unit in exact else self._unit(s, entry, index)
+            labels = (
+                tenant,
+                s.metric_name,
+                s.metric_type,
+                unit,
+                frequency,
+                own or s.service_name,
+                s.affiliate_id,
+                s.region,
+                dimensions,
+            )
+            series_id = id_of(labels)
+            if series_id is None:
+                labels = self._stored(labels, index)
+                series_id = id_of(labels)
+            rows.append((labels, series_id, ts, s.value, metadata))
+        return rows
+
+    def _report(self, field: str, message: Message, index: int) -> None:
+        self.problems.append(Problem(message, field, index))
+
+    def _assume(self, sample: Sample) -> MetricEntry:
+        """The entry of a metric that is new: as its first sample has it."""
+        if sample.metric_name not in self.assumed:
+            unit = label_text(sample.unit or "")
+            units = [] if not unit or label_problem("unit", unit) else [unit]
+            self.assumed[sample.metric_name] = MetricEntry(sample.metric_type, units)
+        return self.assumed[sample.metric_name]
+
+    def _unit(self, sample: Sample, entry: MetricEntry, index: int) -> str | None:
+        """The unit as the catalogue spells it."""
+        given = sample.unit or ""
+        if problem := label_problem("unit", given):
+            self._report("unit", problem, index)
+            return None
+        if not label_text(given):
+            return entry.units.exact[None]
+        unit = entry.units.spelt(given)
+        if unit is None:
+            self._report("unit", _other_unit(sample, entry), index)
+        return unit
+
+    def _stored(self, labels: Labels, index: int) -> Labels:
+        """Labels of a series that is not known as they are stored."""
+        tenant, name, metric_type, unit, frequency, service, affiliate, region, dimensions = labels
+        for field, text in dimensions:
+            if problem := label_problem(f"metadata.{field}", text):
+                self._report(f"metadata.{field}", problem, index)
+        return (
+            *(tenant, name, metric_type, unit, frequency),
+            self._own or self._label("service_name", service, index),
+            self._label("affiliate_id", affiliate, index),
+            self._label("region", region, index),
+            dimensions,
+        )
+
+    def _label(self, field: str, text: str | None, index: int) -> str | None:
+        stored = label_text(text) if text else None
+        if problem := label_problem(field, stored):
+            self._report(field, problem, index)
+        return stored or None
+
+    def _metadata(self, metadata: Mapping[str, object], index: int) -> bytes:
+        """Metadata as jsonb for COPY."""
+        try:
+            return _JSONB_VERSION + metadata_json(metadata)
+        except Invalid as error:
+            self._report("metadata", error.problems[0].message, index)
+            return b""
+
+    def _out_of_time(self, ts: int, frequency: Frequency) -> Message:
+        if ts > self._now:
+            return _TOO_NEW
+        oldest, age = self._accept[frequency], self._now - ts
+        return Message(
+            "Too old: {frequency} samples are accepted up to {oldest} back, this is {age} old",
+            {
+                "frequency": frequency,
+                "oldest": in_words(timedelta(microseconds=oldest)),
+                "age": in_words(timedelta(microseconds=age)),
+            },
+        )
+
+
+def _not_own(service_name: str, index: int) -> Forbidden:
+    message = Message("This key posts for service_name {service} only", {"service": service_name})
+    return Forbidden(message, [Problem(message, "service_name", index)])
+
+
+def _other_type(sample: Sample, entry: MetricEntry) -> Message:
+    return Message(
+        "{metric} is of the type '{type}' in the catalogue",
+        {"metric": sample.metric_name, "type": entry.metric_type},
+    )
+
+
+def _other_unit(sample: Sample, entry: MetricEntry) -> Message:
+    if not entry.units.units:
+        return Message(
+            "{metric} has no unit in the catalogue: leave it out, or name it there first",
+            {"metric": sample.metric_name},
+        )
+    return Message(
+        "{metric} is in {units} in the catalogue",
+        {"metric": sample.metric_name, "units": choices(entry.units.units)},
+    )

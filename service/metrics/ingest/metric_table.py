@@ -1,0 +1,92 @@
+"""The catalogue in memory, as samples are checked against it: type, units and dimensions."""
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from service.metrics.ingest.units import Units
+from sql.database import Connection, Pool, connection, run
+from sql.vocabulary import MetricType
+
+
+class MetricEntry:
+    """What the catalogue says of one metric; `created_at` tells it from one that was deleted."""
+
+    __slots__ = ("created_at", "dimensions", "metric_type", "units")
+
+    def __init__(
+        self,
+        metric_type: MetricType,
+        units: Iterable[str],
+        dimensions: Iterable[str] = (),
+        created_at: datetime | None = None,
+    ) -> None:
+        self.metric_type = metric_type
+        self.units = Units(tuple(units))
+        self.dimensions = tuple(dimensions)
+        self.created_at = created_at
+
+    def takes_as(self, other: "MetricEntry") -> bool:
+        """True where a sample of one is that sample of the other."""
+        return (self.metric_type, self.units.units, self.dimensions) == (
+            other.metric_type,
+            other.units.units,
+            other.dimensions,
+        )
+
+
+class MetricTable:
+    """Every metric by tenant and name, read anew every few seconds by whoever runs this table."""
+
+    def __init__(self, pool: Pool) -> None:
+        self._pool = pool
+        self._entries: dict[str, dict[str, MetricEntry]] | None = None
+        self._reading = asyncio.Lock()
+
+    async def ready(self) -> None:
+        """Have read it once, without which a sample would land in a wrong series."""
+        if self._entries is None:
+            await self.reload()
+
+    async def reload(self) -> set[tuple[str, str]]:
+        """Read it as it is now, changed here or in another process; tenant and name of those
+        that were deleted since the reading before.
+        """
+        # One at a time: an older reading must not come last.
+        async with self._reading, connection(self._pool) as conn:
+            found: dict[str, dict[str, MetricEntry]] = {}
+            for row in await run(conn, "metric_entries"):
+                found.setdefault(row["tenant"], {})[row["metric_name"]] = _entry(row)
+            before, self._entries = self._entries or {}, found
+        return {
+            (tenant, name)
+            for tenant, entries in before.items()
+            for name, entry in entries.items()
+            if not _same(entry, found.get(tenant, {}).get(name))
+        }
+
+    def of(self, tenant: str) -> Mapping[str, MetricEntry]:
+        """The metrics of a tenant by name, once `ready` was awaited."""
+        assert self._entries is not None
+        return self._entries.setdefault(tenant, {})
+
+    async def learn(
+        self, conn: Connection, tenant: str, metric_names: Iterable[str]
+    ) -> dict[str, MetricEntry]:
+        """Those metrics as they are in the database now, which `of` knows from then on."""
+        assert self._entries is not None
+        params = {"tenant": tenant, "metric_names": list(metric_names)}
+        rows = await run(conn, "metric_entries_named", params)
+        found = {row["metric_name"]: _entry(row) for row in rows}
+        self._entries.setdefault(tenant, {}).update(found)
+        return found
+
+
+def _same(before: MetricEntry, now: MetricEntry | None) -> bool:
+    return now is not None and now.created_at == before.created_at
+
+
+def _entry(row: Mapping[str, Any]) -> MetricEntry:
+    units = row["units"] or ([row["unit"]] if row["unit"] else [])
+    return MetricEntry(row["metric_type"], units, row["dimensions"], row["created_at"])
