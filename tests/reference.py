@@ -14,10 +14,16 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 HOUR = timedelta(hours=1)
+_UTC = ZoneInfo("UTC")
 FINEST = {"real_time": "minute", "hourly": "hour", "daily": "day", "monthly": "month"}
 PERIODS = ("minute", "hour", "day", "week", "month")
 
 Group = tuple[str | None, ...]
+
+
+# How long ago a series ended is told in steps of its frequency.
+STEPS = {"real_time": "hour", "hourly": "hour", "daily": "day", "monthly": "month"}
+LENGTHS = {"hour": HOUR, "day": 24 * HOUR, "month": 31 * 24 * HOUR}
 
 
 class Labels(NamedTuple):
@@ -46,6 +52,8 @@ class Figures:
     """The samples of a period and group, and what they come to."""
 
     samples: list[Sample] = field(default_factory=list)
+    period: str = "hour"
+    zone: ZoneInfo = _UTC
 
     @property
     def values(self) -> list[float]:
@@ -60,11 +68,26 @@ class Figures:
             return float(_exact_sum(values) / len(values))
         if aggregation in ("first", "last"):
             place = 0 if aggregation == "first" else -1
-            chosen = [series[place].value for series in self._by_series()]
+            series_of = self._by_series() if aggregation == "first" else self._alive()
+            chosen = [series[place].value for series in series_of]
             return chosen[0] if len(chosen) == 1 else float(_exact_sum(chosen))
         if aggregation == "count":
             return len(values)
         return min(values) if aggregation == "min" else max(values)
+
+    def _alive(self) -> list[list[Sample]]:
+        """The series that did not end more than two of their own steps before the newest."""
+        every = [(*self._end(series[-1]), series) for series in self._by_series()]
+        newest = max(end for end, _, _ in every)
+        return [series for end, step, series in every if end + 2 * step >= newest]
+
+    def _end(self, sample: Sample) -> tuple[datetime, timedelta]:
+        """The start of the step that the last sample of a series is in, and how long steps are."""
+        step = STEPS[sample.labels.frequency]
+        known = start_of(datetime.now(UTC) - timedelta(days=120), self.period, self.zone)
+        if step == "hour" and sample.ts < known and self.period != "hour":
+            step = "day"
+        return start_of(sample.ts, step, self.zone), LENGTHS[step]
 
     def _by_series(self) -> Iterator[list[Sample]]:
         for labels in {sample.labels for sample in self.samples}:
@@ -98,7 +121,7 @@ def per_period(
     for sample in samples:
         group = tuple(getattr(sample.labels, name) for name in group_by)
         key = (start_of(sample.ts, period, zone), group)
-        found.setdefault(key, Figures()).samples.append(sample)
+        found.setdefault(key, Figures(period=period, zone=zone)).samples.append(sample)
     return found
 
 

@@ -99,8 +99,8 @@ def test_panels_show_the_figures_of_the_api(
         ("avg", "19", "+100.0%"),
         ("min", "6", "+200.0%"),
         ("max", "40", "+66.7%"),
-        # The last of each service: 40 today and 20 of two days ago; before today 6 and 20.
-        ("last", "60", "+62.5%"),
+        # What still is: 40, as the app ended two days ago; before today 6 against 4 and 12.
+        ("last", "40", "−62.5%"),
     ],
 )
 def test_one_figure_is_that_of_the_whole_range(

@@ -66,6 +66,20 @@ def test_one_tenants_queries_leave_room_for_anothers() -> None:
     scenario(steps)
 
 
+def test_large_queries_that_wait_keep_no_small_ones_of_their_tenant_waiting() -> None:
+    async def steps() -> None:
+        desk = Desk(QueryLimits(at_once=2))
+        tasks = [asyncio.create_task(desk.read("a", LARGE)) for _ in range(5)]
+        await settled()
+        tasks.append(asyncio.create_task(desk.read("a", 10)))
+        await settled()
+        assert desk.under_way == 2
+        desk.end()
+        await asyncio.gather(*tasks)
+
+    scenario(steps)
+
+
 def test_who_waits_too_long_is_told_when_to_try_again_and_leaves_no_turn_behind() -> None:
     async def steps() -> None:
         limits = QueryLimits(at_once=2, wait=0.01)

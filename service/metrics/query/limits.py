@@ -41,7 +41,7 @@ class QueryLimits:
         taken: list[asyncio.Semaphore] = []
         try:
             async with asyncio.timeout(self._wait):
-                for one in (of_tenant, *([self._large] if buckets >= LARGE else ())):
+                for one in (*([self._large] if buckets >= LARGE else ()), of_tenant):
                     await one.acquire()
                     taken.append(one)
         except TimeoutError as error:
