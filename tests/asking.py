@@ -69,9 +69,6 @@ def right_answer(
 ) -> Mapping[Key, Figures | float | None] | Refused:
     """The value of every row, by start (in UTC) and group."""
     selected = [sample for sample in samples if _is_selected(sample.labels, question.filters)]
-    units = {sample.labels.unit for sample in selected}
-    if len(units) > 1 and "unit" not in question.group_by and question.aggregation != "count":
-        return Refused("unit")
     zone = ZoneInfo(question.tz) if question.tz else business_zone
     from_hours = zone != business_zone and question.period != "hour"
     finest = "hour" if from_hours else question.period
@@ -83,6 +80,12 @@ def right_answer(
         for key, figures in per_period(usable, question.period, zone, question.group_by).items()
         if _is_in_range(key[0], question, zone)
     }
+    if "unit" not in question.group_by and question.aggregation != "count":
+        units = {one.labels.unit for figures in rows.values() for one in figures.samples}
+        if len(units) > 1:
+            return Refused("unit")
+        # Those of other units are no groups of the range.
+        usable = [one for one in usable if not units or one.labels.unit in units]
     if question.fill == "none":
         return rows
     return _filled(rows, question, zone, usable, now)

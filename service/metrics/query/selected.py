@@ -115,7 +115,9 @@ def one_unit(
     """
     if len(samples) > 1 and query.units == "one":
         raise _several_units(samples)
-    if query.main_unit in samples or not samples:
+    if not samples:
+        return selected
+    if query.main_unit in samples:
         unit = query.main_unit
     else:
         unit = max(samples, key=lambda one: samples[one])
