@@ -58,7 +58,7 @@ def load(url: str, samples: int, series: str) -> Dataset:
 
 
 def storage(url: str) -> Storage | None:
-    """What samples take before and after columnstore; None where there is no columnstore."""
+    """Bytes per sample before and after columnstore; None where there is no columnstore."""
     with _session(url) as conn:
         try:
             row = conn.execute(statement("sample_bytes")).fetchone()
@@ -92,7 +92,7 @@ def _run_jobs(conn: psycopg.Connection, which: str) -> None:
 
 @contextmanager
 def _alone(conn: psycopg.Connection, engine: Engine) -> Iterator[None]:
-    """Nobody else runs the jobs meanwhile."""
+    """Stop TimescaleDB's background workers meanwhile, so that only the caller runs jobs."""
     if engine == "timescale":
         conn.execute(statement("stop_background_workers"))
     yield

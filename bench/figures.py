@@ -1,4 +1,4 @@
-"""What was measured."""
+"""Figures of a benchmark run."""
 
 from dataclasses import dataclass, field
 

@@ -1,4 +1,4 @@
-"""What the product promises to reach, judged on the figures of a run."""
+"""Performance promises of the product, judged on the figures of a run."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""What the benchmark ran on."""
+"""Hardware and versions that the benchmark ran on."""
 
 import os
 import platform

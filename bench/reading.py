@@ -69,8 +69,8 @@ def questions(dataset: Dataset, period: str, turn: int = 0) -> list[bytes]:
 
 
 def _in_turns(kit: Kit, served: Sequence[Served], period: str, connections: int) -> Iterator[Reads]:
-    """What each database got of the same load. They take turns, so that none has the machine at
-    a better time than the others.
+    """Figures of each database under the same load. They take turns, so that none has the
+    machine at a better time than the others.
     """
     seconds = kit.scale.query_seconds / _TURNS
     outcomes = [Outcome() for _ in served]

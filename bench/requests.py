@@ -71,7 +71,7 @@ def get(path: str, params: Mapping[str, str]) -> bytes:
 
 
 def view(path: str, access_token: str) -> bytes:
-    """A request for a page, as the browser of somebody who is signed in sends it."""
+    """A request for a page, as the browser of a signed-in user sends it."""
     headers = f"Cookie: {ACCESS}={access_token}\r\nAccept: text/html\r\nAccept-Encoding: gzip\r\n"
     return f"GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{headers}\r\n".encode()
 

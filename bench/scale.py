@@ -52,7 +52,7 @@ QUICK = Scale(
 
 @dataclass(frozen=True, slots=True)
 class Kit:
-    """`drive` sends load from another process; `tell` says how far the run is."""
+    """`drive` sends load from another process; `tell` reports the progress of the run."""
 
     scale: Scale
     drive: Callable[[Plan], Outcome]

@@ -1,4 +1,4 @@
-"""What is measured: the service as `make run` starts it, on a PostgreSQL of its own."""
+"""The system under test: the service as `make run` starts it, on a PostgreSQL of its own."""
 
 import os
 import signal

@@ -23,8 +23,8 @@ _LENGTH = b"content-length: "
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What to send, over and over. A connection sends its next request when the last one is
-    answered; with `rate`, so many requests fall due every second, whatever the answers do.
+    """Requests to send, over and over. A connection sends its next request when the last one
+    is answered; with `rate`, so many requests fall due every second, whatever the answers do.
     Ends after `seconds` or once `most` requests were answered.
     """
 
@@ -43,7 +43,7 @@ class LoadError(Exception):
 
 @dataclass(slots=True)
 class Outcome:
-    """What came of the requests after the warm-up: seconds until each was answered (with a
+    """Results of the requests after the warm-up: seconds until each was answered (with a
     rate, from when it fell due). `answered` counts all, `refused` those without success;
     `cpu` are the CPU seconds that the load itself took.
     """
@@ -60,7 +60,7 @@ class Outcome:
         return len(self.durations) / self.seconds if self.durations else 0.0
 
     def add(self, other: "Outcome") -> None:
-        """What came of more of the same requests, sent at another time."""
+        """Add the results of more of the same requests, sent at another time."""
         self.durations += other.durations
         self.seconds += other.seconds
         self.answered += other.answered
@@ -108,7 +108,7 @@ async def _drive(plan: Plan) -> Outcome:
 
 
 class _Run:
-    """What the connections of one run share."""
+    """State that the connections of one run share."""
 
     def __init__(self, plan: Plan) -> None:
         self.outcome = Outcome()

@@ -1,1 +1,1 @@
-"""What is kept for how long: declared here, applied as the database's own policies."""
+"""Retention of each relation: declared here, applied as the database's own policies."""

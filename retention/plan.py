@@ -1,4 +1,4 @@
-"""What must change so that the database's policies are the declared ones; no I/O."""
+"""Changes that make the database's policies the declared ones; no I/O."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -60,7 +60,7 @@ Rows = Mapping[str, Sequence[DictRow]]
 
 
 def questions(engine: Engine, keep: Mapping[str, timedelta]) -> dict[str, Query]:
-    """What `lines` needs to know of the database, by its name there."""
+    """The queries that `lines` needs, by the name that it knows their rows by."""
     oldest = [
         query("oldest_row").format(
             name=sql.Literal(policy.relation),
@@ -142,7 +142,7 @@ def _line(relation: str, wanted: Policy | None, found: ActualPolicy | None, size
 
 
 def _done_by_the_service(keep: Mapping[str, timedelta]) -> list[Policy]:
-    """What the plain engine needs: no rollups are kept there."""
+    """The deletions that the service does on the plain engine, which keeps no rollups."""
     return [
         policy
         for policy in declared(keep)

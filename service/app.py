@@ -46,7 +46,7 @@ def create_app() -> ASGIApp:
     configure_logging(settings.log)
     assert settings.database_url is not None, "whoever starts workers sets it"
     app = build_app(settings, recorded_engine(settings.database_url))
-    # What was made up to here stays: looking through it again and again for garbage took a
+    # Objects made up to here stay: looking through them again and again for garbage took a
     # tenth of the time of a small request.
     gc.freeze()
     return app

@@ -20,7 +20,7 @@ class EngineMismatch(DatabaseError):
 
 
 class Capability(NamedTuple):
-    """What a database can do, and why in words."""
+    """The engine that a database supports, and the reason in words."""
 
     engine: Engine
     reason: str

@@ -16,7 +16,7 @@ from sql.messages import Message, Term
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is wrong with one field, and in which item of a batch."""
+    """An error in one field, and the index of the item in a batch."""
 
     message: Message
     field: str | None = None
@@ -24,7 +24,7 @@ class Problem:
 
 
 class DomainError(Exception):
-    """What was asked for is not done, and why."""
+    """A request that was not carried out, and the reason."""
 
     def __init__(self, message: Message, problems: Sequence[Problem] = ()) -> None:
         super().__init__(str(message))
@@ -33,7 +33,7 @@ class DomainError(Exception):
 
 
 class Invalid(DomainError):
-    """What was given is wrong; `problems` name each field."""
+    """The input is wrong; `problems` name each field."""
 
     def __init__(self, *problems: Problem) -> None:
         super().__init__(_summary(problems), problems)
@@ -48,7 +48,7 @@ class Forbidden(DomainError):
 
 
 class Unauthenticated(DomainError):
-    """Nobody knows the caller: a wrong password, a token that has ended."""
+    """The caller is unknown: a wrong password, a token that has ended."""
 
 
 class Conflict(DomainError):

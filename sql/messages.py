@@ -76,12 +76,12 @@ def terms(words: Mapping[str, object] | list[str] | tuple[str, ...]) -> Listing:
 
 
 def choices(words: Mapping[str, object] | list[str] | tuple[str, ...]) -> Listing:
-    """What may be given, as it is written: ``'sum', 'avg' or 'max'``."""
+    """The allowed values as they are written: ``'sum', 'avg' or 'max'``."""
     return Listing(tuple(f"'{word}'" for word in words), "or")
 
 
 def _digits(value: float) -> str:
-    """Six digits after the point, or six that tell something where that would leave fewer."""
+    """Six digits after the point, or six significant ones where that would leave fewer."""
     if abs(value) >= 1e15:
         return f"{value:g}"
     text = f"{value:.6f}" if abs(value) >= 1 else f"{Decimal(f'{value:.6g}'):f}"

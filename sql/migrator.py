@@ -75,7 +75,7 @@ class MigrationState:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What this database is and what is missing."""
+    """Engine, time zone and migrations of a database, applied and pending."""
 
     capability: Capability
     timezone: str

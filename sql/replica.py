@@ -55,7 +55,7 @@ class ReplicaLag:
         self._marks.append((now, position))
 
     def replica_is_at(self, position: int) -> None:
-        """What it has replayed."""
+        """Note that the replica has replayed the log up to `position`."""
         while self._marks and self._marks[0][1] <= position:
             self._reached_at, _ = self._marks.popleft()
 
@@ -116,9 +116,9 @@ class Reads:
             return None
 
     async def retrying(self, read: Callable[[], Awaitable[Read]]) -> Read:
-        """What is read; once more, from the primary, where a replica may have failed under way.
-        From then on everything is read from the primary, until the next look finds the replica in
-        order.
+        """The result of `read`; once more, from the primary, where a replica may have failed under
+        way. From then on everything is read from the primary, until the next look finds the
+        replica in order.
         """
         by_replica = self._in_use
         try:

@@ -1,4 +1,4 @@
-"""What a database needs before and after pg_restore fills it."""
+"""Preparation of a database for pg_restore, and the steps after it."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager

@@ -1,4 +1,4 @@
-"""What a process keeps in memory of the database, read again as a whole."""
+"""Copies of database state in the memory of a process, read again as a whole."""
 
 import asyncio
 import math

@@ -12,7 +12,7 @@ MetricType = Literal[
     "gamification",
     "validation",
 ]
-# What adds up, what is a level, what is a rate or mean.
+# Flows add up, stocks are levels, ratios are rates or means.
 Kind = Literal["flow", "stock", "ratio"]
 Aggregation = Literal["sum", "avg", "min", "max", "count", "last"]
 Fill = Literal["none", "zero", "null", "previous"]

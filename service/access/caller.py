@@ -32,8 +32,8 @@ _ROLES: Mapping[Role, frozenset[AccessScope]] = {
 
 
 def scopes_of(role: Role, service_name: str | None) -> frozenset[AccessScope]:
-    """What a role may do at most. Bound to one service, a writer also reads what is that
-    service's, and nobody changes what belongs to the whole tenant.
+    """The scopes that a role has at most. Bound to one service, a writer also reads what is that
+    service's, and no role changes what belongs to the whole tenant.
     """
     if service_name is None:
         return _ROLES[role]

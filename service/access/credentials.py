@@ -1,4 +1,4 @@
-"""What an API key looks like, and what is kept of one."""
+"""The form of API keys, and the digest that is stored of one."""
 
 import hmac
 import re
@@ -35,7 +35,7 @@ class KeyHasher:
         self._key = derived_key(secret, "api key")
 
     def digest(self, key: str) -> bytes:
-        """What is kept of a key: 32 bytes. Random keys need no slower hash."""
+        """The digest of a key that is stored: 32 bytes. Random keys need no slower hash."""
         return hmac.digest(self._key, key.encode(), "sha256")
 
 

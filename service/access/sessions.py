@@ -52,7 +52,7 @@ class Sessions:
 
         Raises:
             Unauthenticated: email or password is wrong, or the user is not active; which one is
-                not said.
+                not disclosed.
             Throttled: too many attempts from there or on that account.
             Busy: too many log in at once.
         """
@@ -74,7 +74,7 @@ class Sessions:
         self, refresh_token: str, *, reuse_leeway: timedelta = timedelta()
     ) -> TokenPair:
         """The next tokens of the family. A token used longer than `reuse_leeway` ago revokes
-        it: somebody has a copy.
+        the family: another party has a copy.
 
         Raises:
             Unauthenticated: the token is unknown, expired, revoked or was used before.

@@ -65,8 +65,8 @@ def _duration(seconds: int) -> Message:
 
 
 def network_of(address: str | None) -> str:
-    """What is counted as one client: an IPv4 address, or an IPv6 /64, which one customer
-    has whole.
+    """The network that counts as one client: an IPv4 address, or an IPv6 /64, which one
+    customer has whole; ``unknown`` for anything else.
     """
     try:
         ip = ip_address(address or "")

@@ -34,8 +34,8 @@ class UserPrincipal(Principal):
 
 
 class Claims(msgspec.Struct, frozen=True):
-    """What an access token says beside what PyJWT checks. `iat` is in Unix seconds, `ver`
-    the user's version when it was issued, `sid` the family of the log-in.
+    """Claims of an access token beside those that PyJWT checks. `iat` is in Unix seconds,
+    `ver` the user's version when it was issued, `sid` the family of the log-in.
     """
 
     sub: str
@@ -90,7 +90,7 @@ class Tokens:
         return jwt.encode(claims, self._access_key, ALGORITHM)
 
     def read_access(self, token: str) -> Claims | None:
-        """What a token says; None unless it is one of ours, meant for us and in time."""
+        """The claims of a token; None unless it is one of ours, meant for us and in time."""
         try:
             claims = jwt.decode(
                 token,
@@ -106,7 +106,7 @@ class Tokens:
             return None
 
     def digest(self, refresh_token: str) -> bytes:
-        """What is kept of a refresh token."""
+        """The digest of a refresh token that is stored."""
         return hmac.digest(self._refresh_key, refresh_token.encode(), "sha256")
 
 

@@ -73,7 +73,7 @@ class Users:
         themselves.
 
         Raises:
-            Forbidden: somebody can log in already.
+            Forbidden: there is a user who can log in already.
             Busy: too many passwords wait to be hashed.
         """
         spec = UserSpec(email=email, name=name, role="admin")
@@ -138,7 +138,7 @@ class Users:
 
 
 async def any_user(pool: Pool) -> bool:
-    """Whether anybody of any tenant can log in."""
+    """Whether there is a user of any tenant who can log in."""
     (row,) = await fetch_all(pool, "any_user")
     return bool(row["found"])
 

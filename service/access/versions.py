@@ -32,7 +32,7 @@ class UserVersions:
         await self._users.reload()
 
     def name_of(self, user_id: int) -> str:
-        """The name, else the email; empty for somebody who is not known here yet."""
+        """The name, else the email; empty for a user who is not known here yet."""
         user = self._users.value.get(user_id)
         return user.name if user else ""
 

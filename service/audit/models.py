@@ -1,4 +1,4 @@
-"""What ``GET /api/audit`` takes and answers."""
+"""Parameters and answers of ``GET /api/audit``."""
 
 from collections.abc import Mapping
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""What the endpoints of the catalogue take and answer."""
+"""Bodies and answers of the catalogue's endpoints."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any

@@ -67,7 +67,7 @@ def commands(context: click.Context) -> None:
 
 
 def main() -> None:
-    """Run a command; what an operator can mend is told in words, without a traceback."""
+    """Run a command; an error that an operator can mend is shown without a traceback."""
     signal.signal(signal.SIGTERM, _stop)
     try:
         commands(prog_name="python -m service", standalone_mode=False)

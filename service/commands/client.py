@@ -27,8 +27,8 @@ from service.runtime.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """Where the commands send to unless told otherwise, and this installation's database;
-    the context's ``obj``.
+    """The service that commands send to by default, and this installation's database; the
+    context's ``obj``.
     """
 
     url: str

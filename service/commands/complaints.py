@@ -1,4 +1,4 @@
-"""What a command says where it was asked for something wrong."""
+"""Error messages of commands, for errors that an operator can mend."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple

@@ -52,7 +52,9 @@ def release_jobs(settings: Settings) -> None:
 
 
 def _same_place(settings: Settings) -> str:
-    """What a command has to begin with to find the same embedded database."""
+    """The variable that a command has to begin with to find the same embedded database; empty
+    where it needs none.
+    """
     if settings.database_url or "data_dir" not in settings.model_fields_set:
         return ""
     return f"FATURE_DATA_DIR={shlex.quote(str(settings.data_dir))} "

@@ -48,7 +48,7 @@ def _up_to_date(settings: Settings, url: str) -> Capability:
 
 
 def _about(settings: Settings, url: str, capability: Capability) -> Iterator[str]:
-    """What an operator wants to know at the start."""
+    """Lines for the operator at the start: engine, time zone, settings, admin key, pages."""
     yield f"Engine:    {capability.engine} ({capability.reason})"
     if capability.engine == "plain":
         yield "           aggregates are computed from samples and do not outlive them"
@@ -65,7 +65,7 @@ def _about(settings: Settings, url: str, capability: Capability) -> Iterator[str
 
 
 def _about_pages(settings: Settings, database_url: str) -> Iterator[str]:
-    """That they are missing, or, while nobody can sign in, where the first user is made."""
+    """Lines on missing assets or, while there is no user, on where to make the first one."""
     try:
         load_assets()
     except AssetsMissing as error:

@@ -1,4 +1,4 @@
-"""``make user``: somebody who can log in, without the service."""
+"""``make user``: make a user who can log in, without the service."""
 
 import asyncio
 import sys

@@ -1,4 +1,4 @@
-"""What a dashboard shows now: every panel's figures, read at the same time."""
+"""Boards: a dashboard as it is now, with every panel's figures read at the same time."""
 
 import asyncio
 from collections.abc import Mapping, Sequence
@@ -79,7 +79,7 @@ async def read_board(
 async def read_panels(
     resources: Resources, panels: Sequence[Panel], view: View, now: datetime
 ) -> list[Shown]:
-    """What each panel shows; never an exception."""
+    """The content of each panel, or its problem where it failed; never an exception."""
     names = {query.metric_name for panel in panels for query in _queries(panel)}
     try:
         metrics = await resources.catalog.entries(view.scope, names)

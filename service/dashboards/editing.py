@@ -37,7 +37,7 @@ class NewForm(BaseModel):
 
 
 class PanelForm(BaseModel):
-    """What to do with a panel."""
+    """A step or a new place for a panel."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -214,7 +214,7 @@ def _settings_of(row: DictRow) -> dict[str, Any]:
 
 
 def _changes(before: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, Any]:
-    """What the settings say of a dashboard. Variables beyond those of the form stay."""
+    """The fields of a dashboard that the settings set. Variables beyond those of the form stay."""
     if values["last"]:
         chosen = {"last": values["last"]}
     else:

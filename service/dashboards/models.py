@@ -1,4 +1,4 @@
-"""What the endpoints of dashboards take and answer."""
+"""Bodies and answers of the endpoints of dashboards."""
 
 from collections.abc import Mapping
 from datetime import datetime

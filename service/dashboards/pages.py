@@ -64,7 +64,7 @@ async def dashboard_of(request: Request) -> DictRow:
 async def board(
     request: Request, row: DictRow, scope: Scope, *, alerts: bool, linked: bool
 ) -> dict[str, Any]:
-    """What the template of a dashboard needs; `linked` where its marks lead somewhere."""
+    """The context of a dashboard's template; `linked` where its marks lead somewhere."""
     resources, now = resources_of(request), datetime.now(UTC)
     config = _in_words(DashboardConfig.model_validate(row["config"]), reader_of(request))
     given = request.query_params

@@ -34,7 +34,7 @@ def documentation_routes(document: dict[str, Any], page: str) -> list[Route]:
 
 
 def page_response(page: str) -> Response:
-    """What `render_page` made, as an answer."""
+    """The response with a page that `render_page` made."""
     return HTMLResponse(page, headers={"Content-Security-Policy": _CSP})
 
 

@@ -1,4 +1,4 @@
-"""What the explorer looks at, as its address says."""
+"""Explorations: the query, range and look in an address of the explorer."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -82,10 +82,11 @@ class Exploration:
 
 
 def read_exploration(given: QueryParams, usual: str, now: datetime, zone: ZoneInfo) -> Exploration:
-    """What an address says; without a metric, `usual`. Dates count where no range is named.
+    """The exploration in an address; without a metric, of `usual`. Dates count where no range
+    is named.
 
     Raises:
-        Invalid: it makes no sense.
+        Invalid: a parameter is wrong.
     """
     values, filters = _parts(given)
     try:
@@ -116,7 +117,7 @@ def as_given(given: QueryParams, usual: str) -> Exploration:
 
 
 def _parts(given: QueryParams) -> tuple[dict[str, Any], dict[str, str]]:
-    """What is given, and the filters apart; what was left empty is absent."""
+    """The parameters, and the filters by label apart from them; empty ones are left out."""
     filled = {name: value for name, value in given.items() if value}
     values: dict[str, Any] = {n: v for n, v in filled.items() if not n.startswith(FILTER)}
     if "group_by" in values:
@@ -136,7 +137,7 @@ def _range(read: _Given, today: date) -> TimeRange:
 def filter_fields(
     values: Mapping[str, list[str]], chosen: Mapping[str, str]
 ) -> dict[str, list[str]]:
-    """What each filter offers: the values that exist, and one that was asked for anyhow."""
+    """The options of each filter: the values that exist, and the chosen one in any case."""
     names = {**values, **{name: [] for name in chosen if name not in values}}
     return {
         name: sorted({*options, *([chosen[name]] if name in chosen else [])})

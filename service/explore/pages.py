@@ -47,7 +47,7 @@ from sql.errors import DomainError, missing
 from sql.vocabulary import GROUPABLE
 
 USUAL = "revenue_hourly"
-# What a table shows of more periods; the CSV has all.
+# Rows of a table with more periods; the CSV has all.
 MAX_ROWS = 400
 # Of how many groups the whole range is told in large.
 MAX_HEADLINES = 4
@@ -63,8 +63,8 @@ async def show_explorer(request: Request) -> Response:
 async def explorer_page(
     request: Request, given: QueryParams, saving: Form[Any] | None = None, *, status: int = 200
 ) -> Response:
-    """What `given` asks for; what is wrong with it beside the form as it was filled in.
-    `saving` is the form that saves it as a panel.
+    """The explorer with the result of `given`, or its problem beside the form as it was filled
+    in. `saving` is the form that saves it as a panel.
     """
     resources, principal = resources_of(request), principal_of(request)
     now, zone = datetime.now(UTC), resources.settings.zone
@@ -206,7 +206,7 @@ async def _none() -> list[DictRow]:
 
 
 def _usual(catalogue: Sequence[DictRow]) -> str:
-    """What is shown before anything is picked."""
+    """The metric that is shown before one is picked."""
     filled = [row["metric_name"] for row in catalogue if row["series"]]
     return USUAL if USUAL in filled or not filled else filled[0]
 

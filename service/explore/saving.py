@@ -1,4 +1,4 @@
-"""What the explorer shows as a panel of a dashboard."""
+"""Explorations saved as panels of a dashboard."""
 
 from datetime import UTC, datetime
 from typing import Any

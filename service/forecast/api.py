@@ -21,8 +21,9 @@ _SINGLE = ("model", "unit", "history", "accuracy")
 
 
 async def forecast_metric(request: Request) -> Response:
-    """What to expect of a metric per hour, day, week or month, with a band, as far as its own past
-    tells.
+    """Values expected of a metric per hour, day, week or month, with a band.
+
+    They come from the metric's own past alone.
     """
     resources, scope = resources_of(request), principal_of(request).scope
     metric = await resources.catalog.entry(scope, request.query_params.get("metric_name", ""))

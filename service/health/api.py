@@ -61,7 +61,7 @@ Ratio = Annotated[float, Field(ge=0, le=1), BeforeValidator(_no_text)]
 
 
 class HealthReport(BaseModel):
-    """What a service says of itself."""
+    """A service's report of its own health."""
 
     model_config = ConfigDict(extra="forbid")
 

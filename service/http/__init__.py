@@ -1,1 +1,1 @@
-"""What every endpoint needs: declaring it, bodies, parameters, errors, authentication."""
+"""Foundations of every endpoint: declaration, bodies, parameters, errors, authentication."""

@@ -127,8 +127,8 @@ def _is_out_of_range(value: Raw) -> bool:
 
 
 def _is_json_but_for_surrogates(body: bytes) -> bool:
-    """Python's own decoder takes lone surrogates, and is told not to take NaN and Infinity.
-    msgspec's messages do not say that it is them.
+    """Whether it is JSON apart from lone surrogates, which Python's own decoder takes (but here
+    neither NaN nor Infinity). msgspec's messages do not name them as the cause.
     """
     try:
         json.loads(body.decode(), parse_constant=int)

@@ -41,4 +41,4 @@ def list_response(data: Sequence[Mapping[str, Any]], next_cursor: str | None = N
 
 
 class Deleted(Item[dict[str, Any]]):
-    """What is gone."""
+    """The item that was deleted."""

@@ -72,7 +72,7 @@ _UNAVAILABLE: dict[type[DatabaseUnavailable], Message] = {
 
 
 class Detail(BaseModel):
-    """What is wrong with one field, and in which item of a batch: a `Problem` as JSON."""
+    """An error in one field, and the index of the item in a batch: a `Problem` as JSON."""
 
     index: int | None = None
     field: str | None = None
@@ -199,12 +199,12 @@ async def _on_rejected(request: Request, error: DataRejected) -> Response:
 
 
 def unavailable(error: DatabaseUnavailable) -> Busy:
-    """What a database that did not answer is to the caller."""
+    """The error for a caller whose request met a database that did not answer."""
     return Busy(next(text for kind, text in _UNAVAILABLE.items() if isinstance(error, kind)))
 
 
 def rejection(error: DataRejected) -> Invalid:
-    """What a value is to the caller that the database cannot store."""
+    """The error for a caller whose request has a value that the database cannot store."""
     message = Message("The database refused a value: {reason}", {"reason": str(error)})
     return Invalid(Problem(message))
 

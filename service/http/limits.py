@@ -38,8 +38,8 @@ class _Lease:
 
 
 class RateLimits:
-    """Answers 429 to a caller over the limit (such as ``600/minute``), and tells every
-    authenticated caller where it stands (draft-ietf-httpapi-ratelimit-headers).
+    """Answers 429 to a caller over the limit (such as ``600/minute``), and gives every
+    authenticated caller what is left of it (draft-ietf-httpapi-ratelimit-headers).
     """
 
     def __init__(self, app: ASGIApp, limit: str) -> None:

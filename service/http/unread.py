@@ -14,8 +14,8 @@ _CLOSE = (b"connection", b"close")
 
 class ReadToTheEnd:
     """Holds the start of an answer back until the request was read, within limits of size and
-    time; past them, or where the client waits to be told to go on, the connection is closed after
-    the answer.
+    time; past them, or where the client waits for ``100 Continue``, the connection is closed
+    after the answer.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -36,7 +36,9 @@ class ReadToTheEnd:
 
 
 class _Unread:
-    """What of a request the app did not read; with `waits` the client sends it only if asked."""
+    """The part of a request that the app did not read; with `waits` the client sends the body
+    only when asked for it.
+    """
 
     def __init__(self, receive: Callable[[], Awaitable[Message]], *, waits: bool) -> None:
         self._receive = receive

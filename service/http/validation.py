@@ -68,7 +68,7 @@ _PATTERNS = {
 
 
 def problems_of(error: ValidationError) -> list[Problem]:
-    """What is wrong, with the field as it is named in the body."""
+    """The problems of pydantic's error, with each field as it is named in the body."""
     return [
         Problem(_message(entry), _place(entry["loc"]) or None)
         for entry in error.errors(include_url=False)

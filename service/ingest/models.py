@@ -1,4 +1,4 @@
-"""What is submitted: the models that validate it and that the OpenAPI document shows.
+"""Models of submitted samples, which validate them and which the OpenAPI document shows.
 
 These are msgspec's, for the path that every sample takes (several times the speed of
 pydantic, which validates everything else).

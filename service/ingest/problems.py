@@ -1,4 +1,4 @@
-"""What is wrong with a submitted item, said from what its fields are declared as and what came."""
+"""Problems of a submitted item, from the declared types of its fields and the types that came."""
 
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -20,7 +20,7 @@ _NO_OBJECT = Message("Expected an object")
 _EMPTY = Message("It must not be empty")
 _NO_NAME = Message("Use only letters, digits and _ . : -")
 
-# What JSON has, as people call it.
+# JSON's types as people call them.
 _KINDS: dict[type, str] = {
     type(None): "nothing",
     bool: "true or false",

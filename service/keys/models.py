@@ -1,4 +1,4 @@
-"""What the endpoints of API keys take and answer."""
+"""Bodies and answers of the endpoints of API keys."""
 
 from collections.abc import Mapping
 from datetime import datetime

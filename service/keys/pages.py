@@ -58,7 +58,7 @@ STATES = {
     "expired": (N_("Expired"), ""),
     "revoked": (N_("Revoked"), ""),
 }
-# What somebody tries first with a key that may do that; the first that fits.
+# The first request to try with a key, by scope; the first that the key has.
 _SAMPLE = (
     '{"metric_name": "hello", "metric_type": "performance", "value": 1, "frequency": "real_time"}'
 )

@@ -1,7 +1,7 @@
-"""What the service says in English with values in it, as a reader of another language reads it.
+"""English phrases of the service with values in them, translated for readers of other languages.
 
-Answers of the API and what is kept, such as why an alert opened, are English and stay so. Here
-they are known again by their words, and said with the same values.
+Answers of the API and stored texts, such as why an alert opened, are English and stay so. Here
+they are recognised by their words, and rendered with the same values.
 """
 
 import re
@@ -115,7 +115,7 @@ PHRASES = (
     N_("layout must have one place for every panel, and no other"),
     N_("{field}: {text}"),
 )
-# What values are called.
+# Names of values.
 N_("event")
 N_("rule")
 N_("silence")

@@ -67,8 +67,8 @@ N_("points")
 
 @dataclass(frozen=True)
 class Reader:
-    """Somebody who reads `language`, with numbers and dates as `locale` writes them and times
-    in `zone`, the business time zone.
+    """A reader of `language`, with numbers and dates as `locale` writes them and times in
+    `zone`, the business time zone.
     """
 
     language: str
@@ -114,8 +114,8 @@ class Reader:
         return self._words.gettext(phrase).format(**said)
 
     def built_in(self, text: str) -> str:
-        """A text that the installation came with in the reader's language; what somebody wrote
-        stays as it is.
+        """A text that the installation came with, in the reader's language; a user's text stays as
+        it is.
         """
         return built_in(self.language).gettext(text) if text else text
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from alerts.expectation.forecast import Forecast
 
 MAX_GROUPS = 20
-# What came late since then is not in it.
+# Samples that came late since then are not in it.
 _MAX_AGE = 300.0
 # How far back values are read; the model takes the newest of them (alerts/expectation/seasons.py).
 _HISTORY: Mapping[Period, timedelta] = {
@@ -31,7 +31,7 @@ _HISTORY: Mapping[Period, timedelta] = {
     "week": timedelta(weeks=260),
     "month": timedelta(days=3660),
 }
-# What no samples mean: for these nothing, for the others nobody knows.
+# Aggregations for which no samples mean 0; for the others they mean an unknown value.
 _ADDING = frozenset[Aggregation]({"sum", "count"})
 
 
@@ -144,8 +144,8 @@ class Forecasts:
 def history_of(
     values: Mapping[datetime, float], end: datetime, period: Period, zone: ZoneInfo, *, adds: bool
 ) -> History:
-    """Every period from the first one with a value until before `end`. Where nothing was heard,
-    what adds up is 0, and anything else as it was before.
+    """Every period from the first one with a value until before `end`. A period without a value
+    is 0 where values add up, and otherwise has the value before it.
     """
     history = History(min(values, default=end), end, [])
     start, last = history.since, 0.0

@@ -49,7 +49,7 @@ _pictures: SingleFlight["Picture"] = SingleFlight(max_age=FRESH_SECONDS)
 
 @dataclass(frozen=True, slots=True)
 class Picture:
-    """What the overview of a scope shows at one time; `alerts` are open or acknowledged."""
+    """The content of a scope's overview at one time; `alerts` are open or acknowledged."""
 
     at: datetime
     figures: list[Today]

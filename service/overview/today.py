@@ -90,8 +90,8 @@ async def read_today(
 
 
 def spans_of(now: datetime, zone: ZoneInfo) -> Spans:
-    """What is compared at that time: the same time of day a week ago, whatever the clocks did
-    in between.
+    """The spans to compare at that time: today's, and the same time of day a week ago, whatever
+    the clocks did in between.
     """
     midnight = calendar.floor(now, "day", zone)
     hour = calendar.floor(now, "hour", zone)

@@ -1,1 +1,1 @@
-"""What a panel shows: its query, the figures, their chart and table."""
+"""Panels: their query, the figures, and their chart and table."""

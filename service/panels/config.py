@@ -1,4 +1,4 @@
-"""What a dashboard shows: a versioned document, checked whole."""
+"""The configuration of a dashboard: a versioned document, checked whole."""
 
 from collections.abc import Iterator, Sequence
 from datetime import date

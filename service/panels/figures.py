@@ -160,7 +160,7 @@ async def _finest(query: Query, span: Span, read: Callable[[Period], Awaitable[R
 
 @dataclass(frozen=True, slots=True)
 class _Inquiry:
-    """What stays the same whatever the range."""
+    """A query with everything but its range, which `read` takes."""
 
     resources: Resources
     scope: Scope
@@ -187,7 +187,7 @@ class _Inquiry:
             self.total(self.span_of(starts[:over], period), period, before),
         )
         values, values_before = result.by_group, before.by_group if before else {}
-        # What the other range has no period for is compared with nothing.
+        # Periods without a counterpart in the other range are compared with nothing.
         ahead = [None] * (len(times) - len(starts))
         lines = [
             Line(
@@ -199,7 +199,7 @@ class _Inquiry:
                 total_before=total_before.get(group),
                 change=_change(this_over.get(group), other_over.get(group)),
             )
-            # What lies ahead can have samples, but has no periods yet.
+            # A range that lies ahead can have samples, but has no periods yet.
             for group in sorted(values.keys() | values_before.keys() if times else (), key=repr)
         ]
         lines.sort(key=_weight, reverse=True)

@@ -11,11 +11,11 @@ from service.panels.figures import Figures
 from service.panels.figures import Line as FiguresLine
 from service.web.charts import Chart, Line, Look, Mark
 
-# What is written otherwise than it is spelt.
+# Words that are not written as they are spelt.
 _SPELT = {"api": "API", "cpu": "CPU", "id": "ID", "sla": "SLA", "url": "URL"}
 # More lines than this nobody can tell apart; the table and the CSV have them.
 MAX_LINES = 12
-# What a table shows; the CSV has all.
+# Columns of a table; the CSV has all.
 MAX_COLUMNS = 24
 NONE = N_("(none)")
 BEFORE = N_("%(name)s, before")
@@ -96,7 +96,7 @@ def table_of(figures: Figures, reader: Reader, *, several: bool = False, rows: i
 
 
 def name_of(figures: Figures, line: FiguresLine, reader: Reader, *, several: bool = False) -> str:
-    """What a line is called: its group, and where there are several queries their names."""
+    """The name of a line: its group, and where there are several queries the query's title too."""
     title = figures.query.label or reader.built_in(title_of(figures.query.metric_name))
     groups = " · ".join(value or reader.gettext(NONE) for value in line.labels.values())
     if not groups:

@@ -1,4 +1,4 @@
-"""What a reader chooses: the language, light or dark."""
+"""Preferences of a reader: the language, light or dark."""
 
 from typing import Literal
 

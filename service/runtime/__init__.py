@@ -1,1 +1,1 @@
-"""What the process needs: settings, pools, the lifespan, stopping, logs, telemetry."""
+"""The process around the apps: settings, pools, the lifespan, stopping, logs, telemetry."""

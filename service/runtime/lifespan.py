@@ -76,7 +76,7 @@ async def running_resources(
 
 
 def _tasks(resources: Resources) -> Iterator[Coroutine[None, None, None]]:
-    """What runs beside the answers, without end."""
+    """The background tasks of a process, which run without end."""
     settings, sessions = resources.settings, resources.sessions
     yield repeat(ACCESS_SECONDS, resources.key_table.refresh)
     yield repeat(ACCESS_SECONDS, sessions.versions.reload)

@@ -1,5 +1,5 @@
-"""What the service writes of itself, on standard error: one JSON object a line for programs, or
-lines for people.
+"""Logs of the service, on standard error: one JSON object a line for programs, or lines for
+people.
 """
 
 import logging

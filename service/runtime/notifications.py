@@ -21,7 +21,7 @@ from service.runtime.settings import Settings
 from service.runtime.stopping import end_tasks
 from sql.database import Pool
 
-# What was sent is recorded, for which the database may have to come back.
+# For recording what was sent, for which the database may have to come back.
 _RECORD_SECONDS = 5.0
 _PORTS: dict[Tls, int] = {"none": 25, "starttls": 587, "tls": 465}
 
@@ -57,7 +57,7 @@ def channels_of(settings: Settings) -> dict[str, Channel]:
 
 
 def with_default(settings: Settings) -> set[str]:
-    """The channels that reach somebody where a rule names no recipient."""
+    """The channels that have a default recipient, for rules that name none."""
     defaults = {
         "slack": settings.slack_webhook_url,
         "webhook": settings.webhook_url,

@@ -40,7 +40,7 @@ class ReaderRenderer:
         return self.reader.message(message)
 
     def built_in(self, text: str) -> str:
-        """A text that the installation came with; what somebody wrote stays as it is."""
+        """A text that the installation came with, translated; a user's text stays as it is."""
         return self.reader.built_in(text)
 
     def figure(self, value: float, unit: str | None) -> str:

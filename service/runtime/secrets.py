@@ -64,5 +64,5 @@ def admin_key(given: str | None, data_dir: Path) -> tuple[str, bool]:
 
 
 def signing_secret(given: str | None, data_dir: Path) -> str:
-    """What signs tokens and hashes keys: the given secret, else the stored one."""
+    """The secret that signs tokens and hashes keys: the given one, else the stored one."""
     return given or stored_secret(data_dir, "secret")[0]

@@ -118,8 +118,8 @@ class _Supervisor(Multiprocess):
 
 
 def end_with_supervisor() -> None:
-    """In a worker: stop as on SIGTERM once the process that started it is gone, which no
-    longer tells it to; else it would hold the port for ever.
+    """In a worker: stop as on SIGTERM once the process that started it is gone and can no
+    longer signal it; else it would hold the port for ever.
     """
     supervisor = multiprocessing.parent_process()
     if supervisor is None:
@@ -133,7 +133,7 @@ def end_with_supervisor() -> None:
 
 
 def check_address(settings: Settings) -> None:
-    """Bind and let go, so that a taken port is told before anything is started.
+    """Bind and let go, so that a taken port is reported before anything is started.
 
     Raises:
         SettingsError: the address is taken or cannot be bound.

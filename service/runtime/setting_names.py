@@ -1,4 +1,4 @@
-"""Names of settings in the environment that no setting has: misspelt, or somebody else's."""
+"""Unknown names of settings in the environment: misspelt, or another program's."""
 
 from collections.abc import Collection, Mapping
 from difflib import SequenceMatcher

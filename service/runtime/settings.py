@@ -50,7 +50,7 @@ class _FromFiles(EnvSettingsSource):
         if not path:
             return None, key, is_complex
         try:
-            # What is left out of the settings' repr is a secret.
+            # A setting that is left out of the repr is a secret.
             if not field.repr:
                 require_private(Path(path))
             return Path(path).read_text(encoding="utf-8").strip(), key, is_complex
@@ -173,7 +173,7 @@ class Settings(BaseSettings):
 
     @property
     def links(self) -> str:
-        """What links in notifications begin with, without a slash at the end."""
+        """The base URL of links in notifications, without a slash at the end."""
         return (self.public_url or self.url).rstrip("/")
 
     @property
@@ -238,7 +238,7 @@ def _complaint(entry: ErrorDetails) -> str:
     return f"{name}: {told.removeprefix('Value error, ')}"
 
 
-# What is needed, by the type of pydantic's error.
+# Texts of problems, by the type of pydantic's error.
 _WORDS = {
     "int_parsing": "This is no whole number",
     "float_parsing": "This is no number",

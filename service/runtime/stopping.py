@@ -53,7 +53,7 @@ class Stopping:
     def on_signals(self, drain_seconds: float) -> Iterator[None]:
         """Notice the signals that stop this process before uvicorn, whose handlers are in
         place by now, does. SIGTERM to a process that serves alone is handed on after
-        `drain_seconds`, a second one at once. Workers are told by their supervisor.
+        `drain_seconds`, a second one at once. Workers are signalled by their supervisor.
         """
         loop = asyncio.get_running_loop()
         is_worker = multiprocessing.parent_process() is not None

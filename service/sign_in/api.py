@@ -45,8 +45,9 @@ async def log_out(request: Request) -> Response:
 
 
 async def change_password(request: Request) -> Response:
-    """Set another password. Every other log-in ends; access tokens issued before do, too, so
-    that this answers a new one.
+    """Set another password. Every other log-in ends, and so do access tokens issued before.
+
+    The answer therefore has a new one.
     """
     body = await read_model(request, PasswordChange)
     token = await resources_of(request).sessions.change_password(

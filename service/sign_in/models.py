@@ -1,4 +1,4 @@
-"""What the endpoints of logging in take and answer."""
+"""Bodies and answers of the endpoints of logging in."""
 
 from typing import Annotated, Literal
 

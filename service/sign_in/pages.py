@@ -65,7 +65,7 @@ async def sign_out(request: Request) -> Response:
 
 
 def _form(request: Request, form: Form[SignIn], *, is_first: bool = False) -> Response:
-    """`is_first` where nobody can sign in yet."""
+    """The sign-in page; `is_first` while there is no user yet."""
     status, headers = (form.status, form.headers) if form.errors else (200, None)
     context = {"form": form, "is_first": is_first}
     return render(request, "sign_in/sign_in.html", context, status=status, headers=headers)

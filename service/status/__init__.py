@@ -1,1 +1,1 @@
-"""What the service answers of itself: health, readiness, Prometheus metrics."""
+"""Status of the service itself: health, readiness, Prometheus metrics."""

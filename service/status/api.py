@@ -27,7 +27,7 @@ class AcceptWindow(BaseModel):
 
 
 class Health(BaseModel):
-    """What this process is."""
+    """The version, settings and uptime of this process."""
 
     success: bool = True
     status: str
@@ -64,8 +64,10 @@ async def health(request: Request) -> Response:
 
 
 async def ready(request: Request) -> Response:
-    """Whether requests can be served: the database answers soon, its schema is up to date, it
-    stores what waits, and this process is not about to stop.
+    """Whether requests can be served.
+
+    They can while the database answers soon, its schema is up to date, it stores what waits, and
+    this process is not about to stop.
     """
     resources = resources_of(request)
     if resources.stopping.withdrawn:

@@ -24,9 +24,7 @@ _ALL_TENANTS = Message("This tells of all tenants: it needs a key of the tenant 
 
 
 async def prometheus_metrics(request: Request) -> Response:
-    """What the service does, in Prometheus' text format: of all its processes, and of the
-    database.
-    """
+    """Metrics of all processes of the service and of the database, in Prometheus' text format."""
     if principal_of(request).scope != Scope():
         raise Forbidden(_ALL_TENANTS)
     resources = resources_of(request)

@@ -1,4 +1,4 @@
-"""What is kept for how long: declared, and what the database does."""
+"""Retention of each relation: declared, and as the database applies it."""
 
 import asyncio
 from collections.abc import Iterable
@@ -58,7 +58,7 @@ async def _answers(resources: Resources) -> Rows:
 
 
 def _said(reader: Reader, line: Line) -> tuple[str, str]:
-    """What is declared and what is done, in the reader's language."""
+    """The declared policy and the applied one, in the reader's language."""
     nothing = reader.gettext(N_("nothing"))
     declared = _words(reader, line.wanted) if line.wanted else nothing
     if line.found is None:

@@ -1,4 +1,4 @@
-"""What the endpoints of tenants take and answer."""
+"""Bodies and answers of the endpoints of tenants."""
 
 from collections.abc import Mapping
 from datetime import datetime

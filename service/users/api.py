@@ -28,7 +28,7 @@ async def list_users(request: Request) -> Response:
 
 
 async def create_user(request: Request) -> Response:
-    """Let somebody log in."""
+    """Create a user who can log in."""
     body = await read_model(request, UserIn)
     new = await resources_of(request).users.create(caller_of(request), body.spec())
     shown = {"password": new.generated_password} if new.generated_password else {}

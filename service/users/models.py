@@ -1,4 +1,4 @@
-"""What the endpoints of users take and answer."""
+"""Bodies and answers of the endpoints of users."""
 
 from collections.abc import Mapping
 from datetime import datetime

@@ -36,7 +36,7 @@ class UserForm(BaseModel):
 
 
 class OwnForm(BaseModel):
-    """What admins change of themselves; the rest could lock them out."""
+    """Fields that admins change of themselves; the rest could lock them out."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -45,7 +45,7 @@ class OwnForm(BaseModel):
 
 
 class PasswordForm(BaseModel):
-    """A password somebody is given."""
+    """A password that an admin sets for a user."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -66,7 +66,7 @@ async def new_user(request: Request) -> Response:
 
 
 async def create_user(request: Request) -> Response:
-    """Let somebody sign in; a password that was generated is shown this once."""
+    """Create a user who can sign in; a password that was generated is shown this once."""
     form, caller = await read_form(request, UserIn), caller_of(request)
     making = resources_of(request).users
     new = await form.carry_out(lambda body: making.create(caller, body.spec()))
@@ -102,7 +102,7 @@ async def update_user(request: Request) -> Response:
 
 
 async def set_password(request: Request) -> Response:
-    """Give somebody another password; their log-ins end."""
+    """Set another password for a user; their log-ins end."""
     row = await _other(request)
     form = await read_form(request, PasswordForm)
     caller, changing = caller_of(request), resources_of(request).users

@@ -1,1 +1,1 @@
-"""What every page needs: sessions, forms, templates, languages, formats, scripts."""
+"""Foundations of every page: sessions, forms, templates, languages, formats, scripts."""

@@ -1,4 +1,4 @@
-"""The pages as an ASGI app, and what tells their requests from the API's."""
+"""The pages as an ASGI app, and the dispatcher between them and the API."""
 
 from collections.abc import Sequence
 

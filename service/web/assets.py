@@ -15,7 +15,7 @@ from starlette.routing import Route
 HERE = Path(__file__).parent
 OWN = HERE / "static"
 NODE_MODULES = HERE / "node_modules"
-# What is served of the packages of package.json, by the name it is served as.
+# Files served from the packages of package.json, by the name that each is served as.
 VENDOR = {
     "vendor/htmx.js": "htmx.org/dist/htmx.min.js",
     "vendor/htmx-sse.js": "htmx-ext-sse/dist/sse.min.js",
@@ -62,7 +62,7 @@ class Assets:
 
     @property
     def route(self) -> Route:
-        """What serves them."""
+        """The route that serves the assets."""
         return Route("/static/{version}/{name:path}", self._serve, methods=["GET"])
 
     async def _serve(self, request: Request) -> Response:

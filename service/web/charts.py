@@ -1,4 +1,4 @@
-"""What static/chart.js draws, as data."""
+"""Charts as data, which static/chart.js draws."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field

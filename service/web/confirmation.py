@@ -12,7 +12,7 @@ from service.web.rendering import render
 
 
 def confirmed(question: str, answer: str, handler: Handler) -> Handler:
-    """`handler`, once somebody is sure: a form that does not say so gets a page that asks
+    """`handler`, once the user has confirmed: a form without that gets a page that asks
     `question` about what the form names, and has a button with `answer` on it.
     """
 

@@ -22,7 +22,7 @@ _LONGEST_FLASH = 500
 
 class Cookies:
     """The cookies a request came with, and those its response is to set. No script reads
-    them; other sites' requests bring them only when somebody follows a link. Behind TLS they
+    them; other sites' requests bring them only when a user follows a link. Behind TLS they
     are for TLS alone, and no neighbouring host can set them (``__Host-``).
     """
 

@@ -14,7 +14,7 @@ HEADER = "X-CSRF-Token"
 
 class CsrfTokens:
     """Tokens bound to a log-in, or to a browser before that. Each looks different, so that
-    compression tells nothing of them.
+    compression reveals nothing of them.
     """
 
     def __init__(self, secret: str) -> None:
@@ -31,7 +31,7 @@ class CsrfTokens:
         return hmac.compare_digest(digest.encode(), self._digest(salt, binding).encode())
 
     def seal(self, text: str) -> str:
-        """A digest of `text` from which nobody without the secret can guess it."""
+        """A digest of `text` from which it cannot be guessed without the secret."""
         return hmac.digest(self._key, f"seal:{text}".encode(), "sha256").hex()
 
     def _digest(self, salt: str, binding: str) -> str:

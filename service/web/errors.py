@@ -1,4 +1,4 @@
-"""What becomes of exceptions on pages: pages, too, in the reader's language."""
+"""Error pages: the responses to exceptions on pages, in the reader's language."""
 
 from typing import Any
 

@@ -35,7 +35,7 @@ class Form(Generic[Model]):
 
     @property
     def data(self) -> Model:
-        """What was filled in. Ask `is_valid` first."""
+        """The validated input. Ask `is_valid` first."""
         assert self._data is not None
         return self._data
 
@@ -73,7 +73,7 @@ class Form(Generic[Model]):
             return None
 
     def invalid(self) -> Invalid:
-        """What is wrong as an error, for forms that are not shown again."""
+        """The problems as one error, for forms that are not shown again."""
         found = ((name, _message(said)) for name, said in self.errors.items())
         return Invalid(*(Problem(said, name or None) for name, said in found))
 

@@ -18,7 +18,7 @@ _STILL_HERE = ": still here\n\n"
 def stream(request: Request, parts: AsyncIterator[str], *, every: float) -> Response:
     """The next of `parts` every so many seconds, sent where it is another one, as the event
     ``message``. Ends when the service stops, and when the access token that it began with
-    does: the browser comes back and has its log-in renewed, or is told to stop.
+    does: the browser comes back and has its log-in renewed, or gets the answer to stop.
     """
     headers = {"X-Accel-Buffering": "no", "Cache-Control": "no-store"}
     content = _events(request, parts, every)
@@ -32,7 +32,7 @@ async def _events(request: Request, parts: AsyncIterator[str], every: float) -> 
         try:
             part = await anext(parts)
         except DatabaseError:
-            # What is shown stays until the database is back; the browser asks again.
+            # The last part stays shown until the database is back; the browser asks again.
             return
         yield _event(part) if part != shown else _STILL_HERE
         shown = part

@@ -1,4 +1,4 @@
-"""The navigation, and what of it somebody sees."""
+"""The navigation, and the part of it that a caller may open."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -60,12 +60,12 @@ SECTIONS = [
 
 
 def navigation_of(principal: Principal | None) -> Iterator[Item]:
-    """What they may open."""
+    """The items that the caller may open; none before signing in."""
     return (item for item in NAVIGATION if principal and principal.may(item.scope))
 
 
 def sections_of(principal: Principal | None) -> list[Section]:
-    """What they may open."""
+    """The sections of the administration that the caller may open; none before signing in."""
     return [section for section in SECTIONS if principal and section.is_open_to(principal)]
 
 

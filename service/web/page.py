@@ -30,10 +30,10 @@ _SAFE = frozenset({"GET", "HEAD"})
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """One method of one path. `scope` is what a user needs (None: anybody signed in); `open`
-    ones need nobody. What changes something is a POST, whose token is checked before the
-    handler is called; one that makes something names in `idempotent` the page to go on to where
-    the same form is sent again.
+    """One method of one path. `scope` is what a user needs (None: any signed-in user); `open`
+    ones need no user. A page that changes something is a POST, whose token is checked before
+    the handler is called; one that makes something names in `idempotent` the page to go on to
+    where the same form is sent again.
     """
 
     method: str
@@ -99,7 +99,7 @@ def _to_sign_in(request: Request) -> Response:
 
 
 def _signed_out(request: Request) -> Response:
-    """To htmx, a notice: the page that asks may hold what somebody is about to send."""
+    """To htmx, a notice: the page that asks may hold a form that is about to be sent."""
     shown = urlsplit(request.headers.get("hx-current-url", ""))
     headers = {"HX-Retarget": "#notices", "HX-Reswap": "innerHTML", "HX-Reselect": "unset"}
     context = {"sign_in": _sign_in_for(_with_query(shown.path, shown.query))}

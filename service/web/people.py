@@ -1,4 +1,4 @@
-"""What people and programs are called, for who knows them by that."""
+"""Names of users and keys, for pages that show who made a change."""
 
 import asyncio
 

@@ -36,7 +36,7 @@ _HEADERS = [
 @dataclass(slots=True)
 class Session:
     """`principal` is None before signing in; `theme` is ``light``, ``dark`` or, as the system
-    has it, empty. `away` where nobody could be recognised because the database is.
+    has it, empty. `away` where no user could be recognised because the database is away.
     """
 
     cookies: Cookies
@@ -47,7 +47,7 @@ class Session:
 
     @property
     def binding(self) -> str:
-        """What tokens of forms are bound to: the log-in, else the browser."""
+        """The binding of the tokens of forms: to the log-in, else to the browser."""
         if self.principal:
             return f"log-in {self.principal.family}"
         browser = self.cookies.get(BROWSER) or secrets.token_urlsafe(16)

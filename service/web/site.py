@@ -1,4 +1,4 @@
-"""What all pages are made with: assets, templates, tokens; made once at start-up."""
+"""Assets, templates and tokens that all pages share; made once at start-up."""
 
 from dataclasses import dataclass
 

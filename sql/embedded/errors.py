@@ -1,4 +1,4 @@
-"""What the embedded PostgreSQL raises."""
+"""Errors of the embedded PostgreSQL."""
 
 from sql.errors import DatabaseError
 

@@ -188,7 +188,7 @@ def _library_folders(folder: Path) -> list[Path]:
 
 
 def output_of(program: Path, option: str) -> str:
-    """What a program prints, or nothing where it is missing or broken."""
+    """The standard output of a program; empty where it is missing or broken."""
     try:
         return subprocess.run(
             [program, option], capture_output=True, text=True, check=True, env={"LC_ALL": "C"}

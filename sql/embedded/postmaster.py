@@ -1,4 +1,4 @@
-"""What is known of a running server from the files in its data folder."""
+"""State of a running server, from the files in its data folder."""
 
 import subprocess
 from dataclasses import dataclass

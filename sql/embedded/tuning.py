@@ -26,7 +26,7 @@ def tuned_settings(*, memory: int, wal_compression: str, timescaledb: bool) -> d
         "max_wal_size": "4GB",
         "checkpoint_completion_target": "0.9",
         "wal_compression": wal_compression,
-        # What is asked for was mostly written lately and is in memory, where a page costs little
+        # Queries mostly read recent samples, which are in memory, where a page costs little
         # beside the rows on it. At the usual costs the live part of a rollup is computed from the
         # newest samples of all series, by time, instead of from those that are asked for.
         "seq_page_cost": "0.2",

@@ -1,4 +1,4 @@
-"""What the demo's services report of their health: six of them, one of which is often busy."""
+"""Health reports of the demo's services: six of them, one of which is often busy."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -22,7 +22,7 @@ _LIVE_METRICS = frozenset(shape.metric_name for shape in LIVE)
 TENANT = "default"
 # Twelve thousand reports at once, perhaps on a busy machine.
 _PATIENCE_SECONDS = 300.0
-# What a rule is judged by; the rest of it is of no use to a backtest.
+# Fields that a rule is judged by; the rest of it is of no use to a backtest.
 _JUDGED = (
     "rule_name", "metric_name", "condition", "threshold_value", "severity", "aggregation",
     "window", "service_name", "affiliate_id", "region", "group_by", "for", "keep_firing_for",
@@ -48,7 +48,7 @@ def rule_to_test(rule: Mapping[str, Any]) -> dict[str, Any]:
 def past_events(
     rule: Mapping[str, Any], backtest: Mapping[str, Any], zone: ZoneInfo
 ) -> list[dict[str, Any]]:
-    """The events of a backtest that are over, some of them looked after by somebody."""
+    """The events of a backtest that are over, some of them acknowledged."""
     return [
         {
             "rule_id": rule["id"],

@@ -109,7 +109,7 @@ def _sales(day: Day) -> Iterator[Sales]:
 
 
 def _shared_out(sales: Sales, chance: Random) -> Iterator[Sales]:
-    """What an affiliate brought in, and what came by itself."""
+    """The share of the sales that an affiliate referred, if any, and the rest."""
     referred = round(sales.cents * AFFILIATE_METHODS.get(sales.payment_method, 0.0))
     if referred:
         (affiliate,) = chance.choices(list(AFFILIATES), list(AFFILIATES.values()))

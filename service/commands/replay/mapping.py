@@ -37,7 +37,7 @@ class Placed:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What will be sent, in the order of time, and how many rows will not be, by reason."""
+    """Rows that will be sent, in the order of time, and counts of those left out, by reason."""
 
     placed: Sequence[Placed]
     left_out: Counter[str]
@@ -135,7 +135,7 @@ def slices_of(plan: Plan) -> Iterator[list[Sample]]:
 
 
 def summary(plan: Plan, sent: Sent, timezone: ZoneInfo) -> str:
-    """What was sent and what was not, for the terminal."""
+    """Counts of rows and samples sent and left out, and the revenue, for the terminal."""
     lines = [
         f"replayed {len(plan.placed):,} rows as {sent.samples:,} samples",
         f"revenue {plan.revenue:,.2f} BRL",

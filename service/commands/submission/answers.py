@@ -1,4 +1,4 @@
-"""What the service's answers mean to a client: errors in words, and how long to wait."""
+"""The service's answers as a client reads them: errors in words, and how long to wait."""
 
 import math
 from collections.abc import Mapping, Sequence

@@ -35,7 +35,7 @@ TIMEOUT = httpx2.Timeout(60.0, connect=5.0)
 
 @dataclass(frozen=True, slots=True)
 class Sent:
-    """What a submission did; ``repeated`` of the samples had arrived in an earlier run."""
+    """Samples of a submission; ``repeated`` of them had arrived in an earlier run."""
 
     samples: int
     repeated: int
@@ -136,7 +136,7 @@ class Submitter:
         return cast("list[dict[str, object]]", object_of(response)["data"])
 
     def test_rule(self, rule: Mapping[str, object]) -> dict[str, object] | None:
-        """What the rule would have done; None where that cannot be told, or not in time.
+        """The backtest of the rule; None where the service refuses or does not finish it in time.
 
         Raises:
             Unreachable: the service went away.

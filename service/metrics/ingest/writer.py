@@ -48,7 +48,7 @@ _UNCONFIRMED = Message(
 _QUEUE_FULL = Message("Too many samples wait for the database; try again")
 _KEY_REUSED = Message("This Idempotency-Key was used before with another request")
 
-# What COPY's binary format has around the rows.
+# The header and trailer of COPY's binary format.
 _COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
 _COPY_END = b"\xff\xff"
 # Let libpq take a whole flush at once: it is small, and each wait in between would leave
@@ -212,7 +212,7 @@ class Writer:
 
 
 def _patience(taken: Sequence[_Waiting]) -> float:
-    """How long to wait for a connection, so that nobody waits long for a refusal."""
+    """Seconds to wait for a connection, so that no caller waits long for a refusal."""
     waited = time.monotonic() - taken[0].since
     return max(_REFUSAL_SECONDS - waited, _LEAST_PATIENCE_SECONDS)
 

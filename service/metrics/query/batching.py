@@ -13,7 +13,7 @@ class Batcher(Generic[Query, Result]):
     (by default one) and reads each batch at once.
 
     A data loader, with as few turns of the loop as can be: most queries are alone, and should
-    not take longer for it. Queries are told apart by identity: each is an object of its own.
+    not take longer for it. Queries are distinguished by identity: each is an object of its own.
     """
 
     def __init__(

@@ -119,7 +119,7 @@ class Rollups:
         values = {
             "series": joined(one.series for one in batch),
             "groups": joined(map(_shifted, batch, firsts)),
-            # What becomes one period is told by its series alone.
+            # A query of one whole period is matched by its series alone.
             "starts": joined(
                 repeated(
                     _instant_text(None if buckets.whole else one.since, "-infinity"), one.count
@@ -279,5 +279,5 @@ def _by_query(
 
 @lru_cache(maxsize=MAX_ROWS)
 def _instant(seconds: int) -> datetime:
-    """Since 1970. Kept, as the same few thousand hours and days are told again and again."""
+    """The instant of Unix seconds. Cached, as the same few thousand hours and days recur."""
     return datetime.fromtimestamp(seconds, UTC)

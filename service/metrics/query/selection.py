@@ -111,7 +111,7 @@ def _impossible(labels: Mapping[str, str]) -> Iterator[Problem]:
 
 async def group_series(pool: Connections, groupings: Sequence[Grouping]) -> dict[Grouping, Grouped]:
     """The series of each grouping, all of the same `group_by`, found in one statement."""
-    # What has no such label no index finds.
+    # Series without such a label are found by no index.
     everywhere = set.intersection(
         *(
             {name for name, value in one.selection.filters.items() if value != NONE}

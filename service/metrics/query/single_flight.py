@@ -39,7 +39,7 @@ class _Key(NamedTuple):
 
 class SingleFlight(Generic[Result]):
     """Results are shared for `max_age` seconds from the moment their computation began,
-    so nobody gets a figure older than that.
+    so no caller gets a result older than that.
     """
 
     def __init__(self, *, max_age: float, clock: Callable[[], float] = time.monotonic) -> None:

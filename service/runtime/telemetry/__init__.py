@@ -1,1 +1,1 @@
-"""What the service says of itself: Prometheus metrics and traces."""
+"""Telemetry of the service: Prometheus metrics and traces."""

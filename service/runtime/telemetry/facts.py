@@ -1,4 +1,4 @@
-"""What the database knows, which is the same for every process: read when Prometheus asks."""
+"""Metrics from the database, the same for every process: read when Prometheus scrapes."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
