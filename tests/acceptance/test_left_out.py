@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 import httpx2
 import pytest
 
-from tests.acceptance.reading import aggregate, ask, at, figures, submit
+from tests.acceptance.reading import aggregate, ask, at, figures, submit, submit_in_units
 from tests.acceptance.talk import places, refused
 from tests.acceptance.web import signed_in, text_of
 from tests.clock import today
@@ -49,8 +49,12 @@ def test_a_misspelt_metric_is_not_found_and_the_nearest_are_named(
 
 
 def test_only_units_with_samples_in_the_range_are_several(api: httpx2.Client, metric: str) -> None:
-    submit(api, metric, at(today() - 40 * DAY, 5.0, unit="USD", frequency="daily"))
-    submit(api, metric, at(today(), 7.0, unit="BRL", frequency="daily"))
+    submit_in_units(
+        api,
+        metric,
+        at(today(), 7.0, unit="BRL", frequency="daily"),
+        at(today() - 40 * DAY, 5.0, unit="USD", frequency="daily"),
+    )
     recent = {"start_date": str((today() - 7 * DAY).date())}
     answer = aggregate(api, metric, **recent)
     assert answer["unit"] == "BRL"
@@ -68,8 +72,13 @@ def test_only_units_with_samples_in_the_range_are_several(api: httpx2.Client, me
 def test_pages_take_the_unit_of_the_catalogue_and_say_what_they_leave_out(
     api: httpx2.Client, web: httpx2.Client, metric: str
 ) -> None:
-    submit(api, metric, at(today(), 3.25, unit="BRL"))
-    submit(api, metric, at(today(), 99.5, unit="USD"), at(today(), 98.5, unit="USD"))
+    submit_in_units(
+        api,
+        metric,
+        at(today(), 3.25, unit="BRL"),
+        at(today(), 99.5, unit="USD"),
+        at(today(), 98.5, unit="USD"),
+    )
     page = web.get("/explore", params={"metric_name": metric, "range": "today"})
     assert "3.25" in text_of(page)
     assert "99.5" not in text_of(page)
@@ -149,11 +158,11 @@ def test_very_many_choices_are_searched(api: httpx2.Client, web: httpx2.Client) 
 
 
 def test_a_filled_answer_has_the_groups_that_count_alone(api: httpx2.Client, metric: str) -> None:
-    submit(
+    submit_in_units(
         api,
         metric,
-        at(today() - 60 * DAY, 1.0, unit="USD", frequency="daily", region="RJ"),
         at(today(), 1.0, unit="BRL", frequency="daily", region="SP"),
+        at(today() - 60 * DAY, 1.0, unit="USD", frequency="daily", region="RJ"),
     )
     asked = {"start_date": str((today() - 2 * DAY).date()), "fill": "zero", "group_by": "region"}
     rows = aggregate(api, metric, **asked)["data"]
