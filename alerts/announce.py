@@ -29,8 +29,9 @@ class _Outgoing(NamedTuple):
 async def announce(
     conn: Connection, steps: Sequence[Step], context: MessageContext, now: datetime
 ) -> None:
-    """Write history and outbox in the transaction that is open. Of what is silenced now nobody is
-    notified, but for its end: who was notified of the beginning is notified of that.
+    """Write history and outbox in the transaction that is open. Notifications of an event that
+    is silenced now are suppressed, but for its end: whoever was notified of the beginning is
+    notified of that.
     """
     if not steps:
         return
@@ -67,7 +68,7 @@ async def _outgoing(
 
 
 async def _heard(conn: Connection, events: Sequence[int]) -> dict[int, list[Target]]:
-    """Who was notified of each event."""
+    """The targets that were notified of each event."""
     found: dict[int, list[Target]] = {}
     for row in await run(conn, "alert_event_targets", {"events": list(events)}):
         target = Target(row["channel"], row["recipient"])

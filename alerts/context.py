@@ -26,7 +26,7 @@ class MessageContext:
 
 @dataclass(frozen=True, slots=True)
 class Author:
-    """Who makes a change, when and from where."""
+    """The author of a change, its time and the network address."""
 
     actor: str
     now: datetime

@@ -147,7 +147,7 @@ def next_deadline(rule: Watch, state: State) -> datetime | None:
 
 
 def _judge(rule: Watch, state: State, observation: Observation) -> _Verdict:
-    # What is open, or was resolved by hand, is over only past the recovery threshold.
+    # An event that is open, or was resolved by hand, is over only past the recovery threshold.
     bound = rule.recovery if state.phase in ("open", "quiet") else rule.threshold
     firing = [one for one in _judged(rule, observation) if _holds(rule, one, bound)]
     if firing:

@@ -43,7 +43,7 @@ async def without_stale(
 def _ranges(
     one: Decided, figures: Figures, marks: Mapping[str, datetime]
 ) -> dict[_Range, dict[int, int]]:
-    """How many samples the rollups have of each series, by the ranges that may be stale."""
+    """The number of samples that the rollups have of each series, by ranges that may be stale."""
     window, settled = one.plan.watch.window, one.observation.settled
     ranges: dict[_Range, dict[int, int]] = {}
     for source, series in one.group.sources.items():

@@ -76,8 +76,8 @@ async def history(pool: Pool, event_id: int) -> list[DictRow]:
 
 
 async def deliveries(pool: Pool, event_id: int) -> list[DictRow]:
-    """Every attempt to notify somebody of the event, newest first; its detail as text and as a
-    message.
+    """Every attempt to notify a recipient of the event, newest first; its detail as text and as
+    a message.
     """
     rows = await fetch_all(pool, "alert_deliveries", {"event_id": event_id})
     return [row | {"detail_message": _message(row, "detail")} for row in rows]
@@ -101,7 +101,7 @@ def _message(row: DictRow, name: str) -> Message | None:
 async def acknowledge(
     pool: Pool, scope: Scope, event_id: int, comment: str | None, author: Author
 ) -> DictRow:
-    """Note that somebody looks after the event: it is not repeated any more. Its row then.
+    """Acknowledge the event, which is then not repeated any more. Returns its row.
 
     Raises:
         NotFound: there is no such event in scope.

@@ -56,7 +56,7 @@ _DURATION_SCHEMA = {
     ],
     "description": "Such as 90s, 5m, 1h, 1d, or whole seconds; at most 366 days",
 }
-# What is answered is always a text.
+# A duration in an answer is always a text.
 _DURATION_TEXT = {"type": "string", "examples": ["5m"]}
 Duration = Annotated[
     float,

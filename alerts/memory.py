@@ -164,7 +164,7 @@ def stored_rule(row: Mapping[str, Any]) -> StoredRule:
     """The rule of a whole row.
 
     Raises:
-        ValidationError: somebody wrote into the table what the API would refuse.
+        ValidationError: the row has values that the API would refuse.
     """
     return StoredRule(row["rule_id"], row["tenant"], row["version"], from_row(row))
 
@@ -181,7 +181,7 @@ def entry_of_row(row: Mapping[str, Any]) -> CatalogueEntry:
 
 
 def unforeseen(error: Exception) -> Message:
-    """Why a rule cannot be judged that nobody thought of."""
+    """The reason for an unexpected error that keeps a rule from being judged."""
     values = {"kind": type(error).__name__, "reason": str(error)}
     return Message("{kind}: {reason}", values)
 

@@ -31,7 +31,7 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     transition: str
-    # What was stored before reasons had values is a text.
+    # Reasons that were stored before they had values are texts.
     reason: Message | str
     rule_id: int | None
     rule_name: str

@@ -22,12 +22,13 @@ from sql.messages import Message
 @dataclass(slots=True)
 class Figures:
     """The figures that were read. `buckets` are by rollup, start of the window and series; `failed`
-    says why a series could not be read in a rollup; of what `silences` match nobody is notified.
+    says why a series could not be read in a rollup; notifications of events that `silences`
+    match are suppressed.
 
     `first_seen` is since when there are samples of each series, `retired` which groups are silent
     for so long that they are not judged, `negative` in which metrics negative samples were seen,
-    `living` which series of some groups have not ended.
-    What would have to be known of them is in `unsure` and `unchecked`.
+    `living` which series of some groups have not ended. Series and groups that still have to be
+    checked are in `unsure` and `unchecked`.
     """
 
     zone: ZoneInfo
@@ -158,7 +159,7 @@ def _that_may_end(
 
 
 def window_key(plan: Plan, source: Source, figures: Figures, start: datetime) -> WindowKey:
-    """Where the buckets of a plan's window are that starts then."""
+    """The key of the buckets of a plan's window that starts then."""
     window = plan.watch.window
     if isinstance(window, Calendar):
         return WindowKey(source, start, None)

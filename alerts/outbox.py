@@ -32,8 +32,8 @@ class Claimed:
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A claim on notifications: `limited` of receivers that said 429 not long ago, else of all
-    others. `default_target` is the target of the channel's configured default.
+    """A claim on notifications: `limited` of receivers that answered 429 not long ago, else of
+    all others. `default_target` is the target of the channel's configured default.
     """
 
     channel: str
@@ -44,7 +44,7 @@ class Claim:
 
 
 async def claim(pool: Pool, wanted: Claim, now: datetime) -> list[Claimed]:
-    """Notifications of a channel that are due, and nobody else's."""
+    """Lease notifications of a channel that are due and that no other process has leased."""
     params = {
         "channel": wanted.channel,
         "limit": wanted.limit,

@@ -84,7 +84,7 @@ class History:
         return last is None or last < now - timedelta(seconds=seconds)
 
     def _last(self, series: int, now: datetime) -> datetime | None:
-        """Where the series' newest bucket ends that begins before then."""
+        """The end of the series' newest bucket that begins before then."""
         past = self.past.get(series)
         number = bisect_right(past.starts, now) if past else 0
         return past.ends[number - 1] if past and number else self.last_before.get(series)
@@ -97,7 +97,7 @@ def _members(group: Group) -> list[int]:
 async def read_history(
     pool: Pool, tenant: str, rule: Rule, since: datetime, now: datetime, zone: ZoneInfo
 ) -> tuple[Plan, History]:
-    """How the rule is judged, and the past that it is judged by.
+    """The plan of a rule, and the past that it is judged by.
 
     Raises:
         RuleProblem: it cannot be judged, or not in a few seconds.
@@ -185,7 +185,9 @@ def _sources(plan: Plan) -> dict[Source, list[int]]:
 
 
 def _finer(plan: Plan, source: Source) -> Source:
-    """Where a period may fire before it is over, the level below shows when."""
+    """The rollup of the level below where a period may fire before it is over, as it shows when;
+    else `source`.
+    """
     below = _BELOW.get(source.level)
     if not isinstance(plan.watch.window, Calendar) or not plan.watch.may_fire_early:
         return source

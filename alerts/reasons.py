@@ -85,7 +85,7 @@ def still_open(reason: Message) -> Message:
 
 
 def may_open_again(reason: Message) -> Message:
-    """The condition cleared after somebody resolved the event."""
+    """The condition cleared after a user resolved the event."""
     return Message("{reason}; it may open again", {"reason": reason})
 
 

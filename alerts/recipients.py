@@ -28,7 +28,7 @@ _NUMBER = re.compile(r"\+[1-9]\d{6,14}", re.ASCII)
 
 
 class Target(NamedTuple):
-    """Where one notification goes; an empty recipient is the channel's configured default."""
+    """A destination of notifications; an empty recipient is the channel's configured default."""
 
     channel: Channel
     recipient: str

@@ -93,10 +93,10 @@ async def replace_rule(
 async def change_rule(
     pool: Pool, scope: Scope, rule_id: int, edit: Callable[[DictRow], Rule], author: Author
 ) -> DictRow:
-    """The rule's row afterwards. `edit` makes the rule out of the row as it is while nobody else
-    can change it; what it raises changes nothing. A change of what decides resolves the rule's
-    open events; one of what is said of them, to whom and how often keeps them, and nobody is
-    notified again. No change does nothing.
+    """The rule's row afterwards. `edit` makes the rule out of the row, which is locked meanwhile;
+    an exception of it changes nothing. A change of fields that decide when the rule fires
+    resolves its open events; one of texts, severity, channels, recipients or how often they are
+    notified keeps them and notifies no recipient again. No change does nothing.
 
     Raises:
         NotFound: there is no such rule in scope.

@@ -22,7 +22,7 @@ class Renderer(Protocol):
         """A message with its values."""
 
     def built_in(self, text: str) -> str:
-        """A text that the installation came with; what somebody wrote stays as it is."""
+        """A text that the installation came with, translated; a user's text stays as it is."""
 
     def figure(self, value: float, unit: str | None) -> str:
         """A value and its unit."""
@@ -116,7 +116,7 @@ def units_of(seconds: int) -> list[tuple[int, str]]:
 
 
 def _number(value: float) -> str:
-    """With thousands separators and as many decimals as tell something."""
+    """The number with thousands separators and its significant decimals."""
     if value == round(value) and abs(value) < 1e15:
         return f"{value:,.0f}"
     if 1 <= abs(value) < 1e15:

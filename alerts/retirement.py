@@ -12,7 +12,7 @@ from sql.vocabulary import LEVELS, Frequency, Level
 
 # Late samples may have come meanwhile.
 _AGAIN = timedelta(minutes=10)
-# Up to here hours tell, and beyond it days do.
+# Seconds up to which rollups by hour are read, and beyond them those by day.
 _IN_HOURS = 3 * 86400
 
 Key = tuple[int, str]
@@ -69,7 +69,7 @@ async def _alive(
 def place_of(
     frequency: Frequency, retire: float, now: datetime, zone: ZoneInfo
 ) -> tuple[Source, datetime]:
-    """The rollup that tells, and where it does from."""
+    """The rollup that shows whether a group is silent, and the bucket that it is read from."""
     level: Level = "hour" if retire <= _IN_HOURS else "day"
     if level not in LEVELS[frequency]:
         level = LEVELS[frequency][0]

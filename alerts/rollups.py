@@ -127,7 +127,7 @@ async def read_alive(
 async def read_sample_counts(
     conn: Connection, frequency: Frequency, series: Sequence[int], since: datetime, before: datetime
 ) -> dict[int, int]:
-    """How many samples each series has in a range, refreshed into rollups or not."""
+    """The number of samples of each series in a range, refreshed into rollups or not."""
     samples = sql.Identifier("fature", f"sample_{frequency}")
     statement = query("alert_sample_counts").format(samples=samples)
     params = {"series": array_of(series), "since": since, "before": before}
@@ -147,7 +147,7 @@ async def has_negative(conn: Connection, frequency: Frequency, series: Sequence[
 async def read_last_buckets(
     conn: Connection, source: Source, series: Sequence[int], since: datetime, before: datetime
 ) -> dict[int, datetime]:
-    """Where the newest bucket of each series begins that begins in a range."""
+    """The start of the newest bucket of each series that begins in a range."""
     statement = query("alert_last_buckets").format(rollup=_rollup(source))
     params = {"series": array_of(series), "since": since, "before": before}
     with translated_errors():

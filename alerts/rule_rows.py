@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from alerts.fields import CHANNELS
 from alerts.rules import Rule
 
-# What an edit may change while events stay open: what is said of them, to whom and how often.
+# Fields that may change while events stay open: texts, severity, recipients and frequency.
 KEEPS_EVENTS = frozenset(
     {
         "rule_name",
@@ -50,7 +50,7 @@ def from_row(row: Mapping[str, Any]) -> Rule:
     """The rule of a row as `as_stored` makes it; other columns are ignored.
 
     Raises:
-        ValidationError: somebody wrote into the table what the API would refuse.
+        ValidationError: the row has values that the API would refuse.
     """
     values = {name: row[name] for name in Rule.model_fields if name in row}
     values |= {name: int(row[column]) for name, column in _DURATIONS.items()}

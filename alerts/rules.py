@@ -67,7 +67,7 @@ class CatalogueEntry(NamedTuple):
     unit: str | None = None
 
 
-# What a name that was never seen is taken for, until it is catalogued.
+# The entry of a metric that was never seen, until it is catalogued.
 UNKNOWN = CatalogueEntry()
 
 

@@ -1,6 +1,6 @@
 """Rules as code: a YAML file that can be exported, kept in version control and applied.
 
-What a rule leaves out has its default, so the file says only what somebody decided.
+A field that a rule leaves out has its default, so the file holds only deliberate choices.
 """
 
 from collections.abc import Iterator, Mapping, Sequence

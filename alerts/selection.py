@@ -92,7 +92,7 @@ class Plan:
 
 
 def plan_of(stored: StoredRule, entry: CatalogueEntry | None, series: Iterable[Series]) -> Plan:
-    """How to evaluate a rule, given the series of its metric.
+    """The plan to evaluate a rule, given the series of its metric.
 
     Raises:
         RuleProblem: its series have several units, or none is as fine as the window.

@@ -12,8 +12,8 @@ from sql.messages import Message
 
 
 class Step(NamedTuple):
-    """A step of an event, with its row as it is afterwards; nobody is notified of one that is
-    `suppressed`. `silent` where the value is 0 as no sample arrived.
+    """A step of an event, with its row as it is afterwards; no recipient is notified of one that
+    is `suppressed`. `silent` where the value is 0 as no sample arrived.
     """
 
     event: Mapping[str, Any]

@@ -43,7 +43,7 @@ def next_trouble(
 def rule_is_silenced(
     tenant: str, rule_id: int, rule: Rule, silences: Sequence[Mapping[str, Any]]
 ) -> bool:
-    """True where nobody is to hear of the rule as a whole."""
+    """True where notifications about the rule as a whole are suppressed."""
     event: dict[str, Any] = {
         "tenant": tenant,
         "rule_id": rule_id,

@@ -1,4 +1,4 @@
-"""Warnings about rules: what is allowed, and can never fire or never reach anybody."""
+"""Warnings about rules that are allowed, but can never fire or never notify."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,7 +27,7 @@ class Reachable:
 async def warnings_of(
     pool: Pool, scope: Scope, rule: Rule, entry: CatalogueEntry | None, reachable: Reachable
 ) -> list[Message]:
-    """The reasons why the rule cannot fire, or is not heard of."""
+    """The reasons why the rule cannot fire, or cannot notify."""
     async with connection(pool) as conn:
         found = list(await _of_the_metric(conn, scope.tenant, rule, entry))
     return found + list(_of_the_channels(rule, reachable))

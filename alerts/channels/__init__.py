@@ -1,1 +1,1 @@
-"""Ways to tell people: one module per channel."""
+"""Channels that notify people, one per module."""

@@ -12,7 +12,7 @@ ACCEPTED = Message("accepted")
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
-    """`id` is the same on every attempt, so that a receiver can tell a repetition;
+    """`id` is the same on every attempt, so that a receiver recognises a repetition;
     `thread_id` is the id of the first delivery about the same event to this recipient.
     """
 
@@ -47,7 +47,7 @@ class Channel(Protocol):
     """One way to notify people."""
 
     async def send(self, recipient: str, notification: Notification, delivery: Delivery) -> Message:
-        """Deliver, to the configured default if `recipient` is empty; what the receiver said.
+        """Deliver, to the configured default if `recipient` is empty; the receiver's answer.
 
         Raises:
             TransportError: it was not accepted.
@@ -62,7 +62,7 @@ class Channel(Protocol):
 
 
 def recipient_or(recipient: str, default: str | None, setting: str) -> str:
-    """Where to send.
+    """The recipient, else the configured default.
 
     Raises:
         TransportError: the rule names no recipient and `setting` is unset.

@@ -20,7 +20,7 @@ class SmsProvider(Protocol):
     """Whoever brings a text to a telephone."""
 
     async def send_text(self, number: str, text: str) -> Message:
-        """Hand over a text for an E.164 number; what the provider said.
+        """Hand over a text for an E.164 number; the provider's answer.
 
         Raises:
             TransportError: it was not accepted.

@@ -21,7 +21,7 @@ Tls = Literal["none", "starttls", "tls"]
 
 @dataclass(frozen=True, slots=True)
 class SmtpServer:
-    """Where mail is handed over; `trust` replaces the system's certificates."""
+    """A server that mail is handed over to; `trust` replaces the system's certificates."""
 
     host: str
     port: int
@@ -116,7 +116,7 @@ def _client(server: SmtpServer) -> aiosmtplib.SMTP:
 
 
 async def _transfer(client: aiosmtplib.SMTP, mail: EmailMessage) -> int:
-    """How many of the recipients were refused."""
+    """Send a mail and return the number of recipients that were refused."""
     recipients = [address for _, address in getaddresses([str(mail["To"])])]
     (sender,) = [address for _, address in getaddresses([str(mail["From"])])]
     needs_utf8 = not "".join([sender, *recipients]).isascii()

@@ -1,1 +1,1 @@
-"""What to expect: models of a metric's own past. Pure; no clock, no database."""
+"""Forecasts from models of a metric's own past. Pure; no clock, no database."""

@@ -55,11 +55,11 @@ class TooShort(Exception):
 
 
 def forecast(series: Values, period: Period, horizon: int, level: float) -> Forecast:
-    """What follows a series without gaps, the newest value last; `level` is from 0 to 1. Never
-    below 0 for a series that never was.
+    """The forecast of a series without gaps, whose newest value is last; `level` is from 0 to 1.
+    Never below 0 for a series that never was.
 
     Raises:
-        TooShort: the series tells too little.
+        TooShort: the series has too few values.
     """
     seasons = SEASONS[period]
     series = series[-seasons.longest :]

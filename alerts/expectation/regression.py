@@ -43,7 +43,7 @@ def has_room(known: int, lags: Sequence[int]) -> bool:
 def fitted(
     series: Values, lags: Sequence[int], penalties: Sequence[float], level: int
 ) -> list[Regression]:
-    """For each penalty (relative to the spread) the weights that tell the series best."""
+    """For each penalty (relative to the spread) the weights that fit the series best."""
     positions = np.array(lags)
     longest = int(positions.max())
     centred = series - series[-level:].mean()

@@ -1,4 +1,4 @@
-"""The seasons of a series by its period, and the lags that tell most of them."""
+"""The seasons of a series by its period, and the lags that explain most of them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -60,7 +60,7 @@ class Principal:
 
 @dataclass(frozen=True, slots=True)
 class Caller:
-    """Who changes something, when, and from which network address. Made from a request
+    """The author of a change, its time, and the network address. Made from a request
     (`service.http.authentication.caller_of`) or by a command.
     """
 

@@ -41,7 +41,7 @@ class Sessions:
         self._throttle = Throttle()
 
     def principal(self, token: str) -> UserPrincipal | None:
-        """Who presents that access token; None where it does not hold (any more)."""
+        """The user of an access token; None where it does not hold (any more)."""
         claims = self.tokens.read_access(token)
         if claims is None or not self.versions.holds(claims, time.time()):
             return None

@@ -57,7 +57,7 @@ async def get_alert_event(request: Request) -> Response:
 
 
 async def acknowledge_alert_event(request: Request) -> Response:
-    """Say that somebody looks after an event; it is not repeated any more."""
+    """Acknowledge an event, which is then not repeated any more."""
     return await _act(request, events.acknowledge)
 
 
@@ -67,7 +67,7 @@ async def resolve_alert_event(request: Request) -> Response:
 
 
 async def list_alert_deliveries(request: Request) -> Response:
-    """Each attempt to notify somebody of an event, newest first."""
+    """Each attempt to notify a recipient of an event, newest first."""
     pool = resources_of(request).pool
     row = await events.find_event(pool, scope_of(request), id_of(request, "event"))
     rows = await events.deliveries(pool, row["event_id"])

@@ -99,7 +99,7 @@ class Remark(BaseModel):
 
 
 class DeliveryOut(BaseModel):
-    """An attempt to notify somebody; without `outcome` it still waits for its first."""
+    """An attempt to notify a recipient; without `outcome` it still waits for its first."""
 
     delivery: str = Field(description="The same on every attempt; receivers see it, too")
     transition: str

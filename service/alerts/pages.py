@@ -116,7 +116,7 @@ async def _list_page(
     chosen = {name: form.values[name] for name in _FILTERS if form.values[name]}
     older = None
     if cursor:
-        # What is open is on the first page whole.
+        # All open events are on the first page.
         older = "?" + urlencode({"status": "resolved", **chosen, "cursor": cursor})
     first = "?" + urlencode(chosen) if form.values["cursor"] else None
     context = {

@@ -14,8 +14,8 @@ SHOWN_FOR = timedelta(days=7)
 
 
 async def undelivered(request: Request) -> DictRow | None:
-    """How many died of late, and the newest event that is concerned; None where none did or
-    where the caller does not read alerts.
+    """The number of notifications that died of late, and the newest event concerned; None where
+    none did or where the caller may not read alerts.
     """
     if not principal_of(request).may("alerts:read"):
         return None

@@ -29,7 +29,7 @@ class KeyRing:
         self._admin = Principal("admin-key", "admin", Scope())
 
     def principal(self, key: str) -> Principal | None:
-        """Who that key belongs to. Takes the same time for every wrong key."""
+        """The principal of a key. Takes the same time for every wrong key."""
         return self._admin if hmac.compare_digest(_digest(key), self._admin_digest) else None
 
 
@@ -76,7 +76,7 @@ def caller_of(request: Request) -> Caller:
 
 
 def address_of(request: Request) -> str | None:
-    """Where a request came from."""
+    """The network address of a request's client, if known."""
     return request.client.host if request.client else None
 
 

@@ -162,5 +162,5 @@ _WITH_VALUES: dict[str, Callable[[Mapping[str, Any]], Message]] = {
 
 
 def _place(loc: Sequence[int | str]) -> str:
-    """Where in the body that is, without which of several types was tried there."""
+    """The path of a field in the body, without the types that were tried there."""
     return ".".join(part for part in map(str, loc) if not _TRIED.fullmatch(part))

@@ -73,7 +73,7 @@ class Catalog:
         return entries[metric_name]
 
     async def check_known(self, scope: Scope, metric: MetricEntry) -> None:
-        """Refuse a metric that nobody ever submitted.
+        """Refuse a metric that was never submitted.
 
         Raises:
             NotFound: there is none of that name; named are those most like it.

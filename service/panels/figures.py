@@ -145,8 +145,8 @@ async def read_everything(
 
 
 async def _finest(query: Query, span: Span, read: Callable[[Period], Awaitable[Read]]) -> Read:
-    """What is read for the period of a query; for ``auto`` for the finest that there are figures
-    of.
+    """The result of `read` for the period of a query; for ``auto``, for the finest period that
+    there are figures of.
     """
     if query.period != "auto":
         return await read(query.period)

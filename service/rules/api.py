@@ -55,8 +55,10 @@ async def create_alert_rule(request: Request) -> Response:
 
 
 async def replace_alert_rule(request: Request) -> Response:
-    """Replace a rule whole. Open events are resolved, unless only texts, severity, channels,
-    recipients or how often they are notified differ.
+    """Replace a rule whole.
+
+    Open events are resolved, unless only texts, severity, channels, recipients or how often they
+    are notified differ.
     """
     rule = await read_model(request, Rule)
     pool, scope, number = resources_of(request).pool, scope_of(request), id_of(request, "rule")
@@ -65,8 +67,9 @@ async def replace_alert_rule(request: Request) -> Response:
 
 
 async def patch_alert_rule(request: Request) -> Response:
-    """Change some fields of a rule, with what follows for its open events as for PUT. Null means
-    the default.
+    """Change some fields of a rule; null means the default.
+
+    The consequences for its open events are those of PUT.
     """
     change = decode_json(await read_json_body(request))
     if not isinstance(change, dict):
@@ -86,8 +89,9 @@ async def delete_alert_rule(request: Request) -> Response:
 
 
 async def backtest_alert_rule(request: Request) -> Response:
-    """Answer what an unsaved rule sees now and when it would have opened and resolved; nobody is
-    notified.
+    """Backtest an unsaved rule: its values now and when it would have opened and resolved.
+
+    No recipient is notified.
     """
     rule = await read_model(request, RuleToTest)
     backtests = resources_of(request).backtests

@@ -1,4 +1,4 @@
-"""Edits of rules as requests make them, and what is to be said of the rule that they make."""
+"""Edits of rules as requests make them, and warnings about the rule that they make."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -38,7 +38,7 @@ def switched(row: DictRow, active: bool) -> Rule:
     """The rule of a row, to watch or not.
 
     Raises:
-        Invalid: somebody wrote into the table what the API would refuse.
+        Invalid: the row has values that the API would refuse.
     """
     try:
         return from_row(row).model_copy(update={"is_active": active})
@@ -47,7 +47,7 @@ def switched(row: DictRow, active: bool) -> Rule:
 
 
 async def rule_warnings(resources: Resources, scope: Scope, rule: Rule) -> list[Message]:
-    """The reasons why a rule cannot fire, or is not heard of."""
+    """The reasons why a rule cannot fire, or cannot notify."""
     pool, settings = resources.read_pool, resources.settings
     entries = await registry.catalogue(pool, scope.tenant, [rule.metric_name])
     reachable = Reachable(frozenset(channels_of(settings)), with_default(settings))

@@ -18,7 +18,7 @@ from sql.errors import Problem
 _LISTS = {"notification_recipients": "\n", "group_by": ","}
 _ZERO = ("for", "keep_firing_for")
 _NUMBERS = ("threshold_value", "recovery_threshold")
-# What the explorer and other pages may fill in beforehand.
+# Fields that the explorer and other pages may fill in beforehand.
 _PREFILLED = (
     "rule_name",
     "metric_name",
@@ -34,7 +34,7 @@ _PREFILLED = (
 )
 # Before the name of a dimension, as in addresses of the explorer.
 _FILTER = "filter."
-# What the fields that decide when a rule fires are called on its page.
+# Labels of the fields that decide when a rule fires, on its page.
 NAMES = {
     "metric_name": N_("Metric"),
     "threshold_value": N_("this value"),
@@ -73,7 +73,7 @@ def fresh_form(query: QueryParams, own_service: str | None, reader: Reader) -> F
 
 
 def form_of(rule: Rule, reader: Reader) -> Form[Rule]:
-    """The form as somebody would have filled it in."""
+    """The form as filled in with a rule."""
     values = rule.model_dump(mode="json", by_alias=True)
     values["notification_recipients"] = "\n".join(values["notification_recipients"])
     values["group_by"] = ", ".join(values["group_by"])

@@ -58,7 +58,7 @@ class RuleOut(Rule):
 
 
 class RuleAnswer(Item[RuleOut]):
-    """One rule, and what keeps it from firing or from being heard of."""
+    """One rule, and the reasons that keep it from firing or from notifying."""
 
     warnings: list[str] = Field(default_factory=list)
 
@@ -107,7 +107,7 @@ class BacktestOut(BaseModel):
 
 
 class BacktestAnswer(Item[BacktestOut]):
-    """The result of a backtest, and what keeps the rule from firing or from being heard of."""
+    """The result of a backtest, and the reasons that keep the rule from firing or notifying."""
 
     warnings: list[str] = Field(default_factory=list)
 

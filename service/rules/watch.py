@@ -18,6 +18,6 @@ def watch_of(rule: Rule, entries: Mapping[str, CatalogueEntry]) -> Watch:
     """The figure that a rule watches, given the catalogue's entries by metric."""
     entry = entries.get(rule.metric_name)
     aggregation = aggregation_of(rule, entry)
-    # What is counted has no unit.
+    # Counts have no unit.
     unit = unit_of(rule, entry) if aggregation != "count" else None
     return Watch(aggregation, str(window_of(rule, entry)), unit)

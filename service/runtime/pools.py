@@ -69,6 +69,6 @@ def _pools_of(url: str, **sizes: int) -> dict[str, Pool]:
 
 
 def _name(url: str) -> str:
-    """Where it is, without secrets."""
+    """Host and port of a database, without secrets."""
     params = conninfo_to_dict(url)
     return f"{params.get('host', 'localhost')}:{params.get('port', '5432')}"

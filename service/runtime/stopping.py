@@ -31,7 +31,7 @@ async def end_tasks(*tasks: asyncio.Task[None]) -> None:
 
 
 class Stopping:
-    """Where this process is on its way out. `withdrawn`: load balancers shall send nothing
+    """The progress of this process towards its end. `withdrawn`: load balancers shall send nothing
     more. `last_answers`: each connection is closed after its next answer, which says so.
     `ending`: uvicorn waits for what is under way, so that answers without an end end.
     """

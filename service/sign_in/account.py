@@ -23,7 +23,7 @@ from sql.messages import Message
 
 
 async def show_account(request: Request) -> Response:
-    """Who is signed in, and what they can do about it."""
+    """The page of the signed-in user's own account."""
     return await _page(request, _empty())
 
 

@@ -13,7 +13,7 @@ GivenToken = Annotated[str, Field(min_length=1, max_length=200)]
 
 
 class Login(BaseModel):
-    """Who wants in."""
+    """Email and password of a user who logs in."""
 
     model_config = ConfigDict(extra="forbid")
 

@@ -21,7 +21,7 @@ _WRONG = N_("Email or password is wrong")
 
 
 class SignIn(BaseModel):
-    """Who wants in, and where to."""
+    """Email and password, and the page to go on to."""
 
     model_config = ConfigDict(extra="forbid")
 

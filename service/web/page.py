@@ -53,7 +53,7 @@ def routes_of(pages: Sequence[Page]) -> list[Route]:
 
 
 def safe_next(path: str) -> str:
-    """Where to go on, if that is a page of this site; else the overview."""
+    """The path to go on to, if it is a page of this site; else the overview."""
     parts = urlsplit(path)
     here = path.startswith("/") and not path.startswith(("//", "/\\")) and path.isprintable()
     return path if here and not parts.scheme and not parts.netloc else "/"

@@ -1,4 +1,4 @@
-"""Who looks at a page: their log-in, language and look. Around every page."""
+"""Sessions around every page: the reader's log-in, language and theme."""
 
 import secrets
 from dataclasses import dataclass
@@ -111,7 +111,7 @@ def reader_of(request: Request) -> Reader:
 
 
 async def _signed_in(sessions: Sessions, cookies: Cookies) -> UserPrincipal | None:
-    """Who is signed in; a log-in whose access token has run out is renewed."""
+    """The signed-in user, if any; a log-in whose access token has run out is renewed."""
     if (token := cookies.get(ACCESS)) and (principal := sessions.principal(token)):
         return principal
     if not (refresh_token := cookies.get(REFRESH)):

@@ -11,7 +11,7 @@ from sql.vocabulary import MetricType
 
 
 class MetricEntry:
-    """What the catalogue says of one metric; `created_at` tells it from one that was deleted."""
+    """A metric's entry in the catalogue; `created_at` distinguishes it from a deleted one."""
 
     __slots__ = ("created_at", "dimensions", "metric_type", "units")
 

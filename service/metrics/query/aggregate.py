@@ -189,7 +189,7 @@ class Aggregates:
 
 
 def _rollup_query(query: AggregateQuery, selected: Selected, *, whole: bool = False) -> RollupQuery:
-    # What is carried forward may be older than the rows that are shown.
+    # A value that is carried forward may be older than the rows that are shown.
     limit = MAX_ROWS if query.fill == "previous" else query.limit
     return RollupQuery(
         buckets=Buckets(

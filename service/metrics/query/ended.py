@@ -25,7 +25,7 @@ _DAYS_FOR = timedelta(days=1700)
 
 
 class Since(NamedTuple):
-    """From where on ends are told by the hour and by the day: starts of periods, in UTC."""
+    """Starts of periods, in UTC, from which on ends are known by the hour and by the day."""
 
     hours: datetime
     days: datetime
@@ -40,7 +40,7 @@ class Steps(NamedTuple):
 
 
 def known_since(now: datetime, period: Period, zone: ZoneInfo) -> Since:
-    """From where on ends are told how exactly, in whole periods."""
+    """The starts from which on ends are known by the hour and by the day, in whole periods."""
     hours = calendar.floor(now - _HOURS_FOR, period, zone).astimezone(UTC)
     days = calendar.floor(now - _DAYS_FOR, period, zone).astimezone(UTC)
     return Since(hours, days)

@@ -54,7 +54,7 @@ class Grouping:
 
 class Part(NamedTuple):
     """The series of one unit and frequency, and the number of the group of each: both as
-    PostgreSQL writes arrays, as there can be ten thousand, which nobody here looks at.
+    PostgreSQL writes arrays, as there can be ten thousand, which are never looked at here.
     """
 
     unit: str | None
@@ -151,7 +151,7 @@ _groups = msgspec.json.Decoder(list[tuple[str | None, ...]])
 
 @lru_cache(maxsize=1000)
 def _first_group(count: int) -> str:
-    """That all are in the only group."""
+    """An array that puts `count` series into the only group."""
     return "{" + "0," * (count - 1) + "0}"
 
 

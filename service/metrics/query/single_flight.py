@@ -53,7 +53,7 @@ class SingleFlight(Generic[Result]):
         self, subject: Hashable, query: str, compute: Callable[[], Awaitable[Result]]
     ) -> Result:
         """The result of `query` about `subject`; a failure is shared, but not kept. Its computation
-        ends once nobody waits for it any more.
+        ends once no caller waits for it any more.
         """
         now = self._clock()
         key = _Key(subject, query)
@@ -82,7 +82,7 @@ class SingleFlight(Generic[Result]):
         self._drop_old(now)
 
     def _give_up(self, key: _Key, entry: _Entry[Result]) -> None:
-        """Nobody waits for it any more."""
+        """Cancel a computation that no caller waits for any more."""
         entry.task.cancel()
         if self._entries.get(key) is entry:
             del self._entries[key]

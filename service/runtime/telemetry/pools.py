@@ -29,7 +29,7 @@ _STATS = {
 
 
 def note_pools(pools: Mapping[str, Pool]) -> None:
-    """How they stand now, for `GET /metrics`."""
+    """Set the gauges of the pools' states, for `GET /metrics`."""
     for name, pool in pools.items():
         stats = pool.get_stats()
         for stat, gauge in _STATS.items():
