@@ -10,6 +10,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp
 
+from service.documentation.document import api_document
 from service.documentation.pages import documentation_routes, render_page
 from service.features import ENDPOINTS, PAGES
 from service.http.authentication import Authentication, KeyRing
@@ -17,7 +18,6 @@ from service.http.endpoint import routes_of
 from service.http.errors import EXCEPTION_HANDLERS
 from service.http.limits import RateLimits
 from service.http.middleware import RequestHeaders
-from service.http.openapi import openapi_document
 from service.http.unread import ReadToTheEnd
 from service.runtime.lifespan import running_resources
 from service.runtime.logging import configure_logging
@@ -81,7 +81,8 @@ def build_app(settings: Settings, engine: Engine) -> ASGIApp:
     app.router.redirect_slashes = False
     api_paths = {endpoint.path for endpoint in ENDPOINTS} | {route.path for route in documentation}
     pages = web_app(settings, PAGES, page)
-    dispatcher = Dispatcher(app, pages, frozenset(api_paths | {"/api"}))
+    shared = frozenset({"/docs"})
+    dispatcher = Dispatcher(app, pages, frozenset(api_paths | {"/api"}), shared)
     routes = [*app.routes, *pages_of(PAGES)]
     served = tracing.around(dispatcher, routes) if tracing else dispatcher
     return RequestMetrics(RequestHeaders(ReadToTheEnd(served), stopping))
@@ -90,5 +91,5 @@ def build_app(settings: Settings, engine: Engine) -> ASGIApp:
 @cache
 def _documentation() -> tuple[dict[str, Any], str]:
     """The document of the API and the page that shows it: a second of work."""
-    document = openapi_document(ENDPOINTS)
+    document = api_document(ENDPOINTS)
     return document, render_page(document)

@@ -14,6 +14,7 @@ import service.dashboards.files
 import service.dashboards.pages
 import service.dashboards.panel_editing
 import service.dashboards.sharing
+import service.documentation.pages
 import service.explore.api
 import service.explore.pages
 import service.explore.saving
@@ -87,4 +88,5 @@ PAGES = [
     *service.sign_in.pages.PAGES,
     *service.sign_in.welcome.PAGES,
     *service.preferences.pages.PAGES,
+    *service.documentation.pages.PAGES,
 ]

@@ -72,7 +72,7 @@ async def show_event(request: Request) -> Response:
 
 async def acknowledge_event(request: Request) -> Response:
     """Look after an event; it is not repeated any more."""
-    return await _act(request, events.acknowledge, N_("You look after this alert now"))
+    return await _act(request, events.acknowledge, N_("You have acknowledged this alert"))
 
 
 async def resolve_event(request: Request) -> Response:

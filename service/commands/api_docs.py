@@ -2,12 +2,12 @@
 
 import click
 
+from service.documentation.document import api_document
 from service.documentation.pages import render_markdown
 from service.features import ENDPOINTS
-from service.http.openapi import openapi_document
 
 
 @click.command("api-docs")
 def api_docs() -> None:
     """Write docs/api.md to standard output."""
-    click.echo(render_markdown(openapi_document(ENDPOINTS)), nl=False)
+    click.echo(render_markdown(api_document(ENDPOINTS)), nl=False)

@@ -86,7 +86,7 @@ async def delete_dashboard(request: Request) -> Response:
     """Remove it, and the links to it."""
     number, pool = id_of(request, "dashboard"), resources_of(request).pool
     await store.delete_dashboard(pool, caller_of(request), number)
-    said = reader_of(request).gettext("The dashboard is gone")
+    said = reader_of(request).gettext("The dashboard is deleted")
     return redirect(request, "/dashboards", flash=said)
 
 
@@ -155,7 +155,7 @@ def _moved(config: DashboardConfig, form: PanelForm) -> DashboardConfig:
 async def _panel_form(request: Request) -> PanelForm:
     form = await read_form(request, PanelForm)
     if not form.is_valid:
-        raise Invalid(Problem(Message("That is nothing to do with a panel")))
+        raise Invalid(Problem(Message("That cannot be done with a panel")))
     return form.data
 
 

@@ -15,9 +15,10 @@ from service.dashboards.board import Shown, View, choices_of, options_of, read_b
 from service.http.authentication import principal_of
 from service.http.paths import id_of
 from service.http.validation import problems_of
+from service.language.names import title_of
 from service.language.reader import Reader
 from service.panels.config import DashboardConfig, TimeRange
-from service.panels.pictures import MAX_LINES, charts_of, marks_of, name_of, table_of, title_of
+from service.panels.pictures import MAX_LINES, charts_of, marks_of, name_of, table_of
 from service.runtime.resources import resources_of
 from service.web import choices
 from service.web.charts import Chart
@@ -98,7 +99,7 @@ def drawn(request: Request, shown: Shown, *, linked: bool) -> list[Chart]:
         return []
     reader = reader_of(request)
     marks = marks_of(shown.events, reader, linked=linked)
-    return charts_of(shown.figures, shown.panel.type, reader, marks)
+    return charts_of(shown.figures, shown.panel.type, reader, marks, zoom=True)
 
 
 def _in_words(config: DashboardConfig, reader: Reader) -> DashboardConfig:

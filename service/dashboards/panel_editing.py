@@ -16,9 +16,10 @@ from service.dashboards.layout import free_id, with_panel
 from service.dashboards.pages import dashboard_of, drawn
 from service.http.authentication import principal_of
 from service.http.validation import problems_of
+from service.language.names import title_of
 from service.metrics.query.labels import label_values
 from service.panels.config import DashboardConfig, Panel
-from service.panels.pictures import MAX_LINES, name_of, table_of, title_of
+from service.panels.pictures import MAX_LINES, name_of, table_of
 from service.runtime.resources import resources_of
 from service.web import choices
 from service.web.page import Page

@@ -100,7 +100,7 @@ async def show_shared(request: Request) -> Response:
     token = request.path_params["token"]
     found = await resources_of(request).shares.shown_by(token, datetime.now(UTC))
     if found is None:
-        raise ApiError(404, "This link shows nothing (any more)", headers=_HEADERS)
+        raise ApiError(404, Message("This link shows nothing (any more)"), headers=_HEADERS)
     async with _turn(token):
         shown = await board(request, found.dashboard, found.scope, alerts=True, linked=False)
     return render(request, "dashboards/shared.html", shown, headers=_HEADERS)

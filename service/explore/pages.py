@@ -20,6 +20,7 @@ from service.explore.exploration import (
 )
 from service.explore.rows import figures_csv
 from service.http.authentication import principal_of
+from service.language.names import title_of
 from service.metrics.catalog import MetricEntry, entry_of
 from service.metrics.query.labels import label_values
 from service.metrics.query.ranges import Span
@@ -33,7 +34,6 @@ from service.panels.pictures import (
     marks_of,
     name_of,
     table_of,
-    title_of,
 )
 from service.panels.ranges import span_of_range
 from service.runtime.resources import resources_of
@@ -118,7 +118,7 @@ async def explorer_page(
 
 
 def _unsaved(request: Request, asked: Exploration) -> Form[Any]:
-    title = reader_of(request).built_in(title_of(asked.query.metric_name))
+    title = reader_of(request).metric(asked.query.metric_name)
     return Form({"title": title, "dashboard": None, "name": ""})
 
 

@@ -7,7 +7,9 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect, Request
 
 from service.http.decoding import decode_json
-from service.http.errors import ApiError, details_of, invalid
+from service.http.errors import ApiError
+from service.http.validation import problems_of
+from sql.errors import Invalid
 
 MAX_BODY = 4 * 1024 * 1024
 _TOO_LARGE = f"The body is larger than {MAX_BODY // 1024 // 1024} MiB"
@@ -40,7 +42,7 @@ def parse_model(body: bytes, model: type[Model]) -> Model:
     try:
         return model.model_validate(content)
     except ValidationError as error:
-        raise invalid(details_of(error)) from error
+        raise Invalid(*problems_of(error)) from error
 
 
 async def _read(request: Request) -> bytes:

@@ -4,13 +4,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import structlog
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
 from service.http.responses import json_response
-from service.http.validation import problems_of
 from sql.errors import (
     Busy,
     Conflict,
@@ -96,34 +95,20 @@ class ErrorResponse(BaseModel):
 
 
 class ApiError(Exception):
-    """An answer other than success, raised from anywhere below a handler."""
+    """An answer other than success that is about HTTP alone: 400, 413, 415, a page of a link."""
 
     def __init__(
         self,
         status: int,
-        message: str,
+        message: str | Message,
         details: Sequence[Detail] = (),
         headers: dict[str, str] | None = None,
     ) -> None:
-        super().__init__(message)
+        super().__init__(str(message))
         self.status = status
         self.message = message
         self.details = details
         self.headers = headers
-
-
-def invalid(details: Sequence[Detail]) -> ApiError:
-    """422 with what is wrong; the message is the first detail's."""
-    first, more = details[0], len(details) - 1
-    place = "" if first.index is None else f"item {first.index}: "
-    place += f"{first.field}: " if first.field else ""
-    suffix = f" (and {more} more)" if more else ""
-    return ApiError(422, f"{place}{first.message}{suffix}", details)
-
-
-def details_of(error: ValidationError) -> list[Detail]:
-    """pydantic's errors as details."""
-    return [Detail(field=p.field, message=str(p.message)) for p in problems_of(error)]
 
 
 def error_response(
@@ -147,7 +132,7 @@ def error_response(
 
 
 async def _on_api_error(request: Request, error: ApiError) -> Response:
-    return error_response(request, error.status, error.message, error.details, error.headers)
+    return error_response(request, error.status, str(error.message), error.details, error.headers)
 
 
 async def on_http_exception(request: Request, error: HTTPException) -> Response:

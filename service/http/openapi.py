@@ -67,7 +67,7 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
     if endpoint.scope:
         operation["description"] = f"Needs the scope {endpoint.scope}."
     if endpoint.body:
-        schema = {"$ref": _REF.format(name=endpoint.body.__name__)}
+        schema = _reference(endpoint.body)
         operation["requestBody"] = {
             "required": True,
             "content": {"application/json": {"schema": schema}},
@@ -111,17 +111,22 @@ def _without_null(shape: dict[str, Any]) -> dict[str, Any]:
 def _responses(endpoint: Endpoint) -> dict[str, Any]:
     content: dict[str, Any] = {}
     if endpoint.response:
-        schema = {"$ref": _REF.format(name=endpoint.response.__name__)}
+        schema = _reference(endpoint.response)
         content["application/json"] = {"schema": schema}
     if endpoint.csv:
         content["text/csv"] = {"schema": {"type": "string"}}
     if endpoint.text:
         content["text/plain"] = {"schema": {"type": "string"}}
     success = {"description": "Success", **({"content": content} if content else {})}
-    error = {"application/json": {"schema": {"$ref": _REF.format(name="ErrorResponse")}}}
+    error = {"application/json": {"schema": _reference(ErrorResponse)}}
     return {str(endpoint.status): success} | {
         str(status): {"description": words, "content": error} for status, words in _ERRORS.items()
     }
+
+
+def _reference(model: type) -> dict[str, str]:
+    """A model by the name that its schema has: pydantic's for generic ones, too."""
+    return {"$ref": _REF.format(name=re.sub(r"[^\w.-]", "_", model.__name__))}
 
 
 def _schemas(endpoints: Sequence[Endpoint]) -> dict[str, Any]:

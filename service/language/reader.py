@@ -27,6 +27,7 @@ from babel.numbers import (
     parse_decimal,
 )
 
+from service.language.names import title_of
 from service.language.numbers import (
     HUGE,
     NO_SIGN,
@@ -36,9 +37,8 @@ from service.language.numbers import (
     scientific,
     with_digits,
 )
-from service.language.phrases import recognised, told
 from service.language.sizes import in_unit
-from service.language.translations import DEFAULT, N_, built_in, translations
+from service.language.translations import N_, built_in, translations
 from sql.calendar import Period
 from sql.messages import Listing, Message, Quantity, Term, Value
 
@@ -101,23 +101,22 @@ class Reader:
         return str(value)
 
     def gettext(self, message: str | Message) -> str:
-        """`message` in the reader's language, also one with values that `phrases` knows."""
+        """`message` in the reader's language."""
         if isinstance(message, Message):
             if message.values:
                 return self.message(message)
             message = message.text
-        words = self._words.gettext(message) if message else ""
-        if words != message or self.language == DEFAULT or not (found := recognised(message)):
-            return words
-        phrase, values = found
-        said = {name: told(name, value, self) for name, value in values.items()}
-        return self._words.gettext(phrase).format(**said)
+        return self._words.gettext(message) if message else ""
 
     def built_in(self, text: str) -> str:
         """A text that the installation came with, in the reader's language; a user's text stays as
         it is.
         """
         return built_in(self.language).gettext(text) if text else text
+
+    def metric(self, name: str) -> str:
+        """A metric's name in the reader's words."""
+        return self.built_in(title_of(name))
 
     def ngettext(self, singular: str, plural: str, number: int) -> str:
         """The one of both that goes with `number`, in the reader's language."""

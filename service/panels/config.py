@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validat
 from alerts.fields import Text
 from service.metrics.query.ranges import RangeName
 from sql.calendar import Period
+from sql.messages import Message
 from sql.vocabulary import Aggregation, Fill
 
 COLUMNS = 12
@@ -22,7 +23,7 @@ Compare = Literal["none", "previous_period", "previous_year"]
 
 def _distinct(names: list[str]) -> list[str]:
     if len(set(names)) < len(names):
-        raise ValueError("Something is named twice")
+        raise ValueError(Message("Something is named twice"))
     return names
 
 
@@ -48,9 +49,9 @@ class TimeRange(Part):
         fixed = self.start_date is not None and self.end_date is not None
         some = self.start_date is not None or self.end_date is not None
         if (self.last is None) != fixed or (self.last is not None and some):
-            raise ValueError("Give last, or both start_date and end_date")
+            raise ValueError(Message("Give last, or both start_date and end_date"))
         if self.start_date and self.end_date and self.end_date < self.start_date:
-            raise ValueError("end_date is before start_date")
+            raise ValueError(Message("end_date is before start_date"))
         return self
 
 

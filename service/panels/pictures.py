@@ -11,8 +11,6 @@ from service.panels.figures import Figures
 from service.panels.figures import Line as FiguresLine
 from service.web.charts import Chart, Line, Look, Mark
 
-# Words that are not written as they are spelt.
-_SPELT = {"api": "API", "cpu": "CPU", "id": "ID", "sla": "SLA", "url": "URL"}
 # More lines than this nobody can tell apart; the table and the CSV have them.
 MAX_LINES = 12
 # Columns of a table; the CSV has all.
@@ -48,6 +46,7 @@ def charts_of(
                     incomplete=one.incomplete,
                     marks=marks,
                     zoom=zoom,
+                    amount=one.result.query.aggregation in ("sum", "count"),
                 ),
             )
     return list(charts.values())
@@ -97,8 +96,10 @@ def table_of(figures: Figures, reader: Reader, *, several: bool = False, rows: i
 
 def name_of(figures: Figures, line: FiguresLine, reader: Reader, *, several: bool = False) -> str:
     """The name of a line: its group, and where there are several queries the query's title too."""
-    title = figures.query.label or reader.built_in(title_of(figures.query.metric_name))
-    groups = " · ".join(value or reader.gettext(NONE) for value in line.labels.values())
+    title = figures.query.label or reader.metric(figures.query.metric_name)
+    groups = " · ".join(
+        reader.built_in(value) if value else reader.gettext(NONE) for value in line.labels.values()
+    )
     if not groups:
         return title
     return f"{title} · {groups}" if several else groups
@@ -115,13 +116,6 @@ def marks_of(events: Sequence[DictRow], reader: Reader, *, linked: bool) -> list
         )
         for row in events
     ]
-
-
-def title_of(metric_name: str) -> str:
-    """A metric's name in words."""
-    words = [_SPELT.get(word, word) for word in metric_name.replace("_", " ").split(" ")]
-    title = " ".join(words).strip()
-    return title[:1].upper() + title[1:] or metric_name
 
 
 def _drawn(line: FiguresLine, name: str, reader: Reader) -> Iterable[Line]:

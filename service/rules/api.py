@@ -15,7 +15,6 @@ from service.http.bodies import read_json_body, read_model
 from service.http.decoding import decode_json
 from service.http.endpoint import Endpoint
 from service.http.envelopes import Deleted, item_response, list_response
-from service.http.errors import ApiError
 from service.http.paths import id_of
 from service.http.responses import json_response
 from service.rules.edits import changed, rule_warnings
@@ -29,6 +28,8 @@ from service.rules.models import (
     rule_out,
 )
 from service.runtime.resources import resources_of
+from sql.errors import Invalid, Problem
+from sql.messages import Message
 
 
 async def list_alert_rules(request: Request) -> Response:
@@ -73,7 +74,7 @@ async def patch_alert_rule(request: Request) -> Response:
     """
     change = decode_json(await read_json_body(request))
     if not isinstance(change, dict):
-        raise ApiError(422, "The body must be an object")
+        raise Invalid(Problem(Message("The body must be an object")))
     pool, scope, number = resources_of(request).pool, scope_of(request), id_of(request, "rule")
     edit = partial(changed, change=change)
     return await _answer(

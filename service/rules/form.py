@@ -48,6 +48,8 @@ NAMES = {
     "settle": N_("Judged after"),
     "retire_after": N_("Groups end after"),
 }
+# Calendar windows, which the form has in the reader's words.
+WINDOWS = (N_("hour"), N_("day"), N_("week"), N_("month"))
 _FRESH = {
     "condition": "<",
     "severity": "medium",
@@ -79,6 +81,8 @@ def form_of(rule: Rule, reader: Reader) -> Form[Rule]:
     values["group_by"] = ", ".join(values["group_by"])
     values |= {n: reader.plain_number(values[n]) for n in _NUMBERS if values[n] is not None}
     values["filters"] = _lines(values["filters"])
+    if (window := values["window"]) in WINDOWS:
+        values["window"] = reader.gettext(window)
     values |= {name: "" for name in _ZERO if values[name] == duration_text(0)}
     return Form({name: "" if value is None else value for name, value in values.items()})
 
@@ -131,6 +135,9 @@ def meant_by(values: Mapping[str, Any], reader: Reader) -> dict[str, Any]:
     for name, separator in _LISTS.items():
         parts = [part.strip() for part in str(values[name]).split(separator)]
         meant[name] = [part for part in parts if part]
+    if values["window"]:
+        words = {reader.gettext(window): window for window in WINDOWS}
+        meant["window"] = words.get(str(values["window"]).lower(), values["window"])
     if values["filters"]:
         meant["filters"] = _filters(values["filters"])
     if str(values["digest_over"]).isdecimal():

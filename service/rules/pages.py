@@ -17,13 +17,12 @@ from alerts.rules import Rule, unit_of, window_of
 from service.alerts.authors import author_of, scope_of
 from service.alerts.undelivered import undelivered
 from service.http.authentication import principal_of
-from service.http.errors import ApiError
 from service.http.paths import id_of
 from service.language.translations import N_
 from service.metrics.query.result import Result
 from service.metrics.query.spec import aggregate_query
 from service.rules.edits import rule_warnings, switched
-from service.rules.form import NAMES, filled_form, form_of, fresh_form, to_test, wrong_with
+from service.rules.form import NAMES, WINDOWS, filled_form, form_of, fresh_form, to_test, wrong_with
 from service.rules.models import RuleToTest
 from service.rules.watch import watch_of
 from service.runtime.resources import resources_of
@@ -179,6 +178,7 @@ async def _editor(
         "preview": preview,
         "later": later,
         "own_service": scope.service_name,
+        "calendar_windows": WINDOWS,
         **WORDS,
     }
     return render(request, "rules/rule.html", context, status=status)
@@ -219,7 +219,7 @@ async def _preview(request: Request, form: Form[Rule]) -> dict[str, Any] | None:
         tested, result = await asyncio.gather(
             backtests.run(scope_of(request), rule, rule.days, now), _history(request, rule, period)
         )
-    except (ApiError, DomainError) as error:
+    except DomainError as error:
         return {"wrong": (), "problem": error.message}
     return {
         "wrong": (),

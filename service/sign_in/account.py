@@ -7,7 +7,6 @@ from starlette.responses import Response
 from service.access.tokens import ACCESS_LIFE, UserPrincipal
 from service.access.users import find_user
 from service.alerts.undelivered import undelivered
-from service.documentation.pages import page_response
 from service.http.authentication import caller_of
 from service.language.translations import N_
 from service.runtime.resources import resources_of
@@ -17,7 +16,6 @@ from service.web.forms import Form, read_form
 from service.web.page import SIGN_IN, Page
 from service.web.rendering import redirect, render
 from service.web.session import reader_of, session_of
-from service.web.site import site_of
 from sql.errors import NotFound
 from sql.messages import Message
 
@@ -25,11 +23,6 @@ from sql.messages import Message
 async def show_account(request: Request) -> Response:
     """The page of the signed-in user's own account."""
     return await _page(request, _empty())
-
-
-async def show_documentation(request: Request) -> Response:
-    """The API's documentation, which at /docs needs a key."""
-    return page_response(site_of(request).documentation)
 
 
 async def change_password(request: Request) -> Response:
@@ -84,7 +77,6 @@ async def _found(request: Request) -> DictRow:
 
 
 PAGES = [
-    Page("GET", "/documentation", show_documentation),
     Page("GET", "/account", show_account),
     Page("POST", "/account/password", change_password),
     Page("POST", "/account/sign-out", sign_out_everywhere),

@@ -13,7 +13,6 @@ from retention.plan import in_words
 from retention.policies import Columnstore, Expiry, Policy, Refresh, Retention
 from retention.report import Line, Rows, lines, questions
 from service.http.authentication import principal_of
-from service.http.errors import ApiError
 from service.language.reader import Reader
 from service.language.translations import N_
 from service.runtime.resources import Resources, resources_of
@@ -23,12 +22,14 @@ from service.web.page import Page
 from service.web.rendering import render
 from service.web.session import reader_of
 from sql.database import connection, run
+from sql.errors import Forbidden
+from sql.messages import Message
 
 
 async def show_retention(request: Request) -> Response:
     """Every policy, with sizes and next runs; for who looks after the whole installation."""
     if not section("retention").is_open_to(principal_of(request)):
-        raise ApiError(403, "You may not do or see this")
+        raise Forbidden(Message("You may not do or see this"))
     resources, reader = resources_of(request), reader_of(request)
     engine, keep = resources.engine, resources.settings.keep
     found = lines(engine, await _answers(resources), keep, datetime.now(UTC))

@@ -44,7 +44,7 @@ async def switch_tenant(request: Request) -> Response:
     """Lock a tenant out, or let it in again."""
     wanted = (await request.form()).get("active") == "true"
     await _change(request, is_active=wanted)
-    said = N_("The tenant is let in again") if wanted else N_("The tenant is locked out")
+    said = N_("The tenant is unlocked") if wanted else N_("The tenant is locked")
     return _said(request, said)
 
 

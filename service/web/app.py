@@ -23,17 +23,31 @@ _log = structlog.get_logger()
 
 
 class Dispatcher:
-    """Leads a request to the API or to the pages, by its path."""
+    """Leads a request to the API or to the pages, by its path. Paths that both have (`shared`)
+    are the API's for who brings a key, and for programs.
+    """
 
-    def __init__(self, api: ASGIApp, pages: ASGIApp, api_paths: frozenset[str]) -> None:
+    def __init__(
+        self, api: ASGIApp, pages: ASGIApp, api_paths: frozenset[str], shared: frozenset[str]
+    ) -> None:
         self.api = api
         self.pages = pages
         self.api_paths = api_paths
+        self.shared = shared
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope.get("path", "/api/")
         mine = path.startswith("/api/") or path in self.api_paths
+        if path in self.shared and _is_a_browsers(scope):
+            mine = False
         await (self.api if mine else self.pages)(scope, receive, send)
+
+
+def _is_a_browsers(scope: Scope) -> bool:
+    """Whether somebody looks at it in a browser, without a key."""
+    headers = dict(scope["headers"])
+    has_key = b"x-api-key" in headers or b"authorization" in headers
+    return not has_key and b"text/html" in headers.get(b"accept", b"")
 
 
 def web_app(settings: Settings, pages: Sequence[Page], documentation: str) -> ASGIApp:

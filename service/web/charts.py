@@ -41,7 +41,8 @@ class Threshold:
 class Chart:
     """Series over time. `period` says how instants are written (``hour``, ``day`` …, or
     ``minute``); `incomplete` that the last instant's period is not over; `zoom` that dragging
-    sends the event ``chart:zoom`` with ``{from, to}`` in Unix seconds.
+    sends the event ``chart:zoom`` with ``{from, to}`` in Unix seconds; `amount` that values add up,
+    so that the axis begins at zero.
     """
 
     times: Sequence[datetime]
@@ -53,6 +54,7 @@ class Chart:
     marks: Sequence[Mark] = ()
     thresholds: Sequence[Threshold] = field(default_factory=tuple)
     zoom: bool = False
+    amount: bool = False
 
     @property
     def spec(self) -> dict[str, Any]:
@@ -69,4 +71,4 @@ class Chart:
         }
 
 
-_PLAIN = ("unit", "period", "look", "incomplete", "zoom")
+_PLAIN = ("unit", "period", "look", "incomplete", "zoom", "amount")

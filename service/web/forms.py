@@ -7,7 +7,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.datastructures import FormData
 from starlette.requests import Request
 
-from service.http.errors import Detail, headers_of, status_of
+from service.http.errors import headers_of, status_of
 from service.http.validation import problems_of
 from service.web.csrf import FIELD
 from sql.errors import DomainError, Invalid, Problem
@@ -48,7 +48,7 @@ class Form(Generic[Model]):
         """Something is wrong with a field."""
         self.errors.setdefault(field if field in self.values else "", message)
 
-    def fail_all(self, problems: Sequence[Problem | Detail]) -> None:
+    def fail_all(self, problems: Sequence[Problem]) -> None:
         """Each problem at the field that it is in."""
         for problem in problems:
             self.fail((problem.field or "").partition(".")[0], problem.message)

@@ -25,6 +25,7 @@ from sql.messages import Message
 Handler = Callable[[Request], Awaitable[Response]]
 SIGN_IN = "/sign-in"
 _OUT_OF_DATE = Message("This form is out of date: go back, load the page again and retry")
+_LIMIT = {"number": MAX_BODY // 1024 // 1024}
 _SAFE = frozenset({"GET", "HEAD"})
 
 
@@ -134,7 +135,7 @@ def _limited(receive: Receive) -> Receive:
         message = await receive()
         total += len(message.get("body", b""))
         if total > MAX_BODY:
-            raise ApiError(413, f"The form is larger than {MAX_BODY // 1024 // 1024} MiB")
+            raise ApiError(413, Message("The form is larger than {number} MiB", _LIMIT))
         return message
 
     return limited

@@ -180,7 +180,7 @@ def test_a_tenant_is_made_described_locked_out_and_deleted(api: httpx2.Client) -
         assert post(browser, f"{path}/describe", description="The others").status_code == 303
         assert 'value="The others"' in browser.get("/admin/tenants").text
         assert post(browser, f"{path}/switch", active="false").status_code == 303
-        assert "Locked out" in text_of(browser.get("/admin/tenants"))
+        assert "Locked" in text_of(browser.get("/admin/tenants"))
         assert post(browser, f"{path}/switch", active="true").status_code == 303
         assert post(browser, f"{path}/delete", sure="yes").status_code == 303
         assert name not in browser.get("/admin/tenants").text

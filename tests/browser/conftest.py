@@ -146,6 +146,11 @@ def picture(request: pytest.FixtureRequest) -> Callable[[Page, str], None]:
 def _note(complaints: list[str], message: ConsoleMessage) -> None:
     # A refused form is a refused form: the lines of browser and htmx about its status are no
     # complaints.
-    refused = ("Failed to load resource", "Response Status Error")
+    refused = (
+        "Failed to load resource",
+        "Response Status Error",
+        "htmx:sendError",
+        "htmx:afterRequest",
+    )
     if message.type == "error" and not message.text.startswith(refused):
         complaints.append(message.text)

@@ -1,5 +1,6 @@
 """What charts draw, and what becomes of them when their figures are read again."""
 
+import re
 import secrets
 from datetime import timedelta
 from typing import Any
@@ -258,3 +259,46 @@ def test_a_long_legend_leaves_the_plot_its_height_on_a_phone(
     box = card.bounding_box()
     assert box
     assert last["y"] + last["height"] <= box["y"] + box["height"]
+
+
+@pytest.mark.parametrize("look", ["line", "bar"])
+def test_one_period_is_drawn_as_one_period(
+    api: httpx2.Client, signed_in: Opener, look: str
+) -> None:
+    metric = f"one_{secrets.token_hex(4)}"
+    submit(api, metric, at(this_hour(), 100, unit="BRL"))
+    page = watched(signed_in, f"/explore?metric_name={metric}&range=today&period=day&look={look}")
+    texts = {one["text"] for one in page.evaluate("window.written")}
+    assert len([text for text in texts if re.search("[A-Z][a-z]{2}", text)]) == 1, texts
+    if look == "bar":
+        assert [bar["width"] > 40 for bar in page.evaluate(_BARS)] == [True]
+
+
+def test_the_axis_of_a_sum_begins_at_zero(api: httpx2.Client, signed_in: Opener) -> None:
+    metric = f"steady_{secrets.token_hex(4)}"
+    samples = [at(this_hour() - timedelta(hours=back), 1000 + back) for back in range(1, 6)]
+    submit(api, metric, *samples)
+    path = f"/explore?metric_name={metric}&range=last_24_hours&period=hour"
+    for aggregation, begins_at_zero in (("sum", True), ("avg", False)):
+        page = watched(signed_in, f"{path}&aggregation={aggregation}")
+        texts = {one["text"] for one in page.evaluate("window.written")}
+        assert ("0" in texts) is begins_at_zero, (aggregation, texts)
+
+
+def test_dragging_over_a_chart_is_the_range_of_its_dashboard(signed_in: Opener, board: int) -> None:
+    page = signed_in(f"/dashboards/{board}")
+    box = page.locator(".panel-card .u-over").bounding_box()
+    assert box
+    page.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + 20)
+    page.mouse.down()
+    page.mouse.move(box["x"] + box["width"] * 0.7, box["y"] + 30, steps=5)
+    page.mouse.up()
+    page.wait_for_url("**start_date=**end_date=**")
+    expect(page.locator("#range")).to_have_value("custom")
+    expect(page.locator(".panel-card canvas")).to_have_count(1)
+
+
+def test_a_dashboard_takes_a_wide_screen(signed_in: Opener, board: int) -> None:
+    page = signed_in(f"/dashboards/{board}", viewport={"width": 2200, "height": 1000})
+    width = page.locator(".board").evaluate("board => board.clientWidth")
+    assert width > 2000

@@ -4,9 +4,9 @@ import re
 
 import pytest
 
+from service.language.names import title_of
 from service.language.negotiation import negotiated
 from service.language.translations import built_in, translations
-from service.panels.pictures import title_of
 from tests.conftest import ROOT
 from tests.messages import messages
 

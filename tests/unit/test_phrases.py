@@ -6,55 +6,91 @@ from zoneinfo import ZoneInfo
 import pytest
 from babel import Locale
 
-from service.language.phrases import PHRASES
 from service.language.reader import Reader
 from service.language.translations import translations
+from sql.errors import Invalid, Problem, missing
+from sql.messages import Listing, Message, Quantity, Term, Value, terms
+from tests.messages import messages
 
 PORTUGUESE = Reader("pt-BR", Locale("pt", "BR"), ZoneInfo("America/Sao_Paulo"))
 ENGLISH = Reader("en", Locale("en"), ZoneInfo("America/Sao_Paulo"))
+REASON = "{aggregation} of {metric} is {value}, {condition} {bound}"
+
+
+def reason(aggregation: str, value: Quantity, condition: str, bound: Quantity) -> Message:
+    given: dict[str, Value] = {"aggregation": Term(aggregation), "condition": Term(condition)}
+    return Message(REASON, {**given, "metric": "m", "value": value, "bound": bound})
 
 
 @pytest.mark.parametrize(
-    ("english", "portuguese"),
+    ("message", "english", "portuguese"),
     [
-        ("There is no dashboard 999", "Não existe painel 999"),
-        ("There is no event 9", "Não existe alerta 9"),
-        ("There is no metric nope", "Não existe métrica nope"),
-        ("end_date: It is before start_date", "end_date: É anterior à data inicial"),
         (
-            "unit: The selection has several units (BRL, USD); give unit= or group_by=unit",
-            "unit: A seleção tem várias unidades (BRL, USD); escolha uma ou agrupe por unidade",
+            missing("dashboard", 999).message,
+            "There is no dashboard 999",
+            "Não existe painel 999",
+        ),
+        (missing("event", 9).message, "There is no event 9", "Não existe alerta 9"),
+        (
+            missing("metric", "nope").message,
+            "There is no metric nope",
+            "Não existe métrica nope",
         ),
         (
-            "active_users is submitted hourly: there are no figures per 5m",
-            "active_users é enviada por hora: não há valores por 5m",
+            Invalid(Problem(Message("It is before start_date"), "end_date")).message,
+            "end_date: It is before start_date",
+            "end_date: É anterior à data inicial",
         ),
         (
-            "last of active_users is 1900.5 users, above 500, for 10m",
-            "último valor de active_users: 1.900,5 usuários, acima de 500, por 10m",
+            Message(
+                "{metric} is submitted {frequencies}: there are no figures per {window}",
+                {"metric": "x", "frequencies": terms(["hourly"]), "window": "5m"},
+            ),
+            "x is submitted hourly: there are no figures per 5m",
+            "x é enviada por hora: não há valores por 5m",
         ),
         (
-            "Still open; sum of revenue_hourly is 12 BRL, at or below 15",
-            "Continua aberto; soma de revenue_hourly: 12 BRL, igual ou abaixo de 15",
+            reason("last", Quantity(900.5, "users"), "above", Quantity(500)),
+            "last of m is 900.5 users, above 500",
+            "último valor de m: 900,5 usuários, acima de 500",
         ),
         (
-            "avg of x is 3, not above 5",
-            "média de x: 3, já não acima de 5",
+            Message(
+                "Still open; {reason}",
+                {"reason": reason("sum", Quantity(12, "BRL"), "at or below", Quantity(15))},
+            ),
+            "Still open; sum of m is 12 BRL, at or below 15",
+            "Continua aberto; soma de m: 12 BRL, igual ou abaixo de 15",
         ),
-        ("Acknowledged by Ana: the one", "Reconhecido por Ana: the one"),
-        ("String should match pattern '^a$'", "O texto deve seguir o padrão '^a$'"),
-        ("String should have at least 1 character", "Use ao menos 1 caractere"),
-        ("Input should be 'today' or 'yesterday'", "Use um destes: 'today' ou 'yesterday'"),
-        ("Nothing that is known", "Nothing that is known"),
+        (
+            Message("Acknowledged by {name}", {"name": "Ana: the one"}),
+            "Acknowledged by Ana: the one",
+            "Reconhecido por Ana: the one",
+        ),
+        (
+            Message(
+                "Choose one of {choices}", {"choices": Listing(("'today'", "'yesterday'"), "or")}
+            ),
+            "Choose one of 'today' or 'yesterday'",
+            "Escolha um destes: 'today' ou 'yesterday'",
+        ),
+        (
+            Message("The form is larger than {number} MiB", {"number": 4}),
+            "The form is larger than 4 MiB",
+            "O formulário tem mais de 4 MiB",
+        ),
+        (Message("Nothing that is known"), "Nothing that is known", "Nothing that is known"),
     ],
 )
-def test_what_the_service_says_is_said_in_portuguese(english: str, portuguese: str) -> None:
-    assert PORTUGUESE.gettext(english) == portuguese
-    assert ENGLISH.gettext(english) == english
+def test_what_the_service_says_is_said_in_portuguese(
+    message: Message, english: str, portuguese: str
+) -> None:
+    assert PORTUGUESE.gettext(message) == portuguese
+    assert ENGLISH.gettext(message) == english == str(message)
 
 
 def test_translations_keep_the_values() -> None:
     catalogue = translations("pt-BR")
-    for phrase in PHRASES:
-        said = catalogue.gettext(phrase)
-        assert set(re.findall(r"\{\w+\}", said)) <= set(re.findall(r"\{\w+\}", phrase)), phrase
+    for text in messages():
+        said = catalogue.gettext(text)
+        assert set(re.findall(r"\{\w+\}", said)) <= set(re.findall(r"\{\w+\}", text)), text

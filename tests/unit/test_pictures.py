@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from service.health.history import Segment
-from service.panels.pictures import title_of
+from service.language.names import title_of
 from service.web.sparkline import polylines, strip_paths
 
 START = datetime(2025, 6, 14, tzinfo=UTC)

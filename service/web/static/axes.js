@@ -4,7 +4,7 @@ import { axisFigures, axisLabels, timeZone } from "./formats.js";
 
 const HOUR = 3600;
 const DAY = 24 * HOUR;
-const LENGTHS = { minute: 60, hour: HOUR, day: DAY, week: 7 * DAY, month: 28 * DAY };
+export const LENGTHS = { minute: 60, hour: HOUR, day: DAY, week: 7 * DAY, month: 28 * DAY };
 // The width of a label of the time axis, and of the axis of values beside it.
 const LABEL = 70;
 const BESIDE = 80;
@@ -59,9 +59,15 @@ function beginsMonth(time, index, times) {
   return index > 0 && month.format(time * 1000) !== month.format(times[index - 1] * 1000);
 }
 
+// What there is beside the first and the last instant: half a bar; of one period, that period.
+function halfOf(spec, low, high) {
+  if (spec.times.length === 1) return LENGTHS[spec.period] / 2;
+  return spec.look === "bar" ? (high - low) / (spec.times.length - 1) / 2 : 0;
+}
+
 // Bars at both ends are whole, and what happened in the last period is on the chart.
 function span(spec, low, high) {
-  const half = spec.look === "bar" ? (high - low || 86400) / Math.max(spec.times.length - 1, 1) / 2 : 0;
+  const half = halfOf(spec, low, high);
   const latest = Math.max(high, ...spec.marks.map((mark) => mark.at));
   return [low - half, Math.max(high + half, latest)];
 }
@@ -70,8 +76,9 @@ function range(spec, low, high) {
   const levels = spec.thresholds.map((threshold) => threshold.value);
   const from = Math.min(0, low ?? 0, ...levels);
   const to = Math.max(high ?? 1, ...levels);
-  // Far from zero, the interesting part is not the way up there; bars always stand on it.
-  if (spec.look === "line" && low > 0 && high - low < high * 0.3 && !levels.length) {
+  // Far from zero, the interesting part is not the way up there; bars always stand on it, and so do
+  // amounts, of which half as high is half as much.
+  if (spec.look === "line" && !spec.amount && low > 0 && high - low < high * 0.3 && !levels.length) {
     const room = (high - low || high) * 0.15;
     return [low - room, high + room];
   }

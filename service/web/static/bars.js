@@ -1,5 +1,7 @@
 // Bars of charts: those of one period stand side by side.
 
+import { LENGTHS } from "./axes.js";
+
 // What the bars of a period take of its width, and the most that one is wide.
 const SHARE = 0.8;
 const WIDEST = 60;
@@ -33,8 +35,8 @@ function gap(chart, spec) {
   return spec.lines.length > 1 ? Math.min(pixels(chart, 1), slotOf(chart, spec) / 5) : 0;
 }
 
-function shortest({ times }) {
-  return times.slice(1).reduce((least, time, index) => Math.min(least, time - times[index]), times.length > 1 ? Infinity : 86400);
+function shortest({ times, period }) {
+  return times.slice(1).reduce((least, time, index) => Math.min(least, time - times[index]), times.length > 1 ? Infinity : LENGTHS[period]);
 }
 
 function pixels(chart, count) {

@@ -14,3 +14,14 @@ function refresh() {
 
 setInterval(refresh, 1000);
 document.addEventListener("visibilitychange", refresh);
+
+const day = new Intl.DateTimeFormat("en-CA", { timeZone: document.documentElement.dataset.zone, year: "numeric", month: "2-digit", day: "2-digit" });
+
+// What is dragged over in one chart is the range of all of them.
+document.addEventListener("chart:zoom", ({ detail }) => {
+  const address = new URL(location);
+  address.searchParams.set("range", "custom");
+  address.searchParams.set("start_date", day.format(detail.from * 1000));
+  address.searchParams.set("end_date", day.format(detail.to * 1000));
+  location.assign(address);
+});

@@ -1,5 +1,6 @@
 // On every page: what forms and menus do beyond HTML, and charts where there are any.
 
+import "./answers.js";
 import "./edges.js";
 
 // A menu closes on Escape and when something else is clicked.

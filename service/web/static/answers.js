@@ -1,0 +1,35 @@
+// What is asked for again in place: busy while it is under way, and a notice with "Try again" where
+// nothing comes. Figures of another question never stay: [data-answer] is emptied by a failure,
+// [data-answer="keep"], which asks the same again, says that it is as it was.
+
+const TARGET = "[data-answer]";
+const LIVE = "[sse-connect]";
+
+document.addEventListener("htmx:beforeRequest", ({ detail: { target } }) => {
+  if (target.matches(TARGET)) target.setAttribute("aria-busy", "true");
+});
+
+document.addEventListener("htmx:afterRequest", ({ detail: { target, elt, successful } }) => {
+  if (!target.matches(TARGET)) return;
+  // What an error answered is put in first: a target that it replaced is no longer there.
+  setTimeout(() => {
+    target.removeAttribute("aria-busy");
+    if (successful) target.querySelector(":scope > [data-unanswered]")?.remove();
+    else if (target.isConnected) fail(target, () => htmx.trigger(elt, elt === target ? "refresh" : "submit"));
+  });
+});
+
+function fail(target, again) {
+  target.querySelector(":scope > [data-unanswered]")?.remove();
+  const notice = document.getElementById("unanswered").content.firstElementChild.cloneNode(true);
+  notice.querySelector("button").addEventListener("click", again);
+  if (target.dataset.answer === "keep" || target.matches(LIVE)) target.prepend(notice);
+  else target.replaceChildren(notice);
+}
+
+// Parts that follow what happens: the browser connects again by itself, unless it has no network.
+document.addEventListener("htmx:sseError", ({ target }) => fail(target.closest(LIVE), () => location.reload()));
+document.addEventListener("htmx:sseOpen", ({ target }) => target.closest(LIVE).querySelector(":scope > [data-unanswered]")?.remove());
+addEventListener("offline", () => {
+  for (const part of document.querySelectorAll(LIVE)) fail(part, () => location.reload());
+});
