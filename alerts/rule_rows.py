@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from alerts.fields import CHANNELS
 from alerts.rules import Rule
 
-# Fields that may change while events stay open: texts, severity, recipients and frequency.
+# Fields that may change while events stay open: how they are described, to whom and how often.
 KEEPS_EVENTS = frozenset(
     {
         "rule_name",
