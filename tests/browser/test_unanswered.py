@@ -36,7 +36,7 @@ def test_without_a_connection_no_old_figure_stays_and_one_can_try_again(explored
 
 def test_an_answer_that_is_slow_shows_that_it_is_waited_for(explored: Page) -> None:
     held: list[Route] = []
-    explored.route("**/explore?**", held.append)
+    explored.route("**/explore?**", lambda route: held.append(route))
     explored.locator("#aggregation").select_option("min")
     expect(explored.locator("#answer")).to_have_attribute("aria-busy", "true")
     expect(explored.locator("#answer .value").first).to_be_hidden()
