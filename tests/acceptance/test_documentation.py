@@ -83,6 +83,7 @@ def test_every_endpoint_is_listed_and_nothing_else(document: dict[str, Any]) -> 
         ("POST", "/api/metrics/batch"),
         ("GET", "/api/metrics/query"),
         ("GET", "/api/metrics/aggregate"),
+        ("GET", "/api/metrics/forecast"),
         ("GET", "/api/metrics/catalog"),
         ("PATCH", "/api/metrics/catalog/{metric_name}"),
     }
