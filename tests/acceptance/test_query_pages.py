@@ -11,7 +11,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.acceptance.reading import at, query, submit
+from tests.acceptance.reading import allow_units, at, query, submit
 from tests.acceptance.talk import places, refused
 
 HOUR = timedelta(hours=1)
@@ -54,7 +54,8 @@ def test_a_sample_comes_back_as_it_was_submitted(api: httpx2.Client, metric: str
         "metadata": {"order": {"id": "o-1", "items": [1, 2.5, None, True]}},
     }
     ts = moment(30) + 7 * MICROSECOND
-    number, bare = submit(api, metric, {**full, "timestamp": ts.isoformat()}, at(moment(31)))
+    first = {**full, "timestamp": ts.isoformat()}
+    number, bare = submit(api, metric, first, at(moment(31), metric_type="commission"))
     body = query(api, metric)
     assert (body["success"], body["count"], body["next_cursor"]) == (True, 2, None)
     assert body["data"] == [
@@ -67,9 +68,9 @@ def test_a_sample_comes_back_as_it_was_submitted(api: httpx2.Client, metric: str
         {
             "id": bare,
             "metric_name": metric,
-            "metric_type": "revenue",
+            "metric_type": "commission",
             "value": 1.0,
-            "unit": None,
+            "unit": "BRL",
             "frequency": "hourly",
             "timestamp": moment(31).isoformat().replace("+00:00", "Z"),
             "service_name": None,
@@ -158,11 +159,12 @@ def test_a_cursor_of_the_other_order_is_refused(api: httpx2.Client, metric: str)
     ("filters", "right"),
     [
         ({}, [0, 1, 2, 3, 4, 5]),
-        ({"metric_type": "commission"}, [1]),
+        ({"metric_type": "revenue"}, [0, 1, 2, 3, 4, 5]),
+        ({"metric_type": "commission"}, []),
         ({"service_name": "checkout"}, [0, 2]),
         ({"affiliate_id": "a-1"}, [2]),
         ({"region": "SP"}, [3]),
-        ({"unit": "BRL"}, [4]),
+        ({"unit": "USD"}, [4]),
         ({"frequency": "daily"}, [5]),
         ({"service_name": "checkout", "affiliate_id": "a-1"}, [2]),
         ({"service_name": "checkout", "region": "SP"}, []),
@@ -172,14 +174,15 @@ def test_a_cursor_of_the_other_order_is_refused(api: httpx2.Client, metric: str)
 def test_a_filter_lets_only_its_own_through(
     api: httpx2.Client, metric: str, filters: dict[str, str], right: list[int]
 ) -> None:
-    ids = submit(
+    ids = submit(api, metric, at(moment(6), service_name="checkout", unit="BRL"))
+    allow_units(api, metric, "BRL", "USD")
+    ids += submit(
         api,
         metric,
-        at(moment(6), service_name="checkout"),
-        at(moment(5), metric_type="commission"),
+        at(moment(5)),
         at(moment(4), service_name="checkout", affiliate_id="a-1"),
         at(moment(3), region="SP"),
-        at(moment(2), unit="BRL"),
+        at(moment(2), unit="USD"),
         at(moment(1), frequency="daily"),
     )
     assert pages(api, metric, order="asc", **filters) == [[ids[n] for n in right]]
@@ -243,8 +246,8 @@ def test_csv_says_the_same_as_json(api: httpx2.Client, metric: str) -> None:
     submit(
         api,
         metric,
-        at(moment(1), 0.1 + 0.2, region="São Paulo, SP", metadata=metadata),
-        at(moment(2), 1e100, unit="BRL"),
+        at(moment(1), 0.1 + 0.2, region="São Paulo, SP", metadata=metadata, unit="BRL"),
+        at(moment(2), 1e100),
         at(moment(3)),
     )
     body = query(api, metric, limit=2)
