@@ -66,7 +66,9 @@ function halfOf(spec, low, high) {
 }
 
 // Bars at both ends are whole, and what happened in the last period is on the chart.
-function span(spec, low, high) {
+function span(spec, low, found) {
+  // For a single instant uPlot makes up an end of its own, a thousand days later.
+  const high = spec.times.length === 1 ? low : found;
   const half = halfOf(spec, low, high);
   const latest = Math.max(high, ...spec.marks.map((mark) => mark.at));
   return [low - half, Math.max(high + half, latest)];
