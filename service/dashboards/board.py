@@ -24,9 +24,10 @@ from service.panels.config import (
     TablePanel,
     TimeRange,
 )
-from service.panels.figures import Figures, What, read_figures
+from service.panels.figures import Figures
 from service.panels.incidents import events_of, latest_events
 from service.panels.ranges import span_of_range
+from service.panels.reading import What, read_figures
 from service.runtime.resources import Resources
 from sql.errors import DatabaseError, DomainError
 from sql.messages import Message

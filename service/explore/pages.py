@@ -25,7 +25,7 @@ from service.metrics.catalog import MetricEntry, entry_of
 from service.metrics.query.labels import label_values
 from service.metrics.query.ranges import Span
 from service.panels.addresses import FILTER
-from service.panels.figures import EXPORT_ROWS, Figures, read_everything, read_figures
+from service.panels.figures import Figures
 from service.panels.incidents import events_of
 from service.panels.pictures import (
     MAX_COLUMNS,
@@ -36,6 +36,7 @@ from service.panels.pictures import (
     table_of,
 )
 from service.panels.ranges import span_of_range
+from service.panels.reading import EXPORT_ROWS, read_everything, read_figures
 from service.runtime.resources import resources_of
 from service.web import choices
 from service.web.forms import Form

@@ -1,48 +1,17 @@
-"""The figures of one query over a range, beside those of a range to compare with."""
+"""The figures of one query over a range, beside those of a range to compare with; pure."""
 
-import asyncio
 from bisect import bisect_right
-from collections.abc import Awaitable, Callable, Mapping, Sequence
-from contextlib import suppress
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from typing import Literal, TypeVar, get_args
+from datetime import datetime
 
-from service.metrics.catalog import MetricEntry
-from service.metrics.query.ranges import (
-    Span,
-    period_a_year_before,
-    period_for,
-    previous,
-    span_between,
-)
 from service.metrics.query.result import Result
-from service.metrics.query.selected import TooFine
 from service.metrics.query.selection import Group
-from service.metrics.query.spec import AggregateQuery, aggregate_query
-from service.metrics.query.totals import combine
-from service.panels.config import Compare, Query
-from service.panels.ranges import axis, preceding
-from service.runtime.resources import Resources
-from sql import calendar
+from service.panels.config import Query
 from sql.calendar import Period
-from sql.errors import Invalid, Problem
-from sql.messages import Message
-from sql.scope import Scope
 from sql.vocabulary import NONE
 
-# `lines` are without totals, for charts; `total` is with the exact one and its change, but
-# without the lines to compare with, for stats.
-What = Literal["all", "lines", "total"]
-PERIODS: tuple[Period, ...] = get_args(Period)
-# Of a query that is looked at; the CSV and the API have all.
-MAX_GROUPS = 24
-# Of the CSV of a page.
-EXPORT_ROWS = 100_000
-Read = TypeVar("Read")
 Values = Mapping[datetime, float | None]
-# Nothing is compared with what nobody can ask for.
-_FIRST = datetime(1899, 12, 31, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,211 +70,7 @@ class Figures:
         return [unit or NONE for unit in self.result.units_left_out]
 
 
-async def read_figures(
-    resources: Resources,
-    scope: Scope,
-    query: Query,
-    metric: MetricEntry,
-    span: Span,
-    now: datetime,
-    compare: Compare = "none",
-    what: What = "all",
-) -> Figures:
-    """The figures of a query of that metric; its period ``auto`` becomes the finest that suits
-    the range and the metric. Totals cover the periods that are shown; an exact one no more than
-    the range.
-
-    Raises:
-        Invalid: as for the API.
-    """
-    inquiry = _Inquiry(resources, scope, query, metric, now, what)
-    return await _finest(query, span, lambda period: inquiry.read(span, period, compare))
-
-
-async def read_everything(
-    resources: Resources,
-    scope: Scope,
-    query: Query,
-    metric: MetricEntry,
-    span: Span,
-    now: datetime,
-) -> Result:
-    """The result of a query with all groups and periods, up to `EXPORT_ROWS`.
-
-    Raises:
-        Invalid: as for the API.
-    """
-    inquiry = _Inquiry(resources, scope, query, metric, now, "lines")
-
-    async def read(period: Period) -> Result:
-        spec = replace(inquiry.spec(span, period), limit=EXPORT_ROWS, most_groups=None)
-        return await resources.aggregates.result(spec, now)
-
-    return await _finest(query, span, read)
-
-
-async def _finest(query: Query, span: Span, read: Callable[[Period], Awaitable[Read]]) -> Read:
-    """The result of `read` for the period of a query; for ``auto``, for the finest period that
-    there are figures of.
-    """
-    if query.period != "auto":
-        return await read(query.period)
-    for period in PERIODS[PERIODS.index(period_for(span)) : -1]:
-        try:
-            return await read(period)
-        except TooFine:
-            continue
-    return await read("month")
-
-
-@dataclass(frozen=True, slots=True)
-class _Inquiry:
-    """A query with everything but its range, which `read` takes."""
-
-    resources: Resources
-    scope: Scope
-    query: Query
-    metric: MetricEntry
-    now: datetime
-    what: What
-
-    async def read(self, span: Span, period: Period, compare: Compare) -> Figures:
-        zone = self.resources.settings.zone
-        times = axis(span, period, self.now, zone)
-        incomplete = bool(times) and calendar.following(times[-1], period, zone) > self.now
-        other, starts = self.before(span, period, compare, times)
-        if other and other.since < _FIRST:
-            raise Invalid(Problem(Message("Use a year from 1900 to 2999"), "start_date"))
-        # A shorter month, say, has fewer periods.
-        over = min(len(times) - incomplete, len(starts))
-        result, before = await self.results(span, other, period)
-        shown, other_shown = self.span_of(times, period), self.span_of(starts, period)
-        total, total_before, this_over, other_over = await asyncio.gather(
-            self.total_of_range(span, period, shown, result),
-            self.total(other_shown, period, before) if self.what == "all" else _none(),
-            self.total(self.span_of(times[:over], period), period, result),
-            self.total(self.span_of(starts[:over], period), period, before),
-        )
-        values, values_before = result.by_group, before.by_group if before else {}
-        # Periods without a counterpart in the other range are compared with nothing.
-        ahead = [None] * (len(times) - len(starts))
-        lines = [
-            Line(
-                labels=(labels := dict(zip(self.query.group_by, group, strict=True))),
-                unit=labels.get("unit", result.unit),
-                values=_at(values, group, times),
-                total=total.get(group),
-                before=_at(values_before, group, [*starts, *ahead]) if starts else (),
-                total_before=total_before.get(group),
-                change=_change(this_over.get(group), other_over.get(group)),
-            )
-            # A range that lies ahead can have samples, but has no periods yet.
-            for group in sorted(values.keys() | values_before.keys() if times else (), key=repr)
-        ]
-        lines.sort(key=_weight, reverse=True)
-        figures = Figures(self.query, result, period, times, incomplete, lines)
-        return _without_cut(figures) if result.is_truncated else figures
-
-    def before(
-        self, span: Span, period: Period, compare: Compare, times: Sequence[datetime]
-    ) -> tuple[Span | None, Sequence[datetime]]:
-        """The range to compare with, if any, and the starts of its periods, one for each in
-        `times` as far as there are.
-        """
-        if compare == "none" or not times:
-            return None, []
-        zone = self.resources.settings.zone
-        if compare == "previous_period" and (span.unit or period in ("hour", "day")):
-            other = previous(span, zone)
-            return other, axis(other, period, self.now, zone)[: len(times)]
-        if compare == "previous_period":
-            # Whole weeks or months, none of which is in both ranges.
-            number = len(axis(span, period, span.before, zone))
-            starts = preceding(times[0], period, number, zone)[: len(times)]
-        else:
-            years = (period_a_year_before(time, period, zone) for time in times)
-            starts = [start.astimezone(UTC) for start in years]
-        return self.span_of(starts, period), starts
-
-    async def results(
-        self, span: Span, other: Span | None, period: Period
-    ) -> tuple[Result, Result | None]:
-        """Of a range and of the other: one to both where one range follows the other."""
-        if other is None:
-            return await self.result(span, period), None
-        if other.before == span.since and self.query.fill == "none" and not self.query.group_by:
-            both = await self.result(Span(other.since, span.before), period)
-            if both.is_whole:
-                return both, both
-        if self.query.group_by:
-            # With the groups of the range itself, which may not be the largest of the other.
-            this = await self.result(span, period)
-            return this, await self.result(other, period, this)
-        return await asyncio.gather(self.result(span, period), self.result(other, period))
-
-    async def result(self, span: Span, period: Period, like: Result | None = None) -> Result:
-        return await self.resources.aggregates.result(self.spec(span, period, like), self.now)
-
-    async def total_of_range(
-        self, span: Span, period: Period, shown: Span | None, result: Result
-    ) -> dict[Group, float]:
-        """For one figure alone exactly that of the range, where there are figures by day; else
-        that of the periods that are shown.
-        """
-        if self.what == "total" and period in ("week", "month"):
-            with suppress(TooFine):
-                return await self.resources.aggregates.totals(self.spec(span, "day", result))
-        return await self.total(shown, period, result)
-
-    async def total(
-        self, span: Span | None, period: Period, result: Result | None
-    ) -> dict[Group, float]:
-        """Of whole periods, combined from their result where that gives the same."""
-        if span is None or result is None or self.what == "lines":
-            return {}
-        if (known := combine(result, span)) is not None:
-            return known
-        return await self.resources.aggregates.totals(self.spec(span, period, result))
-
-    def span_of(self, starts: Sequence[datetime], period: Period) -> Span | None:
-        """The range of periods that follow each other."""
-        if not starts:
-            return None
-        end = calendar.following(starts[-1], period, self.resources.settings.zone)
-        return span_between(starts[0], end)
-
-    def spec(self, span: Span, period: Period, like: Result | None = None) -> AggregateQuery:
-        """The query over that range, of the groups of another result if there is one.
-
-        Raises:
-            Invalid: an unknown dimension or group.
-        """
-        query = self.query
-        return aggregate_query(
-            self.metric,
-            self.scope,
-            self.resources.settings.zone,
-            filters=query.filters,
-            aggregation=query.aggregation,
-            period=period,
-            since=span.since,
-            before=span.before,
-            group_by=query.group_by,
-            fill=query.fill,
-            units="main",
-            most_groups=MAX_GROUPS,
-            only_groups=_kept_groups(like),
-        )
-
-
-def _kept_groups(result: Result | None) -> frozenset[Group] | None:
-    """The groups of a result that has not all."""
-    if result is None or result.group_count is None:
-        return None if result is None else result.query.only_groups
-    return frozenset(result.groups)
-
-
-def _without_cut(figures: Figures) -> Figures:
+def without_cut(figures: Figures) -> Figures:
     """Only the periods of which everything is there, behind the oldest that was cut off."""
     first = figures.result.shown[0].start
     cut = bisect_right(figures.times, first)
@@ -315,23 +80,21 @@ def _without_cut(figures: Figures) -> Figures:
     return replace(figures, times=figures.times[cut:], lines=lines)
 
 
-def _weight(line: Line) -> float:
+def weight(line: Line) -> float:
     """How large a line is, by its total where that was read."""
     if line.total is not None:
         return abs(line.total)
     return sum(abs(value) for value in line.values if value is not None)
 
 
-def _change(this: float | None, before: float | None) -> float | None:
+def change(this: float | None, before: float | None) -> float | None:
+    """The change as a ratio; None where there is nothing to compare with."""
     return None if this is None or not before else (this - before) / abs(before)
 
 
-def _at(
+def values_at(
     values: Mapping[Group, Values], group: Group, times: Sequence[datetime | None]
 ) -> list[float | None]:
+    """The values of a group at those times."""
     of_group = values.get(group, {})
     return [of_group.get(time) if time else None for time in times]
-
-
-async def _none() -> dict[Group, float]:
-    return {}
