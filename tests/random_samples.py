@@ -134,10 +134,36 @@ def drafts(draw: st.DrawFn) -> list[Draft]:
 
 
 def post(client: httpx2.Client, metric: str, made: Sequence[Draft]) -> list[Sample]:
-    """Submit them in one batch; the samples as they must be stored now."""
+    """Submit them; the samples as they must be stored now. What has no unit is taken while the
+    metric has none, too.
+    """
     newest = datetime.now(UTC)
-    bodies = [draft.body(metric, newest) for draft in made]
-    return _stored(client, bodies, [draft.labels for draft in made])
+    stored: list[Sample] = []
+    bare = [draft for draft in made if draft.labels.unit is None]
+    named = [draft for draft in made if draft.labels.unit is not None]
+    for some in filter(None, (bare, named)):
+        units = sorted({draft.labels.unit for draft in some if draft.labels.unit})
+        first = [draft for draft in some if draft.labels.unit == some[0].labels.unit]
+        if not _takes(client, metric, units):
+            stored += _posted(client, metric, first, newest)
+            assert _takes(client, metric, units)
+            some = [draft for draft in some if draft not in first]
+        stored += _posted(client, metric, some, newest) if some else []
+    return stored
+
+
+def _takes(client: httpx2.Client, metric: str, units: Sequence[str]) -> bool:
+    """Let the metric take those units; False where it is not known yet."""
+    answer = client.patch(f"/api/metrics/catalog/{metric}", json={"units": units})
+    assert answer.status_code in (200, 404), answer.text
+    return answer.status_code == 200
+
+
+def _posted(
+    client: httpx2.Client, metric: str, some: Sequence[Draft], newest: datetime
+) -> list[Sample]:
+    bodies = [draft.body(metric, newest) for draft in some]
+    return _stored(client, bodies, [draft.labels for draft in some])
 
 
 def submit(

@@ -115,11 +115,16 @@ def try_all(requests_: SearchStrategy[Case[Any]], session: requests.Session, *mo
 
 
 def _storable(case: Case[Any]) -> Case[Any]:
-    """Without what no schema says: how old a sample may be, which characters can be stored."""
+    """Without what no schema says: how old a sample may be, which characters can be stored, type
+    and unit of a metric that is known.
+    """
     case.headers.pop("Idempotency-Key", None)
     body = cast("dict[str, Any]", case.body)
     for item in body.get("metrics", [body]):
         item.pop("timestamp", None)
+        if "metric_name" in item:
+            item["metric_name"] = f"{item['metric_type']}.{item['metric_name']}"[:200]
+            item["unit"] = None
         for label in LABELS & item.keys():
             item[label] = item[label] and _printable(item[label])
         item["metadata"] = _without_nul(item.get("metadata"))
