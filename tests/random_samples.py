@@ -174,6 +174,7 @@ def submit(
     now: datetime | None = None,
 ) -> list[Sample]:
     """Submit samples of one series, that old, worth a cent more each."""
+    _takes(client, metric, ["BRL"])
     now = now or datetime.now(UTC)
     series = Labels(frequency=frequency, unit="BRL")
     bodies: list[dict[str, object]] = [
