@@ -1,48 +1,36 @@
 """Alert rules: what is watched, and an editor that shows when a rule would have fired."""
 
 import asyncio
-from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Any
 
 from psycopg.rows import DictRow
 from starlette.requests import Request
 from starlette.responses import Response
 
 from alerts import events, registry
-from alerts.backtest import Backtest, sightings
 from alerts.recipients import TAKES
 from alerts.rule_rows import readable
-from alerts.rules import Rule, unit_of, window_of
+from alerts.rules import Rule
 from service.alerts.authors import author_of, scope_of
 from service.alerts.undelivered import undelivered
 from service.http.authentication import principal_of
 from service.http.paths import id_of
 from service.language.translations import N_
-from service.metrics.query.result import Result
-from service.metrics.query.spec import aggregate_query
 from service.rules.edits import rule_warnings, switched
-from service.rules.form import NAMES, WINDOWS, filled_form, form_of, fresh_form, to_test, wrong_with
-from service.rules.models import RuleToTest
+from service.rules.form import WINDOWS, filled_form, form_of, fresh_form, to_test
+from service.rules.preview import preview_of
 from service.rules.watch import watch_of
 from service.runtime.resources import resources_of
-from service.web.charts import Chart, Line, Mark, Threshold
 from service.web.confirmation import confirmed
 from service.web.forms import Form
 from service.web.page import Page
 from service.web.rendering import redirect, render
 from service.web.session import reader_of
 from service.web.words import WORDS
-from sql.calendar import Period
-from sql.durations import Calendar
-from sql.errors import Conflict, DomainError, Invalid
+from sql.errors import Conflict, Invalid
 from sql.messages import Message
-from sql.vocabulary import LABELS
 
-_MOST_LINES = 8
 _MOST_EVENTS = 10
-# How far back a rule is tested, by the period of its chart.
-_DAYS: dict[Period, int] = {"hour": 14, "day": 90, "week": 365, "month": 730}
 
 
 async def list_rules(request: Request) -> Response:
@@ -124,7 +112,7 @@ async def preview_rule(request: Request) -> Response:
     given = await request.form()
     form, number = filled_form(given, reader_of(request)), str(given.get("id", ""))
     if "hx-request" in request.headers:
-        context = {"preview": await _preview(request, form), "later": "", **WORDS}
+        context = {"preview": await preview_of(request, form), "later": "", **WORDS}
         return render(request, "rules/preview.html", context)
     row = None
     if number.isdecimal():
@@ -165,7 +153,7 @@ async def _editor(
         resources.catalog.listed(scope),
         _latest_events(request, row),
         _warnings(request, row),
-        _nothing() if later else _preview(request, form),
+        _nothing() if later else preview_of(request, form),
     )
     context = {
         "form": form,
@@ -199,93 +187,6 @@ def _later(request: Request, form: Form[Rule]) -> str:
 
 async def _nothing() -> None:
     """No preview yet."""
-
-
-async def _preview(request: Request, form: Form[Rule]) -> dict[str, Any] | None:
-    """The backtest of the form; None while the form is no rule yet. `wrong` or `problem` say
-    why it cannot be tested.
-    """
-    if not principal_of(request).may("metrics:read"):
-        return None
-    reader = reader_of(request)
-    rule = to_test(form, 1, reader)
-    if rule is None:
-        wrong = wrong_with(form, reader)
-        return {"wrong": wrong, "names": NAMES} if wrong else None
-    period = await _period(request, rule)
-    rule = rule.model_copy(update={"days": _DAYS[period]})
-    try:
-        backtests, now = resources_of(request).backtests, datetime.now(UTC)
-        tested, result = await asyncio.gather(
-            backtests.run(scope_of(request), rule, rule.days, now), _history(request, rule, period)
-        )
-    except DomainError as error:
-        return {"wrong": (), "problem": error.message}
-    return {
-        "wrong": (),
-        "problem": None,
-        "days": rule.days,
-        "fires_now": any(one.is_firing for one in sightings(tested)),
-        "episodes": list(reversed(tested.episodes)),
-        "chart": _chart(request, rule, result, tested) if result.shown else None,
-    }
-
-
-async def _period(request: Request, rule: Rule) -> Period:
-    """Of the points of the chart: the rule's own, or hours."""
-    pool, tenant = resources_of(request).read_pool, scope_of(request).tenant
-    entries = await registry.catalogue(pool, tenant, [rule.metric_name])
-    window = window_of(rule, entries.get(rule.metric_name))
-    return window.period if isinstance(window, Calendar) else "hour"
-
-
-async def _filters(request: Request, rule: Rule) -> dict[str, str | None]:
-    """The labels and dimensions that the rule selects."""
-    pool, tenant = resources_of(request).read_pool, scope_of(request).tenant
-    entries = await registry.catalogue(pool, tenant, [rule.metric_name])
-    labels = {name: getattr(rule, name) for name in LABELS}
-    return {**labels, **rule.filters, "unit": unit_of(rule, entries.get(rule.metric_name))}
-
-
-async def _history(request: Request, rule: RuleToTest, period: Period) -> Result:
-    resources, scope = resources_of(request), principal_of(request).scope
-    metric = await resources.catalog.entry(scope, rule.metric_name)
-    now = datetime.now(UTC)
-    query = aggregate_query(
-        metric,
-        scope,
-        resources.settings.zone,
-        filters=await _filters(request, rule),
-        aggregation=rule.aggregation,
-        period=period,
-        since=now - timedelta(days=rule.days),
-        group_by=rule.group_by,
-        units="main",
-        most_groups=_MOST_LINES,
-    )
-    return await resources.aggregates.result(query, now)
-
-
-def _chart(request: Request, rule: Rule, result: Result, tested: Backtest) -> dict[str, Any]:
-    reader = reader_of(request)
-    times = sorted({point.start for point in result.shown})
-    return Chart(
-        times=times,
-        lines=[
-            Line(
-                ", ".join(map(str, group)) or rule.metric_name, [values.get(time) for time in times]
-            )
-            for group, values in list(result.by_group.items())[:_MOST_LINES]
-        ],
-        unit=result.unit,
-        period=result.query.period,
-        incomplete=result.is_under_way,
-        marks=[
-            Mark(one.opened_at, reader.gettext(N_("Would have fired")), severity=rule.severity)
-            for one in tested.episodes
-        ],
-        thresholds=[Threshold(rule.threshold_value, reader.gettext(N_("Threshold")))],
-    ).spec
 
 
 _ONE = "/alerts/rules/{id:int}"

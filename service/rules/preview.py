@@ -1,0 +1,117 @@
+"""The preview of a rule: the history of its metric, and when it would have fired."""
+
+import asyncio
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from starlette.requests import Request
+
+from alerts import registry
+from alerts.backtest import Backtest, sightings
+from alerts.rules import Rule, unit_of, window_of
+from service.alerts.authors import scope_of
+from service.http.authentication import principal_of
+from service.language.translations import N_
+from service.metrics.query.result import Result
+from service.metrics.query.spec import aggregate_query
+from service.rules.form import NAMES, to_test, wrong_with
+from service.rules.models import RuleToTest
+from service.runtime.resources import resources_of
+from service.web.charts import Chart, Line, Mark, Threshold
+from service.web.forms import Form
+from service.web.session import reader_of
+from sql.calendar import Period
+from sql.durations import Calendar
+from sql.errors import DomainError
+from sql.vocabulary import LABELS
+
+_MOST_LINES = 8
+# How far back a rule is tested, by the period of its chart.
+_DAYS: dict[Period, int] = {"hour": 14, "day": 90, "week": 365, "month": 730}
+
+
+async def preview_of(request: Request, form: Form[Rule]) -> dict[str, Any] | None:
+    """The backtest of the form; None while the form is no rule yet. `wrong` or `problem` say
+    why it cannot be tested.
+    """
+    if not principal_of(request).may("metrics:read"):
+        return None
+    reader = reader_of(request)
+    rule = to_test(form, 1, reader)
+    if rule is None:
+        wrong = wrong_with(form, reader)
+        return {"wrong": wrong, "names": NAMES} if wrong else None
+    period = await _period(request, rule)
+    rule = rule.model_copy(update={"days": _DAYS[period]})
+    try:
+        backtests, now = resources_of(request).backtests, datetime.now(UTC)
+        tested, result = await asyncio.gather(
+            backtests.run(scope_of(request), rule, rule.days, now), _history(request, rule, period)
+        )
+    except DomainError as error:
+        return {"wrong": (), "problem": error.message}
+    return {
+        "wrong": (),
+        "problem": None,
+        "days": rule.days,
+        "fires_now": any(one.is_firing for one in sightings(tested)),
+        "episodes": list(reversed(tested.episodes)),
+        "chart": _chart(request, rule, result, tested) if result.shown else None,
+    }
+
+
+async def _period(request: Request, rule: Rule) -> Period:
+    """Of the points of the chart: the rule's own, or hours."""
+    pool, tenant = resources_of(request).read_pool, scope_of(request).tenant
+    entries = await registry.catalogue(pool, tenant, [rule.metric_name])
+    window = window_of(rule, entries.get(rule.metric_name))
+    return window.period if isinstance(window, Calendar) else "hour"
+
+
+async def _filters(request: Request, rule: Rule) -> dict[str, str | None]:
+    """The labels and dimensions that the rule selects."""
+    pool, tenant = resources_of(request).read_pool, scope_of(request).tenant
+    entries = await registry.catalogue(pool, tenant, [rule.metric_name])
+    labels = {name: getattr(rule, name) for name in LABELS}
+    return {**labels, **rule.filters, "unit": unit_of(rule, entries.get(rule.metric_name))}
+
+
+async def _history(request: Request, rule: RuleToTest, period: Period) -> Result:
+    resources, scope = resources_of(request), principal_of(request).scope
+    metric = await resources.catalog.entry(scope, rule.metric_name)
+    now = datetime.now(UTC)
+    query = aggregate_query(
+        metric,
+        scope,
+        resources.settings.zone,
+        filters=await _filters(request, rule),
+        aggregation=rule.aggregation,
+        period=period,
+        since=now - timedelta(days=rule.days),
+        group_by=rule.group_by,
+        units="main",
+        most_groups=_MOST_LINES,
+    )
+    return await resources.aggregates.result(query, now)
+
+
+def _chart(request: Request, rule: Rule, result: Result, tested: Backtest) -> dict[str, Any]:
+    reader = reader_of(request)
+    times = sorted({point.start for point in result.shown})
+    return Chart(
+        times=times,
+        lines=[
+            Line(
+                ", ".join(map(str, group)) or rule.metric_name, [values.get(time) for time in times]
+            )
+            for group, values in list(result.by_group.items())[:_MOST_LINES]
+        ],
+        unit=result.unit,
+        period=result.query.period,
+        incomplete=result.is_under_way,
+        marks=[
+            Mark(one.opened_at, reader.gettext(N_("Would have fired")), severity=rule.severity)
+            for one in tested.episodes
+        ],
+        thresholds=[Threshold(rule.threshold_value, reader.gettext(N_("Threshold")))],
+    ).spec
