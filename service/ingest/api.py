@@ -13,9 +13,9 @@ from service.http.errors import ApiError, Detail
 from service.http.responses import json_response
 from service.ingest.decode import decode_batch, decode_metric
 from service.ingest.models import BatchIn, BatchRecorded, MetricIn, Recorded
+from service.metrics.ingest.idempotency import Receipt
 from service.metrics.ingest.prepare import IdempotencyKey, body_key
 from service.metrics.ingest.sample import Decoded
-from service.metrics.ingest.writer import Receipt
 from service.runtime.resources import resources_of
 
 _log = structlog.get_logger()

@@ -11,6 +11,7 @@ import psycopg
 import pytest
 
 from retention.policies import accept_ages, parse_keep
+from service.metrics.ingest.idempotency import Receipt
 from service.metrics.ingest.ids import BLOCK, SampleIds
 from service.metrics.ingest.prepare import IdempotencyKey, Preparer, Submission, body_key
 from service.metrics.ingest.sample import Sample
@@ -18,7 +19,6 @@ from service.metrics.ingest.series import SeriesCache, SeriesLimits
 from service.metrics.ingest.writer import (
     MAX_FLUSH_ROWS,
     MAX_WAITING_ROWS,
-    Receipt,
     Writer,
 )
 from sql.database import Pool, create_pool

@@ -4,9 +4,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from service.metrics.ingest.idempotency import Receipt
 from service.metrics.ingest.prepare import IdempotencyKey, Preparer
 from service.metrics.ingest.sample import Decoded
-from service.metrics.ingest.writer import Receipt, Writer
+from service.metrics.ingest.writer import Writer
 from sql.errors import Forbidden, Invalid, Problem
 from sql.scope import Scope
 

@@ -6,21 +6,19 @@ under load many share one.
 """
 
 import asyncio
-import sys
 import time
 from collections import deque
 from collections.abc import Sequence
-from contextlib import nullcontext
 from dataclasses import dataclass
 
 import structlog
-from prometheus_client import Counter, Gauge, Histogram
-from psycopg import sql
-from psycopg.copy import AsyncLibpqWriter
+from prometheus_client import Gauge
 
+from service.metrics.ingest.flush import write
+from service.metrics.ingest.idempotency import Receipt, first_answer
 from service.metrics.ingest.prepare import IdempotencyKey, Submission
 from sql.connections import Connection
-from sql.database import Pool, connection, note_duration, run, within
+from sql.database import Pool, connection, within
 from sql.errors import (
     Busy,
     Conflict,
@@ -32,8 +30,6 @@ from sql.errors import (
     translated_errors,
 )
 from sql.messages import Message
-from sql.statements import query
-from sql.vocabulary import FREQUENCIES
 
 MAX_FLUSH_ROWS = 20_000
 MAX_WAITING_ROWS = 100_000
@@ -46,48 +42,14 @@ _UNCONFIRMED = Message(
     "the same Idempotency-Key"
 )
 _QUEUE_FULL = Message("Too many samples wait for the database; try again")
-_KEY_REUSED = Message("This Idempotency-Key was used before with another request")
-
-# The header and trailer of COPY's binary format.
-_COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
-_COPY_END = b"\xff\xff"
-# Let libpq take a whole flush at once: it is small, and each wait in between would leave
-# PostgreSQL idle for a turn of a busy event loop.
-_NO_FLUSH = sys.maxsize
 
 WAITING = Gauge(
     "fature_ingest_waiting_samples",
     "Samples that wait for the next flush.",
     multiprocess_mode="livesum",
 )
-STORED = Counter("fature_ingest_samples_total", "Samples stored.", ["frequency"])
-FLUSH_SAMPLES = Histogram(
-    "fature_ingest_flush_samples",
-    "Samples written in one transaction.",
-    buckets=(1, 3, 10, 30, 100, 300, 1000, 3000, 10_000, 30_000),
-)
-FLUSH_SECONDS = Histogram(
-    "fature_ingest_flush_seconds",
-    "Time of one transaction.",
-    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
-)
 
 _log = structlog.get_logger()
-_COPY = {
-    frequency: query("copy_samples").format(
-        relation=sql.Identifier("fature", f"sample_{frequency}")
-    )
-    for frequency in FREQUENCIES
-}
-
-
-@dataclass(frozen=True, slots=True)
-class Receipt:
-    """Where a request's samples are: ids `first_id` and following, on disk."""
-
-    first_id: int
-    count: int
-    replayed: bool = False
 
 
 @dataclass(slots=True)
@@ -142,7 +104,7 @@ class Writer:
             Conflict: to another body.
         """
         async with connection(self._pool) as conn:
-            return await _first_answer(conn, key)
+            return await first_answer(conn, key)
 
     async def run(self) -> None:
         """Flush until `close` was called and nothing waits."""
@@ -188,7 +150,7 @@ class Writer:
                     while taken:
                         self._in_flight = taken
                         async with within(FLUSH_LIMIT_SECONDS):
-                            await _write(conn, taken)
+                            await _answer(conn, taken)
                         self.disk_is_full = False
                         taken = self._take() if go_on else []
         except ConnectionLost as error:
@@ -217,100 +179,12 @@ def _patience(taken: Sequence[_Waiting]) -> float:
     return max(_REFUSAL_SECONDS - waited, _LEAST_PATIENCE_SECONDS)
 
 
-async def _write(conn: Connection, taken: Sequence[_Waiting]) -> None:
-    """One transaction for all; answers are given after its commit."""
-    started = time.perf_counter()
-    submissions = [waiting.submission for waiting in taken]
-    async with nullcontext() if _is_one_statement(submissions) else conn.transaction():
-        answers = await _claim(conn, submissions)
-        new = [
-            submission
-            for submission, answer in zip(submissions, answers, strict=True)
-            if isinstance(answer, Receipt) and not answer.replayed
-        ]
-        stored = await _copy(conn, new)
-    FLUSH_SECONDS.observe(time.perf_counter() - started)
-    FLUSH_SAMPLES.observe(sum(stored.values()))
-    for frequency, count in stored.items():
-        STORED.labels(frequency).inc(count)
+async def _answer(conn: Connection, taken: Sequence[_Waiting]) -> None:
+    """Write those, and give the answers after the commit."""
+    answers = await write(conn, [waiting.submission for waiting in taken])
     for waiting, answer in zip(taken, answers, strict=True):
         if not waiting.answer.done():
             _settle(waiting.answer, answer)
-
-
-def _is_one_statement(submissions: Sequence[Submission]) -> bool:
-    """True where a single COPY writes all: that is a transaction by itself, and BEGIN and COMMIT
-    would be two more round trips.
-    """
-    unkeyed = all(submission.idempotency is None for submission in submissions)
-    return unkeyed and len({f for submission in submissions for f in submission.rows}) == 1
-
-
-async def _claim(conn: Connection, submissions: Sequence[Submission]) -> list[Receipt | Conflict]:
-    """Take the idempotency keys of the submissions; for a key that was taken before, its
-    first answer or the refusal.
-    """
-    keyed = [s for s in submissions if s.idempotency is not None]
-    if not keyed:
-        return [Receipt(s.first_id, s.count) for s in submissions]
-    await run(conn, "set_lock_timeout")
-    keys = [s.idempotency for s in keyed if s.idempotency]
-    rows = await run(
-        conn,
-        "claim_idempotency_keys",
-        {
-            "principal": [key.principal for key in keys],
-            "key": [key.key for key in keys],
-            "sha256": [key.sha256 for key in keys],
-            "first_id": [s.first_id for s in keyed],
-            "count": [s.count for s in keyed],
-        },
-    )
-    claimed = {(row["principal"], row["idempotency_key"]) for row in rows}
-    return [
-        Receipt(submission.first_id, submission.count)
-        if (key := submission.idempotency) is None or (key.principal, key.key) in claimed
-        else await _earlier_answer(conn, key)
-        for submission in submissions
-    ]
-
-
-async def _earlier_answer(conn: Connection, key: IdempotencyKey) -> Receipt | Conflict:
-    try:
-        answer = await _first_answer(conn, key)
-    except Conflict as refusal:
-        return refusal
-    if answer is None:  # pruned between the two statements
-        raise DatabaseTimeout("an Idempotency-Key expired meanwhile")
-    return answer
-
-
-async def _first_answer(conn: Connection, key: IdempotencyKey) -> Receipt | None:
-    rows = await run(conn, "find_idempotency_key", {"principal": key.principal, "key": key.key})
-    if not rows:
-        return None
-    if rows[0]["body_sha256"] != key.sha256:
-        raise Conflict(_KEY_REUSED)
-    return Receipt(rows[0]["first_id"], rows[0]["sample_count"], replayed=True)
-
-
-async def _copy(conn: Connection, submissions: Sequence[Submission]) -> dict[str, int]:
-    """How many samples of each frequency."""
-    stored: dict[str, int] = {}
-    rows: dict[str, list[bytes]] = {}
-    for submission in submissions:
-        for frequency, some in submission.rows.items():
-            rows.setdefault(frequency, []).append(some)
-    for frequency in FREQUENCIES:
-        if frequency in rows:
-            started = time.perf_counter()
-            async with conn.cursor() as cursor:
-                writer = AsyncLibpqWriter(cursor, flush_threshold=_NO_FLUSH)
-                async with cursor.copy(_COPY[frequency].body, writer=writer) as copy:
-                    await copy.write(b"".join([_COPY_HEADER, *rows[frequency], _COPY_END]))
-                stored[frequency] = cursor.rowcount
-            note_duration(_COPY[frequency].name, time.perf_counter() - started)
-    return stored
 
 
 def _may_be_one_alone(error: DatabaseError) -> bool:

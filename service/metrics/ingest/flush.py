@@ -1,0 +1,89 @@
+"""One flush: submissions to rows on disk, in one transaction, with PostgreSQL's COPY."""
+
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import nullcontext
+
+from prometheus_client import Counter, Histogram
+from psycopg import sql
+from psycopg.copy import AsyncLibpqWriter
+
+from service.metrics.ingest.idempotency import Receipt, claim
+from service.metrics.ingest.prepare import Submission
+from sql.connections import Connection
+from sql.database import note_duration
+from sql.errors import Conflict
+from sql.statements import query
+from sql.vocabulary import FREQUENCIES
+
+# The header and trailer of COPY's binary format.
+_COPY_HEADER = b"PGCOPY\n\xff\r\n\0" + bytes(8)
+_COPY_END = b"\xff\xff"
+# Let libpq take a whole flush at once: it is small, and each wait in between would leave
+# PostgreSQL idle for a turn of a busy event loop.
+_NO_FLUSH = sys.maxsize
+
+STORED = Counter("fature_ingest_samples_total", "Samples stored.", ["frequency"])
+FLUSH_SAMPLES = Histogram(
+    "fature_ingest_flush_samples",
+    "Samples written in one transaction.",
+    buckets=(1, 3, 10, 30, 100, 300, 1000, 3000, 10_000, 30_000),
+)
+FLUSH_SECONDS = Histogram(
+    "fature_ingest_flush_seconds",
+    "Time of one transaction.",
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5),
+)
+
+_COPY = {
+    frequency: query("copy_samples").format(
+        relation=sql.Identifier("fature", f"sample_{frequency}")
+    )
+    for frequency in FREQUENCIES
+}
+
+
+async def write(conn: Connection, submissions: Sequence[Submission]) -> list[Receipt | Conflict]:
+    """One transaction for all submissions; the answer to each, once it is committed."""
+    started = time.perf_counter()
+    async with nullcontext() if _is_one_statement(submissions) else conn.transaction():
+        answers = await claim(conn, submissions)
+        new = [
+            submission
+            for submission, answer in zip(submissions, answers, strict=True)
+            if isinstance(answer, Receipt) and not answer.replayed
+        ]
+        stored = await _copy(conn, new)
+    FLUSH_SECONDS.observe(time.perf_counter() - started)
+    FLUSH_SAMPLES.observe(sum(stored.values()))
+    for frequency, count in stored.items():
+        STORED.labels(frequency).inc(count)
+    return answers
+
+
+def _is_one_statement(submissions: Sequence[Submission]) -> bool:
+    """True where a single COPY writes all: that is a transaction by itself, and BEGIN and COMMIT
+    would be two more round trips.
+    """
+    unkeyed = all(submission.idempotency is None for submission in submissions)
+    return unkeyed and len({f for submission in submissions for f in submission.rows}) == 1
+
+
+async def _copy(conn: Connection, submissions: Sequence[Submission]) -> dict[str, int]:
+    """How many samples of each frequency."""
+    stored: dict[str, int] = {}
+    rows: dict[str, list[bytes]] = {}
+    for submission in submissions:
+        for frequency, some in submission.rows.items():
+            rows.setdefault(frequency, []).append(some)
+    for frequency in FREQUENCIES:
+        if frequency in rows:
+            started = time.perf_counter()
+            async with conn.cursor() as cursor:
+                writer = AsyncLibpqWriter(cursor, flush_threshold=_NO_FLUSH)
+                async with cursor.copy(_COPY[frequency].body, writer=writer) as copy:
+                    await copy.write(b"".join([_COPY_HEADER, *rows[frequency], _COPY_END]))
+                stored[frequency] = cursor.rowcount
+            note_duration(_COPY[frequency].name, time.perf_counter() - started)
+    return stored
