@@ -1,12 +1,8 @@
 """Schema migrations: plain SQL files, applied in order, each in one transaction.
 
-Once-only files are ``migrations/NNNN_name.sql`` with ``.down.sql`` beside them; files
-whose name ends in ``.timescale.sql`` or ``.plain.sql`` belong to that engine alone.
-Files under ``repeatable/`` (views, functions, grants) run again whenever they change.
 The files are psql scripts: ``:'timezone'`` is the business time zone.
 """
 
-import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,11 +21,11 @@ from psycopg.rows import TupleRow
 from sql.connections import liveness
 from sql.engine import Capability, Engine, EngineMismatch, EngineSetting, choose, detect
 from sql.errors import DatabaseError, DatabaseUnavailable, DataRejected, translated_errors
+from sql.migration_files import FOLDER, migrations_for
 from sql.statements import query
 from sql.timezones import check_whole_hours
 from sql.zones import NOTICE, differing, first_difference
 
-FOLDER = Path(__file__).parent
 _log = structlog.get_logger()
 
 
@@ -42,25 +38,6 @@ class NeverMigrated(DatabaseError):
 
     def __init__(self) -> None:
         super().__init__("this database was never migrated: run `make migrate`")
-
-
-@dataclass(frozen=True, slots=True)
-class Migration:
-    """One file for one engine."""
-
-    version: str
-    up: Path
-    down: Path | None
-
-    @property
-    def repeatable(self) -> bool:
-        """Whether it runs again when it changes, and cannot be rolled back."""
-        return self.down is None
-
-    @property
-    def checksum(self) -> str:
-        """SHA-256 of the file."""
-        return hashlib.sha256(self.up.read_bytes()).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,17 +62,6 @@ class Status:
     def pending(self) -> list[str]:
         """Versions that `migrate` would apply."""
         return [m.version for m in self.migrations if m.applied_at is None or m.changed]
-
-
-def migrations_for(engine: Engine, folder: Path = FOLDER) -> list[Migration]:
-    """Every file of that engine in the order it runs, repeatable ones last."""
-    return [
-        Migration(_version(up), up, _down_file(up, engine))
-        for up in _engine_files(folder / "migrations", engine)
-    ] + [
-        Migration(_version(path), path, None)
-        for path in _engine_files(folder / "repeatable", engine)
-    ]
 
 
 def migrate(
@@ -316,22 +282,3 @@ def migration_lock(conn: Connection[TupleRow]) -> Iterator[None]:
     finally:
         if not conn.closed:
             conn.execute(query("unlock_migrations").body)
-
-
-def _engine_files(folder: Path, engine: Engine) -> list[Path]:
-    """``name.sql`` and ``name.<engine>.sql``, without the other engine's and down files."""
-    return sorted(
-        path
-        for path in folder.glob("*.sql")
-        if len(parts := path.name.split(".")) == 2 or (len(parts) == 3 and parts[1] == engine)
-    )
-
-
-def _version(path: Path) -> str:
-    return path.name.split(".")[0]
-
-
-def _down_file(up: Path, engine: Engine) -> Path:
-    """``name.down.sql``, or ``name.down.<engine>.sql`` where the engines differ."""
-    common = up.parent / f"{_version(up)}.down.sql"
-    return common if common.exists() else common.with_name(f"{_version(up)}.down.{engine}.sql")

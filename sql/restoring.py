@@ -10,7 +10,8 @@ from psycopg.rows import DictRow, dict_row
 
 from sql.connections import liveness
 from sql.errors import DatabaseError, translated_errors
-from sql.migrator import FOLDER, MigrationError, migrate, migrations_for, status
+from sql.migration_files import FOLDER, migrations_for
+from sql.migrator import MigrationError, migrate, status
 from sql.statements import query
 from sql.vocabulary import FREQUENCIES
 

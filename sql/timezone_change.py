@@ -11,11 +11,12 @@ from psycopg.rows import TupleRow
 
 from sql import audit, migrator
 from sql.engine import Engine
+from sql.migration_files import FOLDER
 from sql.migrator import MigrationError, NeverMigrated
 from sql.statements import query
 from sql.timezones import check_whole_hours
 
-_FOLDER = migrator.FOLDER / "zone_change"
+_FOLDER = FOLDER / "zone_change"
 
 
 def change_timezone(url: str, timezone: str, actor: str) -> str:

@@ -13,7 +13,7 @@ from service.http.responses import json_response
 from service.runtime.resources import Resources, resources_of
 from sql.database import fetch_all, within
 from sql.errors import DatabaseError, DiskFull
-from sql.migrator import migrations_for
+from sql.migration_files import migrations_for
 
 READY_SECONDS = 2.0
 # A flush takes milliseconds.

@@ -14,7 +14,8 @@ from psycopg.errors import InsufficientPrivilege
 from retention.apply import delete_expired, reconcile
 from retention.policies import parse_keep
 from sql.engine import Engine
-from sql.migrator import FOLDER, migrate
+from sql.migration_files import FOLDER
+from sql.migrator import migrate
 from sql.roles import administers, serving_url
 from tests.conftest import (
     DatabaseServer,

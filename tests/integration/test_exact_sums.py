@@ -17,7 +17,8 @@ from retention.apply import reconcile
 from retention.policies import parse_keep
 from sql.decimals import exact_sum
 from sql.engine import Engine
-from sql.migrator import FOLDER, migrate, rollback
+from sql.migration_files import FOLDER
+from sql.migrator import migrate, rollback
 from sql.vocabulary import FREQUENCIES, LEVELS, Frequency, Level
 from tests.conftest import DatabaseServer, run_refresh_jobs
 from tests.integration.rollups import Conn, new_series, refresh, relation, session, store

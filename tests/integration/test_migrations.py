@@ -16,12 +16,11 @@ from retention.apply import reconcile
 from retention.policies import parse_keep
 from sql.engine import Engine, EngineMismatch
 from sql.errors import DatabaseError
+from sql.migration_files import FOLDER, migrations_for
 from sql.migrator import (
-    FOLDER,
     MigrationError,
     NeverMigrated,
     migrate,
-    migrations_for,
     recorded_engine,
     rollback,
     status,
