@@ -105,7 +105,7 @@ class Sessions:
             Invalid: `current` is another password.
             Throttled, Busy: as for logging in.
         """
-        principal = _user(caller)
+        principal = user_of(caller)
         # Counted by log-in: a stolen access token guesses no faster from many addresses.
         account, session = str(principal.user_id), f"session {principal.family}"
         await self._throttle.check_account(account, session, is_familiar=True)
@@ -130,7 +130,7 @@ class Sessions:
         Raises:
             Forbidden: the caller is no user.
         """
-        principal = _user(caller)
+        principal = user_of(caller)
         async with connection(self._pool) as conn, conn.transaction():
             await run(conn, "raise_user_version", {"user_id": principal.user_id})
             await end_sessions(conn, principal.user_id, caller.now)
@@ -202,7 +202,12 @@ async def end_sessions(
     await run(conn, "revoke_families", params)
 
 
-def _user(caller: Caller) -> UserPrincipal:
+def user_of(caller: Caller) -> UserPrincipal:
+    """The user who calls.
+
+    Raises:
+        Forbidden: it is a key.
+    """
     if not isinstance(caller.principal, UserPrincipal):
         raise Forbidden(Message("A key has no password; log in first"))
     return caller.principal

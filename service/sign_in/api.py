@@ -3,7 +3,7 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.access.sessions import TokenPair
+from service.access.sessions import TokenPair, user_of
 from service.access.throttle import network_of
 from service.http.authentication import address_of, caller_of
 from service.http.bodies import read_model
@@ -49,9 +49,11 @@ async def change_password(request: Request) -> Response:
 
     The answer therefore has a new one.
     """
+    caller = caller_of(request)
+    user_of(caller)  # a key is refused whatever it sends
     body = await read_model(request, PasswordChange)
     token = await resources_of(request).sessions.change_password(
-        caller_of(request),
+        caller,
         body.current_password.get_secret_value(),
         body.new_password.get_secret_value(),
     )
