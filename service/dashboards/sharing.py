@@ -15,8 +15,8 @@ from service.access.caller import Principal
 from service.dashboards.board import PAGE_SECONDS
 from service.dashboards.pages import board, dashboard_of
 from service.http.authentication import caller_of, principal_of
-from service.http.errors import ApiError
 from service.runtime.resources import resources_of
+from service.web.errors import error_page
 from service.web.forms import Form, read_form
 from service.web.page import Page
 from service.web.people import names_of
@@ -100,7 +100,7 @@ async def show_shared(request: Request) -> Response:
     token = request.path_params["token"]
     found = await resources_of(request).shares.shown_by(token, datetime.now(UTC))
     if found is None:
-        raise ApiError(404, Message("This link shows nothing (any more)"), headers=_HEADERS)
+        return error_page(request, 404, Message("This link shows nothing (any more)"), _HEADERS)
     async with _turn(token):
         shown = await board(request, found.dashboard, found.scope, alerts=True, linked=False)
     return render(request, "dashboards/shared.html", shown, headers=_HEADERS)

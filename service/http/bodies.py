@@ -7,7 +7,7 @@ from pydantic import BaseModel, ValidationError
 from starlette.requests import ClientDisconnect, Request
 
 from service.http.decoding import decode_json
-from service.http.errors import ApiError
+from service.http.errors import ApiError, too_large
 from service.http.validation import problems_of
 from sql.errors import Invalid
 
@@ -48,14 +48,14 @@ def parse_model(body: bytes, model: type[Model]) -> Model:
 async def _read(request: Request) -> bytes:
     length = request.headers.get("content-length", "")
     if length.isdecimal() and int(length) > MAX_BODY:
-        raise ApiError(413, _TOO_LARGE)
+        raise too_large(_TOO_LARGE)
     chunks: list[bytes] = []
     total = 0
     try:
         async for chunk in request.stream():
             total += len(chunk)
             if total > MAX_BODY:
-                raise ApiError(413, _TOO_LARGE)
+                raise too_large(_TOO_LARGE)
             chunks.append(chunk)
     except ClientDisconnect as error:
         raise ApiError(400, "The connection ended before the body did") from error
@@ -69,7 +69,7 @@ def _gunzip(body: bytes) -> bytes:
     except zlib.error as error:
         raise ApiError(400, "The body is not valid gzip") from error
     if len(unpacked) > MAX_BODY:
-        raise ApiError(413, f"{_TOO_LARGE} once unpacked")
+        raise too_large(f"{_TOO_LARGE} once unpacked")
     if not unpacker.eof or unpacker.unused_data:
         raise ApiError(400, "The body is not one whole gzip member")
     return unpacked

@@ -95,20 +95,28 @@ class ErrorResponse(BaseModel):
 
 
 class ApiError(Exception):
-    """An answer other than success that is about HTTP alone: 400, 413, 415, a page of a link."""
+    """An answer other than success that is about HTTP alone: 400, 413, 415."""
 
     def __init__(
         self,
         status: int,
         message: str | Message,
         details: Sequence[Detail] = (),
-        headers: dict[str, str] | None = None,
     ) -> None:
         super().__init__(str(message))
         self.status = status
         self.message = message
         self.details = details
-        self.headers = headers
+
+
+def malformed_header(name: str, message: str) -> ApiError:
+    """400 for a header that cannot be read."""
+    return ApiError(400, message, [Detail(field=name, message=message)])
+
+
+def too_large(message: str | Message) -> ApiError:
+    """413 for a body over a limit."""
+    return ApiError(413, message)
 
 
 def error_response(
@@ -132,7 +140,7 @@ def error_response(
 
 
 async def _on_api_error(request: Request, error: ApiError) -> Response:
-    return error_response(request, error.status, str(error.message), error.details, error.headers)
+    return error_response(request, error.status, str(error.message), error.details)
 
 
 async def on_http_exception(request: Request, error: HTTPException) -> Response:

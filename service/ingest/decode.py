@@ -24,10 +24,8 @@ _NO_BATCH = Message("Send an object: {form}", {"form": '{"metrics": [ … ]}'})
 
 
 def decode_metric(body: bytes) -> Decoded:
-    """The one sample of a ``POST /api/metrics``, or what is wrong with it.
-
-    Raises:
-        ApiError: 400 not JSON.
+    """The one sample of a ``POST /api/metrics``, or what is wrong with it; 400 where the body
+    is no JSON.
     """
     try:
         item = _one.decode(body)
@@ -39,10 +37,8 @@ def decode_metric(body: bytes) -> Decoded:
 
 
 def decode_batch(body: bytes) -> Decoded:
-    """The samples of a ``POST /api/metrics/batch`` and what is wrong with the other items.
-
-    Raises:
-        ApiError: 400 not JSON.
+    """The samples of a ``POST /api/metrics/batch`` and what is wrong with the other items; 400
+    where the body is no JSON.
     """
     try:
         batch = _many.decode(body)

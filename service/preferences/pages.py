@@ -6,13 +6,14 @@ from pydantic import BaseModel, ConfigDict
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.http.errors import ApiError
-from service.language.translations import LANGUAGES, N_
+from service.language.translations import LANGUAGES
 from service.web.cookies import LANGUAGE, THEME
 from service.web.forms import read_form
 from service.web.page import Page, safe_next
 from service.web.rendering import redirect
 from service.web.session import session_of
+from sql.errors import Invalid, Problem
+from sql.messages import Message
 
 
 class Preferences(BaseModel):
@@ -29,7 +30,7 @@ async def choose(request: Request) -> Response:
     """Keep the choice in a cookie."""
     form = await read_form(request, Preferences)
     if not form.is_valid or form.data.language not in (None, *LANGUAGES):
-        raise ApiError(422, N_("There is no such choice"))
+        raise Invalid(Problem(Message("There is no such choice")))
     cookies = session_of(request).cookies
     if form.data.language:
         cookies.choose(LANGUAGE, form.data.language)

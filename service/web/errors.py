@@ -62,7 +62,7 @@ def error_page(
 
 
 async def _on_api_error(request: Request, error: ApiError) -> Response:
-    return error_page(request, error.status, error.message, error.headers)
+    return error_page(request, error.status, error.message)
 
 
 def _refusal(request: Request, error: DomainError) -> Response:

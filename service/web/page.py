@@ -12,7 +12,7 @@ from starlette.types import Receive
 
 from service.access.caller import AccessScope
 from service.http.bodies import MAX_BODY
-from service.http.errors import AWAY, ApiError
+from service.http.errors import AWAY, too_large
 from service.runtime.resources import resources_of
 from service.web.csrf import FIELD, HEADER, comes_from_here
 from service.web.idempotency import answer_idempotently
@@ -135,7 +135,7 @@ def _limited(receive: Receive) -> Receive:
         message = await receive()
         total += len(message.get("body", b""))
         if total > MAX_BODY:
-            raise ApiError(413, Message("The form is larger than {number} MiB", _LIMIT))
+            raise too_large(Message("The form is larger than {number} MiB", _LIMIT))
         return message
 
     return limited

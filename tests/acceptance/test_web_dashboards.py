@@ -335,7 +335,11 @@ def test_a_link_shows_the_dashboard_until_it_is_ended(
         share = re.search(r'name="share" value="(\d+)"', web.get(here).text)
         assert share
         assert post(web, f"{here}/end", share=share[1]).status_code == 303
-        assert stranger.get(link).status_code == 404
+        ended = stranger.get(link)
+        assert ended.status_code == 404
+        assert "This link shows nothing" in ended.text
+        assert ended.headers["Referrer-Policy"] == "no-referrer"
+        assert "noindex" in ended.headers["X-Robots-Tag"]
 
 
 def test_what_came_with_the_installation_is_in_the_readers_language(
