@@ -46,6 +46,7 @@ def charts_of(
                     incomplete=one.incomplete,
                     marks=marks,
                     zoom=zoom,
+                    level=one.result.query.aggregation == "last",
                     amount=one.result.query.aggregation in ("sum", "count"),
                 ),
             )

@@ -42,7 +42,8 @@ class Chart:
     """Series over time. `period` says how instants are written (``hour``, ``day`` …, or
     ``minute``); `incomplete` that the last instant's period is not over; `zoom` that dragging
     sends the event ``chart:zoom`` with ``{from, to}`` in Unix seconds; `amount` that values add up,
-    so that the axis begins at zero.
+    so that the axis begins at zero;
+    `level` that values are levels: that of now is not joined to those of ends of periods.
     """
 
     times: Sequence[datetime]
@@ -55,6 +56,7 @@ class Chart:
     thresholds: Sequence[Threshold] = field(default_factory=tuple)
     zoom: bool = False
     amount: bool = False
+    level: bool = False
 
     @property
     def spec(self) -> dict[str, Any]:
@@ -71,4 +73,4 @@ class Chart:
         }
 
 
-_PLAIN = ("unit", "period", "look", "incomplete", "zoom", "amount")
+_PLAIN = ("unit", "period", "look", "incomplete", "zoom", "amount", "level")

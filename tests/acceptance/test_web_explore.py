@@ -145,6 +145,15 @@ def test_what_it_is_compared_with_stands_under_the_same_instant(
     assert "+50.0%" in text_of(page)
 
 
+@pytest.mark.parametrize(("aggregation", "apart"), [("last", True), ("sum", False)])
+def test_a_level_of_now_is_apart_from_those_of_ends_of_days(
+    web: httpx2.Client, sold: str, aggregation: str, apart: bool
+) -> None:
+    asked = {"metric_name": sold, "aggregation": aggregation, "period": "day"}
+    (spec,) = specs_of(web.get("/explore", params=asked))
+    assert spec["level"] is apart
+
+
 def test_a_month_so_far_is_compared_with_the_same_days_of_the_one_before(
     api: httpx2.Client, web: httpx2.Client, metric: str
 ) -> None:

@@ -183,11 +183,23 @@ function drawIncomplete(chart, spec, look) {
   if (last < 1) return;
   spec.lines.forEach((line, index) => {
     const values = [line.values[last - 1], line.values[last]];
-    if (line.before || values.includes(null) || !chart.series[index + 1].show) return;
+    if (line.before || !chart.series[index + 1].show) return;
+    // A level of now is no end of a period: it stands apart.
+    if (spec.level) return dot(chart, colourOf(spec, index, look), spec.times[last], line.values[last]);
+    if (values.includes(null)) return;
     const [x0, x1] = [last - 1, last].map((i) => chart.valToPos(spec.times[i], "x", true));
     const [y0, y1] = values.map((value) => chart.valToPos(value, "y", true));
     stroke(chart, colourOf(spec, index, look), [5, 5], [[x0, y0], [x1, y1]], 2);
   });
+}
+
+function dot(chart, colour, time, value) {
+  if (value === null) return;
+  const { ctx } = chart;
+  ctx.beginPath();
+  ctx.arc(chart.valToPos(time, "x", true), chart.valToPos(value, "y", true), 3 * devicePixelRatio, 0, 2 * Math.PI);
+  ctx.fillStyle = colour;
+  ctx.fill();
 }
 
 function veilIncomplete(chart, spec, look) {
