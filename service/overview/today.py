@@ -2,13 +2,14 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from service.metrics.catalog import MetricEntry
 from service.metrics.query.fill import Point
+from service.metrics.query.pending import awaits_refresh
 from service.metrics.query.ranges import Span, span_between
 from service.metrics.query.result import Result
 from service.metrics.query.spec import AggregateQuery, aggregate_query
@@ -79,12 +80,18 @@ async def read_today(
         return await value(await aggregates.result(query(span), now), span)
 
     try:
+        waited = await aggregates.pending()
         # Not one query from last week on: it would read a week for two days.
         result, before = await asyncio.gather(
             aggregates.result(query(_recent(spans)), now), last_week()
         )
         so_far, over = await asyncio.gather(value(result, spans.so_far), value(result, spans.over))
-        return today(result, spans, [so_far, over, before])
+        found = today(result, spans, [so_far, over, before])
+        # Asked before the values too: a refresh may have ended since they were read.
+        pending = [*waited, *await aggregates.pending()]
+        if found.change is None or not awaits_refresh(result, pending, spans[1:]):
+            return found
+        return replace(found, change=None, problem=Message("Late samples are not counted yet"))
     except DomainError as error:
         return Today(metric.metric_name, None, problem=error.message)
 

@@ -18,7 +18,8 @@ Values = Mapping[datetime, float | None]
 class Line:
     """One group. `values` stand at the times of its `Figures`, `before` those to compare with
     (empty: with nothing). `total` is the figure of the whole range, `total_before` of the
-    other. `change` compares the periods that are over with as many before; it is a ratio.
+    other. `change` is the ratio of `compared`, the figure of the periods that are over, to
+    `compared_before`, that of as many before; None while samples of either wait for a refresh.
     """
 
     labels: Mapping[str, str | None]
@@ -28,13 +29,15 @@ class Line:
     before: Sequence[float | None] = ()
     total_before: float | None = None
     change: float | None = None
+    compared: float | None = None
+    compared_before: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Figures:
     """`times` are the starts of all periods up to now; `incomplete` where the last is not
-    over. Lines come largest first, of very many groups only the largest. `result` is what the API
-    answers from, too.
+    over; `is_pending` where samples of what is compared wait for a refresh. Lines come largest
+    first, of very many groups only the largest. `result` is what the API answers from, too.
     """
 
     query: Query
@@ -43,6 +46,7 @@ class Figures:
     times: Sequence[datetime]
     incomplete: bool
     lines: Sequence[Line]
+    is_pending: bool = False
 
     @property
     def has_totals(self) -> bool:

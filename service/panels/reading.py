@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from typing import Literal, TypeVar, get_args
 
 from service.metrics.catalog import MetricEntry
+from service.metrics.query.pending import awaits_refresh
 from service.metrics.query.ranges import (
     Span,
     period_a_year_before,
@@ -118,15 +119,19 @@ class _Inquiry:
         other, starts = self.before(span, period, compare, times)
         if other and other.since < _FIRST:
             raise Invalid(Problem(Message("Use a year from 1900 to 2999"), "start_date"))
-        # A shorter month, say, has fewer periods.
-        over = min(len(times) - incomplete, len(starts))
+        waited = await self.resources.aggregates.pending() if starts else ()
         result, before = await self.results(span, other, period)
         shown, other_shown = self.span_of(times, period), self.span_of(starts, period)
-        total, total_before, this_over, other_over = await asyncio.gather(
+        total, total_before, (this_over, other_over) = await asyncio.gather(
             self.total_of_range(span, period, shown, result),
             self.total(other_shown, period, before) if self.what == "all" else _none(),
-            self.total(self.span_of(times[:over], period), period, result),
-            self.total(self.span_of(starts[:over], period), period, before),
+            self.compared(span, period, compare, result, before),
+        )
+        # Asked before the values too: a refresh may have ended since they were read.
+        pending = [*waited, *(await self.resources.aggregates.pending() if starts else ())]
+        compared = [one for one in (shown, other_shown) if one]
+        is_pending = before is not None and any(
+            awaits_refresh(one, pending, compared) for one in (result, before)
         )
         values, values_before = result.by_group, before.by_group if before else {}
         # Periods without a counterpart in the other range are compared with nothing.
@@ -139,13 +144,15 @@ class _Inquiry:
                 total=total.get(group),
                 before=values_at(values_before, group, [*starts, *ahead]) if starts else (),
                 total_before=total_before.get(group),
-                change=change(this_over.get(group), other_over.get(group)),
+                change=None if is_pending else change(this_over.get(group), other_over.get(group)),
+                compared=this_over.get(group),
+                compared_before=other_over.get(group),
             )
             # A range that lies ahead can have samples, but has no periods yet.
             for group in sorted(values.keys() | values_before.keys() if times else (), key=repr)
         ]
         lines.sort(key=weight, reverse=True)
-        figures = Figures(self.query, result, period, times, incomplete, lines)
+        figures = Figures(self.query, result, period, times, incomplete, lines, is_pending)
         return without_cut(figures) if result.is_truncated else figures
 
     def before(
@@ -187,6 +194,40 @@ class _Inquiry:
 
     async def result(self, span: Span, period: Period, like: Result | None = None) -> Result:
         return await self.resources.aggregates.result(self.spec(span, period, like), self.now)
+
+    async def compared(
+        self,
+        span: Span,
+        period: Period,
+        compare: Compare,
+        result: Result,
+        before: Result | None,
+    ) -> tuple[dict[Group, float], dict[Group, float]]:
+        """Of the periods that are over and of as many before: of the same days as
+        `total_of_range`, where there are figures by day.
+        """
+        if self.what == "total" and period in ("week", "month") and before:
+            with suppress(TooFine):
+                this, other = self.over(span, "day", compare)
+                totals = self.resources.aggregates.totals
+                return await asyncio.gather(
+                    totals(self.spec(this, "day", result)) if this else _none(),
+                    totals(self.spec(other, "day", before)) if other else _none(),
+                )
+        this, other = self.over(span, period, compare)
+        return await asyncio.gather(
+            self.total(this, period, result), self.total(other, period, before)
+        )
+
+    def over(self, span: Span, period: Period, compare: Compare) -> tuple[Span | None, Span | None]:
+        """The periods of a range that are over, and as many of the one to compare with."""
+        zone = self.resources.settings.zone
+        times = axis(span, period, self.now, zone)
+        _, starts = self.before(span, period, compare, times)
+        incomplete = bool(times) and calendar.following(times[-1], period, zone) > self.now
+        # A shorter month, say, has fewer periods.
+        number = min(len(times) - incomplete, len(starts))
+        return self.span_of(times[:number], period), self.span_of(starts[:number], period)
 
     async def total_of_range(
         self, span: Span, period: Period, shown: Span | None, result: Result

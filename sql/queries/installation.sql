@@ -107,7 +107,7 @@ WHERE version = %(version)s;
 -- name: drop_repeatable_objects
 -- Views stand on the tables a rollback takes away; the next migrate brings them back.
 DROP SCHEMA IF EXISTS analytics CASCADE;
-DROP VIEW IF EXISTS fature.rollup_watermark;
+DROP VIEW IF EXISTS fature.rollup_watermark, fature.rollup_pending;
 DROP VIEW IF EXISTS fature.reader;
 
 -- name: lock_migrations

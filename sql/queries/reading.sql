@@ -433,3 +433,11 @@ SELECT
     relation,
     watermark
 FROM fature.rollup_watermark;
+
+-- name: pending
+-- Where rollups lack samples that came late; nowhere on the plain engine.
+SELECT
+    relation,
+    since,
+    until
+FROM fature.rollup_pending;

@@ -131,6 +131,22 @@ def test_one_figure_is_that_of_the_whole_range(
     assert change in shown
 
 
+def test_a_change_stands_beside_the_figures_that_it_compares(
+    api: httpx2.Client, web: httpx2.Client, metric: str
+) -> None:
+    values = {9: 24.0, 2: 30.0, 1: 6.0, 0: 40.0}
+    submit(api, metric, *(at(today() - timedelta(days=day), one) for day, one in values.items()))
+    panel = {
+        "id": "figure",
+        "type": "stat",
+        "title": "Figure",
+        "queries": [{"metric_name": metric}],
+    }
+    config = config_of(metric, panel) | {"time_range": {"last": "last_7_days"}}
+    shown = panel_in(web.get(f"/dashboards/{make(api, config)['id']}"), "figure")
+    assert "+50.0% 36 against 24, without the period that is not over" in shown
+
+
 @pytest.mark.parametrize(("groups", "more"), [(4, ""), (6, "and 2 more")])
 def test_four_figures_fit_and_others_are_counted(
     api: httpx2.Client, web: httpx2.Client, metric: str, groups: int, more: str

@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 from service.metrics.query.batching import Batcher
 from service.metrics.query.fill import Point
 from service.metrics.query.limits import LARGE, QueryLimits, check_series
+from service.metrics.query.pending import Pending
 from service.metrics.query.result import Result
 from service.metrics.query.rollups import Buckets, RollupQuery, Rollups
 from service.metrics.query.selected import Selected, one_unit, selected_of
@@ -84,6 +85,11 @@ class Aggregates:
         watermarks = await self._watermarks.get((), "", self._read_watermarks)
         known = [watermarks[name] for name in result.rollups if name in watermarks]
         return max(known, default=None)
+
+    async def pending(self) -> list[Pending]:
+        """Where rollups wait for a refresh: acknowledged samples there do not count yet."""
+        rows = await fetch_all(self._reads, "pending")
+        return [Pending(row["relation"], row["since"], row["until"]) for row in rows]
 
     async def _compute_totals(self, query: AggregateQuery) -> dict[Group, float]:
         selected = await self._select(query)
