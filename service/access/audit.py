@@ -35,7 +35,7 @@ async def list_entries(
         "tenant": tenant,
         "since": filters.since or "-infinity",
         "before": filters.before or "infinity",
-        "position": position or 2**63 - 1,
+        "position": 2**63 - 1 if position is None else position,
         "limit": limit + 1,
     }
     rows = await fetch_all(pool, "list_audit", params)

@@ -4,7 +4,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.access.audit import list_entries
-from service.audit.models import AuditPage, AuditParams, audit_out
+from service.audit.models import AuditPage, AuditParams, audit_out, cursor_behind
 from service.http.authentication import principal_of
 from service.http.endpoint import Endpoint
 from service.http.envelopes import list_response
@@ -23,8 +23,7 @@ async def list_audit(request: Request) -> Response:
         position=params.position(),
         limit=params.limit,
     )
-    following = None if page.next_position is None else str(page.next_position)
-    return list_response([audit_out(row) for row in page.rows], following)
+    return list_response([audit_out(row) for row in page.rows], cursor_behind(page))
 
 
 ENDPOINTS = [

@@ -8,14 +8,15 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, Field
 
 from alerts.fields import Text
+from service.access import audit
 from service.access.audit import AuditFilters
 from service.http.envelopes import Listing
 from service.http.instants import instants
+from service.http.pagination import cursor_of, position_of
 from service.http.parameters import DateRange
-from sql.errors import Invalid, Problem
-from sql.messages import Message
 
 MAX_ENTRIES = 1000
+_LISTING = "audit"
 
 
 class AuditParams(DateRange):
@@ -49,11 +50,7 @@ class AuditParams(DateRange):
             Invalid: the cursor is none.
         """
         cursor = self.cursor
-        if cursor is None:
-            return None
-        if not (cursor.isascii() and cursor.isdecimal()) or not 0 < int(cursor[:20]) < 2**63:
-            raise Invalid(Problem(Message("Not a cursor from here"), "cursor"))
-        return int(cursor)
+        return None if cursor is None else position_of(_LISTING, cursor).number
 
 
 class AuditOut(BaseModel):
@@ -73,6 +70,13 @@ class AuditOut(BaseModel):
 
 class AuditPage(Listing[AuditOut]):
     """A page of changes, newest first."""
+
+
+def cursor_behind(page: audit.AuditPage) -> str | None:
+    """The cursor of the next page; None behind the last."""
+    if page.next_position is None:
+        return None
+    return cursor_of(_LISTING, page.rows[-1]["at"], page.next_position)
 
 
 def audit_out(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.access import audit
-from service.audit.models import AuditParams
+from service.audit.models import AuditParams, cursor_behind
 from service.http.authentication import principal_of
 from service.runtime.resources import resources_of
 from service.web.forms import Form, read_filters
@@ -45,11 +45,11 @@ async def list_entries(request: Request) -> Response:
         limit=_PER_PAGE,
     )
     page, names = await asyncio.gather(found, names_of(request))
-    return render(request, "audit/list.html", _context(form, page.rows, page.next_position, names))
+    return render(request, "audit/list.html", _context(form, page.rows, cursor_behind(page), names))
 
 
 def _context(
-    form: Form[AuditParams], rows: list[DictRow], following: int | None, names: dict[str, str]
+    form: Form[AuditParams], rows: list[DictRow], following: str | None, names: dict[str, str]
 ) -> dict[str, Any]:
     chosen = {name: form.values[name] for name in _FILTERS if form.values[name]}
     return {

@@ -10,6 +10,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from service.http.pagination import cursor_of
 from sql.engine import Engine
 from tests.acceptance.reading import allow_units
 from tests.conftest import DatabaseServer, running_service
@@ -283,7 +284,14 @@ def test_events_come_page_by_page_and_filtered(alerting: httpx2.Client, metric: 
     assert len(events(alerting, metric_name=metric, severity="critical", status="open")) == 5
     assert events(alerting, metric_name=metric, severity="low") == []
     assert events(alerting, metric_name=metric, end_date="2020-01-01") == []
-    for wrong in ({"cursor": "x"}, {"status": "shut"}, {"statsu": "open"}, {"limit": 0}):
+    theirs = cursor_of("audit", datetime.now(UTC), seen[0])
+    for wrong in (
+        {"cursor": "x"},
+        {"cursor": theirs},
+        {"status": "shut"},
+        {"statsu": "open"},
+        {"limit": 0},
+    ):
         assert alerting.get("/api/alerts/events", params=wrong).status_code == 422
 
 

@@ -1,12 +1,14 @@
 """Who changed what is written down, and stays."""
 
 import secrets
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx2
 import psycopg
 import pytest
 
+from service.http.pagination import cursor_of
 from tests.acceptance.access import ends_in, issued, new_tenant, ok, with_new_key
 from tests.acceptance.talk import ONE, refused, sample
 from tests.acceptance.test_access_table import RULE
@@ -92,7 +94,8 @@ def test_the_log_is_read_page_by_page_and_by_day(api: httpx2.Client) -> None:
     assert seen == sorted(seen, reverse=True)
     assert entries(api, target=target, end_date="2020-01-01") == []
     assert len(entries(api, target=target, start_date="2020-01-01")) == 4
-    refused(api.get("/api/audit", params={"cursor": "first"}), 422)
+    for wrong in ("first", str(seen[0]), cursor_of("events", datetime.now(UTC), seen[0])):
+        refused(api.get("/api/audit", params={"cursor": wrong}), 422)
 
 
 def test_a_tenant_sees_its_own_entries_alone(api: httpx2.Client) -> None:
