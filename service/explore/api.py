@@ -18,6 +18,7 @@ from service.explore.models import (
 from service.explore.rows import figures_csv
 from service.http.authentication import principal_of
 from service.http.endpoint import Endpoint
+from service.http.envelopes import list_response
 from service.http.pagination import cursor_of
 from service.http.parameters import read_params, zone_of
 from service.http.responses import csv_response, json_response, utc_instant, wants_csv
@@ -47,9 +48,7 @@ async def query_samples(request: Request) -> Response:
         if next_cursor:
             response.headers["X-Next-Cursor"] = next_cursor
         return response
-    return json_response(
-        {"success": True, "data": data, "count": len(data), "next_cursor": next_cursor}
-    )
+    return list_response(data, next_cursor)
 
 
 async def aggregate(request: Request) -> Response:

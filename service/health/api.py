@@ -13,8 +13,9 @@ from service.health import history
 from service.http.authentication import principal_of
 from service.http.bodies import read_model
 from service.http.endpoint import Endpoint
+from service.http.envelopes import item_response, list_response
 from service.http.parameters import DateRange, read_params
-from service.http.responses import json_response, utc_instant
+from service.http.responses import utc_instant
 from service.metrics.metadata import metadata_json
 from service.runtime.resources import resources_of
 from sql.errors import Invalid, NotFound
@@ -142,15 +143,14 @@ async def report_health(request: Request) -> Response:
     report = (await read_model(request, HealthReport)).model_dump()
     pool, scope = resources_of(request).pool, principal_of(request).scope
     stored = _stored(await history.record(pool, scope, report, datetime.now(UTC)))
-    return json_response({"success": True, "data": stored, "message": "Health recorded"}, 201)
+    return item_response(stored, 201, message="Health recorded")
 
 
 async def latest_health(request: Request) -> Response:
     """The newest report of every service; stale after five minutes of silence."""
     scope = principal_of(request).scope
     rows = await history.latest(resources_of(request).reads, scope, datetime.now(UTC))
-    data = [_stored(row) for row in rows]
-    return json_response({"success": True, "data": data, "count": len(data), "next_cursor": None})
+    return list_response([_stored(row) for row in rows])
 
 
 async def health_history(request: Request) -> Response:
@@ -168,15 +168,8 @@ async def health_history(request: Request) -> Response:
     rows = await history.reports(resources.reads, reports, params.cursor, params.limit)
     available = await history.summary(resources.reads, reports)
     page = rows[: params.limit]
-    return json_response(
-        {
-            "success": True,
-            "data": [_stored(row) for row in page],
-            "count": len(page),
-            "next_cursor": utc_instant(page[-1]["timestamp"]) if len(rows) > len(page) else None,
-            "availability": available,
-        }
-    )
+    following = utc_instant(page[-1]["timestamp"]) if len(rows) > len(page) else None
+    return list_response([_stored(row) for row in page], following, availability=available)
 
 
 def _stored(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -28,16 +28,21 @@ class Listing(BaseModel, Generic[Data]):
 
 
 def item_response(
-    data: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None
+    data: Mapping[str, Any],
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+    **beside: Any,
 ) -> Response:
-    """`data` as `Item` has it."""
-    return json_response({"success": True, "data": data}, status, headers)
+    """`data` as `Item` has it, and what stands `beside` it."""
+    return json_response({"success": True, "data": data, **beside}, status, headers)
 
 
-def list_response(data: Sequence[Mapping[str, Any]], next_cursor: str | None = None) -> Response:
-    """`data` as `Listing` has it."""
+def list_response(
+    data: Sequence[Mapping[str, Any]], next_cursor: str | None = None, **beside: Any
+) -> Response:
+    """`data` as `Listing` has it, and what stands `beside` it."""
     content = {"success": True, "data": data, "count": len(data), "next_cursor": next_cursor}
-    return json_response(content)
+    return json_response(content | beside)
 
 
 class Deleted(Item[dict[str, Any]]):

@@ -16,7 +16,6 @@ from service.http.decoding import decode_json
 from service.http.endpoint import Endpoint
 from service.http.envelopes import Deleted, item_response, list_response
 from service.http.paths import id_of
-from service.http.responses import json_response
 from service.rules.edits import changed, rule_warnings
 from service.rules.models import (
     BacktestAnswer,
@@ -98,8 +97,7 @@ async def backtest_alert_rule(request: Request) -> Response:
     backtests = resources_of(request).backtests
     result = await backtests.run(scope_of(request), rule, rule.days, datetime.now(UTC))
     warnings = await rule_warnings(resources_of(request), scope_of(request), rule)
-    data = backtest_out(result)
-    return json_response({"success": True, "data": data, "warnings": list(map(str, warnings))})
+    return item_response(backtest_out(result), warnings=list(map(str, warnings)))
 
 
 async def _answer(request: Request, row: DictRow, status: int = 200) -> Response:
@@ -107,8 +105,7 @@ async def _answer(request: Request, row: DictRow, status: int = 200) -> Response
     entries = await registry.catalogue(resources.pool, row["tenant"], [name])
     warnings = await rule_warnings(resources, scope, readable(row))
     data = rule_out(row, entries.get(name))
-    content = {"success": True, "data": data, "warnings": list(map(str, warnings))}
-    return json_response(content, status)
+    return item_response(data, status, warnings=list(map(str, warnings)))
 
 
 _ONE = "/api/alerts/rules/{id:int}"

@@ -79,7 +79,7 @@ async def ready(request: Request) -> Response:
         return _not_ready(request, "The database is away")
     if reason:
         return _not_ready(request, reason)
-    return json_response({"success": True, "status": "ready"})
+    return json_response(Ready(status="ready").model_dump())
 
 
 async def _hindrance(resources: Resources) -> str | None:
