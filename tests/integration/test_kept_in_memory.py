@@ -119,8 +119,8 @@ def test_a_promoted_dimension_makes_series_of_its_own_at_once(database: str) -> 
                     await conn.execute("UPDATE fature.written SET dimensions = %s", [promoted])
                     await cache.reload()
                     for _ in range(3):
-                        ((labels, *_),) = Checks(cache, ACCEPT, Scope(), 0).rows([sample])
-                        assert [name for name, _ in labels[-1]] == promoted
+                        (row,) = Checks(cache, ACCEPT, Scope(), 0).rows([sample])
+                        assert [name for name, _ in row.key.dimensions] == promoted
                         await asyncio.sleep(0.01)
 
     asyncio.run(change())

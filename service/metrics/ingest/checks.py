@@ -5,11 +5,14 @@ of metrics and series.
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
+from msgspec import Struct
+from msgspec.structs import replace
+
 from retention.plan import in_words
 from service.metrics.ingest.labels import label_problem, label_text
 from service.metrics.ingest.metric_table import MetricEntry
 from service.metrics.ingest.sample import Sample
-from service.metrics.ingest.series import Labels, SeriesCache, dimensions_of
+from service.metrics.ingest.series import SeriesCache, SeriesKey, dimensions_of
 from service.metrics.metadata import metadata_json
 from sql.errors import Forbidden, Invalid, Problem
 from sql.messages import Message, choices
@@ -20,8 +23,15 @@ MAX_AHEAD = 5 * 60 * 1_000_000
 _TOO_NEW = Message("More than 5 minutes in the future")
 _JSONB_VERSION = b"\x01"
 
-# Labels, series id where it is known, microseconds as in a sample, value, and metadata as jsonb.
-Row = tuple[Labels, int | None, int, float, bytes | None]
+
+class Row(Struct, gc=False):
+    """A sample that was checked: `series_id` where it is known, `metadata` as jsonb."""
+
+    key: SeriesKey
+    series_id: int | None
+    ts: int
+    value: float
+    metadata: bytes | None
 
 
 class Checks:
@@ -69,7 +79,7 @@ class Checks:
                 self._report("metric_type", _other_type(s, entry), index)
             exact = entry.units.exact
             unit = exact[s.unit] if s.unit in exact else self._unit(s, entry, index)
-            labels = (
+            key = SeriesKey(
                 tenant,
                 s.metric_name,
                 s.metric_type,
@@ -80,11 +90,11 @@ class Checks:
                 s.region,
                 dimensions,
             )
-            series_id = id_of(labels)
+            series_id = id_of(key)
             if series_id is None:
-                labels = self._stored(labels, index)
-                series_id = id_of(labels)
-            rows.append((labels, series_id, ts, s.value, metadata))
+                key = self._stored(key, index)
+                series_id = id_of(key)
+            rows.append(Row(key, series_id, ts, s.value, metadata))
         return rows
 
     def _report(self, field: str, message: Message, index: int) -> None:
@@ -111,18 +121,16 @@ class Checks:
             self._report("unit", _other_unit(sample, entry), index)
         return unit
 
-    def _stored(self, labels: Labels, index: int) -> Labels:
-        """Labels of a series that is not known as they are stored."""
-        tenant, name, metric_type, unit, frequency, service, affiliate, region, dimensions = labels
-        for field, text in dimensions:
+    def _stored(self, key: SeriesKey, index: int) -> SeriesKey:
+        """The key of a series that is not known with labels as they are stored."""
+        for field, text in key.dimensions:
             if problem := label_problem(f"metadata.{field}", text):
                 self._report(f"metadata.{field}", problem, index)
-        return (
-            *(tenant, name, metric_type, unit, frequency),
-            self._own or self._label("service_name", service, index),
-            self._label("affiliate_id", affiliate, index),
-            self._label("region", region, index),
-            dimensions,
+        return replace(
+            key,
+            service_name=self._own or self._label("service_name", key.service_name, index),
+            affiliate_id=self._label("affiliate_id", key.affiliate_id, index),
+            region=self._label("region", key.region, index),
         )
 
     def _label(self, field: str, text: str | None, index: int) -> str | None:

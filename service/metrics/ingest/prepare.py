@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from service.metrics.ingest.checks import Checks, Row
 from service.metrics.ingest.ids import SampleIds
 from service.metrics.ingest.sample import Sample, microseconds
-from service.metrics.ingest.series import CatalogChanged, Labels, SeriesCache
+from service.metrics.ingest.series import CatalogChanged, SeriesCache, SeriesKey
 from sql.errors import Invalid, Problem
 from sql.scope import Scope
 from sql.vocabulary import Frequency
@@ -73,7 +73,7 @@ class Preparer:
             # Now the table knows the metrics that were taken to be new.
             rows, found = await self._resolved(samples, scope, now)
         first_id = await self._ids.take(len(rows))
-        names = {labels[1] for labels, *_ in rows}
+        names = {row.key.metric_name for row in rows}
         return Submission(
             _copy_rows(rows, found, first_id),
             first_id,
@@ -93,31 +93,35 @@ class Preparer:
 
     async def _resolved(
         self, samples: Sequence[Sample], scope: Scope, now: datetime
-    ) -> tuple[list[Row], Mapping[Labels, int]]:
+    ) -> tuple[list[Row], Mapping[SeriesKey, int]]:
         """The rows, and the series of those that have none."""
         checks = self._checks(scope, now)
         rows = checks.rows(samples)
         if checks.problems:
             raise Invalid(*checks.problems)
-        unknown = [labels for labels, series_id, *_ in rows if series_id is None]
+        unknown = [row.key for row in rows if row.series_id is None]
         return rows, await self._series.resolve(unknown, checks.assumed)
 
     def _checks(self, scope: Scope, now: datetime) -> Checks:
         return Checks(self._series, self._accept, scope, microseconds(now))
 
 
-def _copy_rows(rows: Iterable[Row], found: Mapping[Labels, int], first_id: int) -> dict[str, bytes]:
+def _copy_rows(
+    rows: Iterable[Row], found: Mapping[SeriesKey, int], first_id: int
+) -> dict[str, bytes]:
     """By frequency; `found` are the series of rows that have none."""
     parts: dict[str, list[bytes]] = {}
     pack = _pack_row
-    for number, (labels, series_id, ts, value, metadata) in enumerate(rows, start=first_id):
+    for number, row in enumerate(rows, start=first_id):
+        key, series_id, metadata = row.key, row.series_id, row.metadata
         if series_id is None:
-            series_id = found[labels]
+            series_id = found[key]
         if metadata is None:
-            part = pack(5, 8, ts, 8, number, 4, series_id, 8, value, -1)
+            part = pack(5, 8, row.ts, 8, number, 4, series_id, 8, row.value, -1)
         else:
-            part = pack(5, 8, ts, 8, number, 4, series_id, 8, value, len(metadata)) + metadata
-        frequency = labels[4]
+            length = len(metadata)
+            part = pack(5, 8, row.ts, 8, number, 4, series_id, 8, row.value, length) + metadata
+        frequency = key.frequency
         if frequency in parts:
             parts[frequency].append(part)
         else:
