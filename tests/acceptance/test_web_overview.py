@@ -67,6 +67,7 @@ def test_a_level_is_of_all_who_report_it_also_of_those_who_have_not_this_hour(
     for region, back in (("SP", 0), ("RJ", 1)):
         body = sample(
             "active_users",
+            metric_type="user_activity",
             value=300,
             unit="users",
             frequency="hourly",
@@ -168,7 +169,13 @@ def test_an_open_page_follows(place: Service) -> None:
         lines = answer.iter_lines()
         first = event(lines)
         assert "Active users" in first
-        body = sample("active_users", value=4711, unit="users", frequency="real_time")
+        body = sample(
+            "active_users",
+            metric_type="user_activity",
+            value=4711,
+            unit="users",
+            frequency="real_time",
+        )
         assert place.client.post("/api/metrics", json=body).is_success
         while "4,711" not in event(lines):
             pass
