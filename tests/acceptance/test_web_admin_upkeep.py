@@ -175,7 +175,7 @@ def test_a_tenant_is_made_described_locked_out_and_deleted(api: httpx2.Client) -
         assert post(browser, "/admin/tenants", tenant=name).status_code == 303
         again = post(browser, "/admin/tenants", tenant=name)
         assert again.status_code == 409
-        assert "There is one of that name already" in text_of(again)
+        assert f"There is a tenant {name} already" in text_of(again)
         assert post(browser, "/admin/tenants", tenant="Not so").status_code == 422
         assert post(browser, f"{path}/describe", description="The others").status_code == 303
         assert 'value="The others"' in browser.get("/admin/tenants").text
