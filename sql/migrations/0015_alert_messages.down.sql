@@ -1,6 +1,7 @@
 DROP TABLE fature.alert_channel_hold;
 -- Of a kind that is not known any more.
-DELETE FROM fature.alert_notification WHERE event_id IS NULL OR transition_id IS NULL;
+DELETE FROM fature.alert_notification
+WHERE event_id IS NULL OR transition_id IS NULL;
 DROP INDEX fature.alert_notification_dead;
 ALTER TABLE fature.alert_notification
 DROP COLUMN rule_id,

@@ -106,7 +106,7 @@ WHERE
 -- One that cannot be judged, and many events at once, are told of in one notification each.
 ALTER TABLE fature.alert_notification
 ADD COLUMN rule_id integer REFERENCES fature.alert_rule ON DELETE SET NULL,
-ADD COLUMN digest bigint [],
+ADD COLUMN digest bigint[],
 ALTER COLUMN event_id DROP NOT NULL,
 ALTER COLUMN transition_id DROP NOT NULL;
 COMMENT ON COLUMN fature.alert_notification.event_id IS
