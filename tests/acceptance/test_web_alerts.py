@@ -331,8 +331,8 @@ def test_the_list_says_what_rules_look_at(api: httpx2.Client) -> None:
     rule(api, **given, aggregation="count", window=None)
     with signed_in(api, "reader") as browser:
         text = text_of(browser.get("/alerts/rules"))
-        assert "commission_paid > R$500.00 Largest · Day" in text
-        assert "commission_paid > 500 Number of samples · Hour" in text
+        assert "Commission paid > R$500.00 Largest · Day" in text
+        assert "Commission paid > 500 Number of samples · Hour" in text
 
 
 def test_what_alerts_are_called_in_portuguese(api: httpx2.Client) -> None:
