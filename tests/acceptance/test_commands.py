@@ -70,7 +70,7 @@ def test_what_a_command_refuses_begins_like_every_other_error(
     ):
         ended = command(*arguments, FATURE_DATABASE_URL=database, FATURE_DATA_DIR=str(tmp_path))
         assert ended.returncode == 1
-        assert ended.stderr == "error: there is no tenant nope\n"
+        assert ended.stderr == "error: tenant: There is no tenant nope\n"
 
 
 def test_a_command_on_the_embedded_database_says_nothing_of_finding_it(tmp_path: Path) -> None:
