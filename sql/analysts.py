@@ -66,7 +66,7 @@ def _check_tenant(conn: Connection[DictRow], tenant: str | None) -> None:
     if tenant in (None, EVERY_TENANT):
         return
     if not conn.execute(query("tenant_to_see").body, {"tenant": tenant}).fetchone():
-        raise AnalystRefused(f"there is no tenant {tenant}")
+        raise AnalystRefused(f"tenant: There is no tenant {tenant}")
 
 
 def _known(conn: Connection[DictRow], name: str) -> bool:

@@ -175,7 +175,7 @@ def test_pages_are_shown_although_it_breaks_off_what_is_read(place: Place, metri
                 assert time.monotonic() < deadline, "waited in vain"
                 broken_off += conn.execute(
                     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                    " WHERE state = 'active' AND query ~ 'Figures per bucket'"
+                    " WHERE state = 'active' AND query ~ '(Values|Last values) per bucket'"
                     " AND pid <> pg_backend_pid()"
                 ).rowcount
         finally:

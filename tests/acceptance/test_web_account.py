@@ -71,7 +71,7 @@ def test_another_password_keeps_this_browser_and_ends_the_others(
     ("current", "new", "words"),
     [
         ("not the password", NEW, "It is another one"),
-        (None, "short", "at least 12 characters"),
+        (None, "short", "At least 12 characters"),
         ("", NEW, "Field required"),
     ],
 )

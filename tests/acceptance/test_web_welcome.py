@@ -87,7 +87,7 @@ def test_a_short_password_is_told_at_its_field(fresh: Service) -> None:
         answer = start(client, link(fresh), password="short")
         assert answer.status_code == 422
         assert 'id="password-error"' in answer.text
-        assert "at least 12 characters" in answer.text
+        assert "At least 12 characters" in answer.text
         assert 'value="ana@example.com"' in answer.text
         assert "short" not in answer.text.replace("too short", "")
 
