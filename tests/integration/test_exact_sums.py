@@ -1,10 +1,8 @@
 """Sums are exact decimals, and became so without a figure being lost."""
 
-import shutil
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -32,23 +30,17 @@ LATELY = MONDAY - timedelta(weeks=2)
 CANCELLING = (1234567.89, -1234560.0)
 
 
-@pytest.fixture
-def before(tmp_path: Path) -> Path:
-    """The SQL files of the time when sums were doubles."""
-    copy = tmp_path / "sql"
-    for name in ("migrations", "repeatable"):
-        shutil.copytree(FOLDER / name, copy / name)
-    shutil.copy(FOLDER / "bootstrap.sql", copy)
-    for path in (copy / "migrations").iterdir():
-        if path.name >= "0013":
-            path.unlink()
-    return copy
-
-
-def migrated(url: str, folder: Path = FOLDER) -> None:
+def migrated(url: str) -> None:
     """As the commands leave it: with policies."""
-    capability, _ = migrate(url, engine="auto", timezone="UTC", folder=folder)
+    capability, _ = migrate(url, engine="auto", timezone="UTC", folder=FOLDER)
     reconcile(url, capability.engine, parse_keep(""), ZoneInfo("UTC"), NOW)
+
+
+def undone(url: str, engine: Engine) -> None:
+    """As it was when sums were doubles."""
+    while (version := rollback(url, folder=FOLDER)) != "0013_exact_sums":
+        assert version
+    reconcile(url, engine, parse_keep(""), ZoneInfo("UTC"), NOW)
 
 
 def buckets(conn: Conn, frequency: Frequency, level: Level, series: int) -> list[TupleRow]:
@@ -79,10 +71,10 @@ def sums(conn: Conn, series: int) -> set[object]:
 
 
 def test_what_is_materialised_outlives_the_change_up_and_down(
-    database_of: DatabaseServer, engine: Engine, before: Path
+    database_of: DatabaseServer, engine: Engine
 ) -> None:
-    url = database_of.new_database(migrated=False)
-    migrated(url, before)
+    url = database_of.new_database()
+    undone(url, engine)
     with session(url) as conn:
         old, late = new_series(conn, "hourly"), new_series(conn, "hourly")
         store(conn, "hourly", [(LONG_AGO + n * DAY / 4, n, old, n / 4) for n in range(28)])
@@ -100,11 +92,7 @@ def test_what_is_materialised_outlives_the_change_up_and_down(
             run_refresh_jobs(url)
             assert history(conn, old) == expected
             assert sums(conn, late) == {Decimal("7.89")}
-            undone = rollback(url, folder=FOLDER)
-            while undone != "0013_exact_sums":
-                assert undone
-                undone = rollback(url, folder=FOLDER)
-            reconcile(url, engine, parse_keep(""), ZoneInfo("UTC"), NOW)
+            undone(url, engine)
             run_refresh_jobs(url)
             assert history(conn, old) == expected
             assert sums(conn, late) == {CANCELLING[0] + CANCELLING[1]}
