@@ -94,6 +94,7 @@ def test_a_phone_shows_how_available_services_are(signed_in: Opener) -> None:
     for path in ("/", "/services"):
         page.goto(path)
         figure = page.get_by_role("row", name="looked-at").get_by_role("cell", name="%").first
+        expect(figure).to_be_visible()
         box = figure.bounding_box()
         assert box
         assert box["x"] + box["width"] <= PHONE["width"]
