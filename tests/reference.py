@@ -23,7 +23,7 @@ Group = tuple[str | None, ...]
 
 # How long ago a series ended is told in steps of its frequency.
 STEPS = {"real_time": "hour", "hourly": "hour", "daily": "day", "monthly": "month"}
-LENGTHS = {"hour": HOUR, "day": 24 * HOUR, "month": 31 * 24 * HOUR}
+LENGTHS = {"hour": HOUR, "day": 24 * HOUR, "week": 7 * 24 * HOUR, "month": 31 * 24 * HOUR}
 
 
 class Labels(NamedTuple):
@@ -84,10 +84,15 @@ class Figures:
     def _end(self, sample: Sample) -> tuple[datetime, timedelta]:
         """The start of the step that the last sample of a series is in, and how long steps are."""
         step = STEPS[sample.labels.frequency]
-        known = start_of(datetime.now(UTC) - timedelta(days=120), self.period, self.zone)
-        if step == "hour" and sample.ts < known and self.period != "hour":
+        if step == "hour" and self.period != "hour" and sample.ts < self._days_ago(120):
             step = "day"
+        # Days are kept for five years.
+        if step == "day" and self.period != "day" and sample.ts < self._days_ago(1700):
+            step = self.period
         return start_of(sample.ts, step, self.zone), LENGTHS[step]
+
+    def _days_ago(self, days: int) -> datetime:
+        return start_of(datetime.now(UTC) - timedelta(days=days), self.period, self.zone)
 
     def _by_series(self) -> Iterator[list[Sample]]:
         for labels in {sample.labels for sample in self.samples}:
