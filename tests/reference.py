@@ -87,7 +87,7 @@ class Figures:
         if step == "hour" and self.period != "hour" and sample.ts < self._days_ago(120):
             step = "day"
         # Days are kept for five years.
-        if step == "day" and self.period != "day" and sample.ts < self._days_ago(1700):
+        if step == "day" and self.period in ("week", "month") and sample.ts < self._days_ago(1700):
             step = self.period
         return start_of(sample.ts, step, self.zone), LENGTHS[step]
 
