@@ -37,7 +37,10 @@ def candidates(
     ways += _regressions(series, lambda values: values, origins, horizon, seasons)
     if low > 0:
         bounds = np.log(low) - 1, np.log(high) + 1
-        back: Scale = lambda values: np.exp(np.clip(values, *bounds))  # noqa: E731
+
+        def back(values: Values) -> Values:
+            return np.exp(np.clip(values, *bounds))
+
         ways += _regressions(np.log(series), back, origins, horizon, seasons)
     return [
         Candidate(
