@@ -6,7 +6,7 @@ waits for its answer would wait for minutes.
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Any, TypeVar
 
 import psycopg
@@ -41,12 +41,13 @@ class Connection(AsyncConnection[DictRow]):
     """A connection that waits at most `patience` seconds for each answer of the server.
 
     It is closed then, as it is where its caller stops waiting: the server, which looks for its
-    client, ends the statement. `on_silence` is called where it was silent for long.
+    client, ends the statement. `on_silence` is awaited where it was silent for long, before
+    the caller is told: it may try again at once.
     """
 
     patience: float = 15.0
     heard_at: float = 0.0
-    on_silence: Callable[[], None] | None = None
+    on_silence: Callable[[], Awaitable[None]] | None = None
 
     async def wait(
         self,
@@ -67,18 +68,18 @@ class Connection(AsyncConnection[DictRow]):
                 gen, self.pgconn.socket, interval=interval, timeout=self.patience
             )
         except errors._WaitTimeout:
-            self._give_up(started)
+            await self._give_up(started)
             raise psycopg.OperationalError(
                 f"the server did not answer within {self.patience:g} s"
             ) from None
         except asyncio.CancelledError:
             if self.pgconn.transaction_status == psycopg.pq.TransactionStatus.ACTIVE:
-                self._give_up(started)
+                await self._give_up(started)
             raise
         self.heard_at = time.monotonic()
         return answer
 
-    def _give_up(self, started: float) -> None:
+    async def _give_up(self, started: float) -> None:
         self.pgconn.finish()
         if self.on_silence and time.monotonic() - started > _SUSPICIOUS:
-            self.on_silence()
+            await self.on_silence()

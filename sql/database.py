@@ -5,7 +5,7 @@ import select
 import time
 from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from functools import cache
+from functools import cache, partial
 from typing import Any, Protocol
 
 import psycopg
@@ -86,7 +86,7 @@ def create_pool(
         await _begin_session(conn, statement_seconds)
         if keeps_plans:
             await _keep_plans(conn)
-        conn.on_silence = draining
+        conn.on_silence = partial(_drain, siblings)
 
     pool: Pool = AsyncConnectionPool(
         url,
@@ -109,23 +109,14 @@ def create_pool(
         reconnect_timeout=timeout,
     )
     siblings.append(pool)
-    draining = _Draining(siblings)
     return pool
 
 
-class _Draining:
-    """Closes what is idle in pools, and what is in use once it is returned."""
-
-    def __init__(self, pools: list[Pool]) -> None:
-        self._pools = pools
-        self._tasks: set[asyncio.Task[None]] = set()
-
-    def __call__(self) -> None:
-        for pool in self._pools:
-            if not pool.closed:
-                task = asyncio.create_task(pool.drain())
-                self._tasks.add(task)
-                task.add_done_callback(self._tasks.discard)
+async def _drain(pools: list[Pool]) -> None:
+    """Close what is idle in pools, and what is in use once it is returned."""
+    for pool in pools:
+        if not pool.closed:
+            await pool.drain()
 
 
 async def _begin_session(conn: Connection, statement_seconds: float) -> None:

@@ -59,10 +59,13 @@ async def aggregate(request: Request) -> Response:
     is_misspelt = metric.metric_name and not metric.is_known
     also = frozenset(request.query_params if is_misspelt else metric.dimensions)
     params, dimensions = read_params(request, AggregateParams, also)
-    await resources.catalog.check_known(scope, metric)
+    if is_misspelt:
+        await resources.catalog.check_known(scope, metric)
     zone = zone_of(params.tz, resources.settings.zone)
     query = params.query(metric, dimensions, scope, zone)
     result = await resources.aggregates.result(query, datetime.now(UTC))
+    if not result.points:
+        await resources.catalog.check_known(scope, metric)
     until = await resources.aggregates.materialized_until(result)
     if len(result.points) < _MANY:
         return _response(request, result, until)

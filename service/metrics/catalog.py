@@ -73,15 +73,18 @@ class Catalog:
         return entries[metric_name]
 
     async def check_known(self, scope: Scope, metric: MetricEntry) -> None:
-        """Refuse a metric that was never submitted.
+        """Refuse a metric that was never submitted, or of which the service that the scope is
+        bound to has no series.
 
         Raises:
-            NotFound: there is none of that name; named are those most like it.
+            NotFound: there is none of that name in scope; named are those most like it.
         """
-        if metric.is_known:
+        if metric.is_known and scope.service_name is None:
             return
         rows = await fetch_all(self._read_pool, "metric_names", _params(scope, None))
         names = [row["metric_name"] for row in rows]
+        if metric.metric_name in names:
+            return
         near = await asyncio.to_thread(get_close_matches, metric.metric_name, names, 3, 0.6)
         raise _unknown(metric.metric_name, near)
 

@@ -54,6 +54,6 @@ def test_a_slow_statement_is_logged_with_its_name_and_time(service: Service, met
         answer = asked.result()
     assert answer.status_code == 200
     slow = [x for x in lines(service, answer.headers["X-Request-ID"]) if x["event"] == "SLOW_QUERY"]
-    assert [line["query"] for line in slow] == ["find_series"]
+    assert [line["query"] for line in slow] == ["series_ungrouped"]
     assert slow[0]["duration_ms"] > 250
     assert slow[0]["level"] == "warning"

@@ -145,12 +145,13 @@ def picture(request: pytest.FixtureRequest) -> Callable[[Page, str], None]:
 
 def _note(complaints: list[str], message: ConsoleMessage) -> None:
     # A refused form is a refused form: the lines of browser and htmx about its status are no
-    # complaints.
+    # complaints. The last one is htmx's line about a live connection that was lost.
     refused = (
         "Failed to load resource",
         "Response Status Error",
         "htmx:sendError",
         "htmx:afterRequest",
+        "[object Event]",
     )
     if message.type == "error" and not message.text.startswith(refused):
         complaints.append(message.text)

@@ -38,7 +38,7 @@ def test_a_rule_without_a_name_is_tried_as_it_is_typed(
     expect(preview).to_contain_text("this value: Expected a number")
     page.locator("#threshold_value").fill("500")
     page.locator("#window").fill("7x")
-    expect(preview).to_contain_text("Over: '7x' is no window")
+    expect(preview).to_contain_text("Window: '7x' is no window")
     page.locator("#window").fill("hour")
     expect(preview.locator("canvas")).to_have_count(1)
 

@@ -106,7 +106,7 @@ def test_a_tenant_that_does_not_exist_is_refused(database: str, name: str, tmp_p
         FATURE_DATA_DIR=str(tmp_path),
     )
     assert ended.returncode == 1
-    assert ended.stderr == "error: there is no tenant acmee\n"
+    assert ended.stderr == "error: tenant: There is no tenant acmee\n"
     assert ended.stdout == ""
     with psycopg.connect(database) as conn:
         assert conn.execute("SELECT FROM pg_roles WHERE rolname = %s", (name,)).fetchone() is None

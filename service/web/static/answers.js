@@ -28,8 +28,15 @@ function fail(target, again) {
 }
 
 // Parts that follow what happens: the browser connects again by itself, unless it has no network.
-document.addEventListener("htmx:sseError", ({ target }) => fail(target.closest(LIVE), () => location.reload()));
-document.addEventListener("htmx:sseOpen", ({ target }) => target.closest(LIVE).querySelector(":scope > [data-unanswered]")?.remove());
-addEventListener("offline", () => {
-  for (const part of document.querySelectorAll(LIVE)) fail(part, () => location.reload());
-});
+// What was under way when the network went may still arrive, and changes nothing about that.
+const unfollowed = (part) => fail(part, () => location.reload());
+
+document.addEventListener("htmx:sseError", ({ target }) => unfollowed(target.closest(LIVE)));
+for (const heard of ["htmx:sseOpen", "htmx:sseMessage"]) {
+  document.addEventListener(heard, ({ target }) => {
+    const part = target.closest(LIVE);
+    if (navigator.onLine) part.querySelector(":scope > [data-unanswered]")?.remove();
+    else unfollowed(part);
+  });
+}
+addEventListener("offline", () => document.querySelectorAll(LIVE).forEach(unfollowed));
