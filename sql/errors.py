@@ -104,7 +104,7 @@ class DiskFull(DatabaseUnavailable):
 
 
 class DatabaseTimeout(DatabaseUnavailable):
-    """A statement or a lock took longer than it may."""
+    """A statement or a lock took longer than it may, or two waited for each other."""
 
 
 class DataRejected(DatabaseError):
@@ -127,7 +127,11 @@ _UNAVAILABLE = (
     TooManyRequests,
 )
 _ENDED_BY_SERVER = (psycopg.errors.AdminShutdown, psycopg.errors.CrashShutdown)
-_TIMEOUTS = (psycopg.errors.QueryCanceled, psycopg.errors.LockNotAvailable)
+_TIMEOUTS = (
+    psycopg.errors.QueryCanceled,
+    psycopg.errors.LockNotAvailable,
+    psycopg.errors.DeadlockDetected,
+)
 
 
 @contextmanager

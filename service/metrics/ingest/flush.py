@@ -2,18 +2,19 @@
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 
 from prometheus_client import Counter, Histogram
 from psycopg import sql
 from psycopg.copy import AsyncLibpqWriter
 
-from service.metrics.ingest.idempotency import Receipt, claim
+from service.metrics.ingest.idempotency import Answer, claim
 from service.metrics.ingest.prepare import Submission
+from service.metrics.ingest.steps import Refused, is_new, take_steps
 from sql.connections import Connection
 from sql.database import note_duration
-from sql.errors import Conflict
+from sql.errors import DomainError
 from sql.statements import query
 from sql.vocabulary import FREQUENCIES
 
@@ -44,17 +45,13 @@ _COPY = {
 }
 
 
-async def write(conn: Connection, submissions: Sequence[Submission]) -> list[Receipt | Conflict]:
+async def write(conn: Connection, submissions: Sequence[Submission]) -> list[Answer]:
     """One transaction for all submissions; the answer to each, once it is committed."""
     started = time.perf_counter()
-    async with nullcontext() if _is_one_statement(submissions) else conn.transaction():
-        answers = await claim(conn, submissions)
-        new = [
-            submission
-            for submission, answer in zip(submissions, answers, strict=True)
-            if isinstance(answer, Receipt) and not answer.replayed
-        ]
-        stored = await _copy(conn, new)
+    try:
+        answers, stored = await _commit(conn, submissions)
+    except Refused as refused:
+        answers, stored = await _commit_others(conn, submissions, refused.refusals)
     FLUSH_SECONDS.observe(time.perf_counter() - started)
     FLUSH_SAMPLES.observe(sum(stored.values()))
     for frequency, count in stored.items():
@@ -62,12 +59,47 @@ async def write(conn: Connection, submissions: Sequence[Submission]) -> list[Rec
     return answers
 
 
+async def _commit(
+    conn: Connection, submissions: Sequence[Submission]
+) -> tuple[list[Answer], dict[str, int]]:
+    """The answers, and how many samples of each frequency were stored.
+
+    Raises:
+        Refused: by steps; nothing was stored.
+    """
+    async with nullcontext() if _is_one_statement(submissions) else conn.transaction():
+        answers = await claim(conn, submissions)
+        await take_steps(conn, submissions, answers)
+        new = [
+            submission
+            for submission, answer in zip(submissions, answers, strict=True)
+            if is_new(answer)
+        ]
+        return answers, await _copy(conn, new)
+
+
+async def _commit_others(
+    conn: Connection, submissions: Sequence[Submission], refusals: Mapping[int, DomainError]
+) -> tuple[list[Answer], dict[str, int]]:
+    """The same once more without those at the places that refuse, as often as others do."""
+    found: dict[int, Answer] = dict(refusals)
+    stored: dict[str, int] = {}
+    while others := [place for place in range(len(submissions)) if place not in found]:
+        try:
+            answers, stored = await _commit(conn, [submissions[place] for place in others])
+        except Refused as refused:
+            found |= {others[place]: refusal for place, refusal in refused.refusals.items()}
+        else:
+            found |= zip(others, answers, strict=True)
+    return [found[place] for place in range(len(submissions))], stored
+
+
 def _is_one_statement(submissions: Sequence[Submission]) -> bool:
     """True where a single COPY writes all: that is a transaction by itself, and BEGIN and COMMIT
     would be two more round trips.
     """
-    unkeyed = all(submission.idempotency is None for submission in submissions)
-    return unkeyed and len({f for submission in submissions for f in submission.rows}) == 1
+    alone = all(s.idempotency is None and s.step is None for s in submissions)
+    return alone and len({f for submission in submissions for f in submission.rows}) == 1
 
 
 async def _copy(conn: Connection, submissions: Sequence[Submission]) -> dict[str, int]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from service.metrics.ingest.prepare import IdempotencyKey, Submission
 from sql.connections import Connection
 from sql.database import run
-from sql.errors import Conflict, DatabaseTimeout
+from sql.errors import Conflict, DatabaseTimeout, DomainError
 from sql.messages import Message
 
 _KEY_REUSED = Message("This Idempotency-Key was used before with another request")
@@ -21,7 +21,11 @@ class Receipt:
     replayed: bool = False
 
 
-async def claim(conn: Connection, submissions: Sequence[Submission]) -> list[Receipt | Conflict]:
+# Or the refusal.
+Answer = Receipt | DomainError
+
+
+async def claim(conn: Connection, submissions: Sequence[Submission]) -> list[Answer]:
     """Take the idempotency keys of the submissions; for a key that was taken before, its
     first answer or the refusal.
     """
@@ -50,7 +54,7 @@ async def claim(conn: Connection, submissions: Sequence[Submission]) -> list[Rec
     ]
 
 
-async def _earlier_answer(conn: Connection, key: IdempotencyKey) -> Receipt | Conflict:
+async def _earlier_answer(conn: Connection, key: IdempotencyKey) -> Answer:
     try:
         answer = await first_answer(conn, key)
     except Conflict as refusal:

@@ -2,7 +2,7 @@
 
 import hashlib
 import struct
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -10,6 +10,7 @@ from service.metrics.ingest.checks import Checks, Row
 from service.metrics.ingest.ids import SampleIds
 from service.metrics.ingest.sample import Sample, microseconds
 from service.metrics.ingest.series import CatalogChanged, SeriesCache, SeriesKey
+from sql.connections import Connection
 from sql.errors import Invalid, Problem
 from sql.scope import Scope
 from sql.vocabulary import Frequency
@@ -18,6 +19,11 @@ from sql.vocabulary import Frequency
 # series_id and value, then the length of the metadata, which follow (-1 for none).
 _pack_row = struct.Struct("!h iq iq ii id i").pack
 _MICROSECOND = timedelta(microseconds=1)
+
+# Statements of a submission's own in the transaction that stores its rows, before they are. It
+# refuses them with a DomainError, which undoes it and is the answer; the other submissions go on.
+# Several may share a transaction, and one that was undone may be taken again.
+Step = Callable[[Connection], Awaitable[None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +46,7 @@ class Submission:
     count: int
     metrics: frozenset[tuple[str, str]]
     idempotency: IdempotencyKey | None = None
+    step: Step | None = None
 
 
 class Preparer:
@@ -58,6 +65,7 @@ class Preparer:
         scope: Scope,
         now: datetime,
         idempotency: IdempotencyKey | None = None,
+        step: Step | None = None,
     ) -> Submission:
         """One submission of all samples.
 
@@ -80,6 +88,7 @@ class Preparer:
             len(rows),
             frozenset((scope.tenant, name) for name in names),
             idempotency,
+            step,
         )
 
     async def problems(

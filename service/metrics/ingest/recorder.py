@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
 from service.metrics.ingest.idempotency import Receipt
-from service.metrics.ingest.prepare import IdempotencyKey, Preparer
+from service.metrics.ingest.prepare import IdempotencyKey, Preparer, Step
 from service.metrics.ingest.sample import Decoded
 from service.metrics.ingest.writer import Writer
 from sql.errors import Forbidden, Invalid, Problem
@@ -24,7 +24,11 @@ class Recorder:
     on_stored: Stored
 
     async def record(
-        self, decoded: Decoded, scope: Scope, idempotency: IdempotencyKey | None = None
+        self,
+        decoded: Decoded,
+        scope: Scope,
+        idempotency: IdempotencyKey | None = None,
+        step: Step | None = None,
     ) -> Receipt:
         """Answered once the samples are on disk.
 
@@ -33,10 +37,11 @@ class Recorder:
             Forbidden: a sample of another service than the scope's.
             Busy: too many samples wait; try again.
             Conflict: the Idempotency-Key came with another body before.
+            DomainError: the step refused.
             DatabaseError: as `Writer.submit` says.
         """
         try:
-            return await self._write(decoded, scope, idempotency)
+            return await self._write(decoded, scope, idempotency, step)
         except Invalid:
             # The first time it was accepted; meanwhile a sample may have become too old.
             first = await self.writer.first_answer(idempotency) if idempotency else None
@@ -45,14 +50,18 @@ class Recorder:
             return first
 
     async def _write(
-        self, decoded: Decoded, scope: Scope, idempotency: IdempotencyKey | None
+        self,
+        decoded: Decoded,
+        scope: Scope,
+        idempotency: IdempotencyKey | None,
+        step: Step | None,
     ) -> Receipt:
         now = datetime.now(UTC)
         if decoded.problems:
             problems = await self.preparer.problems(decoded.samples, scope, now)
             raise Invalid(*_in_order([*decoded.problems, *_placed(decoded, problems)]))
         try:
-            submission = await self.preparer.prepare(decoded.samples, scope, now, idempotency)
+            submission = await self.preparer.prepare(decoded.samples, scope, now, idempotency, step)
         except Invalid as error:
             raise Invalid(*_placed(decoded, error.problems)) from error
         except Forbidden as error:

@@ -15,13 +15,12 @@ import structlog
 from prometheus_client import Gauge
 
 from service.metrics.ingest.flush import write
-from service.metrics.ingest.idempotency import Receipt, first_answer
+from service.metrics.ingest.idempotency import Answer, Receipt, first_answer
 from service.metrics.ingest.prepare import IdempotencyKey, Submission
 from sql.connections import Connection
 from sql.database import Pool, connection, within
 from sql.errors import (
     Busy,
-    Conflict,
     ConnectionLost,
     DatabaseError,
     DatabaseTimeout,
@@ -84,6 +83,7 @@ class Writer:
             Busy: the queue is full, and nothing was taken; or the database fell silent, and
                 whether the samples are stored is unknown.
             Conflict: the Idempotency-Key came with another body before; nothing was stored.
+            DomainError: the submission's step refused; nothing was stored.
             DatabaseUnavailable: the database is away; nothing was stored.
             DatabaseError: the database refused these samples; nothing was stored.
         """
@@ -194,7 +194,7 @@ def _may_be_one_alone(error: DatabaseError) -> bool:
     return isinstance(error, DatabaseTimeout) or not isinstance(error, DatabaseUnavailable)
 
 
-def _settle(answer: asyncio.Future[Receipt], outcome: Receipt | Conflict) -> None:
+def _settle(answer: asyncio.Future[Receipt], outcome: Answer) -> None:
     if isinstance(outcome, Receipt):
         answer.set_result(outcome)
     else:
