@@ -8,6 +8,8 @@ from sql.calendar import Period, floor, following
 
 # Longer than what a test does between putting in figures of today and asking for them.
 _WHILE = timedelta(seconds=45)
+# Than some dozens of requests.
+_MOMENT_SECONDS = 10
 
 
 def this_hour() -> datetime:
@@ -18,6 +20,13 @@ def this_hour() -> datetime:
 def today() -> datetime:
     """Its start, in UTC."""
     return this_hour().replace(hour=0)
+
+
+def wait_out_minute() -> None:
+    """Let the minute pass if it ends so soon that requests sent at once would end in the next."""
+    ahead = 60 - time.time() % 60
+    if ahead < _MOMENT_SECONDS:
+        time.sleep(ahead)
 
 
 def wait_out(period: Period, zone: ZoneInfo) -> None:

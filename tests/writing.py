@@ -13,8 +13,9 @@ from retention.policies import accept_ages, parse_keep
 from service.metrics.ingest.idempotency import Receipt
 from service.metrics.ingest.ids import SampleIds
 from service.metrics.ingest.prepare import IdempotencyKey, Preparer, Step, Submission, body_key
+from service.metrics.ingest.room import SeriesLimits
 from service.metrics.ingest.sample import Sample
-from service.metrics.ingest.series import SeriesCache, SeriesLimits
+from service.metrics.ingest.series import SeriesCache
 from service.metrics.ingest.writer import Writer
 from sql.database import Pool, create_pool
 from sql.scope import Scope

@@ -12,6 +12,7 @@ from service.catalog.editing import change_metric
 from service.catalog.models import CatalogPatch
 from service.http.authentication import caller_of, principal_of
 from service.language.translations import N_
+from service.metrics.ingest.room import nearness
 from service.runtime.resources import resources_of
 from service.web import choices
 from service.web.forms import Form, read_form
@@ -49,12 +50,15 @@ class EntryForm(BaseModel):
 async def list_metrics(request: Request) -> Response:
     """Every metric by its type; those whose name or description has what is looked for."""
     wanted = request.query_params.get("q", "").strip()[:200].lower()
-    rows = await resources_of(request).catalog.listed(principal_of(request).scope)
+    resources, scope = resources_of(request), principal_of(request).scope
+    rows = await resources.catalog.listed(scope)
+    usages = await resources.series.room.near_limits()
     found = [row for row in rows if wanted in f"{row['metric_name']} {row['description']}".lower()]
     found.sort(key=lambda row: list(choices.TYPES).index(row["metric_type"]))
     groups = [(kind, list(of)) for kind, of in groupby(found, lambda row: row["metric_type"])]
     context = {
         "groups": groups,
+        "near_limits": [nearness(one) for one in usages if one.owner.is_in(scope)],
         "form": Form({"q": wanted}),
         "choices": choices,
     }

@@ -22,7 +22,8 @@ from service.metrics.forecasts import Forecasts
 from service.metrics.ingest.ids import SampleIds
 from service.metrics.ingest.prepare import Preparer
 from service.metrics.ingest.recorder import Recorder
-from service.metrics.ingest.series import SeriesCache, SeriesLimits
+from service.metrics.ingest.room import SeriesLimits
+from service.metrics.ingest.series import SeriesCache
 from service.metrics.ingest.writer import Writer
 from service.metrics.query.aggregate import Aggregates
 from service.runtime.background import end_overlong_reading, every_night, repeat

@@ -29,7 +29,7 @@ async def prometheus_metrics(request: Request) -> Response:
         raise Forbidden(_ALL_TENANTS)
     resources = resources_of(request)
     note_pools(resources.pools)
-    facts = await read_facts(resources.read_pool, datetime.now(UTC))
+    facts = await read_facts(resources.read_pool, resources.series.room, datetime.now(UTC))
     of_database = CollectorRegistry()
     of_database.register(FactsCollector(facts, resources.settings.keep))
     text = generate_latest(_of_processes()) + generate_latest(of_database)

@@ -57,16 +57,83 @@ INNER JOIN fature.series AS s
 ORDER BY k.place;
 
 -- name: count_series
--- How many series a tenant has, or one of its services; not counted further than `most`.
+-- How many series a tenant has, or one of its services.
 SELECT count(*) AS series
+FROM fature.series
+WHERE
+    tenant = %(tenant)s
+    AND (%(service_name)s::text IS NULL OR service_name = %(service_name)s);
+
+-- name: owners_of_many_series
+-- Tenants, and services in them, with at least so many series.
+SELECT
+    tenant,
+    service_name,
+    count(*) AS series
+FROM fature.series
+GROUP BY GROUPING SETS ((tenant), (tenant, service_name))
+HAVING
+    CASE
+        WHEN grouping(service_name) = 1 THEN count(*) >= %(per_tenant)s
+        ELSE service_name IS NOT NULL AND count(*) >= %(per_service)s
+    END
+ORDER BY tenant, service_name NULLS FIRST;
+
+-- name: series_growth
+-- The metric of which a tenant or one of its services got the most series lately, and how many
+-- series of the whole have no sample any more. The newest sample of a series is looked for: it is
+-- mostly in the first place that is looked at.
+SELECT
+    m.metric_name,
+    sum(m.idle) OVER ()::bigint AS idle
 FROM (
-    SELECT 1
-    FROM fature.series
+    SELECT
+        s.metric_name,
+        count(*) AS series,
+        count(*) FILTER (WHERE s.created_at > now() - interval '7 days') AS new,
+        count(*) FILTER (
+            WHERE
+                CASE
+                    -- Its first samples may be on their way.
+                    WHEN s.created_at > now() - interval '1 day' THEN false
+                    WHEN s.frequency = 'real_time' THEN (
+                        SELECT true
+                        FROM fature.sample_real_time AS x
+                        WHERE x.series_id = s.series_id
+                        ORDER BY x.ts DESC
+                        LIMIT 1
+                    ) IS NULL
+                    WHEN s.frequency = 'hourly' THEN (
+                        SELECT true
+                        FROM fature.sample_hourly AS x
+                        WHERE x.series_id = s.series_id
+                        ORDER BY x.ts DESC
+                        LIMIT 1
+                    ) IS NULL
+                    WHEN s.frequency = 'daily' THEN (
+                        SELECT true
+                        FROM fature.sample_daily AS x
+                        WHERE x.series_id = s.series_id
+                        ORDER BY x.ts DESC
+                        LIMIT 1
+                    ) IS NULL
+                    ELSE (
+                        SELECT true
+                        FROM fature.sample_monthly AS x
+                        WHERE x.series_id = s.series_id
+                        ORDER BY x.ts DESC
+                        LIMIT 1
+                    ) IS NULL
+                END
+        ) AS idle
+    FROM fature.series AS s
     WHERE
-        tenant = %(tenant)s
-        AND (%(service_name)s::text IS NULL OR service_name = %(service_name)s)
-    LIMIT %(most)s
-) AS s;
+        s.tenant = %(tenant)s
+        AND (%(service_name)s::text IS NULL OR s.service_name = %(service_name)s)
+    GROUP BY s.metric_name
+) AS m
+ORDER BY m.new DESC, m.series - m.idle DESC, m.metric_name
+LIMIT 1;
 
 -- name: metric_entries
 -- What samples of every metric are checked against.

@@ -11,7 +11,10 @@ import psycopg
 import pytest
 
 from tests.acceptance.access import caller, ends_in, issued, new_tenant, ok, with_new_key
+from tests.acceptance.people import add_person
 from tests.acceptance.talk import BATCH, ONE, refused, sample
+from tests.acceptance.web import sign_in, text_of, visitor
+from tests.clock import wait_out_minute
 from tests.conftest import DatabaseServer, Service, running_service
 from tests.instances import command
 from tests.killable import until
@@ -176,6 +179,7 @@ def test_a_caller_over_its_limit_is_told_when_to_come_back(
 ) -> None:
     first, second = replicas
     key = issued(admin, "reader")["key"]
+    wait_out_minute()
     with caller(second.url, key) as client:
         answers = [client.get(CATALOG) for _ in range(42)]
     assert [answer.status_code for answer in answers] == [200] * 40 + [429] * 2
@@ -205,6 +209,25 @@ def test_new_series_beyond_the_limits_are_refused_and_old_ones_go_on(
         assert post(client, "b", "1", "2", "3").status_code == 201
         error = refused(post(client, "c", "1"), 422)
         assert "FATURE_MAX_SERIES_PER_TENANT" in error["message"]
+        assert f"{metric} grows most" in error["message"]
+
+
+def test_operators_are_told_that_a_limit_is_near(
+    replicas: tuple[Service, Service], admin: httpx2.Client, metric: str
+) -> None:
+    narrow = replicas[1]
+    tenant = f"t{secrets.token_hex(4)}"
+    with new_tenant(admin, tenant) as theirs, visitor(narrow.url) as browser:
+        sign_in(browser, add_person(theirs, "operator"))
+        made = [sample(metric, service_name="shop", region=region) for region in "123"]
+        assert theirs.post(BATCH, json={"metrics": made}).status_code == 201
+        page = text_of(browser.get("/admin/catalog"))
+        assert f"shop has 3 of the 3 series that a service may have; {metric} grows most" in page
+        browser.headers["Accept-Language"] = "pt-BR"
+        page = text_of(browser.get("/admin/catalog"))
+        assert "shop tem 3 das 3 séries que um serviço pode ter" in page
+    ratio = f'fature_series_used_ratio{{service_name="shop",tenant="{tenant}"}} 1.0'
+    assert ratio in narrow.client.get("/metrics").text.splitlines()
 
 
 def test_make_key_issues_one_that_works(replicas: tuple[Service, Service]) -> None:

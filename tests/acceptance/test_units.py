@@ -12,8 +12,9 @@ import pytest
 from retention.policies import accept_ages, parse_keep
 from service.metrics.ingest.ids import SampleIds
 from service.metrics.ingest.prepare import Preparer, Submission
+from service.metrics.ingest.room import SeriesLimits
 from service.metrics.ingest.sample import Sample
-from service.metrics.ingest.series import SeriesCache, SeriesLimits
+from service.metrics.ingest.series import SeriesCache
 from sql.database import Pool, create_pool
 from sql.errors import Invalid
 from sql.scope import Scope

@@ -13,8 +13,9 @@ import pytest
 from service.access.tokens import Claims
 from service.access.versions import UserVersions
 from service.metrics.ingest.checks import Checks
+from service.metrics.ingest.room import SeriesLimits
 from service.metrics.ingest.sample import Sample
-from service.metrics.ingest.series import SeriesCache, SeriesLimits
+from service.metrics.ingest.series import SeriesCache
 from sql.database import create_pool
 from sql.scope import Scope
 from sql.vocabulary import Frequency

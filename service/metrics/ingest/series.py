@@ -1,16 +1,16 @@
 """From a sample's labels to its series: a cache in the process, one upsert for the misses."""
 
-from collections import Counter, OrderedDict
-from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 import msgspec
 from msgspec import Struct
 
 from service.metrics.ingest.labels import label_text
 from service.metrics.ingest.metric_table import MetricEntry, MetricTable
+from service.metrics.ingest.room import NewSeries, Owner, SeriesLimits, SeriesRoom
 from sql.database import Connection, Pool, connection, run
-from sql.errors import Busy, Invalid, Problem
+from sql.errors import Busy, Invalid
 from sql.messages import Message
 from sql.vocabulary import DEFAULT_AGGREGATION, KIND_OF_TYPE, Frequency, MetricType
 
@@ -44,20 +44,13 @@ class CatalogChanged(Busy):
         super().__init__(Message("The catalogue is changing; try again"))
 
 
-class SeriesLimits(NamedTuple):
-    """How many series a tenant, and a service within it, may have for more to be made."""
-
-    per_tenant: int
-    per_service: int
-
-
 class SeriesCache:
     """Knows the ids of series, and the metrics that they belong to."""
 
     def __init__(self, pool: Pool, limits: SeriesLimits) -> None:
         self.metrics = MetricTable(pool)
+        self.room = SeriesRoom(pool, limits)
         self._pool = pool
-        self._limits = limits
         # Of a dict it would take ever longer to find the oldest.
         self._ids: OrderedDict[SeriesKey, int] = OrderedDict()
 
@@ -89,8 +82,8 @@ class SeriesCache:
             return {}
         async with connection(self._pool) as conn:
             found = await _look_up(conn, unknown)
+            found |= await self._look_for_room(conn, [key for key in unknown if key not in found])
             if new := [key for key in unknown if key not in found]:
-                await self._guard(conn, new)
                 await run(conn, "insert_metrics", _columns(new))
             if assumed:
                 await self._learn(conn, unknown[0].tenant, assumed)
@@ -110,16 +103,23 @@ class SeriesCache:
             if name not in known or not entry.takes_as(known[name]):
                 raise CatalogChanged
 
-    async def _guard(self, conn: Connection, new: Sequence[SeriesKey]) -> None:
-        """Requests at the same time may go past a limit together, by their own series."""
-        tenants = Counter(key.tenant for key in new)
-        services = Counter((key.tenant, key.service_name) for key in new if key.service_name)
-        for tenant, more in tenants.items():
-            params = {"tenant": tenant, "service_name": None, "most": self._limits.per_tenant}
-            await _check_room(conn, params, more, "FATURE_MAX_SERIES_PER_TENANT")
-        for (tenant, service), more in services.items():
-            params = {"tenant": tenant, "service_name": service, "most": self._limits.per_service}
-            await _check_room(conn, params, more, "FATURE_MAX_SERIES_PER_SERVICE")
+    async def _look_for_room(
+        self, conn: Connection, new: Sequence[SeriesKey]
+    ) -> Mapping[SeriesKey, int]:
+        """The ids of those that somebody else created meanwhile: what is there is never refused.
+
+        Raises:
+            Invalid: there is no room for the others.
+        """
+        try:
+            await self.room.check(conn, _as_new(new))
+        except Invalid:
+            found = await _look_up(conn, new)
+            if not found:
+                raise
+            await self.room.check(conn, _as_new(key for key in new if key not in found))
+            return found
+        return {}
 
 
 def dimension_text(value: object) -> str | None:
@@ -141,25 +141,8 @@ async def _look_up(conn: Connection, keys: Sequence[SeriesKey]) -> dict[SeriesKe
     return {keys[row["place"] - 1]: row["series_id"] for row in rows}
 
 
-async def _check_room(conn: Connection, params: dict[str, Any], more: int, setting: str) -> None:
-    (row,) = await run(conn, "count_series", params)
-    if row["series"] + more > params["most"]:
-        raise _too_many(params, row["series"], more, setting)
-
-
-def _too_many(params: Mapping[str, Any], series: int, more: int, setting: str) -> Invalid:
-    service = params["service_name"]
-    who = (
-        Message("service {name}", {"name": service})
-        if service
-        else Message("tenant {name}", {"name": params["tenant"]})
-    )
-    message = Message(
-        "{who} has {series} series and may have {most} ({setting}): {more} new would be too many; "
-        "do labels or dimensions hold ids?",
-        {"who": who, "series": series, "most": params["most"], "setting": setting, "more": more},
-    )
-    return Invalid(Problem(message))
+def _as_new(keys: Iterable[SeriesKey]) -> Iterator[NewSeries]:
+    return (NewSeries(Owner(key.tenant, key.service_name), key.metric_name) for key in keys)
 
 
 def dimensions_of(

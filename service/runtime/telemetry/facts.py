@@ -1,6 +1,6 @@
 """Metrics from the database, the same for every process: read when Prometheus scrapes."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
@@ -10,6 +10,7 @@ from prometheus_client.registry import Collector
 from psycopg import sql
 from psycopg.rows import DictRow
 
+from service.metrics.ingest.room import SeriesRoom, Usage
 from sql.database import Pool, connection, run
 from sql.errors import DatabaseError
 from sql.statements import query
@@ -29,9 +30,10 @@ class Facts:
     events: list[DictRow] = field(default_factory=list)
     rules: Mapping[str, Any] = field(default_factory=dict)
     notifications: list[DictRow] = field(default_factory=list)
+    near_limits: Sequence[Usage] = ()
 
 
-async def read_facts(pool: Pool, now: datetime) -> Facts:
+async def read_facts(pool: Pool, room: SeriesRoom, now: datetime) -> Facts:
     """Everything in a few small statements on one connection."""
     facts = Facts(now)
     try:
@@ -44,6 +46,7 @@ async def read_facts(pool: Pool, now: datetime) -> Facts:
             facts.events = await run(conn, "open_events")
             (facts.rules,) = await run(conn, "alert_rules_state")
             facts.notifications = await run(conn, "notifications_by_status")
+        facts.near_limits = await room.near_limits()
     except DatabaseError:
         return Facts(now)
     facts.up = True
@@ -86,6 +89,15 @@ class FactsCollector(Collector):
             past = self._age(oldest) - self._keep[frequency].total_seconds() if oldest else 0.0
             overdue.add_metric([frequency], max(past, 0.0))
         yield overdue
+        used = GaugeMetricFamily(
+            "fature_series_used_ratio",
+            "Of the series that a tenant or one of its services may have, from 0.8 on.",
+            labels=["tenant", "service_name"],
+        )
+        for usage in self._facts.near_limits:
+            tenant, service = usage.owner
+            used.add_metric([tenant, service or ""], usage.series / usage.most)
+        yield used
 
     def _alerts(self) -> Iterator[Metric]:
         open_events = GaugeMetricFamily(
