@@ -29,6 +29,8 @@ from sql.statements import query
 from sql.vocabulary import FREQUENCIES, Frequency
 
 IDEMPOTENCY_KEEP = timedelta(hours=24)
+# A counter that comes again after so long begins anew.
+SOURCE_KEEP = timedelta(days=90)
 _BATCH = 20_000
 _log = structlog.get_logger()
 
@@ -134,8 +136,9 @@ def actual_policies(rows: Iterable[DictRow]) -> list[ActualPolicy]:
 def delete_expired(
     url: str, engine: Engine, keep: Mapping[str, timedelta], now: datetime
 ) -> dict[str, int]:
-    """Delete what no policy drops: forgotten idempotency keys and, on the plain engine,
-    samples, health reports and resolved alert events past their time. Returns rows by relation.
+    """Delete what no policy drops: forgotten idempotency keys, sources that send nothing any
+    more and, on the plain engine, samples, health reports and resolved alert events past their
+    time. Returns rows by relation.
     """
     deleted: dict[str, int] = {}
     with translated_errors(), psycopg.connect(url, autocommit=True, **liveness(url)) as conn:
@@ -143,6 +146,8 @@ def delete_expired(
             query("forget_idempotency_keys").body, {"before": now - IDEMPOTENCY_KEEP}
         )
         deleted["idempotency"] = forgotten.rowcount
+        silent = conn.execute(query("forget_sources").body, {"before": now - SOURCE_KEEP})
+        deleted["source"] = silent.rowcount
         if engine == "plain":
             for policy in declared(keep):
                 if isinstance(policy, Retention) and not policy.relation.startswith("rollup"):

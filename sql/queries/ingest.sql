@@ -192,3 +192,53 @@ SET LOCAL lock_timeout = '2s';
 -- name: copy_samples
 -- The one way samples enter.
 COPY {relation} (ts, id, series_id, value, metadata) FROM STDIN (FORMAT binary);
+
+-- name: insert_sources
+-- Those that are new here, not counted yet.
+INSERT INTO fature.source (source)
+SELECT k.source
+FROM unnest(%(sources)s::text []::uuid []) AS k (source)
+ORDER BY k.source
+ON CONFLICT DO NOTHING;
+
+-- name: lock_sources
+-- Those that exist, with their places in the caller's order, locked in the same order everywhere.
+SELECT
+    k.place,
+    s.newest,
+    s.value,
+    s.started
+FROM unnest(%(sources)s::text []::uuid []) WITH ORDINALITY AS k (source, place)
+INNER JOIN fature.source AS s ON k.source = s.source
+ORDER BY s.source
+FOR UPDATE OF s;
+
+-- name: update_sources
+-- How far each is counted now; they are locked.
+UPDATE fature.source AS s
+SET
+    newest = k.newest,
+    value = k.value,
+    started = k.started
+FROM unnest(
+    %(sources)s::text []::uuid [], %(newest)s::bigint [],
+    %(value)s::double precision [], %(started)s::bigint []
+) AS k (source, newest, value, started)
+WHERE s.source = k.source;
+
+-- name: stored_before
+-- The places of those samples that are stored already.
+SELECT k.place
+FROM unnest(
+    %(series_id)s::integer [], %(ts)s::timestamptz [], %(metadata)s::text []
+) WITH ORDINALITY AS k (series_id, ts, metadata, place)
+WHERE
+    EXISTS (
+        SELECT
+        FROM {relation} AS s
+        WHERE
+            s.series_id = k.series_id
+            AND s.ts = k.ts
+            AND s.ts BETWEEN %(first)s AND %(last)s
+            AND s.metadata IS NOT DISTINCT FROM k.metadata::jsonb
+    );

@@ -174,3 +174,11 @@ WHERE ctid = ANY(ARRAY(
 -- Retries are safe for 24 hours.
 DELETE FROM fature.idempotency
 WHERE created_at < %(before)s;
+
+-- name: forget_sources
+-- Those that send nothing any more. Their instants count in microseconds since 2000.
+DELETE FROM fature.source
+WHERE
+    newest < extract(
+        EPOCH FROM %(before)s::timestamptz - timestamptz '2000-01-01 00:00:00+00'
+    ) * 1000000;

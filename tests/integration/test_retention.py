@@ -15,6 +15,7 @@ from retention.apply import accept_windows, actual_policies, delete_expired, rec
 from retention.plan import Plan
 from retention.policies import Policy, Refresh, Retention, accept_ages, declared, parse_keep
 from retention.report import report
+from service.metrics.ingest.sample import microseconds
 from sql.engine import Engine
 from sql.migrator import migrate
 from sql.roles import serving_url
@@ -345,7 +346,7 @@ def test_samples_on_timescaledb_are_left_to_its_policies(url: str) -> None:
     now = datetime.now(UTC)
     with session(url) as conn:
         store(conn, "real_time", [(now - 30 * DAY, 1, new_series(conn, "real_time"), 1.0)])
-        assert delete_expired(url, "timescale", KEEP, now) == {"idempotency": 0}
+        assert delete_expired(url, "timescale", KEEP, now) == {"idempotency": 0, "source": 0}
         assert number(conn, "SELECT count(*) FROM fature.sample_real_time") == 1
 
 
@@ -366,6 +367,22 @@ def test_idempotency_keys_are_forgotten_after_24_hours(engine: Engine, database:
         assert delete_expired(database, engine, KEEP, now)["idempotency"] == 1
         left = conn.execute("SELECT idempotency_key FROM fature.idempotency ORDER BY 1").fetchall()
         assert left == [("edge",), ("new",)]
+
+
+def test_sources_are_forgotten_after_90_days(engine: Engine, database: str) -> None:
+    now = datetime.now(UTC)
+    tick = timedelta(microseconds=1)
+    with session(database) as conn:
+        for number, at in enumerate((now - 90 * DAY - tick, now - 90 * DAY, now)):
+            conn.execute(
+                "INSERT INTO fature.source (source, newest) VALUES (%s, %s)",
+                [f"{number:032x}", microseconds(at)],
+            )
+        assert delete_expired(database, engine, KEEP, now)["source"] == 1
+        left = conn.execute(
+            "SELECT right(source::text, 1) FROM fature.source ORDER BY 1"
+        ).fetchall()
+        assert left == [("1",), ("2",)]
 
 
 def report_health(conn: Conn, instants: list[datetime]) -> None:

@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from retention.plan import in_words
 from service.metrics.ingest.labels import label_problem, label_text
 from service.metrics.ingest.metric_table import MetricEntry
-from service.metrics.ingest.sample import Sample
+from service.metrics.ingest.sample import Origin, Sample
 from service.metrics.ingest.series import SeriesCache, SeriesKey, dimensions_of
 from service.metrics.metadata import metadata_json
 from sql.errors import Forbidden, Invalid, Problem
@@ -32,6 +32,7 @@ class Row(Struct, gc=False):
     ts: int
     value: float
     metadata: bytes | None
+    origin: Origin | None = None
 
 
 class Checks:
@@ -94,7 +95,7 @@ class Checks:
             if series_id is None:
                 key = self._stored(key, index)
                 series_id = id_of(key)
-            rows.append(Row(key, series_id, ts, s.value, metadata))
+            rows.append(Row(key, series_id, ts, s.value, metadata, s.origin))
         return rows
 
     def _report(self, field: str, message: Message, index: int) -> None:

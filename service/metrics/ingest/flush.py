@@ -11,6 +11,7 @@ from psycopg.copy import AsyncLibpqWriter
 
 from service.metrics.ingest.idempotency import Answer, claim
 from service.metrics.ingest.prepare import Submission
+from service.metrics.ingest.sources import count_readings
 from service.metrics.ingest.steps import Refused, is_new, take_steps
 from sql.connections import Connection
 from sql.database import note_duration
@@ -98,14 +99,14 @@ def _is_one_statement(submissions: Sequence[Submission]) -> bool:
     """True where a single COPY writes all: that is a transaction by itself, and BEGIN and COMMIT
     would be two more round trips.
     """
-    alone = all(s.idempotency is None and s.step is None for s in submissions)
+    alone = all(s.idempotency is None and s.step is None and not s.readings for s in submissions)
     return alone and len({f for submission in submissions for f in submission.rows}) == 1
 
 
 async def _copy(conn: Connection, submissions: Sequence[Submission]) -> dict[str, int]:
     """How many samples of each frequency."""
     stored: dict[str, int] = {}
-    rows: dict[str, list[bytes]] = {}
+    rows = await count_readings(conn, submissions)
     for submission in submissions:
         for frequency, some in submission.rows.items():
             rows.setdefault(frequency, []).append(some)

@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from service.metrics.ingest.checks import Checks, Row
 from service.metrics.ingest.ids import SampleIds
+from service.metrics.ingest.readings import Reading
 from service.metrics.ingest.sample import Sample, microseconds
 from service.metrics.ingest.series import CatalogChanged, SeriesCache, SeriesKey
 from sql.connections import Connection
@@ -37,8 +38,8 @@ class IdempotencyKey:
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """The samples of one request: rows of COPY's binary format by frequency, ids `first_id`
-    and following.
+    """The samples of one request: rows of COPY's binary format by frequency, and `readings` of
+    which the writer finds out which count; ids `first_id` and following.
     """
 
     rows: Mapping[str, bytes]
@@ -47,6 +48,7 @@ class Submission:
     metrics: frozenset[tuple[str, str]]
     idempotency: IdempotencyKey | None = None
     step: Step | None = None
+    readings: Sequence[Reading] = ()
 
 
 class Preparer:
@@ -89,6 +91,7 @@ class Preparer:
             frozenset((scope.tenant, name) for name in names),
             idempotency,
             step,
+            _readings(rows, found, first_id),
         )
 
     async def problems(
@@ -118,10 +121,12 @@ class Preparer:
 def _copy_rows(
     rows: Iterable[Row], found: Mapping[SeriesKey, int], first_id: int
 ) -> dict[str, bytes]:
-    """By frequency; `found` are the series of rows that have none."""
+    """By frequency, of those that have no origin; `found` are the series of rows that have none."""
     parts: dict[str, list[bytes]] = {}
     pack = _pack_row
     for number, row in enumerate(rows, start=first_id):
+        if row.origin is not None:
+            continue
         key, series_id, metadata = row.key, row.series_id, row.metadata
         if series_id is None:
             series_id = found[key]
@@ -136,6 +141,30 @@ def _copy_rows(
         else:
             parts[frequency] = [part]
     return {frequency: b"".join(chunks) for frequency, chunks in parts.items()}
+
+
+def _readings(rows: Iterable[Row], found: Mapping[SeriesKey, int], first_id: int) -> list[Reading]:
+    """Of the rows that have an origin."""
+    return [
+        Reading(
+            row.origin,
+            row.key.frequency,
+            found[row.key] if row.series_id is None else row.series_id,
+            row.ts,
+            number,
+            row.value,
+            row.metadata,
+        )
+        for number, row in enumerate(rows, start=first_id)
+        if row.origin is not None
+    ]
+
+
+def copy_row(ts: int, number: int, series_id: int, value: float, metadata: bytes | None) -> bytes:
+    """A sample in COPY's binary format; `metadata` as jsonb."""
+    if metadata is None:
+        return _pack_row(5, 8, ts, 8, number, 4, series_id, 8, value, -1)
+    return _pack_row(5, 8, ts, 8, number, 4, series_id, 8, value, len(metadata)) + metadata
 
 
 def body_key(principal: str, key: str, path: str, body: bytes) -> IdempotencyKey:

@@ -18,6 +18,17 @@ _FIRST = (datetime(1, 1, 1, tzinfo=UTC) - _EPOCH) // _MICROSECOND
 _LAST = (datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC) - _EPOCH) // _MICROSECOND
 
 
+class Origin(Struct, frozen=True, gc=False):
+    """The foreign series that a sample without a key of its own is from: of each instant of a
+    `source` (32 hexadecimal digits) one sample counts, however often it is sent. The values of a
+    cumulative one are readings of a counter, which began at `started`, if it says so.
+    """
+
+    source: str
+    cumulative: bool = False
+    started: int | None = None
+
+
 class Sample(Struct, gc=False):
     """One value of a metric. `ts` is in microseconds since 2000-01-01 UTC, as PostgreSQL counts;
     None is when it is recorded. An empty label is none.
@@ -33,6 +44,7 @@ class Sample(Struct, gc=False):
     region: str | None = None
     metadata: Mapping[str, object] | None = None
     ts: int | None = None
+    origin: Origin | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +70,15 @@ def microseconds(moment: datetime) -> int:
     """An instant as `Sample.ts`."""
     since = moment - _EPOCH
     return since.days * _DAY + since.seconds * _SECOND + since.microseconds
+
+
+def instant_of(ts: int) -> datetime:
+    """`Sample.ts` as an instant.
+
+    Raises:
+        OverflowError: it is not within the years 1 to 9999.
+    """
+    return _EPOCH + timedelta(microseconds=ts)
 
 
 def microseconds_of(text: str) -> int:
