@@ -4,22 +4,30 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-Period = Literal["hour", "day", "week", "month"]
+Period = Literal["minute", "hour", "day", "week", "month"]
+# Those that rules judge and forecasts are made of.
+LongPeriod = Literal["hour", "day", "week", "month"]
+
+# Of periods on the UTC clock: an hour that is repeated in autumn stays two hours.
+_ON_THE_CLOCK: dict[Period, timedelta] = {
+    "minute": timedelta(minutes=1),
+    "hour": timedelta(hours=1),
+}
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def floor(instant: datetime, period: Period, zone: ZoneInfo) -> datetime:
     """The start of the period that `instant` is in, in `zone`."""
-    if period == "hour":
-        # On the UTC clock: an hour that is repeated in autumn stays two hours.
-        utc = instant.astimezone(UTC).replace(minute=0, second=0, microsecond=0)
-        return utc.astimezone(zone)
+    if length := _ON_THE_CLOCK.get(period):
+        utc = instant.astimezone(UTC)
+        return (utc - (utc - _EPOCH) % length).astimezone(zone)
     return _midnight(_first_day(instant.astimezone(zone).date(), period), zone)
 
 
 def following(start: datetime, period: Period, zone: ZoneInfo) -> datetime:
     """The start of the next period, which is the end of the one that starts at `start`."""
-    if period == "hour":
-        return (start.astimezone(UTC) + timedelta(hours=1)).astimezone(zone)
+    if length := _ON_THE_CLOCK.get(period):
+        return (start.astimezone(UTC) + length).astimezone(zone)
     # From the middle of the first day, whatever daylight-saving time does at its edges.
     day = start.astimezone(zone).date()
     ahead = {"day": 1, "week": 7, "month": 31}[period]
@@ -35,9 +43,11 @@ def ceiling(instant: datetime, period: Period, zone: ZoneInfo) -> datetime:
 
 
 def label(start: datetime, period: Period, zone: ZoneInfo) -> str:
-    """How the period is called: its local date, its month, or its hour with the offset."""
+    """How the period is called: its local date, its month, or its hour or minute with the
+    offset.
+    """
     local = start.astimezone(zone)
-    if period == "hour":
+    if period in _ON_THE_CLOCK:
         return local.isoformat().replace("+00:00", "Z")
     return f"{local:%Y-%m}" if period == "month" else f"{local:%Y-%m-%d}"
 

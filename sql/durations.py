@@ -3,7 +3,7 @@
 import re
 from typing import Literal, NamedTuple, get_args
 
-from sql.calendar import Period
+from sql.calendar import LongPeriod
 from sql.messages import Listing, Message, Value
 
 Unit = Literal["d", "h", "m", "s"]
@@ -15,13 +15,13 @@ DURATION_PATTERN = r"^(?=.)(\d{1,6}d)?(\d{1,6}h)?(\d{1,6}m)?(\d{1,6}s)?$|^0$"
 MAX_SECONDS = 366 * 86400
 MIN_WINDOW, MAX_WINDOW = 60, 90 * 86400
 
-PERIODS: tuple[Period, ...] = get_args(Period)
+PERIODS: tuple[LongPeriod, ...] = get_args(LongPeriod)
 
 
 class Calendar(NamedTuple):
     """Whole periods on the calendar of the business time zone."""
 
-    period: Period
+    period: LongPeriod
 
     def __str__(self) -> str:
         return self.period

@@ -70,7 +70,7 @@ def right_answer(
     """The value of every row, by start (in UTC) and group."""
     selected = [sample for sample in samples if _is_selected(sample.labels, question.filters)]
     zone = ZoneInfo(question.tz) if question.tz else business_zone
-    from_hours = zone != business_zone and question.period != "hour"
+    from_hours = zone != business_zone and question.period not in ("minute", "hour")
     finest = "hour" if from_hours else question.period
     usable = [one for one in selected if is_fine_enough(one.labels.frequency, finest)]
     if selected and not usable:
@@ -107,7 +107,8 @@ def check_answer(
     """The service's answer is the right one."""
     now = datetime.now(UTC)
     response = ask(client, metric, question, **more)
-    if start_of(now, "hour", business_zone) != start_of(datetime.now(UTC), "hour", business_zone):
+    step = "minute" if question.period == "minute" else "hour"
+    if start_of(now, step, business_zone) != start_of(datetime.now(UTC), step, business_zone):
         check_answer(client, metric, question, samples, business_zone, **more)
         return
     expected = right_answer(question, samples, business_zone, now)

@@ -146,6 +146,8 @@ def start_of(ts: datetime, period: str, zone: ZoneInfo) -> datetime:
 
 def start_after(start: datetime, period: str, zone: ZoneInfo) -> datetime:
     """When the next period begins."""
+    if period == "minute":
+        return start + timedelta(minutes=1)
     hour = start + HOUR
     while period != "hour" and _period_of(hour, period, zone) == _period_of(start, period, zone):
         hour += HOUR

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from alerts.expectation.candidates import Candidate, candidates
 from alerts.expectation.regression import Values
 from alerts.expectation.seasons import SEASONS, Seasons
-from sql.calendar import Period
+from sql.calendar import LongPeriod
 
 _FOLDS = 10
 _LEAST_FOLDS = 3
@@ -54,7 +54,7 @@ class TooShort(Exception):
         self.least = least
 
 
-def forecast(series: Values, period: Period, horizon: int, level: float) -> Forecast:
+def forecast(series: Values, period: LongPeriod, horizon: int, level: float) -> Forecast:
     """The forecast of a series without gaps, whose newest value is last; `level` is from 0 to 1.
     Never below 0 for a series that never was.
 

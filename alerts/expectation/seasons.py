@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sql.calendar import Period
+from sql.calendar import LongPeriod
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,7 +22,7 @@ class Seasons:
     step: int
 
 
-SEASONS: dict[Period, Seasons] = {
+SEASONS: dict[LongPeriod, Seasons] = {
     "hour": Seasons(
         lengths=(24, 168),
         lags=(

@@ -2,10 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from datetime import UTC, datetime, timedelta
-from typing import Any
 from urllib.parse import urlencode
-from zoneinfo import ZoneInfo
 
 from psycopg.rows import DictRow
 from starlette.requests import Request
@@ -14,38 +11,26 @@ from starlette.responses import Response
 from alerts import events, registry
 from alerts.context import Author
 from service.alerts.authors import author_of, scope_of
+from service.alerts.charts import event_chart, explorer_of_event
 from service.alerts.models import EventParams, Remark
 from service.alerts.paging import read_page
 from service.alerts.undelivered import undelivered
-from service.http.authentication import principal_of
 from service.http.paths import id_of
 from service.language.translations import N_
-from service.metrics.query.result import Result
-from service.metrics.query.spec import aggregate_query
 from service.runtime.resources import resources_of
-from service.web.charts import Chart, Line, Mark, Threshold
 from service.web.forms import Form, read_filters, read_form
 from service.web.page import Page
 from service.web.people import names_of
 from service.web.rendering import redirect, render
 from service.web.session import reader_of
 from service.web.words import STATUSES, WORDS
-from sql.calendar import Period
 from sql.database import Pool
-from sql.errors import DomainError, NotFound
+from sql.errors import NotFound
 from sql.messages import Message
 from sql.scope import Scope
-from sql.vocabulary import GROUPABLE, NONE
 
 _PER_PAGE = 50
 _FILTERS = ("status", "severity", "rule_id", "metric_name", "start_date", "end_date")
-# How far before its opening the chart of an event begins.
-_BEFORE: Mapping[Period, timedelta] = {
-    "hour": timedelta(days=2),
-    "day": timedelta(days=30),
-    "week": timedelta(weeks=26),
-    "month": timedelta(days=365),
-}
 _Action = Callable[[Pool, Scope, int, str | None, Author], Awaitable[DictRow]]
 
 
@@ -142,6 +127,8 @@ async def _event_page(
         _rule_of(request, row),
         names_of(request),
     )
+    chart = await event_chart(request, row, rule)
+    zone = resources_of(request).settings.zone
     context = {
         "event": row,
         "form": form,
@@ -149,8 +136,8 @@ async def _event_page(
         "names": names,
         "deliveries": deliveries,
         "rule": rule,
-        "chart": await _chart(request, row, rule),
-        "explore": _explore(row, rule, resources_of(request).settings.zone),
+        "chart": chart,
+        "explore": explorer_of_event(row, rule, zone, chart),
         **WORDS,
     }
     return render(request, "alerts/event.html", context, status=status)
@@ -173,92 +160,6 @@ async def _rule_of(request: Request, row: DictRow) -> DictRow | None:
     except NotFound:
         # Deleted a moment ago.
         return None
-
-
-async def _chart(request: Request, row: DictRow, rule: DictRow | None) -> dict[str, Any] | None:
-    """The metric around the event, as the rule selects it; None where nothing can be drawn."""
-    if not principal_of(request).may("metrics:read"):
-        return None
-    result = await _figures(request, row, rule)
-    if result is None or not result.shown:
-        return None
-    reader = reader_of(request)
-    marks = [Mark(row["opened_at"], reader.gettext(N_("Opened")), severity=row["severity"])]
-    if row["resolved_at"]:
-        marks.append(Mark(row["resolved_at"], reader.gettext(N_("Resolved"))))
-    return Chart(
-        times=[one.start for one in result.shown],
-        lines=[Line(row["metric_name"], [one.value for one in result.shown])],
-        unit=result.unit,
-        period=result.query.period,
-        incomplete=result.is_under_way,
-        marks=marks,
-        thresholds=[Threshold(row["threshold_value"], reader.gettext(N_("Threshold")))],
-    ).spec
-
-
-async def _figures(request: Request, row: DictRow, rule: DictRow | None) -> Result | None:
-    resources, scope = resources_of(request), principal_of(request).scope
-    metric = await resources.catalog.entry(scope, row["metric_name"])
-    if any(not value and name not in GROUPABLE for name, value in row["group_labels"].items()):
-        # No filter finds what has no such dimension.
-        return None
-    since, before = _span(row)
-    try:
-        query = aggregate_query(
-            metric,
-            scope,
-            resources.settings.zone,
-            filters=_labels(row, rule),
-            aggregation=row["aggregation"],
-            period=_period(row),
-            since=since,
-            before=before,
-        )
-        return await resources.aggregates.result(query, datetime.now(UTC))
-    except DomainError:
-        # Such as samples of another unit since.
-        return None
-
-
-def _labels(row: DictRow, rule: DictRow | None) -> dict[str, str]:
-    """The labels of the event's figures: its group within what the rule watches."""
-    watched = {
-        name: rule[name]
-        for name in ("service_name", "affiliate_id", "region")
-        if rule is not None and rule[name]
-    }
-    group = {
-        name: value or NONE
-        for name, value in row["group_labels"].items()
-        if value or name in GROUPABLE
-    }
-    return watched | group | ({"unit": row["unit"]} if row["unit"] else {})
-
-
-def _period(row: DictRow) -> Period:
-    name: Period = row["window_name"] if row["window_name"] in _BEFORE else "hour"
-    return name
-
-
-def _span(row: DictRow) -> tuple[datetime, datetime]:
-    length = _BEFORE[_period(row)]
-    end = row["resolved_at"] or datetime.now(UTC)
-    return row["opened_at"] - length, min(datetime.now(UTC), end + length / 4)
-
-
-def _explore(row: DictRow, rule: DictRow | None, zone: ZoneInfo) -> str:
-    """The explorer with the same figures, of whole days of the business."""
-    since, before = (instant.astimezone(zone) for instant in _span(row))
-    chosen = {
-        "metric_name": row["metric_name"],
-        "aggregation": row["aggregation"],
-        "period": _period(row),
-        "start_date": f"{since:%Y-%m-%d}",
-        "end_date": f"{before:%Y-%m-%d}",
-        **{f"filter.{name}": value for name, value in _labels(row, rule).items()},
-    }
-    return f"/explore?{urlencode(chosen)}"
 
 
 _ONE = "/alerts/events/{id:int}"

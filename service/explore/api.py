@@ -52,7 +52,7 @@ async def query_samples(request: Request) -> Response:
 
 
 async def aggregate(request: Request) -> Response:
-    """Figures per hour, day, week or month; as CSV with ``Accept: text/csv``."""
+    """Figures per minute, hour, day, week or month; as CSV with ``Accept: text/csv``."""
     resources, scope = resources_of(request), principal_of(request).scope
     metric = await resources.catalog.entry(scope, request.query_params.get("metric_name", ""))
     # Nobody knows the dimensions of a metric that does not exist.

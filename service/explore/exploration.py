@@ -69,7 +69,7 @@ class Exploration:
         pairs = [
             ("metric_name", query.metric_name),
             ("aggregation", aggregation),
-            ("window", period),
+            ("window", "1m" if period == "minute" else period),
             *(("group_by", name) for name in query.group_by),
             *((FILTER + name, value) for name, value in query.filters.items()),
         ]

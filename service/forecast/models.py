@@ -8,13 +8,13 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from service.metrics.catalog import MetricEntry
 from service.metrics.forecasts import ForecastQuery
-from sql.calendar import Period
+from sql.calendar import LongPeriod
 from sql.scope import Scope
 from sql.vocabulary import Aggregation, Frequency, MetricType
 
 MAX_HORIZON = 400
 # Fourteen days, or the next period.
-_HORIZONS: dict[Period, int] = {"hour": 336, "day": 14, "week": 2, "month": 1}
+_HORIZONS: dict[LongPeriod, int] = {"hour": 336, "day": 14, "week": 2, "month": 1}
 _FILTERS = ("metric_type", "service_name", "affiliate_id", "region", "unit", "frequency")
 
 
@@ -33,7 +33,7 @@ class ForecastParams(BaseModel):
     aggregation: Aggregation | None = Field(
         None, description="The catalogue's default for the metric if absent"
     )
-    period: Period = "day"
+    period: LongPeriod = "day"
     horizon: int | None = Field(
         None, ge=1, le=MAX_HORIZON, description="Periods ahead; 14 days' worth if absent"
     )

@@ -267,7 +267,7 @@ def _writer(reader: Reader, unit: str | None, least: int = 0) -> Callable[[float
 def _period_name(reader: Reader, start: datetime, period: Period) -> str:
     """Kept, as the same few thousand hours and days are shown again and again."""
     local = start.astimezone(reader.zone)
-    if period == "hour":
+    if period in ("minute", "hour"):
         return reader.moment(start)
     skeleton = "yMMMM" if period == "month" else "yMMMEd"
     return format_skeleton(skeleton, local, locale=reader.locale)

@@ -24,6 +24,7 @@ TERMS = (
     N_("hourly"),
     N_("daily"),
     N_("monthly"),
+    N_("minute"),
     N_("hour"),
     N_("day"),
     N_("week"),

@@ -12,7 +12,7 @@ from service.metrics.query.aggregate import Aggregates
 from service.metrics.query.single_flight import SingleFlight
 from service.metrics.query.spec import AggregateQuery, aggregate_query
 from sql import calendar
-from sql.calendar import Period
+from sql.calendar import LongPeriod
 from sql.errors import Invalid, Problem
 from sql.messages import Message, Term, Value
 from sql.scope import Scope
@@ -25,7 +25,7 @@ MAX_GROUPS = 20
 # Samples that came late since then are not in it.
 _MAX_AGE = 300.0
 # How far back values are read; the model takes the newest of them (alerts/expectation/seasons.py).
-_HISTORY: Mapping[Period, timedelta] = {
+_HISTORY: Mapping[LongPeriod, timedelta] = {
     "hour": timedelta(hours=2160),
     "day": timedelta(days=1095),
     "week": timedelta(weeks=260),
@@ -44,7 +44,7 @@ class ForecastQuery:
     metric: MetricEntry
     scope: Scope
     zone: ZoneInfo
-    period: Period
+    period: LongPeriod
     horizon: int
     level: float
     aggregation: Aggregation | None = None
@@ -142,7 +142,12 @@ class Forecasts:
 
 
 def history_of(
-    values: Mapping[datetime, float], end: datetime, period: Period, zone: ZoneInfo, *, adds: bool
+    values: Mapping[datetime, float],
+    end: datetime,
+    period: LongPeriod,
+    zone: ZoneInfo,
+    *,
+    adds: bool,
 ) -> History:
     """Every period from the first one with a value until before `end`. A period without a value
     is 0 where values add up, and otherwise has the value before it.
@@ -176,7 +181,7 @@ def _history_query(
     )
 
 
-def _forecast(values: list[float], period: Period, horizon: int, level: float) -> "Forecast":
+def _forecast(values: list[float], period: LongPeriod, horizon: int, level: float) -> "Forecast":
     # Imported where it is used first: numpy takes as long to import as the rest of the service.
     import numpy as np
 

@@ -138,8 +138,8 @@ class _Inquiry:
         ahead = [None] * (len(times) - len(starts))
         lines = [
             Line(
-                labels=(labels := dict(zip(self.query.group_by, group, strict=True))),
-                unit=labels.get("unit", result.unit),
+                labels=dict(zip(self.query.group_by, group, strict=True)),
+                unit=result.unit_of(group),
                 values=values_at(values, group, times),
                 total=total.get(group),
                 before=values_at(values_before, group, [*starts, *ahead]) if starts else (),
@@ -164,7 +164,7 @@ class _Inquiry:
         if compare == "none" or not times:
             return None, []
         zone = self.resources.settings.zone
-        if compare == "previous_period" and (span.unit or period in ("hour", "day")):
+        if compare == "previous_period" and (span.unit or period in ("minute", "hour", "day")):
             other = previous(span, zone)
             return other, axis(other, period, self.now, zone)[: len(times)]
         if compare == "previous_period":

@@ -20,14 +20,14 @@ from service.runtime.resources import resources_of
 from service.web.charts import Chart, Line, Mark, Threshold
 from service.web.forms import Form
 from service.web.session import reader_of
-from sql.calendar import Period
+from sql.calendar import LongPeriod
 from sql.durations import Calendar
 from sql.errors import DomainError
 from sql.vocabulary import LABELS
 
 _MOST_LINES = 8
 # How far back a rule is tested, by the period of its chart.
-_DAYS: dict[Period, int] = {"hour": 14, "day": 90, "week": 365, "month": 730}
+_DAYS: dict[LongPeriod, int] = {"hour": 14, "day": 90, "week": 365, "month": 730}
 
 
 async def preview_of(request: Request, form: Form[Rule]) -> dict[str, Any] | None:
@@ -60,7 +60,7 @@ async def preview_of(request: Request, form: Form[Rule]) -> dict[str, Any] | Non
     }
 
 
-async def _period(request: Request, rule: Rule) -> Period:
+async def _period(request: Request, rule: Rule) -> LongPeriod:
     """Of the points of the chart: the rule's own, or hours."""
     pool, tenant = resources_of(request).read_pool, scope_of(request).tenant
     entries = await registry.catalogue(pool, tenant, [rule.metric_name])
@@ -76,7 +76,7 @@ async def _filters(request: Request, rule: Rule) -> dict[str, str | None]:
     return {**labels, **rule.filters, "unit": unit_of(rule, entries.get(rule.metric_name))}
 
 
-async def _history(request: Request, rule: RuleToTest, period: Period) -> Result:
+async def _history(request: Request, rule: RuleToTest, period: LongPeriod) -> Result:
     resources, scope = resources_of(request), principal_of(request).scope
     metric = await resources.catalog.entry(scope, rule.metric_name)
     now = datetime.now(UTC)

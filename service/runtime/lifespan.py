@@ -109,7 +109,7 @@ def _resources(
     secret = signing_secret(settings.secret, settings.data_dir)
     hasher = KeyHasher(secret)
     writer = Writer(pool)
-    aggregates = Aggregates(pools.reads, pools.figures, settings.zone)
+    aggregates = Aggregates(pools.reads, pools.figures, settings.zone, settings.keep["minute"])
     passwords = Passwords(memory=settings.password_memory)
     key_table, sessions = KeyTable(pool, hasher), Sessions(pool, secret, passwords)
     return Resources(

@@ -21,6 +21,7 @@ RANGES = {
 }
 PERIODS = {
     "auto": N_("Automatic"),
+    "minute": N_("Minute"),
     "hour": N_("Hour"),
     "day": N_("Day"),
     "week": N_("Week"),

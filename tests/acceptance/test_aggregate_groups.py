@@ -176,6 +176,14 @@ def test_several_units_are_refused_and_named(api: httpx2.Client, metric: str) ->
         assert "USD" in error["message"]
 
 
+def test_the_number_of_samples_has_no_unit(api: httpx2.Client, metric: str) -> None:
+    submit(api, metric, {"unit": "BRL"}, {"unit": "BRL"})
+    for asked in ({}, {"group_by": "region"}, {"unit": "BRL"}):
+        counted = aggregate(api, metric, aggregation="count", **asked)
+        assert (counted["data"][0]["value"], counted["unit"]) == (2, None)
+    assert aggregate(api, metric)["unit"] == "BRL"
+
+
 def test_several_units_can_be_counted_grouped_and_picked(api: httpx2.Client, metric: str) -> None:
     submit_in_units(
         api, metric, at(noon(), 1.0, unit="BRL"), at(noon(), 2.0, unit="USD"), at(noon(), 4.0)

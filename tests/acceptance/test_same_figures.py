@@ -28,9 +28,11 @@ from tests.random_samples import (
 from tests.reference import Sample, is_fine_enough, start_of
 
 NOW = datetime.now(UTC)
-PERIODS = ("hour", "day", "week", "month")
+PERIODS = ("minute", "hour", "day", "week", "month")
 # Days; filled over a longer time an answer would have very many rows.
-LONGEST_FILLED = {"hour": 3, "day": 50, "week": 300, "month": 1700}
+LONGEST_FILLED = {"minute": 0.1, "hour": 3, "day": 50, "week": 300, "month": 1700}
+# Minutes are kept for a month.
+LONGEST = {"minute": 29}
 
 
 @pytest.fixture(params=["UTC", "America/Sao_Paulo"])
@@ -47,7 +49,7 @@ def questions(draw: st.DrawFn) -> Question:
     """Any question about the recent past."""
     period = draw(st.sampled_from(PERIODS))
     fill = draw(st.sampled_from(("none", "none", "none", "zero", "null", "previous")))
-    longest = 1700 if fill == "none" else LONGEST_FILLED[period]
+    longest = LONGEST.get(period, 1700) if fill == "none" else LONGEST_FILLED[period]
     age = draw(st.floats(0, longest))
     end_age = draw(st.floats(0, age))
     starts = (_instant(age), _day(age), *[None] * (fill == "none"))
@@ -135,6 +137,7 @@ def test_a_sample_that_is_not_older_than_materialized_until_counts_at_once(place
 
 # Far enough back to be materialised, and not so far that the edge before is refused.
 LATE = {
+    ("real_time", "minute"): 2,
     ("real_time", "hour"): 2,
     ("real_time", "day"): 2,
     ("hourly", "day"): 10,

@@ -35,6 +35,7 @@ def event(
     made: dict[str, Any],
     service_name: str | None = None,
     group: dict[str, str | None] | None = None,
+    window: str = "day",
 ) -> int:
     """An open event of that rule."""
     with psycopg.connect(service.database_url) as conn:
@@ -45,12 +46,17 @@ def event(
                 aggregation, window_name, opened_at, value, peak_value, service_name, group_labels
             )
             VALUES (
-                'default', %(id)s, %(rule_name)s, %(metric_name)s, '>', 5, 'low', 'sum', 'day',
+                'default', %(id)s, %(rule_name)s, %(metric_name)s, '>', 5, 'low', 'sum', %(window)s,
                 now(), 7.5, 9.25, %(service_name)s, %(group)s
             )
             RETURNING event_id
             """,
-            {**made, "service_name": service_name, "group": json.dumps(group or {})},
+            {
+                **made,
+                "service_name": service_name,
+                "group": json.dumps(group or {}),
+                "window": window,
+            },
         ).fetchone()
     assert row is not None
     return int(row[0])
@@ -102,6 +108,46 @@ def test_an_event_of_a_group_shows_the_figures_of_that_group(
         assert urlencode({"filter.region": name}) in link
         assert f"{value:g}" in shown
         assert "507.5" not in shown
+
+
+def _event_chart(browser: httpx2.Client, number: int) -> tuple[dict[str, Any], dict[str, str]]:
+    """The chart of an event, and the address of the explorer that it leads to."""
+    page = browser.get(f"/alerts/events/{number}")
+    (chart,) = re.findall(r'(?s)id="event-chart".*?json">(.*?)</script>', page.text)
+    (link,) = re.findall(r'href="/explore\?([^"]*)"', page.text)
+    return json.loads(chart), dict(parse_qsl(html.unescape(link)))
+
+
+def test_an_event_of_some_minutes_is_drawn_as_its_rule_reads_it(
+    service: Service, api: httpx2.Client, metric: str
+) -> None:
+    now = datetime.now(UTC).replace(second=0, microsecond=0)
+    for back, value in ((20, 1.0), (8, 2.0), (6, 4.0), (3, 8.0)):
+        moment = (now - timedelta(minutes=back)).isoformat()
+        body = sample(metric, value=value, frequency="real_time", timestamp=moment)
+        accepted(api.post(ONE, json=body))
+    number = event(service, rule(api, metric_name=metric), window="5m")
+    with signed_in(api, "operator") as browser:
+        chart, chosen = _event_chart(browser, number)
+        start = now.timestamp()
+        assert chart["period"] == chosen["period"] == "minute"
+        assert [(start - time) / 60 for time in chart["times"]] == [20, 8, 6, 3]
+        # Each with the four minutes before it.
+        assert chart["lines"][0]["values"] == [1.0, 2.0, 6.0, 12.0]
+        shown = browser.get("/explore", params=chosen)
+        assert shown.status_code == 200
+        assert '"period":"minute"' in html.unescape(shown.text).replace(": ", ":")
+
+
+def test_an_event_of_what_comes_by_the_hour_is_drawn_by_the_hour(
+    service: Service, api: httpx2.Client, metric: str
+) -> None:
+    accepted(api.post(ONE, json=sample(metric, value=7.0)))
+    number = event(service, rule(api, metric_name=metric), window="5m")
+    with signed_in(api, "operator") as browser:
+        chart, chosen = _event_chart(browser, number)
+    assert chart["period"] == chosen["period"] == "hour"
+    assert chart["lines"][0]["values"] == [7.0]
 
 
 def test_an_event_leads_to_the_days_before_and_after_it(

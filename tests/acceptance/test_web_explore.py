@@ -108,6 +108,28 @@ def test_chart_and_csv_are_the_figures_of_the_api(
     assert csv.headers["Content-Type"] == theirs.headers["Content-Type"]
 
 
+def test_minutes_are_drawn_listed_and_watched(
+    api: httpx2.Client, web: httpx2.Client, metric: str
+) -> None:
+    moment = today()
+    submit(
+        api,
+        metric,
+        *(at(moment, value, frequency="real_time") for value in (2.0, 3.0)),
+        at(moment, 500.0, frequency="hourly"),
+    )
+    page = web.get("/explore", params={"metric_name": metric, "range": "today", "period": "minute"})
+    assert drawn(page) == {(round(moment.timestamp()), title(metric)): 5.0}
+    assert "without what is submitted hourly" in text_of(page)
+    assert "window=1m" in page.text
+    options = re.findall(r'<option value="(\w*)"', page.text.partition('id="period"')[2])
+    assert options[:5] == ["", "minute", "hour", "day", "week"]
+    month = web.get(
+        "/explore", params={"metric_name": metric, "range": "last_30_days", "period": "minute"}
+    )
+    assert "more than 10000 periods" in text_of(month).replace(",", "")
+
+
 def test_a_downloaded_csv_says_what_it_leaves_out(
     api: httpx2.Client, web: httpx2.Client, metric: str
 ) -> None:
@@ -244,6 +266,18 @@ def test_units_are_never_mixed_and_one_is_offered(
     )
     apart = web.get("/explore", params={"metric_name": metric, "group_by": "unit"})
     assert [spec["unit"] for spec in specs_of(apart)] == ["USD", "BRL"]
+
+
+@pytest.mark.parametrize("group_by", [None, "region", "unit"])
+def test_a_number_of_samples_is_no_money(
+    api: httpx2.Client, web: httpx2.Client, metric: str, group_by: str | None
+) -> None:
+    submit(api, metric, at(today(), 250.0, unit="BRL"), at(today(), 250.0, unit="BRL"))
+    asked = {"metric_name": metric, "range": "today", "aggregation": "count"}
+    page = web.get("/explore", params=asked | ({"group_by": group_by} if group_by else {}))
+    assert {spec["unit"] for spec in specs_of(page)} == {None}
+    assert list(drawn(page).values()) == [2]
+    assert "R$" not in text_of(page)
 
 
 def test_what_has_no_unit_is_offered_beside_what_has_one(

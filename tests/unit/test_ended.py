@@ -19,7 +19,7 @@ ages = st.one_of(st.none(), st.integers(0, 5000))
 
 @given(
     frequency=st.sampled_from(list(LEVELS)),
-    period=st.sampled_from(["hour", "day", "week", "month"]),
+    period=st.sampled_from(["minute", "hour", "day", "week", "month"]),
     since=ages,
     before=ages,
 )
@@ -49,6 +49,7 @@ def test_every_instant_of_a_range_is_read_once(
         ("hourly", "month", 1000, ["hour", "day"]),
         ("real_time", "week", 4000, ["hour", "day", "week"]),
         ("hourly", "hour", 10, ["hour"]),
+        ("real_time", "minute", 10, ["minute"]),
         ("daily", "day", 10, ["day"]),
         ("daily", "month", 10, ["day"]),
         ("monthly", "month", 10, ["month"]),
@@ -60,3 +61,9 @@ def test_ends_are_told_as_exactly_as_rollups_are_kept(
     known = known_since(NOW, period, PAULO)
     parts = steps_of(frequency, period, NOW - timedelta(days=days), None, known)
     assert [part.level for part in parts] == levels
+
+
+def test_who_was_silent_for_some_minutes_has_not_ended() -> None:
+    known = known_since(NOW, "minute", PAULO)
+    (part,) = steps_of("real_time", "minute", None, None, known)
+    assert part.step == "hour"

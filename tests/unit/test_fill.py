@@ -13,7 +13,7 @@ from service.explore.models import AggregateParams
 from service.metrics.catalog import MetricEntry
 from service.metrics.query.fill import Point, filled
 from service.metrics.query.spec import AggregateQuery
-from sql.calendar import Period, floor, following
+from sql.calendar import Period, floor, following, label
 from sql.errors import Invalid
 from sql.scope import Scope
 from sql.vocabulary import MAX_ROWS, Fill
@@ -120,6 +120,20 @@ def test_the_second_half_of_a_repeated_hour_is_not_made_up_in_the_first() -> Non
         "2025-11-02T00:00:00-04:00",
         "2025-11-02T01:00:00-04:00",
     ]
+
+
+def test_a_night_whose_hour_comes_twice_has_every_minute_of_it() -> None:
+    asked = query(
+        NEW_YORK, period="minute", fill="zero", start_date="2025-11-02", end_date="2025-11-02"
+    )
+    again = datetime(2025, 11, 2, 6, 30, tzinfo=UTC)
+    found = filled([Point(again, 0, 3.0)], asked, 1, NOW)
+    assert len(found) == 25 * 60
+    assert [point.start for point in found if point.value] == [again]
+    names = [label(point.start, "minute", NEW_YORK) for point in found]
+    assert len(set(names)) == len(found)
+    assert names[90] == "2025-11-02T01:30:00-04:00"
+    assert names[150] == "2025-11-02T01:30:00-05:00"
 
 
 def test_too_many_periods_are_refused_with_the_reason() -> None:

@@ -8,7 +8,7 @@ from hypothesis.extra.numpy import arrays
 
 from alerts.expectation.forecast import Forecast, TooShort, forecast
 from alerts.expectation.regression import Values
-from sql.calendar import Period
+from sql.calendar import LongPeriod
 
 HOURS = np.arange(90 * 24)
 
@@ -93,7 +93,7 @@ def test_plain_series_have_plain_forecasts(series: Values, expected: float) -> N
 @pytest.mark.parametrize(
     ("period", "least"), [("hour", 168), ("day", 28), ("week", 12), ("month", 12)]
 )
-def test_it_says_how_much_it_needs(period: Period, least: int) -> None:
+def test_it_says_how_much_it_needs(period: LongPeriod, least: int) -> None:
     series = business(0.1)
     with pytest.raises(TooShort) as caught:
         forecast(series[: least - 1], period, 10, 0.9)

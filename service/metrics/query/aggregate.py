@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from service.metrics.query.batching import Batcher
 from service.metrics.query.fill import Point
-from service.metrics.query.limits import LARGE, QueryLimits, check_series
+from service.metrics.query.limits import LARGE, QueryLimits, check_age, check_series
 from service.metrics.query.pending import Pending
 from service.metrics.query.result import Result
 from service.metrics.query.rollups import Buckets, RollupQuery, Rollups
@@ -38,8 +38,15 @@ class Aggregates:
     keep the plans of statements.
     """
 
-    def __init__(self, reads: Connections, figures: Connections, business_zone: ZoneInfo) -> None:
+    def __init__(
+        self,
+        reads: Connections,
+        figures: Connections,
+        business_zone: ZoneInfo,
+        minutes_kept: timedelta,
+    ) -> None:
         self._reads = reads
+        self._minutes_kept = minutes_kept
         self._groupings = Batcher(partial(group_series, figures), by_group_by)
         self._rollups = Rollups(figures)
         self._zones = Zones(reads)
@@ -63,8 +70,8 @@ class Aggregates:
         """The values of each period. They are at most a second old.
 
         Raises:
-            Invalid: several units have samples, or there are too many series; `TooFine` for a
-                period finer than any sample.
+            Invalid: several units have samples, there are too many series, or the range begins
+                before minutes are kept; `TooFine` for a period finer than any sample.
             Busy: too many queries are read.
         """
         return await self._results.get(query.subject, query.key, lambda: self._compute(query, now))
@@ -108,7 +115,7 @@ class Aggregates:
         return Result(
             query,
             now,
-            selected.unit,
+            None if query.aggregation == "count" else selected.unit,
             selected.groups,
             selected.sizes if query.aggregation == "last" else (),
             points,
@@ -119,7 +126,9 @@ class Aggregates:
         )
 
     async def _select(self, query: AggregateQuery) -> Selected:
-        await self._zones.check(query.zone, datetime.now(UTC))
+        now = datetime.now(UTC)
+        await self._zones.check(query.zone, now)
+        check_age(query, self._minutes_kept, now)
         level: Period = "hour" if self._from_hours(query) else query.period
         grouped = await self._series.get(
             query.subject,
@@ -187,7 +196,7 @@ class Aggregates:
 
     def _from_hours(self, query: AggregateQuery) -> bool:
         """Day edges of another zone than the business one are in no rollup."""
-        return query.period != "hour" and query.zone != self._business_zone
+        return query.period not in ("minute", "hour") and query.zone != self._business_zone
 
     async def _read_watermarks(self) -> dict[str, datetime]:
         rows = await fetch_all(self._reads, "watermarks")

@@ -38,6 +38,11 @@ class Steps(NamedTuple):
     since: datetime | None
     before: datetime | None
 
+    @property
+    def step(self) -> Period:
+        """Half of how long a series may be silent without having ended: an hour or longer."""
+        return "hour" if self.level == "minute" else self.level
+
 
 def known_since(now: datetime, period: Period, zone: ZoneInfo) -> Since:
     """The starts from which on ends are known by the hour and by the day, in whole periods."""

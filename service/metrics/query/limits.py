@@ -3,8 +3,10 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
 from weakref import WeakValueDictionary
 
+from service.metrics.query.spec import AggregateQuery
 from sql.errors import Busy, Invalid, Problem
 from sql.messages import Message
 
@@ -67,3 +69,18 @@ def check_series(count: int) -> None:
             {"count": count, "limit": MAX_SERIES},
         )
         raise Invalid(Problem(message))
+
+
+def check_age(query: AggregateQuery, minutes_kept: timedelta, now: datetime) -> None:
+    """Refuse minutes of days that are not kept any more: they would look as if nothing had come.
+
+    Raises:
+        Invalid: the range begins before the days whose minutes are kept.
+    """
+    day = timedelta(days=1)
+    if query.period == "minute" and query.since and query.since < now - minutes_kept - day:
+        message = Message(
+            "Values per minute are kept for {days} days: begin later or take a longer period",
+            {"days": minutes_kept // day},
+        )
+        raise Invalid(Problem(message, "start_date"))

@@ -36,6 +36,11 @@ class Result:
     units_left_out: Sequence[str | None] = ()
     group_count: int | None = None
 
+    def unit_of(self, group: Group) -> str | None:
+        """The unit of the values of a group; numbers of samples have none."""
+        labels = dict(zip(self.query.group_by, group, strict=True))
+        return None if self.query.aggregation == "count" else labels.get("unit", self.unit)
+
     @cached_property
     def shown(self) -> Sequence[Point]:
         """The points within the limit, with periods without samples filled as the query says.

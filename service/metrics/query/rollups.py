@@ -24,7 +24,7 @@ from sql.vocabulary import MAX_ROWS, Aggregation, Frequency
 _BATCH_BUCKETS = 10_000
 _EVER = datetime.min.replace(tzinfo=UTC)
 _HOUR = timedelta(hours=1)
-_HOURS: dict[Period, int] = {"hour": 1, "day": 24, "week": 168, "month": 720}
+_HOURS: dict[Period, float] = {"minute": 1 / 60, "hour": 1, "day": 24, "week": 168, "month": 720}
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +44,7 @@ class Buckets:
     alive: bool = False
 
     @property
-    def hours_of_period(self) -> int:
+    def hours_of_period(self) -> float:
         """About how long a period is."""
         return _HOURS[self.period]
 
@@ -186,7 +186,7 @@ def _alive_statement(
     """Reads last values of series that were still alive."""
     steps = union_all(
         query("rollup_steps").format(
-            step=sql.Literal(f"1 {part.level}"),
+            step=sql.Literal(f"1 {part.step}"),
             rollup=sql.Identifier("fature", f"rollup_{frequency}_{part.level}"),
             bounds=_bounds(part.since, part.before),
         )

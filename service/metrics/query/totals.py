@@ -2,7 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 from service.metrics.query.fill import Point
 from service.metrics.query.ranges import Span
@@ -56,3 +56,16 @@ def combine(result: Result, span: Span) -> dict[Group, float] | None:
         return None
     combined = COMBINE[aggregation]
     return {result.groups[group]: combined(points) for group, points in chosen.items()}
+
+
+def rolling(result: Result, length: timedelta) -> list[Point]:
+    """The points of a result of one group, each with those before it that are less than `length`
+    away as one.
+    """
+    combined = COMBINE[result.query.aggregation]
+    points, first, found = result.points, 0, []
+    for end, point in enumerate(points, 1):
+        while first < end - 1 and points[first].start <= point.start - length:
+            first += 1
+        found.append(Point(point.start, point.group, combined(points[first:end])))
+    return found

@@ -1,0 +1,153 @@
+"""The chart of an event: its metric around that time, as its rule reads it."""
+
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from psycopg.rows import DictRow
+from starlette.requests import Request
+
+from service.http.authentication import principal_of
+from service.language.translations import N_
+from service.metrics.query.result import Result
+from service.metrics.query.spec import aggregate_query
+from service.metrics.query.totals import rolling
+from service.runtime.resources import resources_of
+from service.web.charts import Chart, Line, Mark, Threshold
+from service.web.session import reader_of
+from sql.calendar import Period
+from sql.durations import Calendar, parse_window
+from sql.errors import DomainError
+from sql.vocabulary import GROUPABLE, NONE
+
+# How far before its opening the chart of an event begins.
+_BEFORE: Mapping[Period, timedelta] = {
+    "minute": timedelta(hours=3),
+    "hour": timedelta(days=2),
+    "day": timedelta(days=30),
+    "week": timedelta(weeks=26),
+    "month": timedelta(days=365),
+}
+_HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
+
+
+async def event_chart(
+    request: Request, row: DictRow, rule: DictRow | None
+) -> dict[str, Any] | None:
+    """The metric around the event, as the rule selects it; None where nothing can be drawn."""
+    if not principal_of(request).may("metrics:read"):
+        return None
+    result = await _figures(request, row, rule)
+    if result is None or not result.points:
+        return None
+    reader = reader_of(request)
+    marks = [Mark(row["opened_at"], reader.gettext(N_("Opened")), severity=row["severity"])]
+    if row["resolved_at"]:
+        marks.append(Mark(row["resolved_at"], reader.gettext(N_("Resolved"))))
+    since, _ = _span(row, result.query.period)
+    # What is before is only there to be added.
+    points = [one for one in rolling(result, _trailing(row)) if one.start >= since]
+    return Chart(
+        times=[one.start for one in points],
+        lines=[Line(row["metric_name"], [one.value for one in points])],
+        unit=result.unit,
+        period=result.query.period,
+        incomplete=result.is_under_way,
+        marks=marks,
+        thresholds=[Threshold(row["threshold_value"], reader.gettext(N_("Threshold")))],
+    ).spec
+
+
+def explorer_of_event(
+    row: DictRow, rule: DictRow | None, zone: ZoneInfo, chart: Mapping[str, Any] | None
+) -> str:
+    """The explorer with the same figures, of whole days of the business."""
+    period = chart["period"] if chart else _period(row)
+    since, before = (instant.astimezone(zone) for instant in _span(row, period))
+    chosen = {
+        "metric_name": row["metric_name"],
+        "aggregation": row["aggregation"],
+        "period": period,
+        "start_date": f"{since:%Y-%m-%d}",
+        "end_date": f"{before:%Y-%m-%d}",
+        **{f"filter.{name}": value for name, value in _labels(row, rule).items()},
+    }
+    return f"/explore?{urlencode(chosen)}"
+
+
+async def _figures(request: Request, row: DictRow, rule: DictRow | None) -> Result | None:
+    period = _period(row)
+    if period == "minute":
+        result = await _read(request, row, rule, period)
+        if result and result.points and not result.omitted:
+            return result
+        period = "hour"
+    return await _read(request, row, rule, period)
+
+
+async def _read(
+    request: Request, row: DictRow, rule: DictRow | None, period: Period
+) -> Result | None:
+    resources, scope = resources_of(request), principal_of(request).scope
+    metric = await resources.catalog.entry(scope, row["metric_name"])
+    if any(not value and name not in GROUPABLE for name, value in row["group_labels"].items()):
+        # No filter finds what has no such dimension.
+        return None
+    since, before = _span(row, period)
+    try:
+        query = aggregate_query(
+            metric,
+            scope,
+            resources.settings.zone,
+            filters=_labels(row, rule),
+            aggregation=row["aggregation"],
+            period=period,
+            since=since - _trailing(row),
+            before=before,
+        )
+        return await resources.aggregates.result(query, datetime.now(UTC))
+    except DomainError:
+        # Such as samples of another unit since.
+        return None
+
+
+def _labels(row: DictRow, rule: DictRow | None) -> dict[str, str]:
+    """The labels of the event's figures: its group within what the rule watches."""
+    watched = {
+        name: rule[name]
+        for name in ("service_name", "affiliate_id", "region")
+        if rule is not None and rule[name]
+    }
+    group = {
+        name: value or NONE
+        for name, value in row["group_labels"].items()
+        if value or name in GROUPABLE
+    }
+    return watched | group | ({"unit": row["unit"]} if row["unit"] else {})
+
+
+def _period(row: DictRow) -> Period:
+    """That of the rule's window; of a trailing one about as long a one, finer where a day has all
+    of the event.
+    """
+    window = parse_window(row["window_name"])
+    if isinstance(window, Calendar):
+        return window.period
+    since, before = _span(row, "minute")
+    if window.seconds < _HOUR.total_seconds() and before - since <= _DAY:
+        return "minute"
+    return "hour" if window.seconds <= _DAY.total_seconds() else "day"
+
+
+def _trailing(row: DictRow) -> timedelta:
+    """The length of the rule's window where that is a trailing one."""
+    window = parse_window(row["window_name"])
+    return timedelta() if isinstance(window, Calendar) else timedelta(seconds=window.seconds)
+
+
+def _span(row: DictRow, period: Period) -> tuple[datetime, datetime]:
+    length = _BEFORE[period]
+    end = row["resolved_at"] or datetime.now(UTC)
+    return row["opened_at"] - length, min(datetime.now(UTC), end + length / 4)
