@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 
 from service.metrics.catalog import MetricEntry
 from service.metrics.query.fill import Point
-from service.metrics.query.pending import awaits_refresh
 from service.metrics.query.ranges import Span, span_between
 from service.metrics.query.result import Result
 from service.metrics.query.spec import AggregateQuery, aggregate_query
@@ -28,7 +27,8 @@ _SPARK_HOURS = 24
 class Today:
     """`value` is today's so far, None where nothing came in. `change` compares the hours of
     today that are over, up to `until`, with the same hours of that weekday last week; None
-    where either has nothing. `hours` are the last 24, with None where nothing came in.
+    where either has nothing or samples of either wait for a refresh. `hours` are the last 24,
+    with None where nothing came in.
     """
 
     metric_name: str
@@ -80,16 +80,15 @@ async def read_today(
         return await value(await aggregates.result(query(span), now), span)
 
     try:
-        waited = await aggregates.pending()
+        # Asked before and after the values: a refresh may end, or samples come, in between.
+        is_pending = await aggregates.lacks_samples(query(spans.so_far), spans)
         # Not one query from last week on: it would read a week for two days.
         result, before = await asyncio.gather(
             aggregates.result(query(_recent(spans)), now), last_week()
         )
         so_far, over = await asyncio.gather(value(result, spans.so_far), value(result, spans.over))
         found = today(result, spans, [so_far, over, before])
-        # Asked before the values too: a refresh may have ended since they were read.
-        pending = [*waited, *await aggregates.pending()]
-        if found.change is None or not awaits_refresh(result, pending, spans[1:]):
+        if not (is_pending or await aggregates.lacks_samples(query(spans.so_far), spans)):
             return found
         return replace(found, change=None, problem=Message("Late samples are not counted yet"))
     except DomainError as error:

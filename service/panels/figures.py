@@ -36,8 +36,8 @@ class Line:
 @dataclass(frozen=True, slots=True)
 class Figures:
     """`times` are the starts of all periods up to now; `incomplete` where the last is not
-    over; `is_pending` where samples of what is compared wait for a refresh. Lines come largest
-    first, of very many groups only the largest. `result` is what the API answers from, too.
+    over; `is_pending` where samples of what is shown or compared wait for a refresh. Lines come
+    largest first, of very many groups only the largest. `result` is what the API answers from, too.
     """
 
     query: Query

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 from typing import Literal, TypeVar, get_args
 
 from service.metrics.catalog import MetricEntry
-from service.metrics.query.pending import awaits_refresh
 from service.metrics.query.ranges import (
     Span,
     period_a_year_before,
@@ -119,20 +118,17 @@ class _Inquiry:
         other, starts = self.before(span, period, compare, times)
         if other and other.since < _FIRST:
             raise Invalid(Problem(Message("Use a year from 1900 to 2999"), "start_date"))
-        waited = await self.resources.aggregates.pending() if starts else ()
-        result, before = await self.results(span, other, period)
         shown, other_shown = self.span_of(times, period), self.span_of(starts, period)
+        seen = [one for one in (shown, other_shown) if one]
+        # Asked before and after the values: a refresh may end, or samples come, in between.
+        is_pending = await self.lacks_samples(span, period, seen)
+        result, before = await self.results(span, other, period)
         total, total_before, (this_over, other_over) = await asyncio.gather(
             self.total_of_range(span, period, shown, result),
             self.total(other_shown, period, before) if self.what == "all" else _none(),
             self.compared(span, period, compare, result, before),
         )
-        # Asked before the values too: a refresh may have ended since they were read.
-        pending = [*waited, *(await self.resources.aggregates.pending() if starts else ())]
-        compared = [one for one in (shown, other_shown) if one]
-        is_pending = before is not None and any(
-            awaits_refresh(one, pending, compared) for one in (result, before)
-        )
+        is_pending = is_pending or await self.lacks_samples(span, period, seen)
         values, values_before = result.by_group, before.by_group if before else {}
         # Periods without a counterpart in the other range are compared with nothing.
         ahead = [None] * (len(times) - len(starts))
@@ -154,6 +150,11 @@ class _Inquiry:
         lines.sort(key=weight, reverse=True)
         figures = Figures(self.query, result, period, times, incomplete, lines, is_pending)
         return without_cut(figures) if result.is_truncated else figures
+
+    async def lacks_samples(self, span: Span, period: Period, seen: Sequence[Span]) -> bool:
+        """Whether samples within what is seen do not count yet."""
+        query = self.spec(span, period)
+        return await self.resources.aggregates.lacks_samples(query, seen)
 
     def before(
         self, span: Span, period: Period, compare: Compare, times: Sequence[datetime]

@@ -441,3 +441,32 @@ SELECT
     since,
     until
 FROM fature.rollup_pending;
+
+-- name: lacks_samples
+-- Whether a rollup has fewer samples of some series than what it is computed from. Where there are
+-- very many they are not counted: some may be missing.
+SELECT r.number > %(most)s OR s.number > r.number AS lacks
+FROM ({rollup}) AS r
+CROSS JOIN ({source}) AS s;
+
+-- name: number_in_rollup
+-- The samples in some buckets.
+SELECT coalesce(sum(sample_count), 0) AS number
+FROM {source}
+WHERE
+    series_id = ANY(%(series)s::integer [])
+    AND bucket >= %(since)s::timestamptz
+    AND bucket < %(before)s::timestamptz;
+
+-- name: number_of_samples
+-- Samples as submitted, no more than are counted.
+SELECT count(*) AS number
+FROM (
+    SELECT
+    FROM {source}
+    WHERE
+        series_id = ANY(%(series)s::integer [])
+        AND ts >= %(since)s::timestamptz
+        AND ts < %(before)s::timestamptz
+    LIMIT %(most)s + 1
+) AS s;

@@ -1,6 +1,6 @@
 """Answering aggregate queries: their series, then their rollups, each read once."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -9,7 +9,8 @@ from zoneinfo import ZoneInfo
 from service.metrics.query.batching import Batcher
 from service.metrics.query.fill import Point
 from service.metrics.query.limits import LARGE, QueryLimits, check_age, check_series
-from service.metrics.query.pending import Pending
+from service.metrics.query.pending import LateSamples, Pending
+from service.metrics.query.ranges import Span
 from service.metrics.query.result import Result
 from service.metrics.query.rollups import Buckets, RollupQuery, Rollups
 from service.metrics.query.selected import Selected, one_unit, selected_of
@@ -55,12 +56,16 @@ class Aggregates:
         self._series: SingleFlight[Grouped] = SingleFlight(max_age=_SELECTION_AGE)
         self._results: SingleFlight[Result] = SingleFlight(max_age=_RESULT_AGE)
         self._totals: SingleFlight[dict[Group, float]] = SingleFlight(max_age=_RESULT_AGE)
+        self._late = LateSamples(reads, business_zone)
+        # The panels of a page ask all at once.
+        self._pending: SingleFlight[list[Pending]] = SingleFlight(max_age=0.05)
         self._watermarks: SingleFlight[dict[str, datetime]] = SingleFlight(max_age=1.0)
 
     def forget(self, metrics: Iterable[tuple[str, str]]) -> None:
         """Drop what was computed of these metrics (tenant, name): samples of them were just
         committed here.
         """
+        self._pending.forget(())
         for metric in metrics:
             self._series.forget(metric)
             self._results.forget(metric)
@@ -93,10 +98,15 @@ class Aggregates:
         known = [watermarks[name] for name in result.rollups if name in watermarks]
         return max(known, default=None)
 
-    async def pending(self) -> list[Pending]:
-        """Where rollups wait for a refresh: acknowledged samples there do not count yet."""
-        rows = await fetch_all(self._reads, "pending")
-        return [Pending(row["relation"], row["since"], row["until"]) for row in rows]
+    async def lacks_samples(self, query: AggregateQuery, spans: Sequence[Span]) -> bool:
+        """Whether samples of the query within any of these spans wait for a refresh: they were
+        acknowledged and do not count yet.
+
+        Raises:
+            Invalid: as `result`.
+        """
+        pending = await self._pending.get((), "", self._late.pending)
+        return bool(pending) and await self._late.lack(await self._select(query), pending, spans)
 
     async def _compute_totals(self, query: AggregateQuery) -> dict[Group, float]:
         selected = await self._select(query)
