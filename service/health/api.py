@@ -166,10 +166,21 @@ async def health_history(request: Request) -> Response:
     since = params.since(zone) or before - timedelta(days=1)
     reports = history.Range(scope.tenant, name, since, before)
     rows = await history.reports(resources.reads, reports, params.cursor, params.limit)
-    available = await history.summary(resources.reads, reports)
+    courses = await history.courses(resources.reads, reports)
+    available = _availability(courses.get(name, history.SILENT), reports)
     page = rows[: params.limit]
     following = utc_instant(page[-1]["timestamp"]) if len(rows) > len(page) else None
     return list_response([_stored(row) for row in page], following, availability=available)
+
+
+def _availability(course: history.Course, within: history.Range) -> dict[str, float | None]:
+    seconds, ratio = course.seconds, course.availability
+    span = (within.before - within.since).total_seconds()
+    return {
+        "ratio": None if ratio is None else round(ratio, 6),
+        **{f"{status}_seconds": round(value, 3) for status, value in seconds.items()},
+        "unknown_seconds": round(max(span - sum(seconds.values()), 0.0), 3),
+    }
 
 
 def _stored(row: Mapping[str, Any]) -> dict[str, Any]:

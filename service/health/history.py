@@ -1,8 +1,8 @@
 """Health reports of services: the newest, those of a range, and availability."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from psycopg.rows import DictRow
@@ -53,6 +53,37 @@ class Segment:
         return next((status for status in reversed(STATUSES) if self.seconds.get(status)), None)
 
 
+@dataclass(frozen=True, slots=True)
+class Course:
+    """How a service was in a range, stretch by stretch, oldest first. It is expected to report
+    from `since` on: the start of the range, or its first report ever.
+    """
+
+    segments: Sequence[Segment]
+    since: datetime
+
+    @property
+    def seconds(self) -> dict[str, float]:
+        """Those in each status."""
+        return {
+            status: sum(segment.seconds.get(status, 0.0) for segment in self.segments)
+            for status in STATUSES
+        }
+
+    @property
+    def availability(self) -> float | None:
+        """Healthy and degraded over what is known; None where nothing is."""
+        return ratio_of(self.seconds)
+
+    def unknown(self, until: datetime) -> float:
+        """The share of the time up to then, since it is expected to report, that it was silent."""
+        expected = (until - self.since).total_seconds()
+        return max(1 - sum(self.seconds.values()) / expected, 0.0) if expected > 0 else 0.0
+
+
+SILENT = Course((), datetime.min.replace(tzinfo=UTC))
+
+
 async def record(
     pool: Pool, scope: Scope, report: Mapping[str, Any], now: datetime
 ) -> dict[str, Any]:
@@ -89,31 +120,25 @@ async def reports(
     return await fetch_all(connections, "health_history", within.params | page)
 
 
-async def summary(connections: Connections, within: Range) -> dict[str, float | None]:
-    """Seconds by status in a range; `ratio` as of a `Segment`."""
-    rows = await fetch_all(connections, "health_seconds", within.params)
-    seconds = {row["status"]: row["seconds"] for row in rows}
-    ratio, known = ratio_of(seconds), sum(seconds.values())
-    span = (within.before - within.since).total_seconds()
-    return {
-        "ratio": None if ratio is None else round(ratio, 6),
-        **{f"{status}_seconds": round(seconds.get(status, 0.0), 3) for status in STATUSES},
-        "unknown_seconds": round(max(span - known, 0.0), 3),
-    }
-
-
-async def segments(
-    connections: Connections, within: Range, width: timedelta
-) -> dict[str, list[Segment]]:
-    """By service, every stretch of `width` of the range, oldest first."""
+async def courses(
+    connections: Connections, within: Range, width: timedelta | None = None
+) -> dict[str, Course]:
+    """By service, how each that reported was, in stretches of `width` or in one."""
+    width = width or within.before - within.since
+    if width <= timedelta():
+        return {}
     rows = await fetch_all(connections, "health_segments", within.params | {"width": width})
     found: dict[str, dict[datetime, dict[str, float]]] = {}
+    since: dict[str, datetime] = {}
     for row in rows:
         of_service = found.setdefault(row["service_name"], {})
         of_service.setdefault(row["start"], {})[row["status"]] = row["seconds"]
+        since[row["service_name"]] = row["first"]
+    known = await fetch_all(connections, "services_before", within.params | {"names": list(found)})
+    since |= {row["name"]: within.since for row in known}
     starts = _starts(within, width)
     return {
-        name: [Segment(start, by_start.get(start, {})) for start in starts]
+        name: Course([Segment(start, by_start.get(start, {})) for start in starts], since[name])
         for name, by_start in found.items()
     }
 
@@ -128,15 +153,6 @@ async def figures(
     known = {row["start"]: row for row in rows}
     nothing = dict.fromkeys(("response_time_ms", "error_rate", "cpu_usage", "memory_usage"))
     return [{"start": start, **known.get(start, nothing)} for start in _starts(within, width)]
-
-
-def availability(of_service: Iterable[Segment]) -> float | None:
-    """Healthy and degraded over what is known of several segments; None where nothing is."""
-    total: dict[str, float] = {}
-    for segment in of_service:
-        for status, seconds in segment.seconds.items():
-            total[status] = total.get(status, 0.0) + seconds
-    return ratio_of(total)
 
 
 def ratio_of(seconds: Mapping[str, float]) -> float | None:

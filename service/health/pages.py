@@ -95,24 +95,26 @@ async def show_service(request: Request) -> Response:
 async def read_services(
     reads: Connections, scope: Scope, span: Span, *, only: str | None = None
 ) -> list[dict[str, Any]]:
-    """The services in scope, or one of them, with `segments` and `availability` of the span
-    and its `state`: a status, or stale.
+    """The services in scope, or one of them, with `segments` and `availability` of the span, the
+    share of it that is `unknown`, and its `state`: a status, or stale.
     """
     now = datetime.now(UTC)
     rows = await history.latest(reads, scope, now)
     if only is not None:
         rows = [row for row in rows if row["service_name"] == only]
     within = _range(scope, only or scope.service_name, span, now)
-    segments = await history.segments(reads, within, span.width)
+    courses = await history.courses(reads, within, span.width)
     return [
         {
             **row,
             "state": "stale" if row["stale"] else row["status"],
             "href": _address(row["service_name"]),
-            "segments": segments.get(row["service_name"], []),
-            "availability": history.availability(segments.get(row["service_name"], [])),
+            "segments": course.segments,
+            "availability": course.availability,
+            "unknown": course.unknown(min(within.before, now)),
         }
         for row in rows
+        for course in [courses.get(row["service_name"], history.SILENT)]
     ]
 
 

@@ -51,37 +51,13 @@ WHERE
 ORDER BY ts DESC
 LIMIT %(limit)s;
 
--- name: health_seconds
--- Seconds in each status within a range: a report holds until the next one, for at most
--- five minutes, and not ahead of time. The report before the range counts into it.
-SELECT
-    r.status,
-    sum(extract(EPOCH FROM r.until - r.since))::double precision AS seconds
-FROM (
-    SELECT
-        status,
-        greatest(ts, %(since)s::timestamptz) AS since,
-        least(
-            lead(ts) OVER (ORDER BY ts),
-            ts + interval '5 minutes',
-            %(before)s::timestamptz,
-            now()
-        ) AS until
-    FROM fature.service_health
-    WHERE
-        tenant = %(tenant)s
-        AND service_name = %(service_name)s
-        AND ts >= %(since)s::timestamptz - interval '5 minutes'
-        AND ts < %(before)s::timestamptz
-) AS r
-WHERE r.until > r.since
-GROUP BY r.status;
-
 -- name: health_segments
 -- Seconds in each status by service and segment of `width`, within a range: a report holds
--- until the next one, for at most five minutes, and not ahead of time.
+-- until the next one, for at most five minutes, and not ahead of time. The report before the range
+-- counts into it. `first` is when the first of them begins.
 SELECT
     r.service_name,
+    r.first,
     segment.start,
     r.status,
     sum(
@@ -95,6 +71,7 @@ FROM (
         service_name,
         status,
         greatest(ts, %(since)s::timestamptz) AS since,
+        min(greatest(ts, %(since)s::timestamptz)) OVER (PARTITION BY service_name) AS first,
         least(
             lead(ts) OVER (PARTITION BY service_name ORDER BY ts),
             ts + interval '5 minutes',
@@ -114,8 +91,22 @@ CROSS JOIN LATERAL generate_series(
     %(width)s::interval
 ) AS segment (start)
 WHERE r.until > r.since
-GROUP BY r.service_name, segment.start, r.status
+GROUP BY r.service_name, r.first, segment.start, r.status
 ORDER BY r.service_name, segment.start;
+
+-- name: services_before
+-- Those of some services that reported before an instant.
+SELECT n.name
+FROM unnest(%(names)s::text []) AS n (name)
+WHERE
+    EXISTS (
+        SELECT
+        FROM fature.service_health AS h
+        WHERE
+            h.tenant = %(tenant)s
+            AND h.service_name = n.name
+            AND h.ts < %(since)s::timestamptz
+    );
 
 -- name: health_figures
 -- Means of what a service reported, by segment of `width`. Response times have not always been

@@ -1,8 +1,10 @@
 """Health reports of services: what is taken, the latest of each, history and availability."""
 
+import html
 import json
+import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
@@ -11,6 +13,7 @@ import psycopg
 import pytest
 
 from tests.acceptance.talk import accepted, places, post, refused
+from tests.acceptance.web import signed_in, text_of
 from tests.conftest import Service
 
 REPORT = "/api/services/health"
@@ -378,6 +381,49 @@ def test_availability_covers_the_range_whatever_the_page(
     following = history(api, name, **params, cursor=page["next_cursor"])
     assert page["availability"] == following["availability"]
     assert page["availability"]["ratio"] == round(600 / 900, 6)
+
+
+# Pages: silence is not availability
+
+
+@pytest.fixture
+def web(api: httpx2.Client) -> Iterator[httpx2.Client]:
+    with signed_in(api, "reader") as client:
+        yield client
+
+
+def row_of(page: httpx2.Response, name: str) -> str:
+    """What a table of services says of one."""
+    (row,) = [row for row in re.findall(r"(?s)<tr>.*?</tr>", page.text) if name in row]
+    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", row)).split())
+
+
+@pytest.mark.parametrize(
+    ("reports", "said"),
+    [
+        # In minutes ago, every four minutes: silent for the newer five of ten hours.
+        ([4 * n for n in range(75, 151)], "100% 49.2% unknown"),
+        ([4 * n for n in range(151)], "100%"),
+        # Known from before the range: silent since its beginning.
+        ([48 * 60, *(4 * n for n in range(90))], "100% 7"),
+        ([48 * 60], "– 100% unknown"),
+    ],
+)
+def test_pages_say_how_long_a_service_was_silent(
+    api: httpx2.Client,
+    web: httpx2.Client,
+    service: Service,
+    name: str,
+    reports: list[int],
+    said: str,
+) -> None:
+    told(service, name, datetime.now(UTC), [("healthy", 60 * minutes) for minutes in reports])
+    shown = row_of(web.get("/services"), name)
+    assert said in shown
+    assert ("unknown" in shown) == (said != "100%")
+    page = text_of(web.get(f"/services/{name}"))
+    assert ("% unknown" in page) == (said != "100%")
+    assert history(api, name)["availability"]["ratio"] == (None if "–" in said else 1.0)
 
 
 def test_a_name_with_a_slash_has_a_history(api: httpx2.Client, name: str) -> None:
