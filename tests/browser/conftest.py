@@ -150,6 +150,7 @@ def _note(complaints: list[str], message: ConsoleMessage) -> None:
         "Failed to load resource",
         "Response Status Error",
         "htmx:sendError",
+        "htmx:sendAbort",
         "htmx:afterRequest",
         "[object Event]",
     )
