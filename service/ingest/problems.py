@@ -7,6 +7,7 @@ from msgspec import Raw, ValidationError, inspect
 
 from service.http.decoding import OUT_OF_RANGE, fields_of, given_twice, repeated_key
 from service.ingest.models import MetricIn
+from service.metrics.ingest.labels import name_problem
 from service.metrics.ingest.sample import microseconds_of
 from sql.errors import Problem
 from sql.messages import Message, Term, choices
@@ -18,7 +19,6 @@ NO_INSTANT = Message(
 )
 _NO_OBJECT = Message("Expected an object")
 _EMPTY = Message("It must not be empty")
-_NO_NAME = Message("Use only letters, digits and _ . : -")
 
 # JSON's types as people call them.
 _KINDS: dict[type, str] = {
@@ -62,6 +62,8 @@ def _field_problem(name: str, value: Raw) -> Message | None:
         decoded = msgspec.json.decode(value, type=_declared[name])
         if name == "timestamp" and decoded is not None:
             microseconds_of(decoded)
+        if name == "metric_name":
+            return name_problem(decoded)
     except ValidationError:
         return _explained(_declared[name], value)
     except ValueError:
@@ -88,10 +90,9 @@ def _explained(declared: Any, value: Raw) -> Message:
 def _text_problem(shape: inspect.StrType, text: str) -> Message:
     if not text:
         return _EMPTY
-    if shape.max_length is not None and len(text) > shape.max_length:
-        values = {"most": shape.max_length, "number": len(text)}
-        return Message("At most {most} characters, not {number}", values)
-    return _NO_NAME
+    assert shape.max_length is not None
+    values = {"most": shape.max_length, "number": len(text)}
+    return Message("At most {most} characters, not {number}", values)
 
 
 def _without_null(shape: inspect.Type) -> inspect.Type:

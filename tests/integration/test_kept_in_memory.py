@@ -15,7 +15,7 @@ from service.access.versions import UserVersions
 from service.metrics.ingest.checks import Checks
 from service.metrics.ingest.room import SeriesLimits
 from service.metrics.ingest.sample import Sample
-from service.metrics.ingest.series import SeriesCache
+from service.metrics.ingest.series import SeriesCache, SeriesKey
 from sql.database import create_pool
 from sql.scope import Scope
 from sql.vocabulary import Frequency
@@ -120,8 +120,9 @@ def test_a_promoted_dimension_makes_series_of_its_own_at_once(database: str) -> 
                     await conn.execute("UPDATE fature.written SET dimensions = %s", [promoted])
                     await cache.reload()
                     for _ in range(3):
-                        (row,) = Checks(cache, ACCEPT, Scope(), 0).rows([sample])
-                        assert [name for name, _ in row.key.dimensions] == promoted
+                        ((_, key, *_),) = Checks(cache, ACCEPT, Scope(), 0).rows([sample])
+                        assert isinstance(key, SeriesKey)
+                        assert [name for name, _ in key.dimensions] == promoted
                         await asyncio.sleep(0.01)
 
     asyncio.run(change())

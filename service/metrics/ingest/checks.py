@@ -5,11 +5,8 @@ of metrics and series.
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 
-from msgspec import Struct
-from msgspec.structs import replace
-
 from retention.plan import in_words
-from service.metrics.ingest.labels import label_problem, label_text
+from service.metrics.ingest.labels import label_problem, label_text, name_problem
 from service.metrics.ingest.metric_table import MetricEntry
 from service.metrics.ingest.sample import Origin, Sample
 from service.metrics.ingest.series import SeriesCache, SeriesKey, dimensions_of
@@ -24,15 +21,10 @@ _TOO_NEW = Message("More than 5 minutes in the future")
 _JSONB_VERSION = b"\x01"
 
 
-class Row(Struct, gc=False):
-    """A sample that was checked: `series_id` where it is known, `metadata` as jsonb."""
-
-    key: SeriesKey
-    series_id: int | None
-    ts: int
-    value: float
-    metadata: bytes | None
-    origin: Origin | None = None
+# A sample that was checked: its frequency, its series (the id, or the key of one whose id is not
+# known), instant, value, metadata as jsonb, and origin. A plain tuple, as one is made for every
+# sample.
+Row = tuple[Frequency, int | SeriesKey, int, float, bytes | None, Origin | None]
 
 
 class Checks:
@@ -70,7 +62,7 @@ class Checks:
                 ts = now
             elif not oldest[frequency] <= ts <= newest:
                 self._report("timestamp", self._out_of_time(ts, frequency), index)
-            entry = entries.get(s.metric_name) or self._assume(s)
+            entry = entries.get(s.metric_name) or self._assume(s, index)
             dimensions: tuple[tuple[str, str], ...] = ()
             if s.metadata is not None:
                 metadata = self._metadata(s.metadata, index)
@@ -80,7 +72,7 @@ class Checks:
                 self._report("metric_type", _other_type(s, entry), index)
             exact = entry.units.exact
             unit = exact[s.unit] if s.unit in exact else self._unit(s, entry, index)
-            key = SeriesKey(
+            labels = (
                 tenant,
                 s.metric_name,
                 s.metric_type,
@@ -91,18 +83,20 @@ class Checks:
                 s.region,
                 dimensions,
             )
-            series_id = id_of(key)
-            if series_id is None:
-                key = self._stored(key, index)
-                series_id = id_of(key)
-            rows.append(Row(key, series_id, ts, s.value, metadata, s.origin))
+            series: int | SeriesKey | None = id_of(labels)
+            if series is None:
+                key = self._stored(SeriesKey(*labels), index)
+                series = id_of(key) or key
+            rows.append((frequency, series, ts, s.value, metadata, s.origin))
         return rows
 
     def _report(self, field: str, message: Message, index: int) -> None:
         self.problems.append(Problem(message, field, index))
 
-    def _assume(self, sample: Sample) -> MetricEntry:
+    def _assume(self, sample: Sample, index: int) -> MetricEntry:
         """The entry of a metric that is new: as its first sample has it."""
+        if problem := name_problem(sample.metric_name):
+            self._report("metric_name", problem, index)
         if sample.metric_name not in self.assumed:
             unit = label_text(sample.unit or "")
             units = [] if not unit or label_problem("unit", unit) else [unit]
@@ -127,8 +121,7 @@ class Checks:
         for field, text in key.dimensions:
             if problem := label_problem(f"metadata.{field}", text):
                 self._report(f"metadata.{field}", problem, index)
-        return replace(
-            key,
+        return key._replace(
             service_name=self._own or self._label("service_name", key.service_name, index),
             affiliate_id=self._label("affiliate_id", key.affiliate_id, index),
             region=self._label("region", key.region, index),

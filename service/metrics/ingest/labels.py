@@ -1,4 +1,4 @@
-"""The texts of labels: as they are stored, and what no label can be."""
+"""Names of metrics and texts of labels: as they are stored, and what none can be."""
 
 import re
 import unicodedata
@@ -8,6 +8,13 @@ from sql.vocabulary import NONE
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 _NO_CONTROL = Message("Control characters are not allowed")
+_NAME = re.compile(r"[A-Za-z0-9_.:-]+")
+_NO_NAME = Message("Use only letters, digits and _ . : -")
+
+
+def name_problem(text: str) -> Message | None:
+    """Why no metric can be called so."""
+    return None if _NAME.fullmatch(text) else _NO_NAME
 
 
 def label_text(text: str) -> str:

@@ -83,7 +83,7 @@ class Preparer:
             # Now the table knows the metrics that were taken to be new.
             rows, found = await self._resolved(samples, scope, now)
         first_id = await self._ids.take(len(rows))
-        names = {row.key.metric_name for row in rows}
+        names = {sample.metric_name for sample in samples}
         return Submission(
             _copy_rows(rows, found, first_id),
             first_id,
@@ -106,12 +106,12 @@ class Preparer:
     async def _resolved(
         self, samples: Sequence[Sample], scope: Scope, now: datetime
     ) -> tuple[list[Row], Mapping[SeriesKey, int]]:
-        """The rows, and the series of those that have none."""
+        """The rows, and the ids of series of which they have the keys."""
         checks = self._checks(scope, now)
         rows = checks.rows(samples)
         if checks.problems:
             raise Invalid(*checks.problems)
-        unknown = [row.key for row in rows if row.series_id is None]
+        unknown = [series for _, series, *_ in rows if not isinstance(series, int)]
         return rows, await self._series.resolve(unknown, checks.assumed)
 
     def _checks(self, scope: Scope, now: datetime) -> Checks:
@@ -121,21 +121,17 @@ class Preparer:
 def _copy_rows(
     rows: Iterable[Row], found: Mapping[SeriesKey, int], first_id: int
 ) -> dict[str, bytes]:
-    """By frequency, of those that have no origin; `found` are the series of rows that have none."""
+    """By frequency, of those that have no origin; `found` are the ids of series by their keys."""
     parts: dict[str, list[bytes]] = {}
     pack = _pack_row
-    for number, row in enumerate(rows, start=first_id):
-        if row.origin is not None:
+    for number, (frequency, series, ts, value, metadata, origin) in enumerate(rows, first_id):
+        if origin is not None:
             continue
-        key, series_id, metadata = row.key, row.series_id, row.metadata
-        if series_id is None:
-            series_id = found[key]
+        series_id = series if isinstance(series, int) else found[series]
         if metadata is None:
-            part = pack(5, 8, row.ts, 8, number, 4, series_id, 8, row.value, -1)
+            part = pack(5, 8, ts, 8, number, 4, series_id, 8, value, -1)
         else:
-            length = len(metadata)
-            part = pack(5, 8, row.ts, 8, number, 4, series_id, 8, row.value, length) + metadata
-        frequency = key.frequency
+            part = pack(5, 8, ts, 8, number, 4, series_id, 8, value, len(metadata)) + metadata
         if frequency in parts:
             parts[frequency].append(part)
         else:
@@ -147,16 +143,16 @@ def _readings(rows: Iterable[Row], found: Mapping[SeriesKey, int], first_id: int
     """Of the rows that have an origin."""
     return [
         Reading(
-            row.origin,
-            row.key.frequency,
-            found[row.key] if row.series_id is None else row.series_id,
-            row.ts,
+            origin,
+            frequency,
+            series if isinstance(series, int) else found[series],
+            ts,
             number,
-            row.value,
-            row.metadata,
+            value,
+            metadata,
         )
-        for number, row in enumerate(rows, start=first_id)
-        if row.origin is not None
+        for number, (frequency, series, ts, value, metadata, origin) in enumerate(rows, first_id)
+        if origin is not None
     ]
 
 

@@ -2,9 +2,9 @@
 
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
 
 import msgspec
-from msgspec import Struct
 
 from service.metrics.ingest.labels import label_text
 from service.metrics.ingest.metric_table import MetricEntry, MetricTable
@@ -18,12 +18,11 @@ from sql.vocabulary import DEFAULT_AGGREGATION, KIND_OF_TYPE, Frequency, MetricT
 CACHE_SIZE = 200_000
 
 
-class SeriesKey(Struct, frozen=True, gc=False):
+class SeriesKey(NamedTuple):
     """Everything that makes a series distinct; `dimensions` are pairs in the order in which the
     catalogue names their keys.
 
-    One is made for every sample, which a msgspec struct does in half a named tuple's time and
-    without work for the garbage collector.
+    It equals a plain tuple, which is made for every sample in a quarter of the time.
     """
 
     tenant: str
@@ -52,16 +51,16 @@ class SeriesCache:
         self.room = SeriesRoom(pool, limits)
         self._pool = pool
         # Of a dict it would take ever longer to find the oldest.
-        self._ids: OrderedDict[SeriesKey, int] = OrderedDict()
+        self._ids: OrderedDict[tuple[object, ...], int] = OrderedDict()
 
-    def get(self, key: SeriesKey) -> int | None:
-        """The id, where it is known already."""
+    def get(self, key: tuple[object, ...]) -> int | None:
+        """The id, where it is known already, of a key or of the plain tuple of its fields."""
         return self._ids.get(key)
 
     async def reload(self) -> None:
         """Read the catalogue as it is now; the series of metrics that were deleted are gone."""
         if deleted := await self.metrics.reload():
-            gone = [key for key in self._ids if (key.tenant, key.metric_name) in deleted]
+            gone = [key for key in self._ids if key[:2] in deleted]
             for key in gone:
                 del self._ids[key]
 
@@ -90,7 +89,7 @@ class SeriesCache:
             if new:
                 await run(conn, "insert_series", _columns(sorted(new, key=_order)))
                 found |= await _look_up(conn, new)
-        self._ids.update(found)
+        self._ids.update(found.items())
         while len(self._ids) > CACHE_SIZE:
             self._ids.popitem(last=False)
         return found
@@ -160,7 +159,7 @@ def _order(key: SeriesKey) -> str:
 
 def _columns(keys: Sequence[SeriesKey]) -> dict[str, list[object]]:
     columns: dict[str, list[object]] = {
-        name: [getattr(key, name) for key in keys] for name in SeriesKey.__struct_fields__[:-1]
+        name: [getattr(key, name) for key in keys] for name in SeriesKey._fields[:-1]
     }
     columns["dimensions"] = [msgspec.json.encode(dict(key.dimensions)).decode() for key in keys]
     kinds = [KIND_OF_TYPE[key.metric_type] for key in keys]
