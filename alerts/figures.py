@@ -62,14 +62,21 @@ STEPS: Mapping[Frequency, timedelta] = {
 }
 
 
-def alive(last: Mapping[int, datetime], frequencies: Mapping[int, Frequency]) -> set[int]:
+def alive(
+    last: Mapping[int, datetime],
+    frequencies: Mapping[int, Frequency],
+    least: timedelta = timedelta(),
+) -> set[int]:
     """The series that have not ended: whose last sample is at most two of its steps before the
     newest of all. Of one without a sample that is kept nothing is known: it is older than any.
+    Where samples are known by buckets, no step is shorter than the `least`, which is theirs.
     """
     newest = max(last.values(), default=None)
     if newest is None:
         return set(frequencies)
-    return {one for one, at in last.items() if newest - at <= 2 * STEPS[frequencies[one]]}
+    return {
+        one for one, at in last.items() if newest - at <= 2 * max(STEPS[frequencies[one]], least)
+    }
 
 
 class Periods(NamedTuple):

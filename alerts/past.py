@@ -1,15 +1,16 @@
 """The past that a backtest replays: the buckets of every series of a rule."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from alerts.decision import Observation
+from alerts.ended import Ends, may_end, read_ends
 from alerts.errors import RuleProblem
-from alerts.figures import Bucket, bucket_end, bucket_start, merged, periods
+from alerts.figures import Bucket, alive, bucket_end, bucket_start, merged, periods
 from alerts.memory import entry_of_row
 from alerts.observe import observe, read_figures
 from alerts.retirement import Retirement, place_of
@@ -25,7 +26,7 @@ from alerts.selection import Group, Plan, Series, Source, StoredRule, plan_of, s
 from sql.database import Connection, Pool, connection, run
 from sql.durations import Calendar, Window
 from sql.messages import Message, Term, Value
-from sql.vocabulary import FREQUENCIES, LEVELS, Level
+from sql.vocabulary import FREQUENCIES, LEVELS, Frequency, Level
 
 _LENGTH: Mapping[Level, timedelta] = {
     "minute": timedelta(minutes=1),
@@ -53,7 +54,8 @@ class _Past(NamedTuple):
 class History:
     """All that is read of the past since an instant. `last_before` is where the newest bucket
     begins that each series has within its time of retirement before that; `is_negative` where
-    sums can shrink; `latest` what is seen at the end.
+    sums can shrink; `ending` are the keys of groups of which series may end while others go on, and
+    `ends` when they were seen last, for windows of the calendar; `latest` what is seen at the end.
     """
 
     zone: ZoneInfo
@@ -62,13 +64,35 @@ class History:
     first_seen: dict[int, datetime] = field(default_factory=dict)
     last_before: dict[int, datetime] = field(default_factory=dict)
     is_negative: bool = False
+    frequencies: dict[int, Frequency] = field(default_factory=dict)
+    ends: Ends | None = None
+    ending: set[str] = field(default_factory=set)
     latest: list[tuple[Group, Observation]] = field(default_factory=list)
 
     def within(self, group: Group, start: datetime, end: datetime) -> list[Bucket]:
-        """For each series the buckets that are wholly between two instants, as one."""
-        pasts = (self.past.get(one) for one in _members(group))
-        found = (_within(past, start, end) for past in pasts if past)
-        return [bucket for bucket in found if bucket]
+        """For each series that had not ended the buckets that are wholly between two instants, as
+        one.
+        """
+        ranges = {
+            one: found
+            for one in _members(group)
+            if (past := self.past.get(one)) and (found := _range(past, start, end))
+        }
+        living = self._living(group, start, ranges) if group.key in self.ending else ranges
+        return [
+            merged(self.past[one].buckets[first:last])
+            for one, (first, last) in ranges.items()
+            if one in living
+        ]
+
+    def _living(
+        self, group: Group, start: datetime, ranges: Mapping[int, tuple[int, int]]
+    ) -> Collection[int]:
+        if self.ends:
+            known = {one: self.frequencies[one] for one in _members(group)}
+            return self.ends.living(start, known)
+        last = {one: self.past[one].starts[end - 1] for one, (_, end) in ranges.items()}
+        return alive(last, {one: self.frequencies[one] for one in ranges})
 
     def existed(self, group: Group, before: datetime) -> bool:
         """True where there were samples of the group before that instant."""
@@ -111,8 +135,9 @@ async def read_history(
         plan = plan_of(StoredRule(0, tenant, 0, rule), entry, series)
         _check_looks(plan, now - since)
         history.first_seen = {one.series_id: one.created_at for one in series}
-        frequencies = {one.series_id: one.frequency for one in series}
-        await read_first_samples(conn, frequencies, history.first_seen)
+        history.frequencies = {one.series_id: one.frequency for one in series}
+        await read_first_samples(conn, history.frequencies, history.first_seen)
+        await _read_ends(conn, plan, history, now)
         history.is_negative = await _shrinks(conn, plan, series)
         for source, ids in _sources(plan).items():
             start = _reach_back(plan.watch.window, source.level, since, zone)
@@ -122,6 +147,20 @@ async def read_history(
             history.last_before |= await read_last_buckets(conn, place, ids, retired, since)
         history.latest = await _latest(conn, plan, history, now)
     return plan, history
+
+
+async def _read_ends(conn: Connection, plan: Plan, history: History, now: datetime) -> None:
+    groups = [group for group in plan.groups if may_end(plan, group)]
+    history.ending = {group.key for group in groups}
+    window = plan.watch.window
+    if not groups or not isinstance(window, Calendar):
+        return
+    series: dict[Frequency, list[int]] = {}
+    for group in groups:
+        for one in _members(group):
+            series.setdefault(history.frequencies[one], []).append(one)
+    start = periods(window, history.since, history.zone).previous
+    history.ends = await read_ends(conn, window, series, start, now, history.zone)
 
 
 async def _latest(
@@ -208,10 +247,10 @@ def _remember(history: History, rows: Sequence[Mapping[str, Any]], level: Level)
         past.buckets.append(bucket_of_row(row))
 
 
-def _within(past: _Past, start: datetime, end: datetime) -> Bucket | None:
-    """The buckets that are wholly between two instants, as one. The first may begin before
-    `start`, as a trailing window is widened to whole buckets.
+def _range(past: _Past, start: datetime, end: datetime) -> tuple[int, int] | None:
+    """The buckets that are wholly between two instants, from one up to, not including, another.
+    The first may begin before `start`, as a trailing window is widened to whole buckets.
     """
     first = bisect_left(past.ends, start + timedelta(microseconds=1))
     last = bisect_left(past.ends, end + timedelta(microseconds=1))
-    return merged(past.buckets[first:last]) if first < last else None
+    return (first, last) if first < last else None

@@ -7,11 +7,13 @@ part of a rollup, but not a join.
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 from psycopg import sql
 
 from alerts.figures import Bucket
 from alerts.selection import Source
+from sql.calendar import LongPeriod
 from sql.database import Connection, run
 from sql.errors import translated_errors
 from sql.statements import Query, array_of, query, union_all
@@ -165,3 +167,25 @@ async def read_last_samples(
     with translated_errors():
         rows = await run(conn, statement, params)
     return {row["series_id"]: row["last_ts"] for row in rows if row["last_ts"] is not None}
+
+
+async def read_last_steps(
+    conn: Connection,
+    source: Source,
+    series: Sequence[int],
+    since: datetime,
+    before: datetime,
+    calendar: tuple[LongPeriod, ZoneInfo],
+) -> list[dict[str, Any]]:
+    """The start of the last bucket of each series in every period of a calendar, in a range."""
+    statement = query("alert_last_steps").format(rollup=_rollup(source))
+    period, zone = calendar
+    params = {
+        "series": array_of(series),
+        "since": since,
+        "before": before,
+        "period": period,
+        "zone": zone.key,
+    }
+    with translated_errors():
+        return await run(conn, statement, params)

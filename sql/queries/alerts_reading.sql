@@ -257,3 +257,16 @@ SELECT
         LIMIT 1
     ) AS last_ts
 FROM unnest(%(series)s::integer []) AS s (series_id);
+
+-- name: alert_last_steps
+-- The last bucket that some series have in each period of a calendar.
+SELECT
+    series_id,
+    date_trunc(%(period)s, bucket, %(zone)s) AS period_start,
+    max(bucket) AS last_step
+FROM {rollup}
+WHERE
+    series_id = ANY(%(series)s::integer [])
+    AND bucket >= %(since)s::timestamptz
+    AND bucket < %(before)s::timestamptz
+GROUP BY 1, 2;

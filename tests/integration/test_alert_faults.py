@@ -7,6 +7,7 @@ from typing import Any
 import psycopg
 import pytest
 
+from alerts.backtest import backtest
 from alerts.events import acknowledge, deliveries, resolve
 from alerts.registry import create_rule, replace_rule
 from alerts.silences import add_silence
@@ -15,6 +16,7 @@ from sql.engine import Engine
 from tests.alert_loop import (
     NOON,
     SCOPE,
+    UTC_ZONE,
     add_samples,
     author,
     events_of,
@@ -349,3 +351,38 @@ async def test_a_level_whose_label_was_renamed_counts_once(database: str, pool: 
     found = [(one["group_labels"], one["value"]) for one in events_of(database)]
     assert ({}, 100) in found
     assert ({"region": "S"}, 100) in found
+
+
+@pytest.mark.parametrize(
+    ("window", "frequency", "step"),
+    [("week", "daily", 24), ("month", "daily", 24), ("day", "hourly", 6), ("7d", "hourly", 1)],
+)
+async def test_a_renamed_level_counted_once_in_the_past(
+    database: str, pool: Pool, window: str, frequency: str, step: int
+) -> None:
+    stock = {"kind": "stock", "frequency": frequency}
+    renamed = NOON.replace(day=5, hour=6 if window == "day" else 0)
+    times = [NOON.replace(hour=0) - n * step * HOUR for n in range(40 * 24 // step)]
+    after = [(at, 100.0) for at in times if at >= renamed]
+    before = [(at, 100.0) for at in times if at < renamed - 3 * HOUR]
+    add_samples(database, "users", after, region="SP", **stock)
+    add_samples(database, "users", before, region="S", **stock)
+
+    async def opened(threshold: float) -> list[float | None]:
+        rule = rule_of("users", window=window, threshold_value=threshold)
+        found = await backtest(pool, SCOPE, rule, 14, NOON, UTC_ZONE)
+        return [one.peak_value for one in found.episodes]
+
+    assert await opened(1) == [100]
+    assert await opened(150) == []
+
+
+async def test_levels_that_go_on_beside_each_other_are_added_up_in_the_past(
+    database: str, pool: Pool
+) -> None:
+    times = [NOON.replace(hour=0) - n * HOUR for n in range(20 * 24)]
+    for region in ("SP", "RJ"):
+        add_samples(database, "users", [(at, 100) for at in times], region=region, kind="stock")
+    rule = rule_of("users", window="day", threshold_value=150)
+    found = await backtest(pool, SCOPE, rule, 7, NOON, UTC_ZONE)
+    assert [one.peak_value for one in found.episodes] == [200]
