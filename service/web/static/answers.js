@@ -5,19 +5,32 @@
 const TARGET = "[data-answer]";
 const LIVE = "[sse-connect]";
 
+// Requests that a newer one took the place of: that one is waited for.
+const replaced = new WeakSet();
+
+document.addEventListener("htmx:sendAbort", ({ detail: { xhr } }) => replaced.add(xhr));
+
 document.addEventListener("htmx:beforeRequest", ({ detail: { target } }) => {
   if (target.matches(TARGET)) target.setAttribute("aria-busy", "true");
 });
 
-document.addEventListener("htmx:afterRequest", ({ detail: { target, elt, successful } }) => {
+document.addEventListener("htmx:afterRequest", ({ detail: { target, elt, xhr, successful } }) => {
   if (!target.matches(TARGET)) return;
   // What an error answered is put in first: a target that it replaced is no longer there.
   setTimeout(() => {
+    if (replaced.has(xhr)) return;
     target.removeAttribute("aria-busy");
     if (successful) target.querySelector(":scope > [data-unanswered]")?.remove();
-    else if (target.isConnected) fail(target, () => htmx.trigger(elt, elt === target ? "refresh" : "submit"));
+    else if (target.isConnected) fail(target, () => htmx.trigger(elt, eventOf(elt, target)));
   });
 });
+
+// By which it is asked for again: of a form what sends it, of a part that asks for itself "refresh",
+// of what asks for another part "again", as "refresh" of parts within it is heard there, too.
+function eventOf(elt, target) {
+  if (elt.matches("form")) return "submit";
+  return elt === target ? "refresh" : "again";
+}
 
 function fail(target, again) {
   target.querySelector(":scope > [data-unanswered]")?.remove();
