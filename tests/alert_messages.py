@@ -52,7 +52,7 @@ def new_delivery() -> Delivery:
 
 
 async def failure(channel: Channel, recipient: str = "") -> TransportError:
-    """What a channel says of a message that does not get through."""
+    """A channel's report of a message that does not get through."""
     with pytest.raises(TransportError) as caught:
         await channel.send(recipient, OPENED, new_delivery())
     return caught.value

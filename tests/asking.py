@@ -37,7 +37,7 @@ class Refused:
 
 @dataclass(frozen=True)
 class Question:
-    """What is asked about a metric."""
+    """A question about a metric."""
 
     period: str = "day"
     aggregation: str = "sum"
@@ -158,7 +158,7 @@ def check_view(
 def check_raw_sql(
     conn: psycopg.Connection[Any], period: str, metric: str, samples: Sequence[Sample], zone: str
 ) -> None:
-    """What an analyst adds up from `analytics.metrics` in any zone are the right figures."""
+    """Sums that an analyst makes of `analytics.metrics` in any zone are the right figures."""
     statement = """
         SELECT date_trunc(%s, ts, %s) AS bucket, frequency, unit, service_name, affiliate_id,
             region, dimensions ->> 'payment_method' AS payment_method,

@@ -1,4 +1,4 @@
-"""What time it is when a test runs, which may be long after it was collected."""
+"""The time when a test runs, which may be long after it was collected."""
 
 import time
 from datetime import UTC, datetime, timedelta

@@ -55,7 +55,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    """What tests may be marked with."""
+    """Markers of tests."""
     config.addinivalue_line("markers", "one_engine: whatever the engine, the subject is the same")
 
 
@@ -281,7 +281,7 @@ def metric() -> str:
 
 
 def run_refresh_jobs(database_url: str) -> None:
-    """What TimescaleDB's scheduler would do: every refresh policy once, lowest level first.
+    """The work of TimescaleDB's scheduler: every refresh policy once, lowest level first.
 
     Does nothing on the plain engine, where there is nothing to refresh.
     """

@@ -50,7 +50,7 @@ def engines_of(metafunc: pytest.Metafunc) -> list[Engine]:
 
 
 def in_words(config: pytest.Config) -> list[str]:
-    """What runs on what."""
+    """Lines that say which engines run on which installation."""
     engines = chosen(config)
     lines = [f"engine {engine}: {installations()[engine]}" for engine in engines]
     if config.getoption("--engines") == "each" and len(engines) > 1:

@@ -27,7 +27,7 @@ LENGTHS = {"hour": HOUR, "day": 24 * HOUR, "week": 7 * 24 * HOUR, "month": 31 * 
 
 
 class Labels(NamedTuple):
-    """What makes a series, but for its metric."""
+    """The identity of a series, but for its metric."""
 
     frequency: str
     unit: str | None = None

@@ -75,7 +75,7 @@ class Bench:
 
 
 def bench(url: str, action: Callable[[Bench], Awaitable[T]]) -> T:
-    """What `action` comes to with a writer on that database."""
+    """The result of `action` with a writer on that database."""
 
     async def run() -> T:
         async with create_pool(url, size=2) as pool:

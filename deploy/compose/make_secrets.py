@@ -21,7 +21,7 @@ SERVING_URL = "postgresql://metrics:{metrics}@{host}/fature"
 
 
 def contents(draw: Callable[[], str]) -> dict[str, dict[str, str]]:
-    """What goes into which file of which folder."""
+    """The content of each file by its folder."""
     owner, metrics, grafana = draw(), draw(), draw()
     return {
         "database": {

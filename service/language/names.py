@@ -1,4 +1,4 @@
-"""What metrics are called, from the names that programs give them."""
+"""Names of metrics for people, from the names that programs give them."""
 
 # What is written otherwise than it is spelt.
 _SPELT = {"api": "API", "cpu": "CPU", "id": "ID", "sla": "SLA", "url": "URL"}

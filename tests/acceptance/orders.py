@@ -106,7 +106,7 @@ def placed(shift_to: datetime, health: Mapping[str, object]) -> list[Payment]:
 
 
 def replay(service: Service, zone: ZoneInfo, folder: Path, *arguments: str) -> str:
-    """What ``make replay`` prints."""
+    """The output of ``make replay``."""
     command = [sys.executable, "-m", "service", "client", "replay", str(ORDERS)]
     command += ["--url", service.url, "--api-key", ADMIN_KEY, *arguments]
     environment = {k: v for k, v in os.environ.items() if not k.startswith("FATURE_")}

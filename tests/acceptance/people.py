@@ -74,7 +74,7 @@ def bearer(access_token: str) -> dict[str, str]:
 
 
 def status_with(client: httpx2.Client, access_token: str) -> int:
-    """What a read with that access token is answered."""
+    """The answer to a read with that access token."""
     return client.get("/api/metrics/catalog", headers=bearer(access_token)).status_code
 
 

@@ -1,4 +1,4 @@
-"""What the acceptance tests of reading put in and ask."""
+"""Samples that the acceptance tests of reading put in, and their questions."""
 
 from datetime import datetime
 from typing import Any, cast

@@ -1,4 +1,4 @@
-"""What the acceptance tests of submitting say to the service, and what they expect to hear."""
+"""Requests of the acceptance tests of submitting, and the answers they expect."""
 
 from typing import Any, cast
 

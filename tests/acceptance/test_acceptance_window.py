@@ -132,7 +132,7 @@ def test_the_offset_decides_not_the_clock_face(api: httpx2.Client, metric: str) 
 
 
 def prepared(url: str, action: Callable[[Preparer], Awaitable[T]]) -> T:
-    """What a preparer on that database comes to."""
+    """The result of a preparer on that database."""
 
     async def run() -> T:
         async with create_pool(url, size=1) as pool:

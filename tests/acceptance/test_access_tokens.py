@@ -34,7 +34,7 @@ SEEN_WITHIN = 5.0
 
 @pytest.fixture(scope="module")
 def secret(service: Service) -> str:
-    """What the shared service generated on its first start."""
+    """The secret that the shared service generated on its first start."""
     return (service.log.parent / "secret").read_text().strip()
 
 
@@ -63,7 +63,7 @@ def token(service: Service, reader: Person) -> str:
 
 @pytest.fixture
 def claims(token: str) -> dict[str, Any]:
-    """What the service writes into a token."""
+    """The claims that the service writes into a token."""
     return dict(jwt.decode(token, options={"verify_signature": False}))
 
 

@@ -122,7 +122,7 @@ def test_changes_of_different_fields_at_once_are_all_kept(
     }
 
     def lost(field: str) -> list[Any]:
-        """What was changed and was not there afterwards, though nobody else changes it."""
+        """Changes that were not there afterwards, though nobody else changes it."""
         gone = []
         for value in wanted[field]:
             assert alerting.patch(url, json={field: value}).status_code == 200

@@ -64,7 +64,7 @@ def test_one_loop_takes_over_from_another_and_outlives_an_outage(
 
 @contextmanager
 def alert_loop(folder: Path, url: str, hook: str) -> Iterator[subprocess.Popen[bytes]]:
-    """What ``make alerts`` runs; ended at the end."""
+    """The process of ``make alerts``; ended at the end."""
     environment = {k: v for k, v in os.environ.items() if not k.startswith("FATURE_")}
     environment |= {
         "FATURE_DATABASE_URL": url,

@@ -163,7 +163,7 @@ def fill(client: httpx2.Client) -> str:
 
 
 def age(database: str, engine: Engine) -> None:
-    """What time does: chunks go into columnstore, and old samples go while their rollups stay."""
+    """Effects of time: chunks go into columnstore, and old samples go while their rollups stay."""
     run_refresh_jobs(database)
     with psycopg.connect(database, autocommit=True) as conn:
         if engine == "plain":
@@ -182,7 +182,7 @@ def age(database: str, engine: Engine) -> None:
 
 
 def answers(client: httpx2.Client) -> dict[str, Any]:
-    """What the API says of everything that was kept."""
+    """Answers of the API about everything that was kept."""
     asked: dict[str, Any] = {}
     for frequency in AGES:
         name = f"kept_{frequency}"

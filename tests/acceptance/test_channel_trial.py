@@ -23,7 +23,7 @@ PATH = "/api/alerts/channels/test"
 
 @pytest.fixture(scope="module")
 def mailbox() -> Mailbox:
-    """What was mailed."""
+    """The mailbox of the recipients."""
     return Mailbox()
 
 

@@ -1,4 +1,4 @@
-"""What commands say to whoever typed them, where something is not as it should be."""
+"""Messages of commands to whoever typed them, where something is not as it should be."""
 
 from pathlib import Path
 

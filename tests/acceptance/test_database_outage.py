@@ -80,7 +80,7 @@ def server(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 @dataclass
 class Outage:
-    """What one service answered before, during and after an outage of its database."""
+    """Answers of one service before, during and after an outage of its database."""
 
     before: Answers
     during: Answers

@@ -1,4 +1,4 @@
-"""What was acknowledged survives, whoever is killed; what is retried counts once."""
+"""Acknowledged samples survive, whoever is killed; retried ones count once."""
 
 import signal
 import socket
@@ -28,7 +28,7 @@ ENOUGH = 60
 
 @dataclass
 class Aftermath:
-    """What two kinds of clients, those that retry and those that do not, submitted to one
+    """Submissions of two kinds of clients, those that retry and those that do not, to one
     service while something was killed; `service` is the one that runs by now.
     """
 

@@ -1,4 +1,4 @@
-"""What is answered while the service or its database is in trouble."""
+"""Answers while the service or its database is in trouble."""
 
 import json
 from collections.abc import Iterator

@@ -43,7 +43,7 @@ class Item(NamedTuple):
 
 @dataclass
 class Posted:
-    """What was posted of one metric."""
+    """The samples that were posted of one metric."""
 
     metric: str
     items: list[Item] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""What an answer or a page does not count or show is said, and names that nobody knows are."""
+"""Answers and pages say what they do not count or show, and which names nobody knows."""
 
 import csv
 import io

@@ -30,7 +30,7 @@ from tests.load import assert_everything_counts_once, loaded
 
 @dataclass
 class Run:
-    """What is left of an instance that has ended."""
+    """An instance that has ended: its port, output and exit code."""
 
     port: int
     output: str
@@ -290,7 +290,7 @@ def assert_not_ready(client: httpx2.Client) -> None:
 
 
 def nothing() -> None:
-    """What is done where there is nothing to do."""
+    """Do nothing; the default of a step."""
 
 
 def use_every_command(

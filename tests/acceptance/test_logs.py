@@ -1,4 +1,4 @@
-"""What the service writes of a request: one JSON object a line, tied together by an id."""
+"""Log lines of a request: one JSON object a line, tied together by an id."""
 
 import json
 import time
@@ -19,7 +19,7 @@ ALWAYS = {"timestamp", "level", "service", "event"}
 
 
 def lines(service: Service, request_id: str) -> list[dict[str, Any]]:
-    """What was written of one request."""
+    """The lines of one request."""
     written = [json.loads(x) for x in service.log.read_text().splitlines() if x.startswith("{")]
     assert all(line.keys() >= ALWAYS for line in written)
     return [line for line in written if line.get("request_id") == request_id]

@@ -34,7 +34,7 @@ class Place:
     replica: Replica
 
     def gauge(self, name: str) -> float:
-        """What /metrics says of the replica."""
+        """A gauge of /metrics about the replica."""
         text = self.service.client.get("/metrics").text
         (found,) = [
             one.value

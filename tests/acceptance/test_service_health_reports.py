@@ -393,7 +393,7 @@ def web(api: httpx2.Client) -> Iterator[httpx2.Client]:
 
 
 def row_of(page: httpx2.Response, name: str) -> str:
-    """What a table of services says of one."""
+    """The row of one service in a table of services."""
     (row,) = [row for row in re.findall(r"(?s)<tr>.*?</tr>", page.text) if name in row]
     return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", row)).split())
 

@@ -26,7 +26,7 @@ CLIENT = Span.SpanKind.SPAN_KIND_CLIENT
 
 
 class Collector:
-    """What has arrived: spans, and the service names of their resources."""
+    """Arrived spans, and the service names of their resources."""
 
     def __init__(self) -> None:
         self.spans: list[Span] = []

@@ -56,7 +56,7 @@ def tried(answer: httpx2.Response) -> httpx2.Response:
 
 
 def row_of(page: httpx2.Response, name: str) -> str:
-    """What the list says of one key."""
+    """The list's row of one key."""
     (row,) = [row for row in re.findall(r"(?s)<tr>.*?</tr>", page.text) if f">{name}<" in row]
     return " ".join(unescape(re.sub(r"<[^>]+>", " ", row)).split())
 

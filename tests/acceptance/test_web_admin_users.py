@@ -47,7 +47,7 @@ def entry(api: httpx2.Client, **fields: object) -> dict[str, Any] | None:
 
 
 def row_of(page: httpx2.Response, email: str) -> str:
-    """What the list says of one user."""
+    """The list's row of one user."""
     (row,) = [row for row in re.findall(r"(?s)<tr>.*?</tr>", page.text) if email in row]
     return " ".join(re.sub(r"<[^>]+>", " ", row).split())
 

@@ -31,7 +31,7 @@ def web(api: httpx2.Client) -> Iterator[httpx2.Client]:
 
 @pytest.fixture
 def sold(api: httpx2.Client, metric: str) -> str:
-    """What two services sold, as averages would go wrong."""
+    """Sales of two services, such that averages would go wrong."""
     samples = [
         at(today() - timedelta(days=day), value, service_name=name, region="SP", unit="BRL")
         for name, values in (("shop", (101.25, 20)), ("app", (7, 9, 300.5)))
@@ -70,7 +70,7 @@ def made(api: httpx2.Client, sold: str) -> dict[str, Any]:
 
 
 def panel_in(answer: httpx2.Response, panel: str) -> str:
-    """What a panel of a page says."""
+    """The text of a panel of a page."""
     match = re.search(rf'(?s)<article[^>]* id="panel-{panel}".*?</article>', answer.text)
     assert match, answer.text
     return " ".join(re.sub(r"(?s)<script.*?</script>|<[^>]+>", " ", match[0]).split())

@@ -1,4 +1,4 @@
-"""What holds for every page."""
+"""Properties of every page."""
 
 import re
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""What the tests of the pages do as a browser would, without one."""
+"""Steps of the tests of pages as a browser would do them, without one."""
 
 import re
 from collections.abc import Iterator
@@ -50,6 +50,6 @@ def signed_in(
 
 
 def text_of(answer: httpx2.Response) -> str:
-    """What a page says, without its markup."""
+    """The text of a page, without its markup."""
     body = re.sub(r"(?s)<(script|style)\b.*?</\1>|<[^>]+>", " ", answer.text.replace("<wbr>", ""))
     return " ".join(unescape(body).split())

@@ -113,7 +113,7 @@ LOOKS = ["color-contrast", "link-in-text-block", "scrollable-region-focusable", 
 
 
 def serious_violations(page: Page, *rules: str) -> list[str]:
-    """What axe-core finds wrong with a page, from serious upwards, and landmarks alike; of these
+    """Findings of axe-core about a page, from serious upwards, and landmarks alike; of these
     rules alone, if any are given.
     """
     page.evaluate((NODE_MODULES / "axe-core" / "axe.min.js").read_text(encoding="utf-8"))

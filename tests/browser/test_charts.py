@@ -1,4 +1,4 @@
-"""What charts draw, and what becomes of them when their figures are read again."""
+"""Charts: lines and bars, and how they change when their figures are read again."""
 
 import re
 import secrets

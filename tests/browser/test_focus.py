@@ -1,4 +1,4 @@
-"""What has the focus keeps it when a part of the page is sent again."""
+"""Focus stays where it is when a part of the page is sent again."""
 
 import secrets
 

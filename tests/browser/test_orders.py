@@ -40,7 +40,7 @@ def shop(
 
 
 def revenue(shop: Replayed, period: str) -> dict[datetime, Decimal]:
-    """What came in, by the start of the period."""
+    """Revenue by the start of the period."""
     sums = shop.expected(period, lambda payment: payment.revenue)
     return {start.astimezone(ZONE): value for (start, _), value in sums.items()}
 

@@ -1,4 +1,4 @@
-"""What is written has the room it needs, however long it is."""
+"""Texts have the room they need, however long they are."""
 
 import secrets
 

@@ -1,4 +1,4 @@
-"""What is wider than a phone scrolls, says so, and begins where the reader looks."""
+"""Parts wider than a phone scroll, say so, and begin where the reader looks."""
 
 import pytest
 from playwright.sync_api import Page, expect

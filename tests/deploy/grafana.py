@@ -38,7 +38,7 @@ class Query:
 
 @dataclass(frozen=True, slots=True)
 class View:
-    """What somebody looks at: a time range, a time zone and the values of variables, of which
+    """A viewer's choice: a time range, a time zone and the values of variables, of which
     those that are not given are `default` for the tenant and all for the rest.
     """
 

@@ -212,7 +212,7 @@ def per_day(watched: Watched, query: Query, **values: list[str]) -> dict[str, di
 
 
 def asked(watched: Watched, metric: str, **params: Any) -> dict[str, Any]:
-    """What the API answers for the same range, by the day."""
+    """The API's answer for the same range, by the day."""
     view = watched.view
     local = [moment.astimezone(ZoneInfo(ZONE)).date() for moment in (view.start, view.end)]
     params = {"start_date": local[0].isoformat(), "end_date": local[1].isoformat(), **params}

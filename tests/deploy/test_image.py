@@ -25,7 +25,7 @@ LINES = [
 
 
 def instructions(name: str) -> list[str]:
-    """What follows the instruction, each time it is given."""
+    """The arguments of an instruction, each time it is given."""
     return [line.split(maxsplit=1)[1] for line in LINES if line.split()[0] == name]
 
 

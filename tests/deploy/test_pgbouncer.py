@@ -63,7 +63,7 @@ def pooled(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 
 def make_log_ins(url: str, engine: Engine, secrets: Path) -> None:
-    """What the image of the database does on its first start."""
+    """The first start of the database's image."""
     script = (ROOT / "deploy" / "compose" / "roles.sql").read_text()
     script = script.replace("/run/secrets", str(secrets))
     psql = find_installation(postgres_home=None, engine=engine, data_version=None).bin / "psql"

@@ -43,7 +43,7 @@ class Stack:
     key: str
 
     def told(self) -> str:
-        """What the service tells Prometheus."""
+        """The service's metrics as Prometheus gets them."""
         answer = httpx2.get(f"{self.service.url}/metrics", headers={"X-API-Key": self.key})
         assert answer.status_code == 200
         return answer.text

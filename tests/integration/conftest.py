@@ -1,4 +1,4 @@
-"""What several integration tests need."""
+"""Fixtures of several integration tests."""
 
 import ssl
 from collections.abc import AsyncIterator
@@ -12,7 +12,7 @@ from tests.outbox_rows import Outbox
 
 @pytest.fixture
 def anyio_backend() -> str:
-    """What the service runs on."""
+    """The event loop of the service."""
     return "asyncio"
 
 

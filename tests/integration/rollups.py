@@ -1,4 +1,4 @@
-"""What the database tests share: samples by SQL, jobs and refreshes by hand, and the
+"""Helpers of the database tests: samples by SQL, jobs and refreshes by hand, and the
 comparison of a rollup with what `date_trunc` makes of the samples.
 """
 

@@ -46,7 +46,7 @@ async def pool(database: str) -> AsyncIterator[Pool]:
 
 
 def notified(url: str) -> list[tuple[str, str, str]]:
-    """What went to whom, in the order of its making."""
+    """Messages and their recipients, in the order of their making."""
     rows = execute(
         url,
         """

@@ -46,7 +46,7 @@ class Sample:
 
 
 class Office:
-    """What there is to ask about, from one instant: orders of this month, the last one and
+    """Data to ask about, from one instant: orders of this month, the last one and
     yesterday evening, and what goes with them.
     """
 

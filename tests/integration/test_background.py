@@ -1,4 +1,4 @@
-"""What goes on beside the requests goes on whatever happens."""
+"""Background work goes on whatever happens."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta

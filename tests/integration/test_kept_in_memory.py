@@ -1,4 +1,4 @@
-"""What the service keeps in memory of the database: a change counts here as soon as it is made,
+"""Copies in memory of the database: a change counts here as soon as it is made,
 whatever readings are under way.
 """
 

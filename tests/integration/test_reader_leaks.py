@@ -1,4 +1,4 @@
-"""What a tenant's analyst could learn of others without being shown a row: by predicates that
+"""Ways in which a tenant's analyst could learn of others without being shown a row: predicates that
 fail on some rows, by what EXPLAIN counts, and from everything else that can be read.
 """
 

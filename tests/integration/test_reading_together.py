@@ -1,4 +1,4 @@
-"""What is read in one statement is what each question would have got alone."""
+"""Questions read in one statement get what each would have got alone."""
 
 import asyncio
 from collections.abc import Sequence

@@ -58,7 +58,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Catalogue:
-    """What was declared and what the database then has."""
+    """The declared policies and those that the database then has."""
 
     keep: dict[str, timedelta]
     refreshes: dict[str, Job]
@@ -102,7 +102,7 @@ def read_jobs(url: str) -> list[Job]:
 def catalogue(
     servers: Callable[[Engine], DatabaseServer], request: pytest.FixtureRequest
 ) -> Catalogue:
-    """What a new database gets from a setting."""
+    """The policies that a new database gets from a setting."""
     url, keep = servers("timescale").new_database(migrated=False), parse_keep(request.param)
     migrate(url, engine="timescale", timezone="UTC")
     reconcile(url, "timescale", keep, check_whole_hours("UTC"), datetime.now(UTC))

@@ -1,4 +1,4 @@
-"""What is refused before a restore changes anything, and which programs are taken."""
+"""Refusals before a restore changes anything, and the programs that are taken."""
 
 import secrets
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""What a bucket says, the same on each engine."""
+"""Values of a bucket, the same on each engine."""
 
 from datetime import UTC, datetime, timedelta
 from itertools import permutations

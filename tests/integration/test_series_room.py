@@ -46,7 +46,7 @@ def with_pool(url: str, steps: Callable[[Pool], Awaitable[None]]) -> None:
 
 
 def resolve(url: str, *batches: Iterable[SeriesKey], limits: SeriesLimits = LIMITS) -> SeriesCache:
-    """What a process knows that has taken these one after the other."""
+    """The state of a process that has taken these one after the other."""
     caches: list[SeriesCache] = []
 
     async def steps(pool: Pool) -> None:

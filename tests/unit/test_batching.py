@@ -1,4 +1,4 @@
-"""What is asked in the same moment is answered together."""
+"""Questions of the same moment are answered together."""
 
 import asyncio
 from collections.abc import Iterable, Sequence

@@ -201,7 +201,7 @@ def test_revenue_has_payment_methods_and_regions(samples: list[Sample]) -> None:
 
 
 def test_affiliates_bring_most_of_the_revenue_and_their_days_add_up(samples: list[Sample]) -> None:
-    """What is said of an affiliate at the end of a day is the sum of its hours, to the cent."""
+    """An affiliate's figure at the end of a day is the sum of its hours, to the cent."""
     hours: dict[tuple[object, date], Decimal] = defaultdict(Decimal)
     for each in named(samples, "revenue_hourly"):
         hours[each.get("affiliate_id"), local_day(each)] += Decimal(str(each["value"]))

@@ -15,7 +15,7 @@ MADE_UP = ("alerts/channels/NAME.py", "service/NAME/__init__.py")
 
 
 def anchors(page: Path) -> set[str]:
-    """What headings are linked by."""
+    """The anchors of headings."""
     headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 

@@ -1,4 +1,4 @@
-"""What the service says with values in it is said to Portuguese readers in their language."""
+"""Messages with values are rendered to Portuguese readers in their language."""
 
 import re
 from zoneinfo import ZoneInfo

@@ -1,4 +1,4 @@
-"""What a row of real orders becomes, and when."""
+"""The samples that a row of real orders becomes, and their instants."""
 
 from collections import Counter
 from collections.abc import Iterable, Sequence

@@ -1,4 +1,4 @@
-"""What the document says of rules is what is taken."""
+"""The document's rules are those that are taken."""
 
 import re
 from typing import Any

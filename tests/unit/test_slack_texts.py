@@ -1,4 +1,4 @@
-"""What others wrote means nothing to Slack."""
+"""Texts of others mean nothing to Slack."""
 
 import html
 import re

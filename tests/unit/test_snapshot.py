@@ -1,4 +1,4 @@
-"""What is kept in memory of the database: newest wins, readings are shared."""
+"""Snapshots of the database in memory: newest wins, readings are shared."""
 
 import asyncio
 import time

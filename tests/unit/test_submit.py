@@ -32,7 +32,7 @@ HEALTH = {"accepts": {name: {"max_age_seconds": 86400 * days} for name, days in 
 
 @dataclass
 class Answer:
-    """What the receiver says to one POST; ``drop`` closes the connection instead."""
+    """The receiver's answer to one POST; ``drop`` closes the connection instead."""
 
     status: int = 201
     body: object = field(default_factory=lambda: {"success": True})

@@ -1,4 +1,4 @@
-"""What is said of a wrong value, by pydantic's type of error: words that a user understands."""
+"""Messages of wrong values, by pydantic's type of error: words that a user understands."""
 
 from collections.abc import Iterator
 from datetime import date, datetime

@@ -1,4 +1,4 @@
-"""What the client promises, against a service that misbehaves in every way."""
+"""The client's promises, against a service that misbehaves in every way."""
 
 import asyncio
 import json

@@ -47,7 +47,7 @@ class Sender:
                 self._changed.notify_all()
 
     def counts(self) -> dict[str, Any]:
-        """What became of samples."""
+        """Samples sent, refused and lost so far, and retries."""
         return {
             "sent": self._sent,
             "refused": self._refused,
