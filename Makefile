@@ -23,7 +23,7 @@ TRACING := $(if $(OTEL_EXPORTER_OTLP_ENDPOINT),$(VENV)/otel.stamp)
 
 .DEFAULT_GOAL := help
 .PHONY: help pages run test migrate migrate-status rollback timezone retention retention-apply alerts \
-        rules-export rules-apply backup restore release-jobs analyst key user demo replay psql \
+        consume rules-export rules-apply backup restore release-jobs analyst key user demo replay psql \
         bench lint docs lock clean
 
 help: ## Show this table
@@ -62,6 +62,9 @@ retention-apply: $(VENV)/run.stamp ## Make the database's policies the declared 
 
 alerts: $(VENV)/run.stamp ## Judge alert rules in a process of its own, without serving
 	@exec $(COMMAND) alerts
+
+consume: $(VENV)/run.stamp ## Store the samples of Kafka topics, in a process of its own
+	@exec $(COMMAND) consume
 
 rules-export: $(VENV)/run.stamp ## Write the alert rules as YAML to standard output
 	@exec $(COMMAND) rules-export

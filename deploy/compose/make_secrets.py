@@ -41,6 +41,8 @@ def contents(draw: Callable[[], str]) -> dict[str, dict[str, str]]:
         "grafana": {"database_password": grafana, "admin_password": draw()},
         # The service writes Prometheus' key there, and Prometheus' group reads it.
         "prometheus": {},
+        # And there the consumer's.
+        "kafka": {},
     }
 
 
@@ -51,6 +53,7 @@ OWNERS = {
     "service": (SERVICE, SERVICE),
     "grafana": (GRAFANA, GRAFANA),
     "prometheus": (SERVICE, NOBODY),
+    "kafka": (SERVICE, SERVICE),
 }
 
 
@@ -62,19 +65,27 @@ def make_secrets(
     """Make them all, unless they were made before; whether they were made now."""
     done = folder / "owner" / "complete"
     if done.exists():
+        # Those that a later version brought, for what others write there.
+        for name, files in contents(draw).items():
+            if not files:
+                _hand_over(folder / name, give)
         return False
     for name, files in contents(draw).items():
-        uid, gid = OWNERS[name]
         (folder / name).mkdir(parents=True, exist_ok=True)
         for file, text in files.items():
             _write(folder / name / file, text)
-            give(folder / name / file, uid, gid)
-        # Files made in it later take the folder's group where that reads them.
-        (folder / name).chmod(0o2750 if name == "prometheus" else 0o700)
-        give(folder / name, uid, gid)
+            give(folder / name / file, *OWNERS[name])
+        _hand_over(folder / name, give)
     # Last, so that one who was interrupted begins anew.
     _write(done, "")
     return True
+
+
+def _hand_over(folder: Path, give: Callable[[Path, int, int], None]) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    # Files made in it later take the folder's group where that reads them.
+    folder.chmod(0o2750 if folder.name == "prometheus" else 0o700)
+    give(folder, *OWNERS[folder.name])
 
 
 def _write(path: Path, text: str) -> None:

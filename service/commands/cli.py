@@ -16,6 +16,7 @@ _COMMANDS = {
     "api-docs": "api_docs.api_docs",
     "backup": "backup.backup",
     "client": "client.client",
+    "consume": "consume.consume",
     "key": "key.key",
     "migrate": "migrations.migrate",
     "migrate-status": "migrations.migrate_status",
@@ -31,7 +32,7 @@ _COMMANDS = {
     "timezone": "timezone.timezone",
     "user": "user.user",
 }
-_SERVING = ("run", "alerts")
+_SERVING = ("run", "alerts", "consume")
 
 
 class LazyGroup(click.Group):

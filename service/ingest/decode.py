@@ -49,6 +49,20 @@ def decode_batch(body: bytes) -> Decoded:
     return _take_apart(body, _batch)
 
 
+def decode_either(body: bytes) -> Decoded:
+    """The samples of a body that either of them takes: a batch is an object with `metrics`."""
+    return decode_batch(body) if _is_batch(body) else decode_metric(body)
+
+
+def _is_batch(body: bytes) -> bool:
+    if b'"metrics"' not in body:
+        return False
+    try:
+        return "metrics" in (fields_of(body) or ())
+    except NOT_JSON:
+        return False
+
+
 def _may_repeat(body: bytes, decoded: MetricIn | BatchIn) -> bool:
     """True where some object in the body may have a key twice: written again, what was decoded
     has a colon for each key, once, and those of the texts. Quicker than looking at each key.

@@ -39,7 +39,7 @@ def configure_logging(log_format: LogFormat = "auto") -> None:
     logging.basicConfig(handlers=[handler], level=logging.INFO, force=True)
     # Their lines for each start, stop and request say nothing that ours do not.
     # httpx2 would also log the URLs of webhooks, which are secrets.
-    only_warnings_of("uvicorn", "httpx2")
+    only_warnings_of("uvicorn", "httpx2", "aiokafka")
     if on_console:
         # The command says what matters of it.
         only_warnings_of("sql.embedded")

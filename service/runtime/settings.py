@@ -26,6 +26,7 @@ from pydantic_settings import SettingsError as UnreadableSetting
 from alerts.channels.smtp import Tls
 from alerts.recipients import kind_of
 from retention.policies import parse_keep
+from service.runtime.kafka_settings import KafkaSettings
 from service.runtime.logging import LogFormat
 from service.runtime.secrets import weakness
 from service.runtime.setting_names import unknown_names
@@ -58,7 +59,7 @@ class _FromFiles(EnvSettingsSource):
             raise SettingsError(f"{variable}: {error}") from error
 
 
-class Settings(BaseSettings):
+class Settings(KafkaSettings):
     """Settings with their defaults; docs/settings.md says more of each. Secrets, URLs with
     passwords among them, have `repr=False`.
     """

@@ -22,7 +22,7 @@ from tests.deploy.images import is_pinned
 
 COMPOSE: dict[str, Any] = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
 SERVICES: dict[str, dict[str, Any]] = COMPOSE["services"]
-ONCE = {"secrets", "migrate", "prometheus-key"}
+ONCE = {"secrets", "migrate", "prometheus-key", "kafka-key"}
 LASTING = set(SERVICES) - ONCE
 SETTINGS = {f"FATURE_{name}".upper() for name in Settings.model_fields} | {"RETENTION_DAYS"}
 
@@ -34,7 +34,8 @@ def test_it_is_what_the_specification_allows() -> None:
 
 def test_everything_is_there() -> None:
     assert {
-        "db", "pgbouncer", "service", "alerts", "retention", "grafana", "prometheus", "mailpit",
+        "db", "pgbouncer", "service", "alerts", "consume", "retention", "grafana", "prometheus",
+        "mailpit",
     } == LASTING  # fmt: skip
     assert SERVICES["service"]["ports"] == ["127.0.0.1:5000:5000"]
 
@@ -94,7 +95,19 @@ def test_settings_exist_and_secrets_come_from_files() -> None:
                 assert variable.removesuffix("_FILE") in SETTINGS
             if re.search(r"PASSWORD|SECRET|KEY|DATABASE_URL", variable):
                 assert variable.endswith("_FILE"), f"{variable} of {name}"
-                assert value.startswith("/run/secrets/")
+                assert value.startswith(("/run/secrets/", "/run/keys/"))
+
+
+def test_only_who_has_kafka_consumes_with_a_key_that_was_made_before() -> None:
+    of_kafka = {name for name, service in SERVICES.items() if "profiles" in service}
+    assert of_kafka == {"kafka-key", "consume"}
+    consume, key = SERVICES["consume"], SERVICES["kafka-key"]
+    assert "kafka-key" in consume["depends_on"]
+    assert consume["environment"]["FATURE_KAFKA_API_KEY_FILE"] == "/run/keys/api_key"
+    assert "/run/keys/api_key" in key["command"][0]
+    assert "secrets-kafka:/run/keys:ro" in consume["volumes"]
+    assert "secrets-kafka:/run/keys" in key["volumes"]
+    assert OWNERS["kafka"] == OWNERS["service"]
 
 
 def test_days_are_those_of_the_same_zone_everywhere() -> None:

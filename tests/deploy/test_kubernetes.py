@@ -28,6 +28,7 @@ Manifest = dict[str, Any]
 SERVICE: list[Manifest] = list(
     yaml.safe_load_all((ROOT / "deploy/k8s-deployment.yaml").read_text())
 )
+KAFKA: list[Manifest] = list(yaml.safe_load_all((ROOT / "deploy/k8s-kafka.yaml").read_text()))
 DATABASE: list[Manifest] = list(yaml.safe_load_all((ROOT / "deploy/k8s-database.yaml").read_text()))
 CUSTOM = "postgresql.cnpg.io/v1"
 LABEL = "monitoring-service"
@@ -44,7 +45,7 @@ def one(kind: str, name: str = LABEL, *, among: list[Manifest] = SERVICE) -> Man
 
 def pods() -> Iterator[tuple[str, Manifest]]:
     """Every pod there will be: its owner and its specification."""
-    for manifest in SERVICE:
+    for manifest in SERVICE + KAFKA:
         spec = manifest.get("spec", {})
         template = spec.get("jobTemplate", {}).get("spec", spec).get("template")
         if template:
@@ -57,7 +58,7 @@ API = PODS[f"Deployment/{LABEL}"]["spec"]["containers"][0]
 
 @pytest.mark.parametrize(
     "manifest",
-    [each for each in SERVICE + DATABASE if each["apiVersion"] != CUSTOM],
+    [each for each in SERVICE + KAFKA + DATABASE if each["apiVersion"] != CUSTOM],
     ids=name_of,
 )
 def test_a_manifest_is_what_kubernetes_takes(manifest: Manifest) -> None:
@@ -155,6 +156,20 @@ def test_only_the_alert_loop_judges_and_it_has_a_session_of_its_own() -> None:
     (alerts,) = PODS["Deployment/monitoring-alerts"]["spec"]["containers"]
     assert alerts["args"] == ["alerts"]
     assert environment(alerts)["FATURE_DATABASE_URL_FILE"].endswith("database_url_direct")
+
+
+def test_consumers_of_kafka_are_probed_and_reach_their_brokers() -> None:
+    (consume,) = PODS["Deployment/monitoring-consume"]["spec"]["containers"]
+    assert consume["args"] == ["consume"]
+    assert {"secretRef": {"name": "monitoring-kafka"}} in consume["envFrom"]
+    (port,) = (each["containerPort"] for each in consume["ports"])
+    assert {"name": "FATURE_KAFKA_METRICS_PORT", "value": str(port)} in consume["env"]
+    assert consume["livenessProbe"]["httpGet"] == {"path": "/health", "port": "metrics"}
+    assert consume["readinessProbe"]["httpGet"] == {"path": "/ready", "port": "metrics"}
+    (way_out,) = one("NetworkPolicy", "monitoring-kafka-egress", among=KAFKA)["spec"]["egress"]
+    assert {each["port"] for each in way_out["ports"]} == {9092, 9093, 9094}
+    (way_in,) = one("NetworkPolicy", "monitoring-ingress")["spec"]["ingress"]
+    assert port in {each["port"] for each in way_in["ports"]}
 
 
 def test_retention_is_reconciled_at_two_in_the_business_time_zone() -> None:

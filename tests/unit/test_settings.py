@@ -114,6 +114,8 @@ SECRETS = {
     "WEBHOOK_URL": "https://hush@hooks.example.com/",
     "WEBHOOK_SECRET": "hush",
     "SMS_TOKEN": "hush",
+    "KAFKA_API_KEY": "hush",
+    "KAFKA_PASSWORD": "hush",
 }
 
 

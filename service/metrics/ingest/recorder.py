@@ -49,6 +49,15 @@ class Recorder:
                 raise
             return first
 
+    async def refusal(self, decoded: Decoded, scope: Scope) -> Invalid | Forbidden | None:
+        """The error that `record` would raise for these samples, but for series too many."""
+        try:
+            problems = await self.preparer.problems(decoded.samples, scope, datetime.now(UTC))
+        except Forbidden as error:
+            return Forbidden(error.message, _placed(decoded, error.problems))
+        problems = _in_order([*decoded.problems, *_placed(decoded, problems)])
+        return Invalid(*problems) if problems else None
+
     async def _write(
         self,
         decoded: Decoded,
@@ -56,10 +65,9 @@ class Recorder:
         idempotency: IdempotencyKey | None,
         step: Step | None,
     ) -> Receipt:
+        if decoded.problems and (refusal := await self.refusal(decoded, scope)):
+            raise refusal
         now = datetime.now(UTC)
-        if decoded.problems:
-            problems = await self.preparer.problems(decoded.samples, scope, now)
-            raise Invalid(*_in_order([*decoded.problems, *_placed(decoded, problems)]))
         try:
             submission = await self.preparer.prepare(decoded.samples, scope, now, idempotency, step)
         except Invalid as error:

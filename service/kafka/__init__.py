@@ -1,0 +1,1 @@
+"""Samples from Kafka topics, each counted exactly once."""

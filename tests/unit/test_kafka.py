@@ -1,0 +1,130 @@
+"""Kafka: messages, settings and the port that tells of the consumer."""
+
+import json
+import urllib.request
+from collections.abc import Sequence
+from dataclasses import dataclass
+from urllib.error import HTTPError
+
+import pytest
+
+from service.kafka.messages import samples_of
+from service.kafka.source import connection_options
+from service.kafka.status import telling
+from service.runtime.settings import Settings, SettingsError, load_settings
+from sql.errors import Invalid
+from tests.conftest import free_port
+
+pytestmark = pytest.mark.one_engine
+
+SAMPLE = {"metric_name": "m", "metric_type": "revenue", "value": 1, "frequency": "hourly"}
+
+
+@dataclass
+class Record:
+    value: bytes | None
+    timestamp: int = -1
+    topic: str = "t"
+    partition: int = 0
+    offset: int = 0
+    key: bytes | None = None
+    headers: Sequence[tuple[str, bytes]] = ()
+
+
+def encoded(content: object) -> bytes:
+    return json.dumps(content).encode()
+
+
+@pytest.mark.parametrize(
+    ("content", "count"),
+    [
+        (SAMPLE, 1),
+        ({"metrics": [SAMPLE]}, 1),
+        ({"metrics": [SAMPLE, SAMPLE]}, 2),
+        # "metrics" as a text is no batch.
+        (SAMPLE | {"metadata": {"of": "metrics"}}, 1),
+        (SAMPLE | {"metric_name": "metrics"}, 1),
+    ],
+)
+def test_a_message_is_a_sample_or_a_batch(content: object, count: int) -> None:
+    decoded = samples_of(Record(encoded(content)))
+    assert len(decoded.samples) == count
+    assert not decoded.problems
+
+
+@pytest.mark.parametrize("value", [None, b"", b"{", b"\xff", b"\x00", b"nonsense"])
+def test_what_is_no_json_cannot_be_read(value: bytes | None) -> None:
+    with pytest.raises(Invalid):
+        samples_of(Record(value))
+
+
+@pytest.mark.parametrize("content", [[], 1, {"metrics": 1}, {"metrics": []}, {}, {"value": 1}])
+def test_what_is_no_sample_is_told_by_its_problems(content: object) -> None:
+    assert samples_of(Record(encoded(content))).problems
+
+
+def test_the_instant_of_a_message_is_that_of_samples_without_one() -> None:
+    at = "2026-01-02T03:04:05.678Z"
+    given, _ = samples_of(Record(encoded({"metrics": [SAMPLE | {"timestamp": at}] * 2}))).samples
+    milliseconds = 1_767_323_045_678
+    (taken,) = samples_of(Record(encoded(SAMPLE), milliseconds)).samples
+    assert taken.ts == given.ts
+    (without,) = samples_of(Record(encoded(SAMPLE))).samples
+    assert without.ts is None
+
+
+def test_lists_have_commas_between_their_items(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("FATURE_KAFKA_BROKERS", "one:9092, two:9092,")
+    monkeypatch.setenv("FATURE_KAFKA_TOPICS", "sales")
+    found = load_settings()
+    assert found.kafka_brokers == ("one:9092", "two:9092")
+    assert found.kafka_topics == ("sales",)
+
+
+@pytest.mark.parametrize(
+    ("given", "protocol"),
+    [
+        ({}, "PLAINTEXT"),
+        ({"kafka_tls": True}, "SSL"),
+        ({"kafka_sasl": "PLAIN"}, "SASL_PLAINTEXT"),
+        ({"kafka_sasl": "SCRAM-SHA-512", "kafka_tls": True}, "SASL_SSL"),
+    ],
+)
+def test_connections_are_as_safe_as_they_are_told_to_be(
+    given: dict[str, object], protocol: str
+) -> None:
+    options = connection_options(Settings(**given))  # type: ignore[arg-type]
+    assert options["security_protocol"] == protocol
+    assert (options["ssl_context"] is not None) == bool(given.get("kafka_tls"))
+
+
+def test_a_file_of_authorities_that_is_not_there_is_named() -> None:
+    with pytest.raises(SettingsError, match="FATURE_KAFKA_TLS"):
+        connection_options(Settings(kafka_tls=True, kafka_tls_ca="/nowhere"))  # type: ignore[arg-type]
+
+
+def test_the_port_tells_whether_the_consumer_is_ready() -> None:
+    problems = ["connecting"]
+    port = free_port()
+
+    def ask(path: str) -> tuple[int, bytes]:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=10) as answer:
+                return answer.status, answer.read()
+        except HTTPError as error:
+            with error:
+                return error.code, error.read()
+
+    with telling("127.0.0.1", port, lambda: problems):
+        status, body = ask("/ready")
+        assert (status, json.loads(body)["problems"]) == (503, ["connecting"])
+        problems.clear()
+        assert ask("/ready")[0] == 200
+        assert ask("/health")[0] == 200
+        assert b"# TYPE python_info gauge" in ask("/metrics")[1]
+        assert ask("/else")[0] == 404
+        with (
+            pytest.raises(SettingsError, match="FATURE_KAFKA_METRICS_PORT"),
+            telling("127.0.0.1", port, lambda: problems),
+        ):
+            pass
