@@ -25,7 +25,7 @@ from alerts.rules import Rule
 from alerts.selection import Group, Plan, Series, Source, StoredRule, plan_of, series_of_row
 from sql.database import Connection, Pool, connection, run
 from sql.durations import Calendar, Window
-from sql.messages import Message, Term, Value
+from sql.messages import Message, Quantity, Term, Value
 from sql.vocabulary import FREQUENCIES, LEVELS, Frequency, Level
 
 _LENGTH: Mapping[Level, timedelta] = {
@@ -193,8 +193,8 @@ def _check_looks(plan: Plan, duration: timedelta) -> None:
             "days": duration.days,
             "groups": len(plan.groups),
             "level": Term(level),
-            "steps": f"{looks:,}",
-            "most": f"{MAX_LOOKS:,}",
+            "steps": Quantity(looks),
+            "most": Quantity(MAX_LOOKS),
         }
         raise RuleProblem(
             Message(

@@ -45,7 +45,7 @@ class Listing(msgspec.Struct, frozen=True, tag="list"):
 
 class Message(msgspec.Struct, frozen=True, tag="message"):
     """`text` with ``{name}`` for each of its `values`; texts are others' own words, not
-    translated, and numbers are written as they are.
+    translated, and whole numbers are written as they are.
     """
 
     text: str

@@ -98,6 +98,8 @@ class Reader:
                 if value.word and first:
                     return f"{', '.join(first)} {self.gettext(value.word)} {last}"
                 return ", ".join([*first, last])
+            case float():
+                return self.number(value, 6)
         return str(value)
 
     def gettext(self, message: str | Message) -> str:

@@ -29,4 +29,11 @@ TERMS = (
     N_("day"),
     N_("week"),
     N_("month"),
+    N_("admin"),
+    N_("operator"),
+    N_("writer"),
+    N_("reader"),
+    N_("an email address"),
+    N_("an http(s) URL"),
+    N_("an E.164 number"),
 )

@@ -117,9 +117,11 @@ class Forecasts:
             return [{}]
         totals = await self._aggregates.totals(whole)
         if len(totals) > MAX_GROUPS:
-            text = "There are {number} groups; forecasts are made of up to {most}: add filters"
-            values = {"number": len(totals), "most": MAX_GROUPS}
-            raise Invalid(Problem(Message(text, values), "group_by"))
+            message = Message(
+                "There are {number} groups; forecasts are made of up to {most}: add filters",
+                {"number": len(totals), "most": MAX_GROUPS},
+            )
+            raise Invalid(Problem(message, "group_by"))
         largest = sorted(totals, key=lambda group: -abs(totals[group]))
         return [dict(zip(query.group_by, group, strict=True)) for group in largest]
 
@@ -190,10 +192,12 @@ def _forecast(values: list[float], period: LongPeriod, horizon: int, level: floa
     try:
         return forecast(np.array(values), period, horizon, level)
     except TooShort as error:
-        text = "A forecast needs the values of {least} {period} periods; there are {number}"
         said: dict[str, Value] = {
             "least": error.least,
             "period": Term(period),
             "number": len(values),
         }
-        raise Invalid(Problem(Message(text, said), "period")) from error
+        message = Message(
+            "A forecast needs the values of {least} {period} periods; there are {number}", said
+        )
+        raise Invalid(Problem(message, "period")) from error

@@ -129,7 +129,7 @@ class Place(Part):
     @model_validator(mode="after")
     def _inside(self) -> "Place":
         if self.x + self.w > COLUMNS:
-            raise ValueError(f"It ends behind column {COLUMNS}")
+            raise ValueError(Message("It ends behind column {number}", {"number": COLUMNS}))
         return self
 
 
@@ -152,16 +152,16 @@ class DashboardConfig(Part):
         return self
 
 
-def _problems(config: DashboardConfig) -> Iterator[str]:
+def _problems(config: DashboardConfig) -> Iterator[Message]:
     panels = [panel.id for panel in config.panels]
     variables = [variable.name for variable in config.variables]
     for name in (*_repeated(panels), *_repeated(variables)):
-        yield f"{name} is named twice"
+        yield Message("{name} is named twice", {"name": name})
     places = [place.panel for place in config.layout]
     if sorted(places) != sorted(panels):
-        yield "layout must have one place for every panel, and no other"
+        yield Message("layout must have one place for every panel, and no other")
     for name in sorted(_used_variables(config.panels) - set(variables)):
-        yield f"${name} is no variable of this dashboard"
+        yield Message("${name} is no variable of this dashboard", {"name": name})
 
 
 def _repeated(names: Sequence[str]) -> list[str]:

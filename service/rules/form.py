@@ -17,7 +17,7 @@ from sql.errors import Problem
 
 _LISTS = {"notification_recipients": "\n", "group_by": ","}
 _ZERO = ("for", "keep_firing_for")
-_NUMBERS = ("threshold_value", "recovery_threshold")
+_NUMBERS = ("threshold_value", "recovery_threshold", "digest_over")
 # Fields that the explorer and other pages may fill in beforehand.
 _PREFILLED = (
     "rule_name",
@@ -140,12 +140,10 @@ def meant_by(values: Mapping[str, Any], reader: Reader) -> dict[str, Any]:
         meant["window"] = words.get(str(values["window"]).lower(), values["window"])
     if values["filters"]:
         meant["filters"] = _filters(values["filters"])
-    if str(values["digest_over"]).isdecimal():
-        meant["digest_over"] = int(values["digest_over"])
     for name in _NUMBERS:
-        number = reader.read_number(values[name])
+        number = reader.read_number(str(values[name]))
         if number is not None:
-            meant[name] = number
+            meant[name] = int(number) if name == "digest_over" and number % 1 == 0 else number
     return meant
 
 

@@ -1,8 +1,12 @@
 """Which language a reader gets, and that nothing is left untranslated."""
 
 import re
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
+from babel.messages.pofile import read_po
 
 from service.language.names import title_of
 from service.language.negotiation import negotiated
@@ -81,3 +85,31 @@ def test_what_an_installation_comes_with_is_translated() -> None:
     assert len(texts) > 80
     catalogue = built_in("pt-BR")
     assert {text for text in texts if not _translated(catalogue, text)} == set()
+
+
+def test_no_translation_is_of_what_nobody_says_any_more() -> None:
+    said = set(messages())
+    left = {
+        f"{path.relative_to(ROOT)}: {text}"
+        for folder in ("alerts", "service")
+        for path in (ROOT / folder).rglob("locale/*.po")
+        for text in _texts(path)
+        if text not in said
+    }
+    assert left == set()
+
+
+def test_every_text_is_translated_in_one_place() -> None:
+    """So that whoever changes it changes what is shown."""
+    paths = [
+        path for folder in ("alerts", "service") for path in (ROOT / folder).rglob("locale/*.po")
+    ]
+    texts = Counter(text for path in paths for text in _texts(path))
+    assert {text for text, number in texts.items() if number > 1} == set()
+
+
+def _texts(path: Path) -> Iterator[str]:
+    with path.open("rb") as source:
+        for entry in read_po(source):
+            if entry.id:
+                yield entry.id if isinstance(entry.id, str) else entry.id[0]
