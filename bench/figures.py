@@ -29,6 +29,18 @@ class Paced:
     latency: Latency
 
 
+@dataclass(frozen=True, slots=True)
+class Consumed:
+    """Samples from Kafka in messages of `size`; `ratio` to the same samples over HTTP, `cpu` of
+    the consumer in microseconds for each sample.
+    """
+
+    size: int
+    per_second: float
+    ratio: float
+    cpu: float
+
+
 # An answer by day is promised within these seconds at the service itself.
 PROMPT_SECONDS = 0.005
 
@@ -97,6 +109,8 @@ class Figures:
     machine: Machine
     copy_rates: list[float] = field(default_factory=list)
     ingest: list[Ingest] = field(default_factory=list)
+    consumed: list[Consumed] = field(default_factory=list)
+    consumer_memory: int = 0
     paced: Paced | None = None
     paced_after: Paced | None = None
     reads: list[Reads] = field(default_factory=list)

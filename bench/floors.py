@@ -23,6 +23,7 @@ def floors(figures: Figures) -> list[Floor]:
     """Every promise."""
     return [
         *_of_ingest(figures),
+        *_of_kafka(figures),
         *_of_reads(figures),
         _of_pages(figures),
         *_of_alerts(figures),
@@ -63,6 +64,19 @@ def _of_ingest(figures: Figures) -> Iterator[Floor]:
         f"{figures.paced.latency.p99:.1f} ms",
         figures.paced.latency.p99 < 50,
     )
+
+
+def _of_kafka(figures: Figures) -> Iterator[Floor]:
+    """None where there is no broker."""
+    for one in figures.consumed:
+        yield Floor(
+            f"Kafka, {one.size} in a message: at least 0.7 of the same over HTTP",
+            f"{one.ratio:.2f}",
+            one.ratio >= 0.7,
+        )
+    if figures.consumed:
+        peak = figures.consumer_memory / MIB
+        yield Floor("memory of the consumer below 300 MiB", f"{peak:.0f} MiB", peak < 300)
 
 
 def _of_reads(figures: Figures) -> Iterator[Floor]:

@@ -39,6 +39,7 @@ def document(figures: Figures) -> str:
 
 def _tables(figures: Figures) -> Iterator[Table]:
     yield _ingest(figures)
+    yield _kafka(figures)
     yield _reads(figures)
     yield _pages(figures)
     yield _others(figures)
@@ -71,6 +72,17 @@ def _ingest(figures: Figures) -> Table:
                 )
                 for one in figures.ingest
             ),
+        ],
+    )
+
+
+def _kafka(figures: Figures) -> Table:
+    return Table(
+        "Kafka",
+        ("in a message", "samples/s", "of the same over HTTP", "CPU µs/sample"),
+        [
+            (str(one.size), f"{one.per_second:,.0f}", f"{one.ratio:.2f}", f"{one.cpu:.1f}")
+            for one in figures.consumed
         ],
     )
 

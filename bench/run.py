@@ -10,6 +10,7 @@ from bench.copying import Copying
 from bench.dataset import load, migrated, storage
 from bench.figures import Figures
 from bench.ingest import measure_ingest, measure_paced
+from bench.kafka import measure_kafka
 from bench.machine import this_machine
 from bench.pages import measure_pages
 from bench.reading import SERIES, measure_cached, measure_reads
@@ -46,6 +47,7 @@ def _writes(kit: Kit, server: EmbeddedServer, folder: Path) -> Figures:
             figures.paced = measure_paced(kit, service)
             measure_ingest(figures, kit, service, copying)
             figures.paced_after = measure_paced(kit, service)
+            measure_kafka(figures, kit, service, folder, url)
             figures.peak_memory = service.peak_memory()
     # Anew: jobs refresh and convert what the first service took in.
     with new_database(server.url, "benchmark_ingest_workers") as url:

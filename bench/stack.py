@@ -85,11 +85,8 @@ def _peak_memory(pid: int) -> int:
 @contextmanager
 def running_service(folder: Path, database_url: str, workers: int = 1) -> Iterator[Service]:
     """`python -m service run` on a free port of the loopback, ready; stopped at the end."""
-    port = _free_port()
-    environment = {k: v for k, v in os.environ.items() if not k.startswith("FATURE_")}
-    environment |= {
-        "FATURE_DATABASE_URL": database_url,
-        "FATURE_DATA_DIR": str(folder),
+    port = free_port()
+    environment = settings_of(folder, database_url) | {
         "FATURE_PORT": str(port),
         "FATURE_WORKERS": str(workers),
         "FATURE_ADMIN_KEY": ADMIN_KEY,
@@ -107,7 +104,13 @@ def running_service(folder: Path, database_url: str, workers: int = 1) -> Iterat
         _wait_until_ready(process, port, log)
         yield Service(process.pid, port, workers)
     finally:
-        _stop(process)
+        stop(process)
+
+
+def settings_of(folder: Path, database_url: str) -> dict[str, str]:
+    """The environment of every process of the service with that data folder and database."""
+    others = {name: value for name, value in os.environ.items() if not name.startswith("FATURE_")}
+    return others | {"FATURE_DATABASE_URL": database_url, "FATURE_DATA_DIR": str(folder)}
 
 
 @contextmanager
@@ -136,7 +139,8 @@ def _wait_until_ready(process: subprocess.Popen[bytes], port: int, log: Path) ->
     raise BenchmarkError(f"the service did not become ready:\n{log.read_text()[-2000:]}")
 
 
-def _stop(process: subprocess.Popen[bytes]) -> None:
+def stop(process: subprocess.Popen[bytes]) -> None:
+    """End a process as an operator does, and kill it where it does not end."""
     if process.poll() is None:
         process.send_signal(signal.SIGTERM)
     try:
@@ -146,7 +150,8 @@ def _stop(process: subprocess.Popen[bytes]) -> None:
         process.wait()
 
 
-def _free_port() -> int:
+def free_port() -> int:
+    """A port of the loopback that nobody listens on right now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -6,7 +6,17 @@ from datetime import date
 
 import pytest
 
-from bench.figures import Figures, Ingest, Paced, PageViews, Reads, Repeated, Storage, Ticks
+from bench.figures import (
+    Consumed,
+    Figures,
+    Ingest,
+    Paced,
+    PageViews,
+    Reads,
+    Repeated,
+    Storage,
+    Ticks,
+)
 from bench.floors import MIB, floors
 from bench.machine import Machine
 from bench.report import document, text
@@ -27,6 +37,8 @@ def figures() -> Figures:
             Ingest(1000, 1, 4, 90_000.0, 0.45, Latency(30.0, 40.0, 50.0), 5.0),
             Ingest(1000, 1, 64, 120_000.0, 0.6, Latency(500.0, 600.0, 700.0), 5.0),
         ],
+        consumed=[Consumed(1, 9000.0, 2.5, 60.0), Consumed(1000, 110_000.0, 0.9, 5.0)],
+        consumer_memory=150 * MIB,
         paced=Paced(500.0, FAST),
         reads=[
             Reads(1_000_000, "day", 1, 250.0, Latency(4.0, 5.0, 6.0), 0.6),
@@ -110,6 +122,18 @@ def test_memory_counts_in_binary_megabytes() -> None:
     assert missed(measured) == ["memory of the service below 300 MiB"]
 
 
+def test_kafka_is_judged_beside_http_and_only_where_there_is_a_broker() -> None:
+    measured = figures()
+    measured.consumed[1] = replace(measured.consumed[1], ratio=0.65)
+    measured.consumer_memory = 300 * MIB
+    assert missed(measured) == [
+        "Kafka, 1000 in a message: at least 0.7 of the same over HTTP",
+        "memory of the consumer below 300 MiB",
+    ]
+    measured.consumed, measured.consumer_memory = [], 0
+    assert missed(measured) == []
+
+
 def test_a_table_is_aligned_and_says_what_was_missed() -> None:
     measured = figures()
     measured.paced = Paced(500.0, Latency(5.0, 40.0, 60.0))
@@ -128,6 +152,7 @@ def test_the_document_has_every_table_and_no_gap() -> None:
     assert "| 1000 | 1 | 64 | 120,000 | 0.60 | 500.0 | 600.0 | 700.0 | 5.0 |" in page
     assert "| day | 50,000,000 | 1 | 4.8 | 6.0 | 7.0 | 60% | 200 | 1.20 |" in page
     assert "| /explore | 60 | 97.0% |" in page
+    assert "| 1000 | 110,000 | 0.90 | 5.0 |" in page
     assert "| columnstore is smaller by | 10.0 times |" in page
 
 
