@@ -23,7 +23,8 @@ TRACING := $(if $(OTEL_EXPORTER_OTLP_ENDPOINT),$(VENV)/otel.stamp)
 
 .DEFAULT_GOAL := help
 .PHONY: help pages run test migrate migrate-status rollback timezone retention retention-apply alerts \
-        consume rules-export rules-apply backup restore release-jobs analyst key user demo replay psql \
+        consume rules-export rules-apply mappings-apply backup restore release-jobs analyst key user \
+        demo replay psql \
         bench lint docs lock clean
 
 help: ## Show this table
@@ -72,6 +73,10 @@ rules-export: $(VENV)/run.stamp ## Write the alert rules as YAML to standard out
 rules-apply: $(VENV)/run.stamp ## Make the alert rules those of FILE=rules.yaml [PRUNE=1]
 	@test -n "$(FILE)" || { echo "usage: make rules-apply FILE=rules.yaml [PRUNE=1]"; exit 2; }
 	@exec $(COMMAND) rules-apply "$(FILE)" $(if $(PRUNE),--prune)
+
+mappings-apply: $(VENV)/run.stamp ## Make the mapping of foreign names that of FILE=mapping.yaml
+	@test -n "$(FILE)" || { echo "usage: make mappings-apply FILE=mapping.yaml"; exit 2; }
+	@exec $(COMMAND) mappings-apply "$(FILE)"
 
 analyst: $(VENV)/run.stamp ## A log-in to the database that reads: NAME=ana [TENANT=acme]
 	@test -n "$(NAME)" || { echo "usage: make analyst NAME=ana [TENANT=acme]"; exit 2; }

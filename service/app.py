@@ -33,6 +33,7 @@ from sql.engine import Engine
 from sql.migrator import recorded_engine
 
 OPEN_PATHS = frozenset(endpoint.path for endpoint in ENDPOINTS if endpoint.open)
+FOREIGN_PATHS = frozenset(endpoint.path for endpoint in ENDPOINTS if endpoint.foreign)
 
 
 def create_app() -> ASGIApp:
@@ -71,7 +72,12 @@ def build_app(settings: Settings, engine: Engine) -> ASGIApp:
     app = Starlette(
         routes=[*routes_of(ENDPOINTS), *documentation],
         middleware=[
-            Middleware(Authentication, keys=KeyRing(key), open_paths=OPEN_PATHS),
+            Middleware(
+                Authentication,
+                keys=KeyRing(key),
+                open_paths=OPEN_PATHS,
+                foreign_paths=FOREIGN_PATHS,
+            ),
             Middleware(RateLimits, limit=settings.rate_limit),
         ],
         exception_handlers=EXCEPTION_HANDLERS,

@@ -24,6 +24,8 @@ import service.health.pages
 import service.ingest.api
 import service.keys.api
 import service.keys.pages
+import service.line_protocol.api
+import service.mappings.api
 import service.overview.pages
 import service.preferences.pages
 import service.rules.api
@@ -45,6 +47,8 @@ import service.web.administration
 
 ENDPOINTS = [
     *service.ingest.api.ENDPOINTS,
+    *service.line_protocol.api.ENDPOINTS,
+    *service.mappings.api.ENDPOINTS,
     *service.explore.api.ENDPOINTS,
     *service.forecast.api.ENDPOINTS,
     *service.catalog.api.ENDPOINTS,

@@ -18,6 +18,7 @@ _COMMANDS = {
     "client": "client.client",
     "consume": "consume.consume",
     "key": "key.key",
+    "mappings-apply": "mappings.mappings_apply",
     "migrate": "migrations.migrate",
     "migrate-status": "migrations.migrate_status",
     "psql": "psql.psql",

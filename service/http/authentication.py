@@ -11,6 +11,7 @@ from starlette.types import Scope as AsgiScope
 
 from service.access.caller import Caller, Principal
 from service.http.errors import refusal
+from service.http.foreign import foreign_key
 from service.runtime.resources import Resources
 from sql.errors import Busy, DatabaseError, Unauthenticated
 from sql.messages import Message
@@ -34,16 +35,27 @@ class KeyRing:
 
 
 class Authentication:
-    """Lets a request through with its principal in ``scope["principal"]``, or answers 401."""
+    """Lets a request through with its principal in ``scope["principal"]``, or answers 401. On
+    `foreign_paths` a key may come as clients of other protocols send it.
+    """
 
-    def __init__(self, app: ASGIApp, keys: KeyRing, open_paths: Collection[str]) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        keys: KeyRing,
+        open_paths: Collection[str],
+        foreign_paths: Collection[str] = (),
+    ) -> None:
         self.app = app
         self.keys = keys
         self.open_paths = open_paths
+        self.foreign_paths = foreign_paths
 
     async def __call__(self, scope: AsgiScope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope["path"] not in self.open_paths:
             key = _presented_key(scope)
+            if not key and scope["path"] in self.foreign_paths:
+                key = foreign_key(scope)
             try:
                 principal = await self._principal(scope, key) if key else None
             except DatabaseError:

@@ -23,12 +23,33 @@ async def read_json_body(request: Request) -> bytes:
     Raises:
         ApiError: 413 too large, 415 not JSON or an unknown encoding, 400 broken gzip.
     """
-    _check_media_type(request.headers.get("content-type", ""))
+    check_media_type(request, "", "application/json")
+    return await read_packed(request, MAX_BODY)
+
+
+async def read_packed(request: Request, most: int) -> bytes:
+    """The body as sent, at most `MAX_BODY` bytes, or unpacked, at most `most` bytes.
+
+    Raises:
+        ApiError: 413 too large, 415 an unknown encoding, 400 broken gzip.
+    """
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("identity", "gzip"):
         raise ApiError(415, f"Content-Encoding {encoding} is not understood; use gzip")
-    body = await _read(request)
-    return _gunzip(body) if encoding == "gzip" else body
+    body = await read_body(request)
+    return _gunzip(body, most) if encoding == "gzip" else body
+
+
+def check_media_type(request: Request, *known: str) -> str:
+    """The media type of a request, in small letters and without parameters.
+
+    Raises:
+        ApiError: 415, it is none of those `known`, of which the last is named.
+    """
+    media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if media_type not in known:
+        raise ApiError(415, f"Content-Type is {media_type or 'missing'}; send {known[-1]}")
+    return media_type
 
 
 async def read_model(request: Request, model: type[Model]) -> Model:
@@ -45,7 +66,12 @@ def parse_model(body: bytes, model: type[Model]) -> Model:
         raise Invalid(*problems_of(error)) from error
 
 
-async def _read(request: Request) -> bytes:
+async def read_body(request: Request) -> bytes:
+    """The body as sent, at most `MAX_BODY` bytes.
+
+    Raises:
+        ApiError: 413 too large, 400 the connection ended.
+    """
     length = request.headers.get("content-length", "")
     if length.isdecimal() and int(length) > MAX_BODY:
         raise too_large(_TOO_LARGE)
@@ -62,20 +88,14 @@ async def _read(request: Request) -> bytes:
     return b"".join(chunks)
 
 
-def _gunzip(body: bytes) -> bytes:
+def _gunzip(body: bytes, most: int) -> bytes:
     unpacker = zlib.decompressobj(wbits=16 + zlib.MAX_WBITS)
     try:
-        unpacked = unpacker.decompress(body, MAX_BODY + 1)
+        unpacked = unpacker.decompress(body, most + 1)
     except zlib.error as error:
         raise ApiError(400, "The body is not valid gzip") from error
-    if len(unpacked) > MAX_BODY:
-        raise too_large(f"{_TOO_LARGE} once unpacked")
+    if len(unpacked) > most:
+        raise too_large(f"The body is larger than {most // 1024 // 1024} MiB once unpacked")
     if not unpacker.eof or unpacker.unused_data:
         raise ApiError(400, "The body is not one whole gzip member")
     return unpacked
-
-
-def _check_media_type(content_type: str) -> None:
-    media_type = content_type.partition(";")[0].strip().lower()
-    if media_type not in ("", "application/json"):
-        raise ApiError(415, f"Content-Type is {media_type}; send application/json")

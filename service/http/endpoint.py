@@ -30,7 +30,9 @@ class Header:
 class Endpoint:
     """One method of one path. The handler's docstring is its description; `body` and
     `response` are pydantic or msgspec models, `params` is a pydantic model. `scope` is what a
-    caller needs (None: any known caller); `open` ones need no caller at all.
+    caller needs (None: any known caller); `open` ones need no caller at all. A `foreign` one speaks
+    a protocol of its own: bodies are of the media types `media`, callers may also authenticate as
+    its clients do, and `error` is the shape of its refusals.
     """
 
     method: str
@@ -46,6 +48,9 @@ class Endpoint:
     csv: bool = False
     text: bool = False
     open: bool = False
+    foreign: bool = False
+    media: Sequence[str] = ("application/json",)
+    error: type | None = None
 
 
 def routes_of(endpoints: Sequence[Endpoint]) -> list[Route]:

@@ -179,16 +179,35 @@ async def _on_domain_error(request: Request, error: DomainError) -> Response:
     return refusal(request, error)
 
 
-async def _on_unavailable(request: Request, error: DatabaseUnavailable) -> Response:
+async def _on_database_error(
+    request: Request, error: DatabaseUnavailable | DataRejected
+) -> Response:
+    return refusal(request, as_domain_error(request, error))
+
+
+def as_domain_error(request: Request, error: DatabaseUnavailable | DataRejected) -> DomainError:
+    """What a caller is told of an error of the database, which is logged."""
+    if isinstance(error, DataRejected):
+        _log.warning("data_rejected", reason=str(error))
+        return rejection(error)
     _log.warning("database_unavailable", reason=str(error))
     if isinstance(error, DiskFull):
         request.state.resources.writer.disk_is_full = True
-    return refusal(request, unavailable(error))
+    return unavailable(error)
 
 
-async def _on_rejected(request: Request, error: DataRejected) -> Response:
-    _log.warning("data_rejected", reason=str(error))
-    return refusal(request, rejection(error))
+# What a protocol with errors of its own says in its own way; all else is a failure.
+FORESEEN = (ApiError, DomainError, DatabaseUnavailable, DataRejected)
+
+
+def explained(request: Request, error: Exception) -> tuple[int, str, dict[str, str] | None]:
+    """Status, English text and headers for one of the errors `FORESEEN`."""
+    if isinstance(error, ApiError):
+        return error.status, str(error.message), None
+    if isinstance(error, DatabaseUnavailable | DataRejected):
+        error = as_domain_error(request, error)
+    assert isinstance(error, DomainError)
+    return status_of(error), str(error), headers_of(error)
 
 
 def unavailable(error: DatabaseUnavailable) -> Busy:
@@ -211,8 +230,8 @@ EXCEPTION_HANDLERS: dict[Any, Any] = {
     DomainError: _on_domain_error,
     ApiError: _on_api_error,
     HTTPException: on_http_exception,
-    DatabaseUnavailable: _on_unavailable,
-    DataRejected: _on_rejected,
+    DatabaseUnavailable: _on_database_error,
+    DataRejected: _on_database_error,
     DatabaseError: _on_failure,
     Exception: _on_failure,
 }

@@ -68,10 +68,11 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
         operation["description"] = f"Needs the scope {endpoint.scope}."
     if endpoint.body:
         schema = _reference(endpoint.body)
-        operation["requestBody"] = {
-            "required": True,
-            "content": {"application/json": {"schema": schema}},
-        }
+        content = {media: {"schema": schema} for media in endpoint.media}
+        operation["requestBody"] = {"required": True, "content": content}
+    elif endpoint.foreign:
+        content = {media: {"schema": {"type": "string"}} for media in endpoint.media}
+        operation["requestBody"] = {"required": True, "content": content}
     return operation
 
 
@@ -110,6 +111,7 @@ def _without_null(shape: dict[str, Any]) -> dict[str, Any]:
 
 def _responses(endpoint: Endpoint) -> dict[str, Any]:
     content: dict[str, Any] = {}
+    schema: dict[str, Any]
     if endpoint.response:
         schema = _reference(endpoint.response)
         content["application/json"] = {"schema": schema}
@@ -118,7 +120,11 @@ def _responses(endpoint: Endpoint) -> dict[str, Any]:
     if endpoint.text:
         content["text/plain"] = {"schema": {"type": "string"}}
     success = {"description": "Success", **({"content": content} if content else {})}
-    error = {"application/json": {"schema": _reference(ErrorResponse)}}
+    schema = _reference(ErrorResponse)
+    if endpoint.error:
+        # Those of the service come from those who look at a request before its endpoint does.
+        schema = {"anyOf": [_reference(endpoint.error), schema]}
+    error = {"application/json": {"schema": schema}}
     return {str(endpoint.status): success} | {
         str(status): {"description": words, "content": error} for status, words in _ERRORS.items()
     }
@@ -130,7 +136,12 @@ def _reference(model: type) -> dict[str, str]:
 
 
 def _schemas(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
-    models = {m for endpoint in endpoints for m in (endpoint.body, endpoint.response) if m}
+    models = {
+        model
+        for endpoint in endpoints
+        for model in (endpoint.body, endpoint.response, endpoint.error)
+        if model
+    }
     models.add(ErrorResponse)
     pydantic = [m for m in models if issubclass(m, BaseModel)]
     structs = [m for m in models if not issubclass(m, BaseModel)]

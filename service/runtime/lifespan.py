@@ -25,6 +25,8 @@ from service.metrics.ingest.recorder import Recorder
 from service.metrics.ingest.room import SeriesLimits
 from service.metrics.ingest.series import SeriesCache
 from service.metrics.ingest.writer import Writer
+from service.metrics.mapping.door import Door
+from service.metrics.mapping.mappings import Mappings
 from service.metrics.query.aggregate import Aggregates
 from service.runtime.background import end_overlong_reading, every_night, repeat
 from service.runtime.notifications import delivering, message_context_of
@@ -82,6 +84,7 @@ def _tasks(resources: Resources) -> Iterator[Coroutine[None, None, None]]:
     yield repeat(ACCESS_SECONDS, resources.key_table.refresh)
     yield repeat(ACCESS_SECONDS, sessions.versions.reload)
     yield repeat(CATALOGUE_SECONDS, resources.series.reload)
+    yield repeat(CATALOGUE_SECONDS, resources.mappings.reload)
     yield repeat(TELEMETRY_SECONDS, partial(_note_pools, resources))
     yield repeat(READERS_SECONDS, partial(end_overlong_reading, resources.pool))
     yield every_night(settings, resources.engine)
@@ -110,6 +113,8 @@ def _resources(
     hasher = KeyHasher(secret)
     writer = Writer(pool)
     aggregates = Aggregates(pools.reads, pools.figures, settings.zone, settings.keep["minute"])
+    recorder = Recorder(Preparer(series, SampleIds(pool), accept), writer, aggregates.forget)
+    mappings = Mappings(pool)
     passwords = Passwords(memory=settings.password_memory)
     key_table, sessions = KeyTable(pool, hasher), Sessions(pool, secret, passwords)
     return Resources(
@@ -125,7 +130,9 @@ def _resources(
         pools=pools.by_name,
         series=series,
         writer=writer,
-        recorder=Recorder(Preparer(series, SampleIds(pool), accept), writer, aggregates.forget),
+        recorder=recorder,
+        mappings=mappings,
+        door=Door(mappings, series.metrics, recorder),
         catalog=Catalog(pool, pools.read, pools.reads),
         aggregates=aggregates,
         forecasts=Forecasts(aggregates),

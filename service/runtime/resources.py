@@ -19,6 +19,8 @@ from service.metrics.forecasts import Forecasts
 from service.metrics.ingest.recorder import Recorder
 from service.metrics.ingest.series import SeriesCache
 from service.metrics.ingest.writer import Writer
+from service.metrics.mapping.door import Door
+from service.metrics.mapping.mappings import Mappings
 from service.metrics.query.aggregate import Aggregates
 from service.runtime.settings import Settings
 from service.runtime.stopping import Stopping
@@ -47,6 +49,8 @@ class Resources:
     series: SeriesCache
     writer: Writer
     recorder: Recorder
+    mappings: Mappings
+    door: Door
     catalog: Catalog
     aggregates: Aggregates
     forecasts: Forecasts

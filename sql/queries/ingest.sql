@@ -1,7 +1,7 @@
 -- name: insert_metrics
 -- Unknown names are catalogued on first use, as the first in the caller's order has them.
 INSERT INTO fature.metric (
-    tenant, metric_name, metric_type, unit, units, kind, default_aggregation, frequency
+    tenant, metric_name, metric_type, unit, units, kind, default_aggregation, frequency, dimensions
 )
 SELECT DISTINCT ON (m.tenant, m.metric_name)
     m.tenant,
@@ -11,12 +11,14 @@ SELECT DISTINCT ON (m.tenant, m.metric_name)
     array_remove(ARRAY[m.unit], NULL),
     m.kind,
     m.aggregation,
-    m.frequency
+    m.frequency,
+    ARRAY(SELECT d.name FROM jsonb_array_elements_text(m.promoted) AS d (name))
 FROM unnest(
     %(tenant)s::text [], %(metric_name)s::text [], %(metric_type)s::text [],
-    %(unit)s::text [], %(kind)s::text [], %(aggregation)s::text [], %(frequency)s::text []
+    %(unit)s::text [], %(kind)s::text [], %(aggregation)s::text [], %(frequency)s::text [],
+    %(promoted)s::jsonb []
 ) WITH ORDINALITY AS m (
-    tenant, metric_name, metric_type, unit, kind, aggregation, frequency, place
+    tenant, metric_name, metric_type, unit, kind, aggregation, frequency, promoted, place
 )
 ORDER BY m.tenant, m.metric_name, m.place
 ON CONFLICT DO NOTHING;
@@ -144,6 +146,8 @@ SELECT
     unit,
     units,
     dimensions,
+    kind,
+    frequency,
     created_at
 FROM fature.metric;
 
@@ -155,6 +159,8 @@ SELECT
     unit,
     units,
     dimensions,
+    kind,
+    frequency,
     created_at
 FROM fature.metric
 WHERE tenant = %(tenant)s AND metric_name = ANY(%(metric_names)s::text []);

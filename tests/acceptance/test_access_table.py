@@ -25,6 +25,11 @@ TABLE = """
                                                 admin operator writer reader few bound bound_reader other
 POST    /api/metrics                            201   403      201    403    403 201   403          201
 POST    /api/metrics/batch                      201   403      201    403    403 201   403          201
+POST    /api/v2/write                           204   403      204    403    403 204   403          204
+POST    /write                                  204   403      204    403    403 204   403          204
+GET     /api/mappings                           200   200      403    200    403 200   200          200
+PUT     /api/mappings                           200   200      403    403    403 403   403          200
+POST    /api/mappings/test                      200   200      403    200    403 200   200          200
 GET     /api/metrics/query                      200   200      403    200    403 200   200          200
 GET     /api/metrics/aggregate                  200   200      403    200    403 200   200          200
 GET     /api/metrics/forecast                   422   422      403    422    403 422   422          422
@@ -193,6 +198,11 @@ def world(database_of: DatabaseServer, tmp_path_factory: pytest.TempPathFactory)
 BODIES: dict[tuple[str, ...], Callable[[World], Any]] = {
     ("POST", "/api/metrics"): lambda _: ONE_SAMPLE,
     ("POST", "/api/metrics/batch"): lambda _: {"metrics": [ONE_SAMPLE]},
+    ("PUT", "/api/mappings"): lambda _: {"yaml": "others: typed"},
+    ("POST", "/api/mappings/test"): lambda _: {
+        "protocol": "line_protocol",
+        "body": "revenue_shipped value=1",
+    },
     ("PATCH", "/api/metrics/catalog/{metric_name}"): lambda _: {"description": "Shipped."},
     ("POST", "/api/services/health"): lambda _: {"service_name": "payments", "status": "healthy"},
     ("POST", "/api/alerts/rules"): lambda _: RULE | {"rule_name": secrets.token_hex(8)},
@@ -219,6 +229,12 @@ BODIES: dict[tuple[str, ...], Callable[[World], Any]] = {
     ("PATCH", "/api/tenants/{tenant}"): lambda _: {"description": "Theirs."},
 }
 
+# Of endpoints that take no JSON.
+CONTENTS: dict[tuple[str, ...], bytes] = {
+    ("POST", "/api/v2/write"): b"revenue_shipped value=1",
+    ("POST", "/write"): b"revenue_shipped value=1",
+}
+
 
 def ask(world: World, who: str, route: tuple[str, ...]) -> httpx2.Response:
     method, path = route
@@ -231,6 +247,8 @@ def ask(world: World, who: str, route: tuple[str, ...]) -> httpx2.Response:
     # A forecast of what is new is refused to those who may have one.
     asks = path.endswith(("/aggregate", "/forecast"))
     params = {"metric_name": "orders_shipped"} if asks else None
+    if route in CONTENTS:
+        return world.clients[who].request(method, concrete, content=CONTENTS[route])
     make = BODIES.get(route)
     body = make(world) if make else None
     return world.clients[who].request(method, concrete, params=params, json=body)

@@ -20,6 +20,7 @@ NO_DAYS = "is not a number of days from 1 to 36500"
         ("analyst", "ana"),
         ("rules-export",),
         ("rules-apply", "rules.yaml"),
+        ("mappings-apply", "rules.yaml"),
         ("retention",),
         ("retention-apply",),
     ],

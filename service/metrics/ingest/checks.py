@@ -100,7 +100,10 @@ class Checks:
         if sample.metric_name not in self.assumed:
             unit = label_text(sample.unit or "")
             units = [] if not unit or label_problem("unit", unit) else [unit]
-            self.assumed[sample.metric_name] = MetricEntry(sample.metric_type, units)
+            given = sample.assumed or MetricEntry(sample.metric_type, ())
+            self.assumed[sample.metric_name] = MetricEntry(
+                sample.metric_type, units, given.dimensions, kind=given.kind
+            )
         return self.assumed[sample.metric_name]
 
     def _unit(self, sample: Sample, entry: MetricEntry, index: int) -> str | None:

@@ -1,4 +1,4 @@
-"""The catalogue in memory, as samples are checked against it: type, units and dimensions."""
+"""The catalogue in memory, as samples are checked against it and points are mapped by it."""
 
 import asyncio
 from collections.abc import Iterable, Mapping
@@ -7,13 +7,13 @@ from typing import Any
 
 from service.metrics.ingest.units import Units
 from sql.database import Connection, Pool, connection, run
-from sql.vocabulary import MetricType
+from sql.vocabulary import KIND_OF_TYPE, Frequency, Kind, MetricType
 
 
 class MetricEntry:
     """A metric's entry in the catalogue; `created_at` distinguishes it from a deleted one."""
 
-    __slots__ = ("created_at", "dimensions", "metric_type", "units")
+    __slots__ = ("created_at", "dimensions", "frequency", "kind", "metric_type", "units")
 
     def __init__(
         self,
@@ -21,8 +21,13 @@ class MetricEntry:
         units: Iterable[str],
         dimensions: Iterable[str] = (),
         created_at: datetime | None = None,
+        *,
+        kind: Kind | None = None,
+        frequency: Frequency | None = None,
     ) -> None:
         self.metric_type = metric_type
+        self.kind = kind or KIND_OF_TYPE[metric_type]
+        self.frequency = frequency
         self.units = Units(tuple(units))
         self.dimensions = tuple(dimensions)
         self.created_at = created_at
@@ -33,6 +38,15 @@ class MetricEntry:
             other.metric_type,
             other.units.units,
             other.dimensions,
+        )
+
+    def equals(self, other: "MetricEntry | None") -> bool:
+        """True where nothing about the metric has changed."""
+        return (
+            other is not None
+            and self.takes_as(other)
+            and (self.kind, self.frequency, self.created_at)
+            == (other.kind, other.frequency, other.created_at)
         )
 
 
@@ -56,9 +70,14 @@ class MetricTable:
         # One at a time: an older reading must not come last.
         async with self._reading, connection(self._pool) as conn:
             found: dict[str, dict[str, MetricEntry]] = {}
+            before = self._entries or {}
             for row in await run(conn, "metric_entries"):
-                found.setdefault(row["tenant"], {})[row["metric_name"]] = _entry(row)
-            before, self._entries = self._entries or {}, found
+                tenant, name, entry = row["tenant"], row["metric_name"], _entry(row)
+                known = before.get(tenant, {}).get(name)
+                # The same object, by which others know that it has not changed.
+                kept = known if known is not None and entry.equals(known) else entry
+                found.setdefault(tenant, {})[name] = kept
+            self._entries = found
         return {
             (tenant, name)
             for tenant, entries in before.items()
@@ -89,4 +108,11 @@ def _same(before: MetricEntry, now: MetricEntry | None) -> bool:
 
 def _entry(row: Mapping[str, Any]) -> MetricEntry:
     units = row["units"] or ([row["unit"]] if row["unit"] else [])
-    return MetricEntry(row["metric_type"], units, row["dimensions"], row["created_at"])
+    return MetricEntry(
+        row["metric_type"],
+        units,
+        row["dimensions"],
+        row["created_at"],
+        kind=row["kind"],
+        frequency=row["frequency"],
+    )

@@ -82,6 +82,31 @@ class Preparer:
         except CatalogChanged:
             # Now the table knows the metrics that were taken to be new.
             rows, found = await self._resolved(samples, scope, now)
+        return await self._submission(rows, found, scope, idempotency, step)
+
+    async def prepare_each(
+        self, samples: Sequence[Sample], scope: Scope, now: datetime
+    ) -> tuple[Submission, list[Problem]]:
+        """One submission of the samples that `prepare` would take, and the problems of the others.
+
+        Raises:
+            Forbidden: a sample of another service than the scope's.
+        """
+        await self._series.metrics.ready()
+        try:
+            rows, found, problems = await self._resolved_each(samples, scope, now)
+        except CatalogChanged:
+            rows, found, problems = await self._resolved_each(samples, scope, now)
+        return await self._submission(rows, found, scope), problems
+
+    async def _submission(
+        self,
+        rows: Sequence[Row],
+        found: Mapping[SeriesKey, int],
+        scope: Scope,
+        idempotency: IdempotencyKey | None = None,
+        step: Step | None = None,
+    ) -> Submission:
         first_id = await self._ids.take(len(rows))
         names = {sample.metric_name for sample in samples}
         return Submission(
@@ -113,6 +138,30 @@ class Preparer:
             raise Invalid(*checks.problems)
         unknown = [series for _, series, *_ in rows if not isinstance(series, int)]
         return rows, await self._series.resolve(unknown, checks.assumed)
+
+    async def _resolved_each(
+        self, samples: Sequence[Sample], scope: Scope, now: datetime
+    ) -> tuple[list[Row], Mapping[SeriesKey, int], list[Problem]]:
+        """The rows without those that have problems, and the series of those that have none."""
+        checks = self._checks(scope, now)
+        rows = checks.rows(samples)
+        problems = list(checks.problems)
+        bad = {problem.index for problem in problems}
+        good = [(place, row) for place, row in enumerate(rows) if place not in bad]
+        names = {row.key.metric_name for _, row in good}
+        assumed = {name: entry for name, entry in checks.assumed.items() if name in names}
+        unknown = [row.key for _, row in good if row.series_id is None]
+        try:
+            found = await self._series.resolve(unknown, assumed)
+        except Invalid as error:
+            # No room for those that are new.
+            found = await self._series.find(unknown)
+            full = error.problems[0].message
+            new = [place for place, row in good if row.series_id is None and row.key not in found]
+            problems += [Problem(full, index=place) for place in new]
+            refused = set(new)
+            good = [(place, row) for place, row in good if place not in refused]
+        return [row for _, row in good], found, problems
 
     def _checks(self, scope: Scope, now: datetime) -> Checks:
         return Checks(self._series, self._accept, scope, microseconds(now))

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from msgspec import Struct
 
+from service.metrics.ingest.metric_table import MetricEntry
 from sql.errors import Problem
 from sql.vocabulary import Frequency, MetricType
 
@@ -31,7 +32,8 @@ class Origin(Struct, frozen=True, gc=False):
 
 class Sample(Struct, gc=False):
     """One value of a metric. `ts` is in microseconds since 2000-01-01 UTC, as PostgreSQL counts;
-    None is when it is recorded. An empty label is none.
+    None is when it is recorded. An empty label is none. Of a metric that is new, `assumed` says
+    kind and dimensions.
     """
 
     metric_name: str
@@ -45,6 +47,7 @@ class Sample(Struct, gc=False):
     metadata: Mapping[str, object] | None = None
     ts: int | None = None
     origin: Origin | None = None
+    assumed: MetricEntry | None = None
 
 
 @dataclass(frozen=True, slots=True)

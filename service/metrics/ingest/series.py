@@ -12,7 +12,7 @@ from service.metrics.ingest.room import NewSeries, Owner, SeriesLimits, SeriesRo
 from sql.database import Connection, Pool, connection, run
 from sql.errors import Busy, Invalid
 from sql.messages import Message
-from sql.vocabulary import DEFAULT_AGGREGATION, KIND_OF_TYPE, Frequency, MetricType
+from sql.vocabulary import DEFAULT_AGGREGATION, Frequency, MetricType
 
 # About 100 MB when full; the oldest entries make room.
 CACHE_SIZE = 200_000
@@ -83,7 +83,7 @@ class SeriesCache:
             found = await _look_up(conn, unknown)
             found |= await self._look_for_room(conn, [key for key in unknown if key not in found])
             if new := [key for key in unknown if key not in found]:
-                await run(conn, "insert_metrics", _columns(new))
+                await run(conn, "insert_metrics", _metrics_of(new, assumed))
             if assumed:
                 await self._learn(conn, unknown[0].tenant, assumed)
             if new:
@@ -93,6 +93,12 @@ class SeriesCache:
         while len(self._ids) > CACHE_SIZE:
             self._ids.popitem(last=False)
         return found
+
+    async def find(self, keys: Iterable[SeriesKey]) -> Mapping[SeriesKey, int]:
+        """The ids of those that exist, which `get` does not know."""
+        unknown = list(dict.fromkeys(keys))
+        async with connection(self._pool) as conn:
+            return await _look_up(conn, unknown)
 
     async def _learn(
         self, conn: Connection, tenant: str, assumed: Mapping[str, MetricEntry]
@@ -162,7 +168,16 @@ def _columns(keys: Sequence[SeriesKey]) -> dict[str, list[object]]:
         name: [getattr(key, name) for key in keys] for name in SeriesKey._fields[:-1]
     }
     columns["dimensions"] = [msgspec.json.encode(dict(key.dimensions)).decode() for key in keys]
-    kinds = [KIND_OF_TYPE[key.metric_type] for key in keys]
-    columns["kind"] = list(kinds)
-    columns["aggregation"] = [DEFAULT_AGGREGATION[kind] for kind in kinds]
     return columns
+
+
+def _metrics_of(
+    keys: Sequence[SeriesKey], assumed: Mapping[str, MetricEntry]
+) -> dict[str, list[object]]:
+    """Entries of the catalogue; those that are not `assumed` are there."""
+    entries = [assumed.get(key.metric_name) or MetricEntry(key.metric_type, ()) for key in keys]
+    return _columns(keys) | {
+        "kind": [entry.kind for entry in entries],
+        "aggregation": [DEFAULT_AGGREGATION[entry.kind] for entry in entries],
+        "promoted": [msgspec.json.encode(entry.dimensions).decode() for entry in entries],
+    }

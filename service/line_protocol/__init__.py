@@ -1,0 +1,1 @@
+"""Submitting points as InfluxDB's clients do."""

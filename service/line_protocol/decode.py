@@ -1,0 +1,100 @@
+"""From InfluxDB's line protocol to points."""
+
+from collections import Counter
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+
+from line_protocol_parser import (  # type: ignore[import-untyped]
+    LineFormatError,
+    parse_line,
+)
+
+from service.metrics.mapping.point import Point, Points
+from sql.errors import Problem
+from sql.messages import Message
+
+# By what a request says of its precision: the nanoseconds of a unit.
+PRECISIONS = {
+    "ns": 1,
+    "n": 1,
+    "us": 1_000,
+    "u": 1_000,
+    "µ": 1_000,
+    "ms": 1_000_000,
+    "s": 1_000_000_000,
+    "m": 60_000_000_000,
+    "h": 3_600_000_000_000,
+}
+MAX_LINE = 64 * 1024
+_MAX_SHOWN = 100
+# From the Unix epoch to that of samples, in microseconds.
+_EPOCH = (datetime(2000, 1, 1, tzinfo=UTC) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(
+    microseconds=1
+)
+# Some ten thousand years, which every figure with dates takes.
+_FARTHEST = 2**58
+
+
+def decode(body: bytes, nanoseconds: int) -> Points:
+    """The points of a body whose timestamps count units of so many nanoseconds, one of each field
+    that is a number; the problems of lines that cannot be read, by their numbers from 1.
+    """
+    points: list[Point] = []
+    places: list[int] = []
+    problems: list[Problem] = []
+    useless: Counter[str] = Counter()
+    for number, line in _lines(body):
+        try:
+            found = list(_points(line, nanoseconds, useless))
+        except (LineFormatError, ValueError) as error:
+            problems.append(_unreadable(line, number, error))
+            continue
+        points += found
+        places += [number] * len(found)
+    return Points(points, problems, useless, places)
+
+
+def _lines(body: bytes) -> Iterator[tuple[int, bytes]]:
+    """Lines with something in them. A text in quotes may go over several."""
+    begun, since = b"", 0
+    for number, line in enumerate(body.split(b"\n"), start=1):
+        if begun:
+            line = begun + b"\n" + line
+        if b'"' in line and _is_open(line) and len(line) <= MAX_LINE:
+            begun, since = line, since or number
+            continue
+        if line.strip() and not line.lstrip().startswith(b"#"):
+            yield since or number, line
+        begun, since = b"", 0
+    if begun:
+        yield since, begun
+
+
+def _is_open(line: bytes) -> bool:
+    return (line.count(b'"') - line.count(b'\\"')) % 2 == 1
+
+
+def _points(line: bytes, nanoseconds: int, useless: Counter[str]) -> Iterator[Point]:
+    if len(line) > MAX_LINE:
+        raise ValueError(f"longer than {MAX_LINE} bytes")
+    parsed = parse_line(line.decode())
+    measurement, time = parsed["measurement"], parsed["time"]
+    tags = tuple(sorted(parsed["tags"].items()))
+    ts = None if time is None else time * nanoseconds // 1000 - _EPOCH
+    if ts is not None and abs(ts) > _FARTHEST:
+        raise ValueError("the timestamp is out of range")
+    for field, value in parsed["fields"].items():
+        if isinstance(value, str):
+            useless["text"] += 1
+            continue
+        name = measurement if field == "value" else f"{measurement}_{field}"
+        yield Point(name, tags, float(value), ts)
+
+
+def _unreadable(line: bytes, number: int, error: Exception) -> Problem:
+    shown = line[:_MAX_SHOWN].decode("utf-8", "replace")
+    reason = "it is not UTF-8" if isinstance(error, UnicodeDecodeError) else str(error)
+    return Problem(
+        Message("unable to parse '{line}': {reason}", {"line": shown, "reason": reason}),
+        index=number,
+    )

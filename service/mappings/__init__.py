@@ -1,0 +1,1 @@
+"""Mappings of foreign names to metrics: reading, replacing and trying them."""

@@ -1,0 +1,1 @@
+"""From points of foreign protocols to samples: which names are taken, and as what."""
