@@ -23,9 +23,8 @@ TRACING := $(if $(OTEL_EXPORTER_OTLP_ENDPOINT),$(VENV)/otel.stamp)
 
 .DEFAULT_GOAL := help
 .PHONY: help pages run test migrate migrate-status rollback timezone retention retention-apply alerts \
-        consume rules-export rules-apply mappings-apply backup restore release-jobs analyst key user \
-        demo replay psql \
-        bench lint docs lock clean
+        consume rules-export rules-apply mappings-apply backup restore release-jobs analyst key user demo \
+        replay psql bench lint docs lock clean
 
 help: ## Show this table
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-18s %s\n", $$1, $$2}' Makefile

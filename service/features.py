@@ -28,6 +28,7 @@ import service.line_protocol.api
 import service.mappings.api
 import service.overview.pages
 import service.preferences.pages
+import service.remote_write.api
 import service.rules.api
 import service.rules.pages
 import service.sign_in.account
@@ -48,6 +49,7 @@ import service.web.administration
 ENDPOINTS = [
     *service.ingest.api.ENDPOINTS,
     *service.line_protocol.api.ENDPOINTS,
+    *service.remote_write.api.ENDPOINTS,
     *service.mappings.api.ENDPOINTS,
     *service.explore.api.ENDPOINTS,
     *service.forecast.api.ENDPOINTS,

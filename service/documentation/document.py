@@ -72,7 +72,9 @@ def _describe_parameters(operation: dict[str, Any]) -> None:
 
 
 def _add_body_example(operation: dict[str, Any]) -> None:
-    for content in operation.get("requestBody", {}).get("content", {}).values():
+    for media, content in operation.get("requestBody", {}).get("content", {}).items():
+        if media in _meanings()["media"]:
+            content["example"] = _meanings()["media"][media]
         shape = content["schema"].get("$ref", "").rpartition("/")[2]
         if (example := _meanings()["bodies"].get(shape)) is not None:
             content["example"] = example
@@ -89,7 +91,11 @@ def _curl(path: str, method: str, operation: Mapping[str, Any]) -> str:
     words = ["curl", *([] if method == "GET" else ["-X", method]), f"localhost:5000{address}"]
     if "security" not in operation:
         words += ["-H", '"X-API-Key: $KEY"']
-    body = operation.get("requestBody", {}).get("content", {}).get(_JSON, {}).get("example")
+    contents = operation.get("requestBody", {}).get("content", {})
+    for media in contents.keys() & _meanings()["media"].keys():
+        words += ["-H", f"'Content-Type: {media}'", "--data-binary"]
+        return f"{' '.join(words)} '{contents[media]['example']}'"
+    body = contents.get(_JSON, {}).get("example")
     if body is None:
         return " ".join(words)
     text = msgspec.json.format(msgspec.json.encode(body), indent=2).decode()

@@ -7,7 +7,7 @@ from service.http.authentication import caller_of, principal_of
 from service.http.bodies import read_model
 from service.http.endpoint import Endpoint
 from service.http.envelopes import item_response
-from service.line_protocol.decode import decode
+from service.mappings.decoding import decoded
 from service.mappings.models import (
     MappingAnswer,
     MappingIn,
@@ -37,7 +37,7 @@ async def put_mapping(request: Request) -> Response:
 async def try_mapping(request: Request) -> Response:
     """Try what would become of a body of a protocol; nothing is stored."""
     test = await read_model(request, MappingTest)
-    points = decode(test.body.encode(), 1)
+    points = decoded(test.protocol, test.body)
     mapping = None if test.yaml is None else mapping_of(test.yaml)
     scope = principal_of(request).scope
     trials = await tried(resources_of(request).door, points.points, scope, mapping)

@@ -13,8 +13,9 @@ from service.metrics.mapping.point import Points
 from service.metrics.mapping.trial import Trial
 from sql.vocabulary import Frequency, MetricType
 
-Protocol = Literal["line_protocol"]
-Yaml = Annotated[str, Field(max_length=1_000_000, description="The mapping as YAML")]
+Protocol = Literal["line_protocol", "remote_write"]
+MAX_TEXT = 200_000
+Yaml = Annotated[str, Field(max_length=MAX_TEXT, description="The mapping as YAML")]
 
 
 class MappingIn(BaseModel):
@@ -31,7 +32,9 @@ class MappingTest(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     protocol: Protocol
-    body: Annotated[str, Field(max_length=1_000_000, description="The body as text")]
+    body: Annotated[
+        str, Field(max_length=MAX_TEXT, description="The body: text, or Base64 of one that is none")
+    ]
     yaml: Annotated[
         Yaml | None, Field(description="A mapping to try instead of the one that counts")
     ] = None

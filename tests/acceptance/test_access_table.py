@@ -27,6 +27,7 @@ POST    /api/metrics                            201   403      201    403    403
 POST    /api/metrics/batch                      201   403      201    403    403 201   403          201
 POST    /api/v2/write                           204   403      204    403    403 204   403          204
 POST    /write                                  204   403      204    403    403 204   403          204
+POST    /api/v1/write                           204   403      204    403    403 204   403          204
 GET     /api/mappings                           200   200      403    200    403 200   200          200
 PUT     /api/mappings                           200   200      403    403    403 403   403          200
 POST    /api/mappings/test                      200   200      403    200    403 200   200          200
@@ -233,6 +234,8 @@ BODIES: dict[tuple[str, ...], Callable[[World], Any]] = {
 CONTENTS: dict[tuple[str, ...], bytes] = {
     ("POST", "/api/v2/write"): b"revenue_shipped value=1",
     ("POST", "/write"): b"revenue_shipped value=1",
+    # Nothing, packed by Snappy.
+    ("POST", "/api/v1/write"): b"\x00",
 }
 
 

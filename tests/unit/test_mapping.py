@@ -32,13 +32,13 @@ def becomes(
 
 
 def target(one: Mapping, name: str, form: Form | None = None, **tags: str) -> Target:
-    found = becomes(one, name, form, **tags)
+    found = becomes(one, name, form, None, **tags)
     assert isinstance(found, Target), found
     return found
 
 
 def reason(one: Mapping, name: str, form: Form | None = None, **tags: str) -> str:
-    found = becomes(one, name, form, **tags)
+    found = becomes(one, name, form, None, **tags)
     assert isinstance(found, LeftOut), found
     return found.reason
 
@@ -185,7 +185,7 @@ def test_what_is_wrong_is_named(yaml: str, message: str) -> None:
 
 def test_the_example_in_the_documentation_is_a_mapping() -> None:
     text = (ROOT / "docs" / "protocols.md").read_text()
-    (yaml,) = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    yaml = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)[0]
     found: Any = target(mapping(yaml), "shop_orders_total", None, uf="SP", host="a", payment="pix")
     assert (found.metric_name, found.unit, found.service_name) == ("orders_paid", "BRL", None)
     assert found.metadata["payment_method"] == "pix"

@@ -2,7 +2,7 @@
 
 import hashlib
 import struct
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -82,7 +82,8 @@ class Preparer:
         except CatalogChanged:
             # Now the table knows the metrics that were taken to be new.
             rows, found = await self._resolved(samples, scope, now)
-        return await self._submission(rows, found, scope, idempotency, step)
+        names = {sample.metric_name for sample in samples}
+        return await self._submission(rows, found, scope, names, idempotency, step)
 
     async def prepare_each(
         self, samples: Sequence[Sample], scope: Scope, now: datetime
@@ -97,23 +98,25 @@ class Preparer:
             rows, found, problems = await self._resolved_each(samples, scope, now)
         except CatalogChanged:
             rows, found, problems = await self._resolved_each(samples, scope, now)
-        return await self._submission(rows, found, scope), problems
+        bad = {problem.index for problem in problems}
+        names = {one.metric_name for place, one in enumerate(samples) if place not in bad}
+        return await self._submission(rows, found, scope, names), problems
 
     async def _submission(
         self,
         rows: Sequence[Row],
         found: Mapping[SeriesKey, int],
         scope: Scope,
+        metric_names: Collection[str],
         idempotency: IdempotencyKey | None = None,
         step: Step | None = None,
     ) -> Submission:
         first_id = await self._ids.take(len(rows))
-        names = {sample.metric_name for sample in samples}
         return Submission(
             _copy_rows(rows, found, first_id),
             first_id,
             len(rows),
-            frozenset((scope.tenant, name) for name in names),
+            frozenset((scope.tenant, name) for name in metric_names),
             idempotency,
             step,
             _readings(rows, found, first_id),
@@ -148,18 +151,18 @@ class Preparer:
         problems = list(checks.problems)
         bad = {problem.index for problem in problems}
         good = [(place, row) for place, row in enumerate(rows) if place not in bad]
-        names = {row.key.metric_name for _, row in good}
+        names = {samples[place].metric_name for place, _ in good}
         assumed = {name: entry for name, entry in checks.assumed.items() if name in names}
-        unknown = [row.key for _, row in good if row.series_id is None]
+        new = [(place, row[1]) for place, row in good if not isinstance(row[1], int)]
+        unknown = [key for _, key in new]
         try:
             found = await self._series.resolve(unknown, assumed)
         except Invalid as error:
             # No room for those that are new.
             found = await self._series.find(unknown)
             full = error.problems[0].message
-            new = [place for place, row in good if row.series_id is None and row.key not in found]
-            problems += [Problem(full, index=place) for place in new]
-            refused = set(new)
+            refused = {place for place, key in new if key not in found}
+            problems += [Problem(full, index=place) for place in sorted(refused)]
             good = [(place, row) for place, row in good if place not in refused]
         return [row for _, row in good], found, problems
 

@@ -1,0 +1,1 @@
+"""Submitting samples as Prometheus does: remote write 1.0."""

@@ -1,0 +1,121 @@
+"""From Prometheus' remote write 1.0 to points."""
+
+import struct
+from collections import Counter
+from datetime import UTC, datetime, timedelta
+
+import cramjam
+from google.protobuf.message import DecodeError
+
+from service.http.errors import ApiError, too_large
+from service.metrics.mapping.point import Form, Point, Points, Tags
+from service.remote_write.remote_write_pb2 import Label, TimeSeries, WriteRequest
+from sql.errors import Problem
+from sql.messages import Message
+
+MAX_UNPACKED = 8 * 1024 * 1024
+MAX_SERIES = 50_000
+MAX_SERIES_BYTES = 1024 * 1024
+# Series whose labels are remembered.
+REMEMBERED = 100_000
+
+_MILLISECOND = 1000
+# From the Unix epoch to that of samples, in microseconds.
+_EPOCH = (datetime(2000, 1, 1, tzinfo=UTC) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(
+    microseconds=1
+)
+# Some ten thousand years, which every figure with dates takes.
+_FARTHEST = 2**58
+_NAME = "__name__"
+# What the names of counters, and of the counters in histograms and summaries, end in.
+_CUMULATIVE = ("_total", "_count", "_sum", "_bucket")
+# The NaN that says that a series has no samples any more.
+_STALE = struct.pack("<Q", 0x7FF0000000000002)
+_MALFORMED = "The body is no WriteRequest of Prometheus' remote write 1.0"
+
+Labels = tuple[str, Tags, Form] | Message
+_known: dict[tuple[bytes, ...], Labels] = {}
+
+
+def unpacked(body: bytes) -> bytes:
+    """A body that Snappy packed, as a block.
+
+    Raises:
+        ApiError: 400 it is none, 413 it is too large once unpacked.
+    """
+    try:
+        if cramjam.snappy.decompress_raw_len(body) > MAX_UNPACKED:
+            raise too_large(f"The body is larger than {MAX_UNPACKED // 1024 // 1024} MiB unpacked")
+        return bytes(cramjam.snappy.decompress_raw(body))
+    except cramjam.DecompressionError as error:
+        raise ApiError(400, "The body is not a block packed by Snappy") from error
+
+
+def decode(body: bytes) -> Points:
+    """The points of an unpacked body, and the problems of its series, by their numbers from 0.
+
+    Raises:
+        ApiError: 400 it is no WriteRequest, 413 it has too many series.
+    """
+    points: list[Point] = []
+    places: list[int] = []
+    problems: list[Problem] = []
+    useless: Counter[str] = Counter()
+    for place, series in enumerate(_series(body)):
+        labels = _labels(series)
+        if isinstance(labels, Message):
+            problems.append(Problem(labels, index=place))
+            continue
+        name, tags, form = labels
+        for sample in series.samples:
+            value, ts = sample.value, sample.timestamp * _MILLISECOND - _EPOCH
+            if value != value and struct.pack("<d", value) == _STALE:
+                # The series ends, and so do its samples. A counter that comes back goes on, as in
+                # increase(), or began anew and is lower.
+                useless["stale"] += 1
+            elif abs(ts) > _FARTHEST:
+                message = Message("The timestamp {number} is out of range", {"number": ts})
+                problems.append(Problem(message, index=place))
+            else:
+                points.append(Point(name, tags, value, ts, form))
+                places.append(place)
+    return Points(points, problems, useless, places)
+
+
+def _series(body: bytes) -> list[TimeSeries]:
+    try:
+        packed = WriteRequest.FromString(body).timeseries
+        if len(packed) > MAX_SERIES or any(len(one) > MAX_SERIES_BYTES for one in packed):
+            raise too_large(
+                f"A request has {MAX_SERIES} series of {MAX_SERIES_BYTES} bytes each at most"
+            )
+        return [TimeSeries.FromString(one) for one in packed]
+    except DecodeError as error:
+        raise ApiError(400, _MALFORMED) from error
+
+
+def _labels(series: TimeSeries) -> Labels:
+    """Name, other labels and form of a series, or why it has none."""
+    key = tuple(series.labels)
+    if (known := _known.get(key)) is None:
+        known = _read(key)
+        if len(_known) >= REMEMBERED:
+            _known.clear()
+        if len(key) <= 100:
+            _known[key] = known
+    return known
+
+
+def _read(packed: tuple[bytes, ...]) -> Labels:
+    try:
+        labels = [(one.name, one.value) for one in map(Label.FromString, packed)]
+    except DecodeError as error:
+        raise ApiError(400, _MALFORMED) from error
+    given = dict(labels)
+    if len(given) < len(labels):
+        return Message("A label is there twice")
+    name = given.pop(_NAME, "")
+    if not name:
+        return Message("The label {name} is missing", {"name": _NAME})
+    form: Form = "cumulative" if name.endswith(_CUMULATIVE) else "gauge"
+    return name, tuple(sorted(given.items())), form

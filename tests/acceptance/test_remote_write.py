@@ -1,0 +1,348 @@
+"""Prometheus' remote write 1.0, with Prometheus itself and by hand."""
+
+import base64
+import math
+import shutil
+import struct
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import cramjam
+import httpx2
+import psycopg
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from service.remote_write.remote_write_pb2 import Label, Sample, TimeSeries, WriteRequest
+from tests.acceptance.access import ok, with_new_key
+from tests.conftest import ADMIN_KEY, DatabaseServer, Service, free_port, running_service
+
+pytestmark = pytest.mark.one_engine
+
+PATH = "/api/v1/write"
+HEADERS = {
+    "Content-Type": "application/x-protobuf",
+    "Content-Encoding": "snappy",
+    "X-Prometheus-Remote-Write-Version": "0.1.0",
+}
+# Milliseconds, a while ago, so that none is too new.
+FIRST = int((datetime.now(UTC) - timedelta(hours=1)).timestamp()) * 1000
+(STALE,) = struct.unpack("<d", struct.pack("<Q", 0x7FF0000000000002))
+
+
+@pytest.fixture(scope="module")
+def remote(
+    database_of: DatabaseServer, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Service]:
+    folder = tmp_path_factory.mktemp("remote-write")
+    with running_service(folder, database_of.new_database(), FATURE_ALERT_INTERVAL="0") as service:
+        yield service
+
+
+@pytest.fixture
+def client(remote: Service) -> httpx2.Client:
+    return remote.client
+
+
+def series(
+    name: str | None,
+    *samples: tuple[float, int],
+    also: list[tuple[str, str]] | None = None,
+    **tags: str,
+) -> TimeSeries:
+    """Samples of a series: values and seconds after `FIRST`."""
+    labels = [("__name__", name)] if name is not None else []
+    labels += [*tags.items(), *(also or [])]
+    return TimeSeries(
+        labels=[Label(name=key, value=value).SerializeToString() for key, value in sorted(labels)],
+        samples=[Sample(value=value, timestamp=FIRST + second * 1000) for value, second in samples],
+    )
+
+
+def packed(*all_series: TimeSeries) -> bytes:
+    request = WriteRequest(timeseries=[one.SerializeToString() for one in all_series])
+    return bytes(cramjam.snappy.compress_raw(request.SerializeToString()))
+
+
+def write(client: httpx2.Client, *all_series: TimeSeries) -> httpx2.Response:
+    return client.post(PATH, content=packed(*all_series), headers=HEADERS)
+
+
+def values(client: httpx2.Client, metric: str) -> list[float]:
+    """Of the samples, in the order of their instants."""
+    answer = client.get("/api/metrics/query", params={"metric_name": metric, "order": "asc"})
+    return [one["value"] for one in ok(answer)]
+
+
+def test_a_counter_becomes_what_it_rises_by(client: httpx2.Client, metric: str) -> None:
+    name = f"revenue_{metric}_total"
+    first = series(name, (100.0, 0), (149.9, 15), service="shop", instance="a:80")
+    again = series(name, (149.9, 15), (151.0, 30), (2.5, 45), service="shop", instance="a:80")
+    other = series(name, (5.0, 0), (6.0, 45), service="shop", instance="b:80")
+    assert write(client, first, other).status_code == 204
+    assert write(client, again, other).status_code == 204
+    assert sorted(values(client, name)) == [1.0, 1.1, 2.5, 49.9]
+    (entry,) = [one for one in ok(client.get("/api/metrics/catalog")) if one["metric_name"] == name]
+    assert (entry["kind"], entry["metric_type"]) == ("flow", "revenue")
+    found = ok(client.get("/api/metrics/query", params={"metric_name": name, "limit": 1}))
+    assert found[0]["service_name"] == "shop"
+    assert found[0]["metadata"]["instance"] in ("a:80", "b:80")
+
+
+def test_a_gauge_becomes_a_level(client: httpx2.Client, metric: str) -> None:
+    name = f"revenue_{metric}_pending"
+    one = series(name, (5.0, 0), (5.0, 15), (7.0, 30))
+    assert write(client, one).status_code == 204
+    assert write(client, one).status_code == 204
+    assert values(client, name) == [5.0, 5.0, 7.0]
+    # In a metric that adds up, every scrape would count.
+    assert write(client, series("revenue_hourly", (5.0, 0))).status_code == 204
+    assert values(client, "revenue_hourly") == []
+
+
+def test_stale_markers_and_what_is_no_number_are_no_samples(
+    client: httpx2.Client, metric: str
+) -> None:
+    name = f"revenue_{metric}_total"
+    samples = [(1.0, 0), (3.0, 15), (STALE, 30), (math.nan, 45), (math.inf, 60), (4.0, 75)]
+    assert write(client, series(name, *samples)).status_code == 204
+    # A counter that comes back goes on where it was.
+    assert values(client, name) == [2.0, 1.0]
+    text = client.get("/metrics").text
+    assert 'fature_ingest_left_out_total{reason="stale"}' in text
+    assert 'fature_ingest_left_out_total{reason="not_finite"}' in text
+
+
+def test_what_can_be_stored_is_and_the_rest_is_named(client: httpx2.Client, metric: str) -> None:
+    name = f"revenue_{metric}_level"
+    week = 7 * 24 * 3600
+    answer = write(
+        client,
+        series(name, (1.0, 0), till="1"),
+        series(name, (2.0, -2 * week), till="2"),
+        series(name, (3.0, 2 * week), till="3"),
+        series(name, (4.0, 0), also=[("till", "4"), ("till", "5")]),
+        series(None, (5.0, 0)),
+        series(name, (6.0, 2**50), till="6"),
+        series(name, (7.0, 15), till="1"),
+        series(name, (8.0, 15), also=[(f"t{n}", "v") for n in range(10_000)]),
+    )
+    assert answer.status_code == 400
+    details = answer.json()["error"]["details"]
+    assert {one["index"] for one in details} <= {1, 2, 3, 4, 5, 7}
+    assert "(6 refused, 2 stored)" in answer.json()["error"]["message"]
+    assert values(client, name) == [1.0, 7.0]
+
+
+def test_bodies_that_are_none(client: httpx2.Client) -> None:
+    good = packed(series("revenue_x_total", (1.0, 0)))
+
+    def status(content: bytes, **headers: str) -> int:
+        given_headers = HEADERS | {name.replace("_", "-"): text for name, text in headers.items()}
+        return client.post(PATH, content=content, headers=given_headers).status_code
+
+    def snappy(content: bytes) -> bytes:
+        return bytes(cramjam.snappy.compress_raw(content))
+
+    assert status(good[:-3]) == 400
+    assert status(b"no snappy") == 400
+    assert status(snappy(b"no protobuf")) == 400
+    assert status(snappy(b"\x0a\x02\x0a\x05")) == 400
+    assert status(snappy(b"\x0a\x04\x0a\x02\x0a\x05")) == 400
+    assert status(snappy(b"")) == 204
+    # Bombs: of Snappy, of empty series, of empty samples.
+    assert status(snappy(bytes(9 * 1024 * 1024))) == 413
+    assert status(b"\xff\xff\xff\xff\x0f" + good) == 413
+    assert status(snappy(b"\x0a\x00" * 4_000_000)) == 413
+    many = b"\x12\x00" * 3_000_000
+    assert status(snappy(b"\x0a" + _varint(len(many)) + many)) == 413
+    assert status(b"x" * 5 * 1024 * 1024) == 413
+    version_2 = "application/x-protobuf;proto=io.prometheus.write.v2.Request"
+    assert status(good, Content_Type=version_2) == 415
+    assert status(good, Content_Type="application/json") == 415
+    assert status(good, Content_Encoding="zstd") == 415
+    assert status(good, Content_Type="application/x-protobuf;proto=prometheus.WriteRequest") == 204
+
+
+def _varint(number: int) -> bytes:
+    found = b""
+    while number > 127:
+        found += bytes([number & 127 | 128])
+        number >>= 7
+    return found + bytes([number])
+
+
+SERIES = st.builds(
+    lambda labels, samples, junk: TimeSeries(
+        labels=[*(Label(name=n, value=v).SerializeToString() for n, v in labels), *junk],
+        samples=[Sample(value=value, timestamp=ts) for value, ts in samples],
+    ),
+    st.lists(
+        st.tuples(st.sampled_from(["__name__", "a", "", "region"]), st.text(max_size=5)), max_size=4
+    ),
+    st.lists(
+        st.tuples(st.floats(), st.sampled_from([0, FIRST, FIRST // 1000, -1, 2**63 - 1, -(2**63)])),
+        max_size=3,
+    ),
+    st.lists(st.binary(max_size=6), max_size=1),
+)
+
+
+@settings(
+    max_examples=100,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
+@given(st.lists(SERIES, max_size=4), st.binary(max_size=5), st.integers(0, 10))
+def test_whatever_comes_is_answered(
+    client: httpx2.Client, all_series: list[TimeSeries], tail: bytes, cut: int
+) -> None:
+    body = WriteRequest(timeseries=[one.SerializeToString() for one in all_series])
+    content = bytes(cramjam.snappy.compress_raw(body.SerializeToString() + tail))
+    answer = client.post(PATH, content=content[: len(content) - cut], headers=HEADERS)
+    assert answer.status_code in (204, 400), answer.text
+
+
+@contextmanager
+def exposed() -> Iterator[tuple[int, dict[str, float]]]:
+    """A target for Prometheus: its port, and the values that it shows."""
+    shown = {"counter": 100.0, "gauge": 7.0}
+
+    class Target(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            text = (
+                "# TYPE revenue_orders_total counter\n"
+                f'revenue_orders_total{{region="SP"}} {shown["counter"]}\n'
+                "# TYPE revenue_open gauge\n"
+                f"revenue_open {shown['gauge']}\n"
+                "# TYPE other gauge\nother 1\n"
+            ).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "text/plain; version=0.0.4")
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text)
+
+        def log_message(self, *_: Any) -> None:
+            """Nothing."""
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Target)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield server.server_port, shown
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+CONFIG = """
+global: {{scrape_interval: 250ms, scrape_timeout: 200ms}}
+scrape_configs:
+  - job_name: shop
+    static_configs: [{{targets: ["127.0.0.1:{target}"]}}]
+remote_write:
+  - url: http://127.0.0.1:{port}/api/v1/write
+    authorization: {{credentials: {key}}}
+    queue_config: {{batch_send_deadline: 300ms, min_backoff: 100ms, max_backoff: 300ms}}
+    metadata_config: {{send: true, send_interval: 1s}}
+"""
+
+
+@contextmanager
+def prometheus(folder: Path, target: int, port: int) -> Iterator[httpx2.Client]:
+    """Prometheus, which scrapes that port and writes to the service at the other."""
+    own = free_port()
+    config = folder / "prometheus.yml"
+    config.write_text(CONFIG.format(target=target, port=port, key=ADMIN_KEY))
+    with (folder / "prometheus.log").open("w") as log:
+        process = subprocess.Popen(
+            [
+                "prometheus",
+                f"--config.file={config}",
+                f"--storage.tsdb.path={folder / 'tsdb'}",
+                f"--web.listen-address=127.0.0.1:{own}",
+                "--storage.remote.flush-deadline=1s",
+            ],
+            stdout=log,
+            stderr=log,
+        )
+    try:
+        with httpx2.Client(base_url=f"http://127.0.0.1:{own}", timeout=10) as asking:
+            yield asking
+    finally:
+        # Nothing of it is needed any more.
+        process.kill()
+        process.wait()
+
+
+def scraped(asking: httpx2.Client, name: str) -> list[float]:
+    """Every sample of the one series of that name that Prometheus keeps."""
+    answer = asking.get("/api/v1/query", params={"query": f"{name}[1h]"}).json()
+    (one,) = answer["data"]["result"]
+    return [float(value) for _, value in one["values"]]
+
+
+def stored(url: str, metric: str) -> list[float]:
+    with psycopg.connect(url) as conn:
+        rows = conn.execute(
+            "SELECT value FROM analytics.metrics WHERE metric_name = %s ORDER BY ts", [metric]
+        ).fetchall()
+    return [value for (value,) in rows]
+
+
+@pytest.mark.skipif(shutil.which("prometheus") is None, reason="needs Debian's prometheus")
+def test_prometheus_through_a_restart(database_of: DatabaseServer, tmp_path: Path) -> None:
+    """Whatever it scraped is here, counted as increase() counts it."""
+    url, port = database_of.new_database(), free_port()
+    with exposed() as (target, shown), prometheus(tmp_path, target, port) as asking:
+        with running_service(tmp_path / "one", url, port=port, FATURE_ALERT_INTERVAL="0"):
+            for step in range(12):
+                shown["counter"] += step
+                shown["gauge"] = step % 5
+                time.sleep(0.25)
+        # Away, and the counter begins anew meanwhile.
+        shown["counter"] = 3.0
+        time.sleep(1)
+        with running_service(tmp_path / "two", url, port=port, FATURE_ALERT_INTERVAL="0"):
+            for step in range(8):
+                shown["counter"] += step / 2
+                time.sleep(0.25)
+            counter = scraped(asking, "revenue_orders_total")
+            gauge = scraped(asking, "revenue_open")
+            deadline = time.monotonic() + 30
+            while len(stored(url, "revenue_open")) < len(gauge):
+                assert time.monotonic() < deadline, (tmp_path / "prometheus.log").read_text()
+                time.sleep(0.2)
+    rises = [after if after < before else after - before for before, after in pairwise(counter)]
+    assert any(after < before for before, after in pairwise(counter))
+    expected = [rise for rise in rises if rise]
+    assert stored(url, "revenue_orders_total")[: len(expected)] == expected
+    assert stored(url, "revenue_open")[: len(gauge)] == gauge
+
+
+def test_a_key_of_one_service_writes_its_own(client: httpx2.Client, metric: str) -> None:
+    name = f"revenue_{metric}_level"
+    with with_new_key(client, "writer", service_name="payments") as bound:
+        assert write(bound, series(name, (1.0, 0))).status_code == 204
+        assert write(bound, series(name, (1.0, 0), service="other")).status_code == 403
+    (found,) = ok(client.get("/api/metrics/query", params={"metric_name": name}))
+    assert found["service_name"] == "payments"
+
+
+def test_a_body_can_be_tried(client: httpx2.Client, metric: str) -> None:
+    body = base64.b64encode(packed(series(f"revenue_{metric}_total", (1.0, 0)))).decode()
+    test = {"protocol": "remote_write", "body": body}
+    (point,) = ok(client.post("/api/mappings/test", json=test))["points"]
+    assert point["becomes"]["cumulative"] is True
+    for wrong, status in (("?", 422), ("AAAA", 400)):
+        answer = client.post("/api/mappings/test", json=test | {"body": wrong})
+        assert answer.status_code == status
