@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
@@ -11,6 +11,7 @@ from starlette.requests import Request
 
 from service.http.authentication import principal_of
 from service.language.translations import N_
+from service.metrics.query.ranges import span_between
 from service.metrics.query.result import Result
 from service.metrics.query.spec import aggregate_query
 from service.metrics.query.totals import rolling
@@ -33,9 +34,15 @@ _BEFORE: Mapping[Period, timedelta] = {
 _HOUR, _DAY = timedelta(hours=1), timedelta(days=1)
 
 
-async def event_chart(
-    request: Request, row: DictRow, rule: DictRow | None
-) -> dict[str, Any] | None:
+class EventChart(NamedTuple):
+    """A chart as data, by `period`; `is_pending` where samples of it wait for a refresh."""
+
+    spec: dict[str, Any]
+    period: Period
+    is_pending: bool
+
+
+async def event_chart(request: Request, row: DictRow, rule: DictRow | None) -> EventChart | None:
     """The metric around the event, as the rule selects it; None where nothing can be drawn."""
     if not principal_of(request).may("metrics:read"):
         return None
@@ -46,10 +53,12 @@ async def event_chart(
     marks = [Mark(row["opened_at"], reader.gettext(N_("Opened")), severity=row["severity"])]
     if row["resolved_at"]:
         marks.append(Mark(row["resolved_at"], reader.gettext(N_("Resolved"))))
-    since, _ = _span(row, result.query.period)
+    since, before = _span(row, result.query.period)
+    span = span_between(since - _trailing(row), before)
+    aggregates = resources_of(request).aggregates
     # What is before is only there to be added.
     points = [one for one in rolling(result, _trailing(row)) if one.start >= since]
-    return Chart(
+    chart = Chart(
         times=[one.start for one in points],
         lines=[Line(row["metric_name"], [one.value for one in points])],
         unit=result.unit,
@@ -57,14 +66,16 @@ async def event_chart(
         incomplete=result.is_under_way,
         marks=marks,
         thresholds=[Threshold(row["threshold_value"], reader.gettext(N_("Threshold")))],
-    ).spec
+    )
+    is_pending = await aggregates.lacks_samples(result.query, [span])
+    return EventChart(chart.spec, result.query.period, is_pending)
 
 
 def explorer_of_event(
-    row: DictRow, rule: DictRow | None, zone: ZoneInfo, chart: Mapping[str, Any] | None
+    row: DictRow, rule: DictRow | None, zone: ZoneInfo, chart: EventChart | None
 ) -> str:
     """The explorer with the same figures, of whole days of the business."""
-    period = chart["period"] if chart else _period(row)
+    period = chart.period if chart else _period(row)
     since, before = (instant.astimezone(zone) for instant in _span(row, period))
     chosen = {
         "metric_name": row["metric_name"],

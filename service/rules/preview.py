@@ -12,6 +12,7 @@ from alerts.rules import Rule, unit_of, window_of
 from service.alerts.authors import scope_of
 from service.http.authentication import principal_of
 from service.language.translations import N_
+from service.metrics.query.ranges import Span
 from service.metrics.query.result import Result
 from service.metrics.query.spec import aggregate_query
 from service.rules.form import NAMES, to_test, wrong_with
@@ -45,7 +46,7 @@ async def preview_of(request: Request, form: Form[Rule]) -> dict[str, Any] | Non
     rule = rule.model_copy(update={"days": _DAYS[period]})
     try:
         backtests, now = resources_of(request).backtests, datetime.now(UTC)
-        tested, result = await asyncio.gather(
+        tested, (result, is_pending) = await asyncio.gather(
             backtests.run(scope_of(request), rule, rule.days, now), _history(request, rule, period)
         )
     except DomainError as error:
@@ -56,6 +57,7 @@ async def preview_of(request: Request, form: Form[Rule]) -> dict[str, Any] | Non
         "days": rule.days,
         "fires_now": any(one.is_firing for one in sightings(tested)),
         "episodes": list(reversed(tested.episodes)),
+        "is_pending": is_pending,
         "chart": _chart(request, rule, result, tested) if result.shown else None,
     }
 
@@ -76,10 +78,12 @@ async def _filters(request: Request, rule: Rule) -> dict[str, str | None]:
     return {**labels, **rule.filters, "unit": unit_of(rule, entries.get(rule.metric_name))}
 
 
-async def _history(request: Request, rule: RuleToTest, period: LongPeriod) -> Result:
+async def _history(request: Request, rule: RuleToTest, period: LongPeriod) -> tuple[Result, bool]:
+    """The figures of the chart, and whether samples of them wait for a refresh."""
     resources, scope = resources_of(request), principal_of(request).scope
     metric = await resources.catalog.entry(scope, rule.metric_name)
     now = datetime.now(UTC)
+    since = now - timedelta(days=rule.days)
     query = aggregate_query(
         metric,
         scope,
@@ -87,12 +91,15 @@ async def _history(request: Request, rule: RuleToTest, period: LongPeriod) -> Re
         filters=await _filters(request, rule),
         aggregation=rule.aggregation,
         period=period,
-        since=now - timedelta(days=rule.days),
+        since=since,
         group_by=rule.group_by,
         units="main",
         most_groups=_MOST_LINES,
     )
-    return await resources.aggregates.result(query, now)
+    return await asyncio.gather(
+        resources.aggregates.result(query, now),
+        resources.aggregates.lacks_samples(query, [Span(since, now)]),
+    )
 
 
 def _chart(request: Request, rule: Rule, result: Result, tested: Backtest) -> dict[str, Any]:

@@ -10,7 +10,8 @@ const LABEL = 70;
 const BESIDE = 80;
 // Half of the lowest label of the axis of values is below the plot, too.
 const BELOW = 10;
-// Between labels, in hours and days.
+// Between labels, in minutes, hours and days.
+const MINUTES = [1, 2, 5, 10, 15, 30];
 const HOURS = [1, 2, 3, 4, 6, 8, 12, 24, 48, 7 * 24, 14 * 24, 30 * 24, 90 * 24, 180 * 24, 365 * 24];
 const DAYS = [1, 2, 3, 4, 7, 14, 28, 89, 181, 365, 730, 1825];
 
@@ -31,8 +32,9 @@ export function scales(spec) {
 function timeAxis(spec) {
   if (LENGTHS[spec.period] < DAY) {
     const step = (splits) => Math.max(splits[1] - splits[0] || 0, LENGTHS[spec.period]);
-    const incrs = spec.period === "hour" ? { incrs: HOURS.map((hours) => hours * HOUR) } : {};
-    return { space: LABEL, values: (_, splits) => splits.map(axisLabels(step(splits))), ...incrs };
+    const minutes = spec.period === "minute" ? MINUTES.map((number) => number * 60) : [];
+    const incrs = [...minutes, ...HOURS.map((hours) => hours * HOUR)];
+    return { space: LABEL, values: (_, splits) => splits.map(axisLabels(step(splits))), incrs };
   }
   return { splits: (chart) => marks(spec, chart), values: (chart, splits) => splits.map(axisLabels(step(spec, chart))) };
 }
