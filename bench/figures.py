@@ -85,6 +85,16 @@ class PageViews:
 
 
 @dataclass(frozen=True, slots=True)
+class Neighbour:
+    """Questions of a small tenant at a steady rate, and what another tenant did meanwhile; the
+    first is ``alone``.
+    """
+
+    beside: str
+    latency: Latency
+
+
+@dataclass(frozen=True, slots=True)
 class Ticks:
     """Seconds that judging so many active rules takes: the first time, and after that."""
 
@@ -117,5 +127,6 @@ class Figures:
     cached: Repeated | None = None
     storage: Storage | None = None
     pages: list[PageViews] = field(default_factory=list)
+    neighbours: list[Neighbour] = field(default_factory=list)
     ticks: list[Ticks] = field(default_factory=list)
     peak_memory: int = 0

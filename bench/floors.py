@@ -26,6 +26,7 @@ def floors(figures: Figures) -> list[Floor]:
         *_of_kafka(figures),
         *_of_reads(figures),
         _of_pages(figures),
+        *_of_neighbours(figures),
         *_of_alerts(figures),
         _of_memory(figures),
     ]
@@ -109,6 +110,17 @@ def _of_pages(figures: Figures) -> Floor:
         f"{slowest.prompt:.1%} within it ({slowest.route})",
         slowest.prompt > 0.95,
     )
+
+
+def _of_neighbours(figures: Figures) -> Iterator[Floor]:
+    alone, *others = figures.neighbours
+    for one in others:
+        times = one.latency.p99 / alone.latency.p99
+        yield Floor(
+            f"another tenant's questions beside {one.beside}: p99 at most twice that alone",
+            f"{times:.2f} times",
+            times <= 2,
+        )
 
 
 def _of_alerts(figures: Figures) -> Iterator[Floor]:

@@ -48,7 +48,7 @@ def measure_cached(figures: Figures, kit: Kit, served: Served) -> None:
     figures.cached = Repeated(connections, outcome.per_second, latency(outcome.durations))
 
 
-def questions(dataset: Dataset, period: str, turn: int = 0) -> list[bytes]:
+def questions(dataset: Dataset, period: str, turn: int = 0, metrics: int = METRICS) -> list[bytes]:
     """Requests for the sums of one metric after the other, no two of them equal, in whichever
     turn: the limit on rows, which none of them reaches, gets smaller.
     """
@@ -57,7 +57,7 @@ def questions(dataset: Dataset, period: str, turn: int = 0) -> list[bytes]:
         get(
             _ROUTE,
             {
-                "metric_name": f"figure_{number % METRICS + 1}",
+                "metric_name": f"figure_{number % metrics + 1}",
                 "period": period,
                 "start_date": since.isoformat(),
                 "end_date": dataset.before.isoformat(),

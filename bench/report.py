@@ -42,6 +42,7 @@ def _tables(figures: Figures) -> Iterator[Table]:
     yield _kafka(figures)
     yield _reads(figures)
     yield _pages(figures)
+    yield _neighbours(figures)
     yield _others(figures)
     yield Table(
         "Floors",
@@ -119,6 +120,18 @@ def _pages(figures: Figures) -> Table:
         "Pages",
         ("page", "views", f"within {1000 * PAGE_SECONDS:.0f} ms at the service"),
         [(one.route, str(one.views), f"{one.prompt:.1%}") for one in figures.pages],
+    )
+
+
+def _neighbours(figures: Figures) -> Table:
+    alone = figures.neighbours[0].latency.p99
+    return Table(
+        "Neighbours",
+        ("beside", *_MS, "p99 to that alone"),
+        [
+            (one.beside, *_milliseconds(one.latency), f"{one.latency.p99 / alone:.2f}")
+            for one in figures.neighbours
+        ],
     )
 
 

@@ -70,6 +70,11 @@ def get(path: str, params: Mapping[str, str]) -> bytes:
     return _head("GET", f"{path}?{urlencode(params)}") + b"\r\n"
 
 
+def with_key(request: bytes, key: str) -> bytes:
+    """The same request of another caller."""
+    return request.replace(ADMIN_KEY.encode(), key.encode(), 1)
+
+
 def view(path: str, access_token: str) -> bytes:
     """A request for a page, as the browser of a signed-in user sends it."""
     headers = f"Cookie: {ACCESS}={access_token}\r\nAccept: text/html\r\nAccept-Encoding: gzip\r\n"

@@ -12,6 +12,7 @@ from bench.figures import Figures
 from bench.ingest import measure_ingest, measure_paced
 from bench.kafka import measure_kafka
 from bench.machine import this_machine
+from bench.neighbours import measure_neighbours
 from bench.pages import measure_pages
 from bench.reading import SERIES, measure_cached, measure_reads
 from bench.scale import Kit
@@ -30,6 +31,8 @@ def measure(kit: Kit, server: EmbeddedServer, folder: Path) -> Figures:
     _reads(figures, kit, server, folder)
     with new_database(server.url, "benchmark_pages") as url:
         measure_pages(figures, kit, folder, url)
+    with new_database(server.url, "benchmark_neighbours") as url:
+        measure_neighbours(figures, kit, folder, url)
     with new_database(server.url, "benchmark_alerts") as url:
         migrated(url)
         measure_ticks(figures, kit, url)

@@ -21,6 +21,8 @@ class Scale:
     query_seconds: float
     page_samples: int
     page_seconds: float
+    neighbour_samples: int
+    neighbour_seconds: float
     alert_metrics: int
 
 
@@ -34,6 +36,8 @@ WHOLE = Scale(
     query_seconds=4,
     page_samples=1_000_000,
     page_seconds=60,
+    neighbour_samples=1_800_000,
+    neighbour_seconds=20,
     alert_metrics=1000,
 )
 QUICK = Scale(
@@ -46,6 +50,8 @@ QUICK = Scale(
     query_seconds=0.5,
     page_samples=50_000,
     page_seconds=3,
+    neighbour_samples=100_000,
+    neighbour_seconds=3,
     alert_metrics=50,
 )
 

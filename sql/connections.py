@@ -7,6 +7,7 @@ waits for its answer would wait for minutes.
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import psycopg
@@ -25,6 +26,7 @@ _LIVENESS = {
 }
 # Silence for so long says something about the other connections to that server, too.
 _SUSPICIOUS = 0.9
+_CANCEL_SECONDS = 1.0
 
 Answer = TypeVar("Answer")
 
@@ -42,12 +44,14 @@ class Connection(AsyncConnection[DictRow]):
 
     It is closed then, as it is where its caller stops waiting: the server, which looks for its
     client, ends the statement. `on_silence` is awaited where it was silent for long, before
-    the caller is told: it may try again at once.
+    the caller is told: it may try again at once. With `ends_statements` callers stop waiting for
+    what takes too long, which is no silence: the server is told to end the statement.
     """
 
     patience: float = 15.0
     heard_at: float = 0.0
     on_silence: Callable[[], Awaitable[None]] | None = None
+    ends_statements: bool = False
 
     async def wait(
         self,
@@ -74,10 +78,15 @@ class Connection(AsyncConnection[DictRow]):
             ) from None
         except asyncio.CancelledError:
             if self.pgconn.transaction_status == psycopg.pq.TransactionStatus.ACTIVE:
-                await self._give_up(started)
+                await (self._end_statement() if self.ends_statements else self._give_up(started))
             raise
         self.heard_at = time.monotonic()
         return answer
+
+    async def _end_statement(self) -> None:
+        with suppress(psycopg.Error):
+            await self.cancel_safe(timeout=_CANCEL_SECONDS)
+        self.pgconn.finish()
 
     async def _give_up(self, started: float) -> None:
         self.pgconn.finish()

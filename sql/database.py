@@ -86,6 +86,7 @@ def create_pool(
         await _begin_session(conn, statement_seconds)
         if keeps_plans:
             await _keep_plans(conn)
+            conn.ends_statements = True
         conn.on_silence = partial(_drain, siblings)
 
     pool: Pool = AsyncConnectionPool(

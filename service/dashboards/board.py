@@ -1,16 +1,19 @@
-"""Boards: a dashboard as it is now, with every panel's figures read at the same time."""
+"""Boards: a dashboard as it is now, with the figures of its panels read within a budget."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
+from functools import partial
 
 import structlog
 from psycopg.rows import DictRow
 
+from service.dashboards.budget import GROUPED_AT_ONCE, PAGE_SECONDS, PANEL_SECONDS, fitting
 from service.metrics.catalog import MetricEntry
 from service.metrics.query.labels import label_values
+from service.metrics.query.ranges import Span
 from service.panels.addresses import explorer_address
 from service.panels.config import (
     AlertsPanel,
@@ -35,11 +38,8 @@ from sql.scope import Scope
 
 _log = structlog.get_logger()
 
-# How long the figures of a page may take, and how many of its queries with groups are read at once.
-PAGE_SECONDS = 10.0
-_GROUPED_AT_ONCE = 2
-
 Chosen = Mapping[str, str | None]
+FiguresPanel = ChartPanel | StatPanel | TablePanel
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ class View:
 @dataclass(frozen=True, slots=True)
 class Shown:
     """A panel with what it shows, or why it shows nothing; `address` is the explorer with its first
-    query.
+    query. One that is `left_out` did not fit into the page.
     """
 
     panel: Panel
@@ -65,6 +65,7 @@ class Shown:
     events: Sequence[DictRow] = ()
     problem: Message | None = None
     address: str = ""
+    left_out: bool = False
 
 
 async def read_board(
@@ -80,43 +81,76 @@ async def read_board(
 async def read_panels(
     resources: Resources, panels: Sequence[Panel], view: View, now: datetime
 ) -> list[Shown]:
-    """The content of each panel, or its problem where it failed; never an exception."""
+    """The content of each panel, or its problem where it failed; never an exception. Of several
+    those that do not fit into the budget of a page are left out, the last ones first.
+    """
     names = {query.metric_name for panel in panels for query in _queries(panel)}
     try:
         metrics = await resources.catalog.entries(view.scope, names)
     except DatabaseError as error:
         return [_away(panel, error) for panel in panels]
-    grouped = asyncio.Semaphore(_GROUPED_AT_ONCE)
+    span = span_of_range(view.range, now, resources.settings.zone)
+    fit = fitting(panels, span, now)
+    reading = _Reading(resources, metrics, view, span, now, is_alone=len(panels) == 1)
     shown, marks = await asyncio.gather(
-        asyncio.gather(
-            *(_read_panel(resources, panel, metrics, view, now, grouped) for panel in panels)
-        ),
+        asyncio.gather(*(reading.panel(panel, fits=panel.id in fit) for panel in panels)),
         _marks(resources, panels, view, now),
     )
     return [_marked(one, marks) for one in shown]
 
 
-async def _read_panel(
-    resources: Resources,
-    panel: Panel,
-    metrics: Mapping[str, MetricEntry],
-    view: View,
-    now: datetime,
-    grouped: asyncio.Semaphore,
-) -> Shown:
-    try:
+@dataclass(frozen=True, slots=True)
+class _Reading:
+    """What the panels of a page have in common. Queries with groups wait for each other."""
+
+    resources: Resources
+    metrics: Mapping[str, MetricEntry]
+    view: View
+    span: Span
+    now: datetime
+    is_alone: bool
+    grouped: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(GROUPED_AT_ONCE))
+
+    async def panel(self, panel: Panel, *, fits: bool) -> Shown:
         if isinstance(panel, AlertsPanel):
-            return await _read_alerts(resources, panel, view)
-        async with asyncio.timeout(PAGE_SECONDS):
-            return await resources.reads.retrying(
-                lambda: _read_figures(resources, panel, metrics, view, now, grouped)
+            return await self._shown(panel, partial(_read_alerts, self.resources, panel, self.view))
+        if not fits:
+            return Shown(panel, left_out=True)
+        return await self._shown(panel, partial(self._in_time, panel))
+
+    async def _shown(self, panel: Panel, read: Callable[[], Awaitable[Shown]]) -> Shown:
+        try:
+            return await read()
+        except DomainError as error:
+            return Shown(panel, problem=error.message)
+        except DatabaseError as error:
+            return _away(panel, error)
+
+    async def _in_time(self, panel: FiguresPanel) -> Shown:
+        try:
+            async with asyncio.timeout(PANEL_SECONDS if self.is_alone else PAGE_SECONDS):
+                return await self.resources.reads.retrying(partial(self._figures, panel))
+        except TimeoutError:
+            if not self.is_alone:
+                return Shown(panel, left_out=True)
+            return Shown(panel, problem=Message("This takes too long; choose a shorter range"))
+
+    async def _figures(self, panel: FiguresPanel) -> Shown:
+        compare: Compare = "none" if isinstance(panel, TablePanel) else panel.compare
+        what: dict[str, What] = {"table": "all", "stat": "total"}
+        queries = [with_choices(query, self.view.chosen) for query in panel.queries]
+        wanted = what.get(panel.type, "lines")
+        figures = await asyncio.gather(*(self._query(one, compare, wanted) for one in queries))
+        address = explorer_address(queries[0], self.view.range, compare)
+        return Shown(panel, figures, address=address)
+
+    async def _query(self, query: Query, compare: Compare, what: What) -> Figures:
+        metric, scope = self.metrics[query.metric_name], self.view.scope
+        # Others are read all at once, in few statements.
+        async with self.grouped if query.group_by else nullcontext():
+            return await read_figures(
+                self.resources, scope, query, metric, self.span, self.now, compare, what
             )
-    except TimeoutError:
-        return Shown(panel, problem=Message("This takes too long; choose a shorter range"))
-    except DomainError as error:
-        return Shown(panel, problem=error.message)
-    except DatabaseError as error:
-        return _away(panel, error)
 
 
 def _away(panel: Panel, error: DatabaseError) -> Shown:
@@ -129,32 +163,6 @@ async def _read_alerts(resources: Resources, panel: AlertsPanel, view: View) -> 
         return Shown(panel)
     events = await latest_events(resources, view.scope, panel.status, panel.limit)
     return Shown(panel, events=events)
-
-
-async def _read_figures(
-    resources: Resources,
-    panel: ChartPanel | StatPanel | TablePanel,
-    metrics: Mapping[str, MetricEntry],
-    view: View,
-    now: datetime,
-    grouped: asyncio.Semaphore,
-) -> Shown:
-    span = span_of_range(view.range, now, resources.settings.zone)
-    compare: Compare = "none" if isinstance(panel, TablePanel) else panel.compare
-    what: dict[str, What] = {"table": "all", "stat": "total"}
-    queries = [with_choices(query, view.chosen) for query in panel.queries]
-
-    async def read(query: Query) -> Figures:
-        metric, wanted = metrics[query.metric_name], what.get(panel.type, "lines")
-        # Others are read all at once, in few statements.
-        async with grouped if query.group_by else nullcontext():
-            return await read_figures(
-                resources, view.scope, query, metric, span, now, compare, wanted
-            )
-
-    figures = await asyncio.gather(*map(read, queries))
-    address = explorer_address(queries[0], view.range, compare)
-    return Shown(panel, figures, address=address)
 
 
 def _queries(panel: Panel) -> Sequence[Query]:

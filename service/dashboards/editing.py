@@ -190,7 +190,7 @@ async def _editor(
 ) -> Response:
     """`stepped` is the panel whose menu is open."""
     scope = principal_of(request).scope
-    shown = await board(request, row, scope, alerts=True, linked=False)
+    shown = await board(request, row, scope, alerts=True, linked=False, single=False)
     used = [number for number in range(_VARIABLES) if form.values[f"variable_{number}_name"]]
     rows = min(max(used, default=-1) + 3, _VARIABLES)
     context = shown | {"form": form, "variable_count": rows, "stepped": stepped}

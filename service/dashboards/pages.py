@@ -1,9 +1,12 @@
 """Dashboards: the list, and one as it is looked at."""
 
 import asyncio
+from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime
 from typing import Any
+from urllib.parse import urlencode
 
+from markupsafe import Markup
 from psycopg.rows import DictRow
 from pydantic import ValidationError
 from starlette.datastructures import QueryParams
@@ -12,26 +15,28 @@ from starlette.responses import Response
 
 from service.dashboards import store
 from service.dashboards.board import Shown, View, choices_of, options_of, read_board
+from service.dashboards.budget import rows_of_tables
 from service.http.authentication import principal_of
 from service.http.paths import id_of
 from service.http.validation import problems_of
 from service.language.names import title_of
 from service.language.reader import Reader
-from service.panels.config import DashboardConfig, TimeRange
+from service.panels.config import DashboardConfig, Place, TimeRange
 from service.panels.pictures import MAX_LINES, charts_of, marks_of, name_of, table_of
 from service.runtime.resources import resources_of
 from service.web import choices
 from service.web.charts import Chart
 from service.web.page import Page
-from service.web.rendering import render
+from service.web.rendering import render, render_text
 from service.web.session import reader_of
 from service.web.words import STATUSES
-from sql.errors import Invalid, Problem
+from sql.errors import Invalid, NotFound, Problem
 from sql.messages import Message
 from sql.scope import Scope
 
 SECONDS = {"30s": 30, "1m": 60, "5m": 300, "15m": 900, "1h": 3600}
 _VARIABLE = "var."
+_PANEL = "panel"
 
 
 async def show_dashboards(request: Request) -> Response:
@@ -63,34 +68,96 @@ async def dashboard_of(request: Request) -> DictRow:
 
 
 async def board(
-    request: Request, row: DictRow, scope: Scope, *, alerts: bool, linked: bool
+    request: Request,
+    row: DictRow,
+    scope: Scope,
+    *,
+    alerts: bool,
+    linked: bool,
+    single: bool = True,
 ) -> dict[str, Any]:
-    """The context of a dashboard's template; `linked` where its marks lead somewhere."""
+    """The context of a dashboard's template, or with `single` of the one panel of it that is asked
+    for; `linked` where its marks lead somewhere.
+
+    Raises:
+        NotFound: there is no such panel.
+    """
     resources, now = resources_of(request), datetime.now(UTC)
     config = _in_words(DashboardConfig.model_validate(row["config"]), reader_of(request))
     given = request.query_params
+    alone = given.get(_PANEL) if single else None
+    if alone is not None:
+        config = _only(config, alone)
     values = {n.removeprefix(_VARIABLE): v for n, v in given.items() if n.startswith(_VARIABLE)}
     view = View(scope, choices_of(config, values), range_of(given, config.time_range), alerts)
     places, options = await asyncio.gather(
         read_board(resources, config, view, now), options_of(resources, scope, config)
     )
-    return {
+    context = {
         "row": row,
         "config": config,
         "view": view,
         "places": places,
-        "drawn": {s.panel.id: drawn(request, s, linked=linked) for _, s in places},
         "options": options,
         "variable_prefix": _VARIABLE,
         "seconds": SECONDS.get(config.refresh or "", 0),
         "linked": linked,
-        "limits": {"lines": MAX_LINES},
+        "all_panels": _address(request) if alone is not None else "",
+        "single": single,
+        "limits": {
+            "lines": MAX_LINES,
+            "rows": rows_of_tables([one for _, s in places for one in s.figures]),
+        },
         "choices": choices,
         "alert_statuses": STATUSES,
         "name_of": name_of,
         "table_of": table_of,
         "title_of": title_of,
     }
+    # Beside the event loop: of many panels this takes long enough to keep others waiting.
+    bodies = await asyncio.to_thread(_bodies, request, context, places, linked=linked)
+    return context | {"bodies": bodies}
+
+
+def _bodies(
+    request: Request,
+    context: Mapping[str, Any],
+    places: Sequence[tuple[Place, Shown]],
+    *,
+    linked: bool,
+) -> dict[str, Markup]:
+    """The content of each panel as HTML."""
+    found = {}
+    for _, shown in places:
+        panel = shown.panel.id
+        text = render_text(
+            request,
+            "dashboards/panel.html",
+            {
+                **context,
+                "shown": shown,
+                "charts": drawn(request, shown, linked=linked),
+                "alone": _address(request, panel) if context["single"] else "",
+            },
+        )
+        found[panel] = Markup(text)  # noqa: S704 - a template of ours
+    return found
+
+
+def _only(config: DashboardConfig, panel: str) -> DashboardConfig:
+    """A dashboard of one of its panels."""
+    panels = [one for one in config.panels if one.id == panel]
+    if not panels:
+        raise NotFound(Message("There is no such panel"))
+    layout = [place for place in config.layout if place.panel == panel]
+    return config.model_copy(update={"panels": panels, "layout": layout})
+
+
+def _address(request: Request, panel: str | None = None) -> str:
+    """The address of what is looked at, with all panels or one."""
+    pairs = [pair for pair in request.query_params.multi_items() if pair[0] != _PANEL]
+    query = urlencode([*pairs, *([(_PANEL, panel)] if panel else [])])
+    return f"{request.url.path}?{query}" if query else request.url.path
 
 
 def drawn(request: Request, shown: Shown, *, linked: bool) -> list[Chart]:

@@ -11,6 +11,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.dashboards.board import Shown, View, choices_of, read_panels
+from service.dashboards.budget import rows_of_tables
 from service.dashboards.editing import change
 from service.dashboards.layout import free_id, with_panel
 from service.dashboards.pages import dashboard_of, drawn
@@ -112,7 +113,10 @@ async def _editor(
             "name_of": name_of,
             "table_of": table_of,
             "linked": False,
-            "limits": {"lines": MAX_LINES},
+            "limits": {
+                "lines": MAX_LINES,
+                "rows": rows_of_tables(shown.figures if shown else ()),
+            },
         },
         status=status,
     )

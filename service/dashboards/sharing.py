@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.access.caller import Principal
-from service.dashboards.board import PAGE_SECONDS
+from service.dashboards.budget import PANEL_SECONDS
 from service.dashboards.pages import board, dashboard_of
 from service.http.authentication import caller_of, principal_of
 from service.runtime.resources import resources_of
@@ -115,7 +115,7 @@ async def _turn(token: str) -> AsyncIterator[None]:
     """
     pages = _pages.setdefault(token, asyncio.Semaphore(_AT_ONCE))
     try:
-        async with asyncio.timeout(PAGE_SECONDS):
+        async with asyncio.timeout(PANEL_SECONDS):
             await pages.acquire()
     except TimeoutError as error:
         raise Busy(Message("Many look at this at once; try again"), 10) from error

@@ -5,11 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
-from service.metrics.query.result import Result
 from service.metrics.query.selection import Group
 from service.panels.config import Query
 from sql.calendar import Period
-from sql.vocabulary import NONE
+from sql.vocabulary import Aggregation, Frequency
 
 Values = Mapping[datetime, float | None]
 
@@ -37,16 +36,22 @@ class Line:
 class Figures:
     """`times` are the starts of all periods up to now; `incomplete` where the last is not
     over; `is_pending` where samples of what is shown or compared wait for a refresh. Lines come
-    largest first, of very many groups only the largest. `result` is what the API answers from, too.
+    largest first, of very many groups only the largest; `group_count` are those with samples.
+    `omitted` are frequencies too coarse for the period, `units_left_out` units that have samples in
+    the range and do not count; where `is_truncated` the oldest were left out.
     """
 
     query: Query
-    result: Result
+    aggregation: Aggregation
     period: Period
     times: Sequence[datetime]
     incomplete: bool
     lines: Sequence[Line]
     is_pending: bool = False
+    omitted: Sequence[Frequency] = ()
+    units_left_out: Sequence[str] = ()
+    group_count: int = 0
+    is_truncated: bool = False
 
     @property
     def has_totals(self) -> bool:
@@ -56,27 +61,11 @@ class Figures:
     @property
     def is_partial(self) -> bool:
         """Whether what is submitted more rarely than the period was left out."""
-        return bool(self.result.omitted)
-
-    @property
-    def is_truncated(self) -> bool:
-        """Whether the oldest figures were left out."""
-        return self.result.is_truncated
-
-    @property
-    def group_count(self) -> int:
-        """The number of groups with samples, also of those without a line."""
-        return self.result.group_count or len(self.lines)
-
-    @property
-    def units_left_out(self) -> Sequence[str]:
-        """Units that have samples in the range and do not count."""
-        return [unit or NONE for unit in self.result.units_left_out]
+        return bool(self.omitted)
 
 
-def without_cut(figures: Figures) -> Figures:
-    """Only the periods of which everything is there, behind the oldest that was cut off."""
-    first = figures.result.shown[0].start
+def without_cut(figures: Figures, first: datetime) -> Figures:
+    """Only the periods of which everything is there, behind the first one that was cut off."""
     cut = bisect_right(figures.times, first)
     lines = [
         replace(line, values=line.values[cut:], before=line.before[cut:]) for line in figures.lines

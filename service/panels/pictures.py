@@ -46,8 +46,8 @@ def charts_of(
                     incomplete=one.incomplete,
                     marks=marks,
                     zoom=zoom,
-                    level=one.result.query.aggregation == "last",
-                    amount=one.result.query.aggregation in ("sum", "count"),
+                    level=one.aggregation == "last",
+                    amount=one.aggregation in ("sum", "count"),
                 ),
             )
     return list(charts.values())

@@ -29,6 +29,7 @@ from sql.calendar import Period
 from sql.errors import Invalid, Problem
 from sql.messages import Message
 from sql.scope import Scope
+from sql.vocabulary import NONE
 
 # `lines` are without totals, for charts; `total` is with the exact one and its change, but
 # without the lines to compare with, for stats.
@@ -148,8 +149,20 @@ class _Inquiry:
             for group in sorted(values.keys() | values_before.keys() if times else (), key=repr)
         ]
         lines.sort(key=weight, reverse=True)
-        figures = Figures(self.query, result, period, times, incomplete, lines, is_pending)
-        return without_cut(figures) if result.is_truncated else figures
+        figures = Figures(
+            query=self.query,
+            aggregation=result.query.aggregation,
+            period=period,
+            times=times,
+            incomplete=incomplete,
+            lines=lines,
+            is_pending=is_pending,
+            omitted=result.omitted,
+            units_left_out=[unit or NONE for unit in result.units_left_out],
+            group_count=result.group_count or len(lines),
+            is_truncated=result.is_truncated,
+        )
+        return without_cut(figures, result.shown[0].start) if result.is_truncated else figures
 
     async def lacks_samples(self, span: Span, period: Period, seen: Sequence[Span]) -> bool:
         """Whether samples within what is seen do not count yet."""

@@ -14,13 +14,15 @@ SELECT
     END;
 
 -- name: keep_plans
--- Have every statement of this session planned without its values, and tell that plans may be kept:
--- where a pooler stands between, the backend is not the one that the client was told of, and nothing
--- is set.
+-- Have every statement of this session planned without its values and for one core, so that one
+-- question leaves the others to everybody else, and tell that plans may be kept: where a pooler
+-- stands between, the backend is not the one that the client was told of, and nothing is set.
 SELECT
     CASE
         WHEN pg_backend_pid() = %(told)s
-            THEN set_config('plan_cache_mode', 'force_generic_plan', FALSE)
+            THEN
+                set_config('max_parallel_workers_per_gather', '0', FALSE)
+                || set_config('plan_cache_mode', 'force_generic_plan', FALSE)
     END IS NOT NULL AS kept;
 
 -- name: forget_plans

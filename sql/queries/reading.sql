@@ -228,9 +228,7 @@ FROM ({hours}) AS h
 GROUP BY 1, 2;
 
 -- name: rollup_source_whole
--- The periods of each series as one. ANY of one, as the plan is made before the instants are known:
--- of plain comparisons with them the planner would expect next to no rows, and look for these by time
--- rather than by series.
+-- The periods of each series as one.
 SELECT
     'epoch'::timestamptz AS bucket,
     p.series_id,
@@ -240,10 +238,16 @@ SELECT
     max(p.max_value) AS max_value,
     (array_agg(p.last_value ORDER BY p.bucket DESC))[1] AS last_value
 FROM ({periods}) AS p
+{within}
+GROUP BY p.series_id;
+
+-- name: periods_within
+-- Those of exactly the range. ANY of one, as the plan is made before the instants are known: of plain
+-- comparisons with them the planner would expect next to no rows, and look for these by time rather
+-- than by series.
 WHERE
     p.bucket >= ANY(%(since)s::timestamptz [])
-    AND p.bucket < ANY(%(before)s::timestamptz [])
-GROUP BY p.series_id;
+    AND p.bucket < ANY(%(before)s::timestamptz []);
 
 -- name: rollup_steps
 -- Last values of the given series from one rollup, with the length of its buckets.

@@ -159,6 +159,20 @@ def _waits_for_lock(conn: psycopg.Connection) -> bool:
     return conn.execute(waiting).fetchone() == (True,)
 
 
+def test_it_is_not_ready_while_samples_wait(network: Network, service: Service) -> None:
+    def told() -> str:
+        answer = service.client.get("/api/ready")
+        return "" if answer.is_success else str(answer.json()["error"]["message"])
+
+    with client_of(service) as client, ThreadPoolExecutor(1) as pool:
+        with psycopg.connect(network.direct) as conn:
+            conn.execute("LOCK TABLE fature.sample_hourly IN ACCESS EXCLUSIVE MODE")
+            sent = pool.submit(client.post, "/api/metrics", json=sample("orders_shipped"))
+            until(lambda: told() == "Samples have waited too long for the database")
+        sent.result()
+    until(lambda: is_ready(service))
+
+
 def test_sigterm_ends_while_the_database_hangs(
     data_dir: Path, network: Network, service: Service, metric: str
 ) -> None:

@@ -461,3 +461,86 @@ def shared_path(answer: httpx2.Response) -> str:
     match = re.search(r'value="https?://[^/"]+(/shared/[^"]+)"', answer.text)
     assert match, answer.text
     return match[1]
+
+
+def many_panels(metric: str, count: int, **query: Any) -> dict[str, Any]:
+    """As many panels with the largest numbers of values that a query can have."""
+    panels = [
+        {
+            "id": f"p{number}",
+            "type": "table",
+            "title": f"Panel {number}",
+            "queries": [{"metric_name": metric, "aggregation": how, **query} for how in MANY_WAYS],
+        }
+        for number in range(count)
+    ]
+    places = [
+        {"panel": panel["id"], "x": 0, "y": number * 3, "w": 6, "h": 3}
+        for number, panel in enumerate(panels)
+    ]
+    return {"panels": panels, "layout": places, "time_range": {"last": "last_90_days"}}
+
+
+MANY_WAYS = ["sum", "avg", "min", "max", "count", "last", "sum", "avg"]
+LEFT_OUT = "This panel did not fit into the page."
+
+
+def test_panels_that_do_not_fit_into_a_page_are_asked_for_one_by_one(
+    api: httpx2.Client, web: httpx2.Client, sold: str
+) -> None:
+    made = make(api, many_panels(sold, 10, period="hour", group_by=["service_name"]))
+    path = f"/dashboards/{made['id']}"
+    page = web.get(f"{path}?range=last_30_days")
+    assert LEFT_OUT not in panel_in(page, "p0")
+    assert [LEFT_OUT in panel_in(page, f"p{number}") for number in range(10)][-1]
+    link = re.search(r'id="p9-alone" href="([^"]+)" hx-get="([^"]+)"', page.text)
+    assert link
+    assert link[1] == link[2] == f"{path}?range=last_30_days&amp;panel=p9"
+    assert 'hx-trigger="intersect once, click"' in page.text
+    alone = web.get(link[1].replace("&amp;", "&"))
+    assert "app" in panel_in(alone, "p9")
+    assert LEFT_OUT not in alone.text
+    assert 'id="panel-p0"' not in alone.text
+    assert f'href="{path}?range=last_30_days"' in alone.text
+    assert web.get(f"{path}?panel=nothing").status_code == 404
+    # The editor shows the same, where nothing is swapped.
+    edited = web.get(f"{path}/edit").text
+    assert LEFT_OUT in edited
+    assert "p9-alone" not in edited
+
+
+def test_a_page_whose_figures_take_too_long_is_there_without_them(
+    api: httpx2.Client, service: Service, web: httpx2.Client, sold: str
+) -> None:
+    made = make(api, config_of(sold))
+    path = f"/dashboards/{made['id']}"
+    with psycopg.connect(service.database_url) as conn:
+        conn.execute("LOCK TABLE fature.sample_hourly IN ACCESS EXCLUSIVE MODE")
+        page = web.get(path)
+    assert LEFT_OUT in panel_in(page, "total")
+    assert f'href="{path}?panel=total"' in page.text
+    assert LEFT_OUT not in panel_in(page, "alerts")
+    assert "437.75" in panel_in(web.get(f"{path}?panel=total"), "total")
+
+
+def test_a_link_asks_for_panels_that_did_not_fit_too(
+    api: httpx2.Client, service: Service, sold: str
+) -> None:
+    made = make(api, many_panels(sold, 10, period="hour", group_by=["service_name"]))
+    with signed_in(api) as web, visitor(service.url) as anyone:
+        answer = post(web, f"/dashboards/{made['id']}/shares", days="1")
+        found = re.search(r"/shared/[\w-]+", answer.text)
+        assert found
+        page = anyone.get(found[0])
+        assert f'href="{found[0]}?panel=p9"' in page.text
+        assert "app" in panel_in(anyone.get(f"{found[0]}?panel=p9"), "p9")
+
+
+def test_the_tables_of_many_queries_have_fewer_rows_and_say_so(
+    api: httpx2.Client, web: httpx2.Client, sold: str
+) -> None:
+    few = make(api, many_panels(sold, 1, period="week"))
+    assert "the table has the newest" not in web.get(f"/dashboards/{few['id']}").text
+    hours = make(api, many_panels(sold, 1, period="hour"))
+    page = web.get(f"/dashboards/{hours['id']}")
+    assert "the table has the newest 100 periods" in panel_in(page, "p0")

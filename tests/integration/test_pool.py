@@ -11,7 +11,15 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from sql.database import create_pool, dedicated_connection, fetch_all, run, within
+from sql.database import (
+    Pool,
+    create_pool,
+    dedicated_connection,
+    fetch_all,
+    fetch_prepared,
+    run,
+    within,
+)
 from sql.engine import Engine
 from sql.errors import ConnectionLost, DatabaseTimeout, DatabaseUnavailable
 from sql.statements import Query
@@ -117,6 +125,36 @@ def test_who_stops_waiting_is_not_kept_by_a_silent_database(database: str) -> No
 
     with network_to(database) as network:
         asyncio.run(asyncio.wait_for(scenario(network), timeout=8))
+
+
+def test_a_question_that_nobody_waits_for_ends_and_costs_others_no_connection(
+    database: str,
+) -> None:
+    sleep = Query("sleep", sql.SQL("SELECT pg_sleep(60)"))
+    sleeping = sql.SQL("SELECT count(*) AS count FROM pg_stat_activity WHERE query = %(sleep)s")
+    params = {"sleep": "SELECT pg_sleep(60)"}
+
+    async def scenario() -> None:
+        siblings: list[Pool] = []
+        async with (
+            create_pool(database, size=1, siblings=siblings) as others,
+            create_pool(database, size=2, keeps_plans=True, siblings=siblings) as figures,
+        ):
+            before = await fetch_all(others, PID)
+            with pytest.raises(TimeoutError):
+                # Longer than what a dead connection is told by.
+                async with asyncio.timeout(1.2):
+                    await fetch_prepared(figures, sleep, {})
+            for _ in range(250):
+                (row,) = await fetch_all(others, Query("sleeping", sleeping), params)
+                if row["count"] == 0:
+                    break
+                await asyncio.sleep(0.02)
+            assert row["count"] == 0
+            assert await fetch_all(others, PID) == before
+            assert await fetch_prepared(figures, PID, {})
+
+    asyncio.run(scenario())
 
 
 def test_a_connection_notices_a_vanished_peer_unless_its_url_says_otherwise(database: str) -> None:

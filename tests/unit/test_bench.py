@@ -10,6 +10,7 @@ from bench.figures import (
     Consumed,
     Figures,
     Ingest,
+    Neighbour,
     Paced,
     PageViews,
     Reads,
@@ -49,6 +50,10 @@ def figures() -> Figures:
         cached=Repeated(16, 4000.0, FAST),
         storage=Storage(140.0, 14.0),
         pages=[PageViews("/", 1_000_000, 30, 1.0), PageViews("/explore", 1_000_000, 60, 0.97)],
+        neighbours=[
+            Neighbour("alone", Latency(5.0, 8.0, 10.0)),
+            Neighbour("ten readers of a page", Latency(6.0, 12.0, 18.0)),
+        ],
         ticks=[Ticks(1000, 1000, 0.2, 0.1), Ticks(10_000, 1000, 1.5, 0.9)],
         peak_memory=100 * MIB,
     )
@@ -116,6 +121,14 @@ def test_pages_are_judged_by_the_slowest() -> None:
     assert missed(measured) == ["every page, 1,000,000 samples: p95 at the service below 50 ms"]
 
 
+def test_neighbours_are_judged_by_what_it_is_alone() -> None:
+    measured = figures()
+    measured.neighbours.append(Neighbour("ten readers of groups", Latency(6.0, 12.0, 20.1)))
+    assert missed(measured) == [
+        "another tenant's questions beside ten readers of groups: p99 at most twice that alone"
+    ]
+
+
 def test_memory_counts_in_binary_megabytes() -> None:
     measured = figures()
     measured.peak_memory = 300 * MIB
@@ -153,6 +166,7 @@ def test_the_document_has_every_table_and_no_gap() -> None:
     assert "| day | 50,000,000 | 1 | 4.8 | 6.0 | 7.0 | 60% | 200 | 1.20 |" in page
     assert "| /explore | 60 | 97.0% |" in page
     assert "| 1000 | 110,000 | 0.90 | 5.0 |" in page
+    assert "| ten readers of a page | 6.0 | 12.0 | 18.0 | 1.80 |" in page
     assert "| columnstore is smaller by | 10.0 times |" in page
 
 

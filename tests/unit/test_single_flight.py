@@ -234,3 +234,25 @@ def test_no_answer_is_older_than_a_second_or_than_the_last_change(steps: list[St
                 assert clock.now - moments[reading] < 1.0
 
     scenario(run)
+
+
+def test_what_is_finished_for_those_who_come_later_does_not_end_with_who_asked() -> None:
+    async def steps() -> None:
+        flight: SingleFlight[int] = SingleFlight(max_age=60, finished=True)
+        going_on = asyncio.Event()
+
+        async def compute() -> int:
+            await going_on.wait()
+            return 1
+
+        with pytest.raises(TimeoutError):
+            async with asyncio.timeout(0.01):
+                await flight.get("metric", "query", compute)
+        going_on.set()
+
+        async def again() -> int:
+            raise AssertionError("it was computed")
+
+        assert await flight.get("metric", "query", again) == 1
+
+    asyncio.run(steps())

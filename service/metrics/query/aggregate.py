@@ -1,6 +1,7 @@
 """Answering aggregate queries: their series, then their rollups, each read once."""
 
 from collections.abc import Collection, Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -8,11 +9,12 @@ from zoneinfo import ZoneInfo
 
 from service.metrics.query.batching import Batcher
 from service.metrics.query.fill import Point
-from service.metrics.query.limits import LARGE, QueryLimits, check_age, check_series
+from service.metrics.query.limits import MANY_SERIES, QueryLimits, check_age, check_series
 from service.metrics.query.pending import LateSamples, Pending
 from service.metrics.query.ranges import Span
+from service.metrics.query.ranking import Ranked, ranking_key, ranking_of
 from service.metrics.query.result import Result
-from service.metrics.query.rollups import Buckets, RollupQuery, Rollups
+from service.metrics.query.rollups import VERY_MANY, Buckets, RollupQuery, Rollups
 from service.metrics.query.selected import Selected, one_unit, selected_of
 from service.metrics.query.selection import Group, Grouped, Grouping, by_group_by, group_series
 from service.metrics.query.single_flight import SingleFlight
@@ -28,6 +30,8 @@ from sql.zones import Zones
 # have been selected for another query.
 _SELECTION_AGE = 0.5
 _RESULT_AGE = 0.5
+# Which groups are the largest of very many, in seconds; not forgotten with new samples.
+_RANKING_AGE = 60.0
 # Of as many rows as are wanted, so many times as many periods are read first: groups have gaps.
 _MARGIN = 4
 _LONG = timedelta(days=1826)
@@ -48,14 +52,21 @@ class Aggregates:
     ) -> None:
         self._reads = reads
         self._minutes_kept = minutes_kept
+        self._limits = QueryLimits()
         self._groupings = Batcher(partial(group_series, figures), by_group_by)
         self._rollups = Rollups(figures)
         self._zones = Zones(reads)
         self._business_zone = business_zone
-        self._limits = QueryLimits()
-        self._series: SingleFlight[Grouped] = SingleFlight(max_age=_SELECTION_AGE)
-        self._results: SingleFlight[Result] = SingleFlight(max_age=_RESULT_AGE)
-        self._totals: SingleFlight[dict[Group, float]] = SingleFlight(max_age=_RESULT_AGE)
+        # Of metrics that have many; a few bytes each.
+        self._series_counts: dict[tuple[str, str], int] = {}
+        # Finished also for who gives up: a statement that is broken off costs its connection, and a
+        # new one takes longer to make than most queries to read.
+        self._series: SingleFlight[Grouped] = SingleFlight(max_age=_SELECTION_AGE, finished=True)
+        self._results: SingleFlight[Result] = SingleFlight(max_age=_RESULT_AGE, finished=True)
+        self._totals: SingleFlight[dict[Group, float]] = SingleFlight(
+            max_age=_RESULT_AGE, finished=True
+        )
+        self._rankings: SingleFlight[Ranked] = SingleFlight(max_age=_RANKING_AGE, finished=True)
         self._late = LateSamples(reads, business_zone)
         # The panels of a page ask all at once.
         self._pending: SingleFlight[list[Pending]] = SingleFlight(max_age=0.05)
@@ -109,18 +120,16 @@ class Aggregates:
         return bool(pending) and await self._late.lack(await self._select(query), pending, spans)
 
     async def _compute_totals(self, query: AggregateQuery) -> dict[Group, float]:
-        selected = await self._select(query)
+        selected = await self._largest(query, await self._select(query))
         async with self._limits.turn(query.selection.tenant, _size(query, selected)):
-            selected = await self._largest(query, selected)
             points = await self._whole(query, selected)
         return {
             selected.groups[point.group]: point.value for point in points if point.value is not None
         }
 
     async def _compute(self, query: AggregateQuery, now: datetime) -> Result:
-        selected = await self._select(query)
+        selected = await self._largest(query, await self._select(query))
         async with self._limits.turn(query.selection.tenant, _size(query, selected)):
-            selected = await self._largest(query, selected)
             points = await self._points(query, selected, now)
         return Result(
             query,
@@ -143,13 +152,22 @@ class Aggregates:
         grouped = await self._series.get(
             query.subject,
             repr((query.selection, query.group_by)),
-            lambda: self._groupings.load(Grouping(query.selection, query.group_by)),
+            lambda: self._group(query),
         )
-        check_series(sum(part.series_count for part in grouped.parts))
+        check_series(_series_count(grouped))
         selected = selected_of(grouped, query, level)
         if len(selected.units) < 2 or "unit" in query.group_by or query.aggregation == "count":
             return selected
         return one_unit(selected, query, await self._units_with_samples(query, selected))
+
+    async def _group(self, query: AggregateQuery) -> Grouped:
+        """The series in their groups; of a metric that had many the last time, at its turn."""
+        many = self._series_counts.get(query.subject, 0)
+        async with self._limits.turn(query.selection.tenant, 0, many) if many else nullcontext():
+            grouped = await self._groupings.load(Grouping(query.selection, query.group_by))
+        if (count := _series_count(grouped)) >= MANY_SERIES:
+            self._series_counts[query.subject] = count
+        return grouped
 
     async def _units_with_samples(
         self, query: AggregateQuery, selected: Selected
@@ -168,7 +186,8 @@ class Aggregates:
             group_count=len(units),
             limit=len(units),
         )
-        points = await self._rollups.points(counted)
+        async with self._limits.turn(query.selection.tenant, counted.size):
+            points = await self._rollups.points(counted)
         return {units[point.group]: point.value for point in points if point.value}
 
     async def _largest(self, query: AggregateQuery, selected: Selected) -> Selected:
@@ -177,12 +196,25 @@ class Aggregates:
         if most is None or len(selected.groups) <= most:
             return selected
         whole = _rollup_query(query, selected, whole=True)
-        ranking = replace(
-            whole, buckets=replace(whole.buckets, largest=True, alive=False), limit=most
-        )
-        points = await self._rollups.points(ranking)
-        count = points[0].number if points else 0
-        return selected.only({point.group for point in points})._replace(group_count=count)
+        ranking = ranking_of(whole, most, self._business_zone)
+        if ranking.size < VERY_MANY:
+            ranked = await self._rank(query, selected, ranking)
+        else:
+            ranked = await self._rankings.get(
+                query.subject,
+                ranking_key(query, ranking),
+                lambda: self._rank(query, selected, ranking),
+            )
+        kept = selected.only(selected.groups.numbers_of(ranked.groups))
+        return kept._replace(group_count=ranked.group_count)
+
+    async def _rank(
+        self, query: AggregateQuery, selected: Selected, ranking: RollupQuery
+    ) -> Ranked:
+        async with self._limits.turn(query.selection.tenant, ranking.size):
+            points = await self._rollups.points(ranking)
+        groups = frozenset(selected.groups[point.group] for point in points)
+        return Ranked(groups, (points[0].number or 0) if points else 0)
 
     async def _whole(self, query: AggregateQuery, selected: Selected) -> list[Point]:
         """Of the whole range one for each group."""
@@ -234,6 +266,7 @@ def _rollup_query(query: AggregateQuery, selected: Selected, *, whole: bool = Fa
         count=selected.series_count,
         group_count=len(selected.groups),
         limit=len(selected.groups) if whole else limit + 1,
+        tenant=query.selection.tenant,
     )
 
 
@@ -241,7 +274,7 @@ def _recent(wanted: RollupQuery, query: AggregateQuery, now: datetime) -> Rollup
     """The same from so late that it is likely to have all rows that are wanted; None where that
     spares little.
     """
-    if wanted.size < LARGE:
+    if wanted.size < VERY_MANY:
         return None
     periods = _MARGIN * (wanted.limit // wanted.group_count + 1)
     length = timedelta(hours=periods * wanted.buckets.hours_of_period)
@@ -250,6 +283,10 @@ def _recent(wanted: RollupQuery, query: AggregateQuery, now: datetime) -> Rollup
         return None
     since = calendar.floor(end - length, query.period, query.zone)
     return replace(wanted, since=since.astimezone(UTC))
+
+
+def _series_count(grouped: Grouped) -> int:
+    return sum(part.series_count for part in grouped.parts)
 
 
 def _size(query: AggregateQuery, selected: Selected) -> float:

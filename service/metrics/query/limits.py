@@ -1,8 +1,10 @@
 """Bounds on queries, so that one reader's cannot keep everybody else's from being answered."""
 
 import asyncio
+import os
+from collections import OrderedDict, deque
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import datetime, timedelta
 from weakref import WeakValueDictionary
 
@@ -12,49 +14,92 @@ from sql.messages import Message
 
 # Of one query. A service has up to 10,000 by default.
 MAX_SERIES = 50_000
-# Buckets read from here on make a query a large one: it takes the database a core for a while.
-LARGE = 100_000
+# Buckets or series read from here on make a query a large one: it takes the database a core for a
+# while. As many are read at once as leave half of the cores to others.
+LARGE = 10_000
+MANY_SERIES = 2_000
+LARGE_AT_ONCE = max((os.cpu_count() or 1) // 2, 1)
 # Queries of a tenant at once, and how long one waits for its turn, in seconds.
-AT_ONCE = 8
+AT_ONCE = 4
 WAIT = 10.0
 
 
-class QueryLimits:
-    """Turns of queries: of a tenant so many at once, of all that are large one."""
+class FairSlots:
+    """So many slots. Those who wait get one tenant by tenant, so that nobody waits for all that
+    another tenant asks for.
+    """
 
-    def __init__(self, *, at_once: int = AT_ONCE, wait: float = WAIT) -> None:
+    def __init__(self, count: int) -> None:
+        self._free = count
+        # The tenant that got a slot last is the last.
+        self._waiting: OrderedDict[str, deque[asyncio.Future[None]]] = OrderedDict()
+
+    async def acquire(self, tenant: str) -> None:
+        """Take a slot once there is one."""
+        if self._free:
+            self._free -= 1
+            return
+        future = asyncio.get_running_loop().create_future()
+        self._waiting.setdefault(tenant, deque()).append(future)
+        try:
+            await future
+        except asyncio.CancelledError:
+            if future.done() and not future.cancelled():
+                # It came in the same moment.
+                self.release()
+            raise
+
+    def release(self) -> None:
+        """Give a slot back, to who is next."""
+        while self._waiting:
+            tenant, futures = self._waiting.popitem(last=False)
+            while futures:
+                if not (future := futures.popleft()).done():
+                    future.set_result(None)
+                    if futures:
+                        self._waiting[tenant] = futures
+                    return
+        self._free += 1
+
+
+class QueryLimits:
+    """Turns of queries: so many of a tenant at once, and so many large ones, tenant by tenant."""
+
+    def __init__(
+        self,
+        *,
+        at_once: int = AT_ONCE,
+        large_at_once: int = LARGE_AT_ONCE,
+        wait: float = WAIT,
+    ) -> None:
         self._at_once = at_once
         self._wait = wait
-        self._large = asyncio.Semaphore(1)
+        self._large = FairSlots(large_at_once)
         self._tenants: WeakValueDictionary[str, asyncio.Semaphore] = WeakValueDictionary()
 
     @asynccontextmanager
-    async def turn(self, tenant: str, buckets: float) -> AsyncIterator[None]:
-        """The length of a query that reads about so many buckets.
+    async def turn(self, tenant: str, buckets: float, series: int = 0) -> AsyncIterator[None]:
+        """The length of a query that reads about so many buckets, or looks up so many series.
 
         Raises:
             Busy: others took all the time that one waits.
         """
         of_tenant = self._tenants.setdefault(tenant, asyncio.Semaphore(self._at_once))
-        if buckets < LARGE and not of_tenant.locked():
+        is_large = buckets >= LARGE or series >= MANY_SERIES
+        if not is_large and not of_tenant.locked():
             async with of_tenant:
                 yield
             return
-        taken: list[asyncio.Semaphore] = []
-        try:
-            async with asyncio.timeout(self._wait):
-                for one in (*([self._large] if buckets >= LARGE else ()), of_tenant):
-                    await one.acquire()
-                    taken.append(one)
-        except TimeoutError as error:
-            for one in taken:
-                one.release()
-            raise Busy(Message("Too many large queries at once; try again"), 5) from error
-        try:
+        async with AsyncExitStack() as stack:
+            try:
+                async with asyncio.timeout(self._wait):
+                    if is_large:
+                        await self._large.acquire(tenant)
+                        stack.callback(self._large.release)
+                    await stack.enter_async_context(of_tenant)
+            except TimeoutError as error:
+                raise Busy(Message("Too many large queries at once; try again"), 5) from error
             yield
-        finally:
-            for one in taken:
-                one.release()
 
 
 def check_series(count: int) -> None:

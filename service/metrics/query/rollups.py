@@ -22,9 +22,11 @@ from sql.vocabulary import MAX_ROWS, Aggregation, Frequency
 
 # Of a batch. More are quicker read side by side, on connections of their own.
 _BATCH_BUCKETS = 10_000
+# From here on it is worth while to look for fewer first.
+VERY_MANY = 100_000
 _EVER = datetime.min.replace(tzinfo=UTC)
 _HOUR = timedelta(hours=1)
-_HOURS: dict[Period, float] = {"minute": 1 / 60, "hour": 1, "day": 24, "week": 168, "month": 720}
+HOURS: dict[Period, float] = {"minute": 1 / 60, "hour": 1, "day": 24, "week": 168, "month": 720}
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,14 +48,14 @@ class Buckets:
     @property
     def hours_of_period(self) -> float:
         """About how long a period is."""
-        return _HOURS[self.period]
+        return HOURS[self.period]
 
     def count(self, since: datetime | None, series: int) -> float:
         """About how many of so many series there are from then on."""
         if since is None:
             return float("inf")
         hours = ((self.before or datetime.now(UTC)) - since).total_seconds() / 3600
-        return series * hours / _HOURS[self.level]
+        return series * hours / HOURS[self.level]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -70,12 +72,15 @@ class RollupQuery:
     count: int
     group_count: int
     limit: int
+    tenant: str = "default"
 
     @property
     def size(self) -> float:
         """About how many buckets are read; of all times as of five years."""
         since = self.since or datetime.now(UTC) - timedelta(days=1826)
-        return self.buckets.count(since, self.count)
+        # When a series ended is looked up in the finest rollups.
+        fineness = HOURS[self.buckets.level] if self.buckets.alive else 1
+        return self.buckets.count(since, self.count) * fineness
 
 
 class Rollups:
@@ -90,12 +95,14 @@ class Rollups:
         return await self._batches.load(query)
 
     async def _read(self, batch: Sequence[RollupQuery]) -> dict[RollupQuery, list[Point]]:
-        """The points of each query, all of the same aggregation of the same buckets; the first is
-        the one that goes back most.
+        """The points of each query, all of a tenant's and the same aggregation of the same buckets;
+        the first is the one that goes back most.
         """
         buckets, limit = batch[0].buckets, sum(one.limit for one in batch)
         now = datetime.now(UTC)
-        bounds = rounded(batch[0].since, buckets.before, now)
+        # Without a plan to be kept, and a second look at buckets, which the plain engine computes.
+        is_exact = buckets.largest and batch[0].size >= VERY_MANY
+        bounds = (exact if is_exact else rounded)(batch[0].since, buckets.before, now)
         if buckets.alive:
             known = known_since(now, buckets.period, ZoneInfo(buckets.zone))
             statement = _alive_statement(
@@ -109,6 +116,7 @@ class Rollups:
                 buckets.level != buckets.period,
                 buckets.whole,
                 buckets.largest,
+                is_exact,
                 *bounds,
             )
         # Groups are numbered through.
@@ -148,6 +156,7 @@ def _statement(
     in_zone: bool,
     whole: bool,
     largest: bool,
+    is_exact: bool,
     since: datetime | None,
     before: datetime | None,
 ) -> Query:
@@ -163,7 +172,8 @@ def _statement(
 
     sources: sql.Composable = union_all(source(frequency) for frequency in frequencies)
     if whole:
-        sources = query("rollup_source_whole").format(periods=sources).body
+        within = sql.SQL("") if is_exact else query("periods_within").body
+        sources = query("rollup_source_whole").format(periods=sources, within=within).body
     return (
         query("aggregate_largest" if largest else "aggregate")
         .format(
@@ -219,6 +229,13 @@ def _instant_text(instant: datetime | None, otherwise: str) -> str:
     return instant.isoformat() if instant else otherwise
 
 
+def exact(
+    since: datetime | None, before: datetime | None, now: datetime
+) -> tuple[datetime | None, datetime | None]:
+    """A range without an end that lies ahead."""
+    return since, before if before and before <= now else None
+
+
 def rounded(
     since: datetime | None, before: datetime | None, now: datetime
 ) -> tuple[datetime | None, datetime | None]:
@@ -234,19 +251,19 @@ def rounded(
         since -= (since - _EVER) % step
     if before:
         before += (_EVER - before) % step
-    return since, before if before and before <= now else None
+    return exact(since, before, now)
 
 
 def _batches_of(queries: Sequence[RollupQuery]) -> Iterator[list[RollupQuery]]:
-    """Queries for the same aggregation of the same buckets together, as long as they are not too
-    many.
+    """Queries of a tenant for the same aggregation of the same buckets together, as long as they
+    are not too many.
     """
-    alike: dict[tuple[Buckets, Aggregation, datetime | None], list[RollupQuery]] = {}
+    alike: dict[tuple[str, Buckets, Aggregation, datetime | None], list[RollupQuery]] = {}
     for one in queries:
         # Parts of what becomes one period cannot be told apart.
         since = one.since if one.buckets.whole else None
-        alike.setdefault((one.buckets, one.aggregation, since), []).append(one)
-    for (buckets, _, _), members in alike.items():
+        alike.setdefault((one.tenant, one.buckets, one.aggregation, since), []).append(one)
+    for (_, buckets, _, _), members in alike.items():
         members.sort(key=lambda one: one.since or _EVER)
         batch: list[RollupQuery] = []
         series = 0

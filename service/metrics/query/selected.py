@@ -1,10 +1,11 @@
 """The part of a selection that a query reads: of one unit, and as fine as its period; pure."""
 
 from collections import Counter
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from functools import lru_cache
 from typing import NamedTuple
 
-from service.metrics.query.selection import Group, Grouped, Part
+from service.metrics.query.selection import Grouped, Groups, Part
 from service.metrics.query.spec import AggregateQuery
 from sql.calendar import Period
 from sql.errors import Invalid, Problem
@@ -24,7 +25,7 @@ class Selected(NamedTuple):
     """
 
     parts: Sequence[Part]
-    groups: Sequence[Group]
+    groups: Groups
     level: Period
     omitted: Sequence[Frequency] = ()
     units_left_out: Sequence[str | None] = ()
@@ -57,7 +58,7 @@ class Selected(NamedTuple):
         counted = Counter(group for part in self.parts for group in numbers_of(part.groups))
         return [counted[number] for number in range(len(self.groups))]
 
-    def only(self, groups: Container[int]) -> "Selected":
+    def only(self, groups: Collection[int]) -> "Selected":
         """The series of those groups alone, which are numbered anew."""
         members = [_members(part, groups) for part in self.parts]
         return self._numbered(members)
@@ -74,7 +75,7 @@ class Selected(NamedTuple):
             for part, of_part in zip(self.parts, members, strict=True)
             if of_part
         ]
-        return self._replace(parts=parts, groups=[self.groups[group] for group in kept])
+        return self._replace(parts=parts, groups=Groups(self.groups[group] for group in kept))
 
     def with_parts(self, parts: Sequence[Part]) -> "Selected":
         """Only those of its parts, with the groups that they have."""
@@ -97,10 +98,7 @@ def selected_of(grouped: Grouped, query: AggregateQuery, level: Period) -> Selec
     selected = everything.with_parts(usable)
     omitted = [one for one in everything.frequencies if one not in selected.frequencies]
     if query.only_groups is not None:
-        wanted = {
-            number for number, group in enumerate(selected.groups) if group in query.only_groups
-        }
-        selected = selected.only(wanted)
+        selected = selected.only(selected.groups.numbers_of(query.only_groups))
     return selected._replace(omitted=omitted)
 
 
@@ -125,9 +123,21 @@ def one_unit(
     return kept._replace(units_left_out=sorted(set(samples) - {unit}, key=lambda one: one or ""))
 
 
-def _members(part: Part, groups: Container[int]) -> list[tuple[int, int]]:
-    pairs = zip(numbers_of(part.series), numbers_of(part.groups), strict=True)
-    return [(series, group) for series, group in pairs if group in groups]
+def _members(part: Part, groups: Collection[int]) -> list[tuple[int, int]]:
+    of_group = _by_group(part.series, part.groups)
+    return [(series, group) for group in groups for series in of_group.get(group, ())]
+
+
+# Of few: one takes a megabyte for ten thousand series.
+@lru_cache(maxsize=4)
+def _by_group(series: str, groups: str) -> Mapping[int, Sequence[int]]:
+    """The series of each group. Many queries at once, such as those of a dashboard, are about the
+    same series.
+    """
+    found: dict[int, list[int]] = {}
+    for one, group in zip(numbers_of(series), numbers_of(groups), strict=True):
+        found.setdefault(group, []).append(one)
+    return found
 
 
 def _frequencies(parts: Iterable[Part]) -> tuple[Frequency, ...]:

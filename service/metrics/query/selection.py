@@ -5,7 +5,7 @@ TimescaleDB pushes ``series_id = ANY(…)`` into the live part of a rollup, but 
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import NamedTuple
 
 import msgspec
@@ -64,11 +64,24 @@ class Part(NamedTuple):
     series_count: int
 
 
+class Groups(list[Group]):
+    """The labels of groups by their numbers."""
+
+    @cached_property
+    def number_of(self) -> Mapping[Group, int]:
+        """The number of each; made once, as there can be ten thousand."""
+        return {group: number for number, group in enumerate(self)}
+
+    def numbers_of(self, wanted: Iterable[Group]) -> set[int]:
+        """The numbers of those that are among them."""
+        return {self.number_of[group] for group in wanted if group in self.number_of}
+
+
 class Grouped(NamedTuple):
-    """The series of a selection and the labels of its groups, by their numbers."""
+    """The series of a selection and the labels of its groups."""
 
     parts: Sequence[Part]
-    groups: Sequence[Group]
+    groups: Groups
 
 
 def select(
@@ -132,17 +145,17 @@ async def group_series(pool: Connections, groupings: Sequence[Grouping]) -> dict
     group_by = groupings[0].group_by
     statement = _find_series(index, tuple(sorted(somewhere)), group_by)
     parts: dict[Grouping, list[Part]] = {one: [] for one in groupings}
-    labels: dict[Grouping, Sequence[Group]] = {}
+    labels: dict[Grouping, Groups] = {}
     for number, unit, frequency, series, groups, count in await fetch_prepared(
         pool, statement, params
     ):
         grouping = groupings[number - 1]
         if frequency is None:
-            labels[grouping] = _groups.decode(groups)
+            labels[grouping] = Groups(_groups.decode(groups))
         else:
             groups = groups or _first_group(count)
             parts[grouping].append(Part(unit, frequency, series, groups, count))
-    otherwise: Sequence[Group] = () if group_by else ((),)
+    otherwise = Groups(() if group_by else ((),))
     return {one: Grouped(parts[one], labels.get(one, otherwise)) for one in groupings}
 
 
@@ -156,10 +169,10 @@ def _first_group(count: int) -> str:
 
 
 def by_group_by(groupings: Sequence[Grouping]) -> Iterator[list[Grouping]]:
-    """Groupings by the same labels together: they are one statement."""
-    alike: dict[tuple[str, ...], list[Grouping]] = {}
+    """Groupings of a tenant by the same labels together: they are one statement."""
+    alike: dict[tuple[str, tuple[str, ...]], list[Grouping]] = {}
     for one in groupings:
-        alike.setdefault(one.group_by, []).append(one)
+        alike.setdefault((one.selection.tenant, one.group_by), []).append(one)
     yield from alike.values()
 
 

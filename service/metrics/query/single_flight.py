@@ -39,11 +39,19 @@ class _Key(NamedTuple):
 
 class SingleFlight(Generic[Result]):
     """Results are shared for `max_age` seconds from the moment their computation began,
-    so no caller gets a result older than that.
+    so no caller gets a result older than that. A computation ends once no caller waits for it any
+    more, unless they are `finished` for those who come later.
     """
 
-    def __init__(self, *, max_age: float, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(
+        self,
+        *,
+        max_age: float,
+        finished: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._max_age = max_age
+        self._finished = finished
         self._clock = clock
         # Both in the order of their times.
         self._entries: OrderedDict[_Key, _Entry[Result]] = OrderedDict()
@@ -52,9 +60,7 @@ class SingleFlight(Generic[Result]):
     async def get(
         self, subject: Hashable, query: str, compute: Callable[[], Awaitable[Result]]
     ) -> Result:
-        """The result of `query` about `subject`; a failure is shared, but not kept. Its computation
-        ends once no caller waits for it any more.
-        """
+        """The result of `query` about `subject`; a failure is shared, but not kept."""
         now = self._clock()
         key = _Key(subject, query)
         entry = self._entries.get(key)
@@ -72,7 +78,7 @@ class SingleFlight(Generic[Result]):
             return await asyncio.shield(entry.task)
         finally:
             entry.waiting -= 1
-            if not entry.waiting and not entry.task.done():
+            if not (entry.waiting or entry.task.done() or self._finished):
                 self._give_up(key, entry)
 
     def forget(self, subject: Hashable) -> None:
