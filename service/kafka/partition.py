@@ -82,6 +82,8 @@ class Partition:
         self._backlog = Backlog(shared.load)
         self._begun = False
         self._out_of_range = False
+        # The offset that Kafka turned out not to have reached.
+        self._beyond: int | None = None
         self._stopping = asyncio.Event()
         self._wake = asyncio.Event()
         self._pause_seconds = FIRST_PAUSE_SECONDS
@@ -150,6 +152,7 @@ class Partition:
             stored = await offsets.stored(self.place)
             assert stored is not None
         self._next = stored
+        self._check_end()
         self._delivered = {offset for offset in self._delivered if offset >= stored}
         source.go_to(self.place, stored)
         self._begun = True
@@ -252,14 +255,22 @@ class Partition:
         self._out_of_range = False
         beginning = await self._shared.source.beginning(self.place)
         if beginning <= self._next:
-            raise OffsetOutOfRangeError(
-                f"Kafka has no offset {self._next} of {self.place.topic}, partition "
-                f"{self.place.partition}: docs/kafka.md says what to do"
-            )
+            self._beyond = self._next
+            self._check_end()
         LOST.labels(self.place.topic).inc(beginning - self._next)
         _log.error("kafka_messages_lost", **self.place._asdict(), first=self._next, next=beginning)
         await self._shared.offsets.move(self.place, self._next, beginning)
         await self._begin()
+
+    def _check_end(self) -> None:
+        """Refuse to go on beyond the end, also once the log has grown past it: what is there then
+        is not what was read. Whoever moves the offset says that it is right.
+        """
+        if self._beyond == self._next:
+            raise OffsetOutOfRangeError(
+                f"Kafka has no offset {self._next} of {self.place.topic}, partition "
+                f"{self.place.partition}: docs/kafka.md says what to do"
+            )
 
     def _note_retry(self, reason: str, error: Exception) -> None:
         RETRIES.labels(self.place.topic, reason).inc()

@@ -333,11 +333,20 @@ def test_an_offset_beyond_the_end_is_a_matter_for_people(database: str, tmp_path
                 member.reader.fetch(member.partition)
                 await asyncio.sleep(0.01)
         assert "no offset 3" in member.partition.trouble
+        # What is there once the log has grown is not what was read.
+        brokers.add(*[one(value) for value in range(10, 15)])
+        member.partition.trouble = None
+        async with asyncio.timeout(SECONDS):
+            while not member.partition.trouble:
+                member.reader.fetch(member.partition)
+                await asyncio.sleep(0.01)
         assert await group.offset(brokers) == 3
+        await Offsets(group.recording.pool, "group").move(brokers.place, 3, 1)
+        await group.consumed(member)
         await member.end()
 
     consuming(database, tmp_path, action)
-    assert values(database) == [0, 1, 2]
+    assert values(database) == [0, 1, 2, 10, 11, 12, 13, 14]
 
 
 def test_nothing_more_is_fetched_while_much_waits(database: str, tmp_path: Path) -> None:
