@@ -25,26 +25,29 @@ def has_broker() -> bool:
 
 @dataclass(frozen=True, slots=True)
 class Broker:
-    """A running broker at `address`, its port of the loopback open."""
+    """A running broker at `address`, on `port` of the loopback."""
 
     address: str
-    process: subprocess.Popen[bytes]
+    port: int
 
 
 @contextmanager
-def running_broker(folder: Path) -> Iterator[Broker]:
-    """A broker on a free port with its log in `folder`; killed at the end."""
+def running_broker(folder: Path, advertised: int | None = None) -> Iterator[Broker]:
+    """A broker on a free port, which tells its clients of the port `advertised` if there is one,
+    with its log in `folder`; killed at the end.
+    """
     port = free_port()
     url = f"tcp://127.0.0.1:{port}"
     command = [_program(folder), "broker", "--listener-url", url]
-    command += ["--advertised-listener-url", url, "--storage-engine", "memory://tansu/"]
+    known = f"tcp://127.0.0.1:{advertised or port}"
+    command += ["--advertised-listener-url", known, "--storage-engine", "memory://tansu/"]
     with (folder / "broker.log").open("w") as log:
         process = subprocess.Popen(
             command, stdout=log, stderr=log, env={**os.environ, "RUST_LOG": "warn"}
         )
     try:
         _wait(port, process)
-        yield Broker(f"127.0.0.1:{port}", process)
+        yield Broker(f"127.0.0.1:{port}", port)
     finally:
         process.kill()
         process.wait()

@@ -13,6 +13,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.structs import TopicPartition
 
 from bench import broker
+from tests.cable import Cable
 
 Message = tuple[bytes | None, bytes | None]
 
@@ -77,3 +78,11 @@ def running_broker(folder: Path) -> Iterator[Broker]:
     """A broker on a free port; killed at the end."""
     with broker.running_broker(folder) as running:
         yield Broker(running.address)
+
+
+@contextmanager
+def connected_broker(folder: Path, way: Cable) -> Iterator[Broker]:
+    """The same with nothing but that cable to it, mended."""
+    with broker.running_broker(folder, way.port) as running:
+        way.mend(running.port)
+        yield Broker(f"127.0.0.1:{way.port}")

@@ -16,9 +16,10 @@ import pytest
 
 from sql.engine import Engine
 from tests import forks
+from tests.cable import cable
 from tests.conftest import free_port
 from tests.forks import Process
-from tests.kafka_broker import Broker, Message, needs_broker, running_broker
+from tests.kafka_broker import Broker, Message, connected_broker, needs_broker, running_broker
 from tests.killable import killable_server, until
 
 pytestmark = [pytest.mark.one_engine, needs_broker]
@@ -259,6 +260,27 @@ def test_a_database_that_is_killed_loses_nothing_and_doubles_nothing(
             case.send(*range(4000, 4100))
             until(case.all_is_stored, SECONDS)
         assert case.stored() == case.sent
+
+
+def test_a_broker_that_is_cut_off_in_the_middle_loses_nothing_and_doubles_nothing(
+    database: str, tmp_path: Path
+) -> None:
+    """It keeps its log meanwhile; its connections end, and new ones are refused."""
+    with cable() as way, connected_broker(tmp_path, way) as broker:
+        case = Case(broker, database, tmp_path)
+        broker.create(case.topic, partitions=2)
+        broker.create(case.dead)
+        for partition in (0, 1):
+            case.send(*range(10_000), partition=partition, size=50)
+        with case.consumer() as member:
+            until(lambda: case.stored().total() > 0, SECONDS)
+            way.cut()
+            until(lambda: "Unable connect" in member.log.read_text(), SECONDS)
+            way.mend()
+            case.send(*range(10_000, 11_000), size=50)
+            until(case.all_is_stored, SECONDS)
+            until(member.ready, SECONDS)
+    assert case.stored() == case.sent
 
 
 def test_nothing_is_taken_while_the_key_is_not_good(case: Case) -> None:
