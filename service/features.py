@@ -26,6 +26,7 @@ import service.keys.api
 import service.keys.pages
 import service.line_protocol.api
 import service.mappings.api
+import service.otlp.api
 import service.overview.pages
 import service.preferences.pages
 import service.remote_write.api
@@ -50,6 +51,7 @@ ENDPOINTS = [
     *service.ingest.api.ENDPOINTS,
     *service.line_protocol.api.ENDPOINTS,
     *service.remote_write.api.ENDPOINTS,
+    *service.otlp.api.ENDPOINTS,
     *service.mappings.api.ENDPOINTS,
     *service.explore.api.ENDPOINTS,
     *service.forecast.api.ENDPOINTS,

@@ -31,8 +31,8 @@ class Endpoint:
     """One method of one path. The handler's docstring is its description; `body` and
     `response` are pydantic or msgspec models, `params` is a pydantic model. `scope` is what a
     caller needs (None: any known caller); `open` ones need no caller at all. A `foreign` one speaks
-    a protocol of its own: bodies are of the media types `media`, callers may also authenticate as
-    its clients do, and `error` is the shape of its refusals.
+    a protocol of its own: bodies are of the media types `media`, answers of `answers`, callers may
+    also authenticate as its clients do, and `error` is the shape of its refusals.
     """
 
     method: str
@@ -50,6 +50,7 @@ class Endpoint:
     open: bool = False
     foreign: bool = False
     media: Sequence[str] = ("application/json",)
+    answers: Sequence[str] = ("application/json",)
     error: type | None = None
 
 

@@ -114,7 +114,7 @@ def _responses(endpoint: Endpoint) -> dict[str, Any]:
     schema: dict[str, Any]
     if endpoint.response:
         schema = _reference(endpoint.response)
-        content["application/json"] = {"schema": schema}
+        content |= {media: {"schema": schema} for media in endpoint.answers}
     if endpoint.csv:
         content["text/csv"] = {"schema": {"type": "string"}}
     if endpoint.text:
@@ -124,7 +124,7 @@ def _responses(endpoint: Endpoint) -> dict[str, Any]:
     if endpoint.error:
         # Those of the service come from those who look at a request before its endpoint does.
         schema = {"anyOf": [_reference(endpoint.error), schema]}
-    error = {"application/json": {"schema": schema}}
+    error = {media: {"schema": schema} for media in endpoint.answers}
     return {str(endpoint.status): success} | {
         str(status): {"description": words, "content": error} for status, words in _ERRORS.items()
     }

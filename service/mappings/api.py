@@ -37,9 +37,9 @@ async def put_mapping(request: Request) -> Response:
 async def try_mapping(request: Request) -> Response:
     """Try what would become of a body of a protocol; nothing is stored."""
     test = await read_model(request, MappingTest)
-    points = decoded(test.protocol, test.body)
-    mapping = None if test.yaml is None else mapping_of(test.yaml)
     scope = principal_of(request).scope
+    points = decoded(test.protocol, test.body, scope)
+    mapping = None if test.yaml is None else mapping_of(test.yaml)
     trials = await tried(resources_of(request).door, points.points, scope, mapping)
     return item_response(trial_out(points, trials))
 

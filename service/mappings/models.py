@@ -13,7 +13,7 @@ from service.metrics.mapping.point import Points
 from service.metrics.mapping.trial import Trial
 from sql.vocabulary import Frequency, MetricType
 
-Protocol = Literal["line_protocol", "remote_write"]
+Protocol = Literal["line_protocol", "remote_write", "otlp"]
 MAX_TEXT = 200_000
 Yaml = Annotated[str, Field(max_length=MAX_TEXT, description="The mapping as YAML")]
 

@@ -28,6 +28,7 @@ POST    /api/metrics/batch                      201   403      201    403    403
 POST    /api/v2/write                           204   403      204    403    403 204   403          204
 POST    /write                                  204   403      204    403    403 204   403          204
 POST    /api/v1/write                           204   403      204    403    403 204   403          204
+POST    /v1/metrics                             200   403      200    403    403 200   403          200
 GET     /api/mappings                           200   200      403    200    403 200   200          200
 PUT     /api/mappings                           200   200      403    403    403 403   403          200
 POST    /api/mappings/test                      200   200      403    200    403 200   200          200
@@ -199,6 +200,7 @@ def world(database_of: DatabaseServer, tmp_path_factory: pytest.TempPathFactory)
 BODIES: dict[tuple[str, ...], Callable[[World], Any]] = {
     ("POST", "/api/metrics"): lambda _: ONE_SAMPLE,
     ("POST", "/api/metrics/batch"): lambda _: {"metrics": [ONE_SAMPLE]},
+    ("POST", "/v1/metrics"): lambda _: {"resourceMetrics": []},
     ("PUT", "/api/mappings"): lambda _: {"yaml": "others: typed"},
     ("POST", "/api/mappings/test"): lambda _: {
         "protocol": "line_protocol",

@@ -1,0 +1,1 @@
+"""Submitting metrics as OpenTelemetry's exporters do: OTLP over HTTP."""

@@ -1,0 +1,186 @@
+"""From OTLP's metrics to points."""
+
+from collections import Counter
+from collections.abc import Iterable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from google.protobuf.json_format import MessageToJson
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
+    ExportMetricsServiceRequest,
+)
+from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
+from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality as Temporality
+from opentelemetry.proto.metrics.v1.metrics_pb2 import DataPointFlags, Metric
+
+from service.metrics.mapping.point import Form, Point, Points, Tags
+from service.otlp.histograms import QUANTILES, Buckets, Exports
+from sql.errors import Problem
+from sql.messages import Message
+from sql.scope import Scope
+
+# From the Unix epoch to that of samples, in microseconds.
+_EPOCH = (datetime(2000, 1, 1, tzinfo=UTC) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(
+    microseconds=1
+)
+_NO_VALUE = DataPointFlags.DATA_POINT_FLAGS_NO_RECORDED_VALUE_MASK
+# What a client says of itself tells no series apart.
+_OF_THE_CLIENT = "telemetry."
+_FORMS: dict[int, Form] = {
+    Temporality.AGGREGATION_TEMPORALITY_CUMULATIVE: "cumulative",
+    Temporality.AGGREGATION_TEMPORALITY_DELTA: "delta",
+}
+_NO_TEMPORALITY = Message("A sum or histogram is either delta or cumulative")
+
+
+class Decoder:
+    """Makes points of requests; remembers cumulative histograms for their quantiles."""
+
+    def __init__(self, exports: Exports) -> None:
+        self._exports = exports
+
+    def decode(self, request: ExportMetricsServiceRequest, scope: Scope) -> Points:
+        """The points of a request, and problems by the numbers of their metrics from 0."""
+        return _Request(self._exports, scope).points(request)
+
+
+class _Request:
+    """The work on one request."""
+
+    def __init__(self, exports: Exports, scope: Scope) -> None:
+        self._exports = exports
+        self._scope = scope
+        self._points: list[Point] = []
+        self._places: list[int] = []
+        self._problems: list[Problem] = []
+        self._useless: Counter[str] = Counter()
+        self._metrics = 0
+
+    def points(self, request: ExportMetricsServiceRequest) -> Points:
+        for resource in request.resource_metrics:
+            of_resource = _tags(resource.resource.attributes)
+            for scope in resource.scope_metrics:
+                base = dict(of_resource)
+                if scope.scope.name:
+                    base["otel.scope.name"] = scope.scope.name
+                for metric in scope.metrics:
+                    self._metric(metric, base)
+                    self._metrics += 1
+        return Points(self._points, self._problems, self._useless, self._places)
+
+    def _metric(self, metric: Metric, base: dict[str, str]) -> None:
+        kind = metric.WhichOneof("data")
+        data = getattr(metric, kind) if kind else None
+        if data is None:
+            self._useless["empty"] += 1
+            return
+        form: Form = "gauge"
+        if kind not in ("gauge", "summary"):
+            found = _FORMS.get(data.aggregation_temporality)
+            if found is None:
+                self._problems.append(Problem(_NO_TEMPORALITY, index=self._metrics))
+                return
+            form = found
+        if kind == "sum" and form == "cumulative" and not data.is_monotonic:
+            form = "gauge"
+        unit = _unit(metric.unit)
+        for point in data.data_points:
+            if point.flags & _NO_VALUE:
+                self._useless["stale"] += 1
+                continue
+            tags = _joined(base, point.attributes)
+            match kind:
+                case "gauge" | "sum":
+                    value = (
+                        point.as_int if point.WhichOneof("value") == "as_int" else point.as_double
+                    )
+                    self._add(metric.name, tags, value, point, form, unit)
+                case "summary":
+                    self._summary(metric.name, tags, point, unit)
+                case _:
+                    self._histogram(metric.name, tags, point, form, unit)
+
+    def _add(
+        self, name: str, tags: Tags, value: float, point: Any, form: Form, unit: str | None
+    ) -> None:
+        started = None
+        if form == "cumulative" and point.start_time_unix_nano:
+            started = point.start_time_unix_nano // 1000 - _EPOCH
+        ts = _instant(point)
+        self._points.append(Point(name, tags, float(value), ts, form, unit, started))
+        self._places.append(self._metrics)
+
+    def _summary(self, name: str, tags: Tags, point: Any, unit: str | None) -> None:
+        self._add(f"{name}_count", tags, point.count, point, "cumulative", None)
+        self._add(f"{name}_sum", tags, point.sum, point, "cumulative", unit)
+        for one in point.quantile_values:
+            quantile = f"{name}_p{one.quantile * 100:g}"
+            self._add(quantile, tags, one.value, point, "gauge", unit)
+
+    def _histogram(self, name: str, tags: Tags, point: Any, form: Form, unit: str | None) -> None:
+        self._add(f"{name}_count", tags, point.count, point, form, None)
+        if point.HasField("sum"):
+            self._add(f"{name}_sum", tags, point.sum, point, form, unit)
+        buckets: Buckets | None = _buckets(point)
+        ts = _instant(point)
+        if form == "cumulative" and buckets is not None:
+            key = (self._scope, name, tags)
+            buckets = self._exports.news(key, ts or 0, buckets)
+        if buckets is None:
+            return
+        for word, rank in QUANTILES.items():
+            value = buckets.quantile(rank)
+            if value is not None:
+                self._add(f"{name}_{word}", tags, value, point, "gauge", unit)
+
+
+def _instant(point: Any) -> int | None:
+    return point.time_unix_nano // 1000 - _EPOCH if point.time_unix_nano else None
+
+
+def _buckets(point: Any) -> Buckets | None:
+    """Of a histogram with bounds; of an exponential one those that its scale makes."""
+    if hasattr(point, "bucket_counts"):
+        counts, bounds = list(point.bucket_counts), list(point.explicit_bounds)
+        return Buckets(bounds, counts) if len(counts) == len(bounds) + 1 else None
+    positive = point.positive
+    if point.negative.bucket_counts or not -10 <= point.scale <= 20:
+        return None
+    try:
+        base = 2.0 ** (2.0**-point.scale)
+        first = positive.offset
+        bounds = [base ** (first + n) for n in range(len(positive.bucket_counts) + 1)]
+    except OverflowError:
+        return None
+    # Zeros are below the first bound, and nothing above the last.
+    return Buckets(bounds, [point.zero_count, *positive.bucket_counts, 0])
+
+
+def _tags(attributes: Iterable[KeyValue]) -> dict[str, str]:
+    return {
+        one.key: _text(one.value) for one in attributes if not one.key.startswith(_OF_THE_CLIENT)
+    }
+
+
+def _joined(base: dict[str, str], attributes: Iterable[KeyValue]) -> Tags:
+    return tuple(sorted((base | _tags(attributes)).items()))
+
+
+def _text(value: AnyValue) -> str:
+    match value.WhichOneof("value"):
+        case "string_value":
+            return value.string_value
+        case "bool_value":
+            return "true" if value.bool_value else "false"
+        case "int_value":
+            return str(value.int_value)
+        case "double_value":
+            return repr(value.double_value)
+        case None:
+            return ""
+    return MessageToJson(value, indent=None)
+
+
+def _unit(unit: str) -> str | None:
+    """The unit as people write it: none for 1 and for remarks such as ``{orders}``."""
+    return None if unit in ("", "1") or unit.startswith("{") else unit
