@@ -41,6 +41,18 @@ class Consumed:
     cpu: float
 
 
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """Points of a protocol, 1000 in a request; `ratio` to batches of JSON, `cpu` of the service in
+    microseconds for each point.
+    """
+
+    protocol: str
+    per_second: float
+    ratio: float
+    cpu: float
+
+
 # An answer by day is promised within these seconds at the service itself.
 PROMPT_SECONDS = 0.005
 
@@ -120,6 +132,7 @@ class Figures:
     copy_rates: list[float] = field(default_factory=list)
     ingest: list[Ingest] = field(default_factory=list)
     consumed: list[Consumed] = field(default_factory=list)
+    taken: list[Taken] = field(default_factory=list)
     consumer_memory: int = 0
     paced: Paced | None = None
     paced_after: Paced | None = None

@@ -24,6 +24,7 @@ def floors(figures: Figures) -> list[Floor]:
     return [
         *_of_ingest(figures),
         *_of_kafka(figures),
+        *_of_protocols(figures),
         *_of_reads(figures),
         _of_pages(figures),
         *_of_neighbours(figures),
@@ -78,6 +79,16 @@ def _of_kafka(figures: Figures) -> Iterator[Floor]:
     if figures.consumed:
         peak = figures.consumer_memory / MIB
         yield Floor("memory of the consumer below 300 MiB", f"{peak:.0f} MiB", peak < 300)
+
+
+def _of_protocols(figures: Figures) -> Iterator[Floor]:
+    for one in figures.taken:
+        least = 0.7 if one.protocol == "OTLP" else 1.0
+        yield Floor(
+            f"{one.protocol}, 1000 in a request: at least {least:.1f} of batches of JSON",
+            f"{one.ratio:.2f}",
+            one.ratio >= least,
+        )
 
 
 def _of_reads(figures: Figures) -> Iterator[Floor]:

@@ -40,6 +40,7 @@ def document(figures: Figures) -> str:
 def _tables(figures: Figures) -> Iterator[Table]:
     yield _ingest(figures)
     yield _kafka(figures)
+    yield _protocols(figures)
     yield _reads(figures)
     yield _pages(figures)
     yield _neighbours(figures)
@@ -84,6 +85,17 @@ def _kafka(figures: Figures) -> Table:
         [
             (str(one.size), f"{one.per_second:,.0f}", f"{one.ratio:.2f}", f"{one.cpu:.1f}")
             for one in figures.consumed
+        ],
+    )
+
+
+def _protocols(figures: Figures) -> Table:
+    return Table(
+        "Protocols",
+        ("1000 points in a request", "points/s", "of batches of JSON", "CPU µs/point"),
+        [
+            (one.protocol, f"{one.per_second:,.0f}", f"{one.ratio:.2f}", f"{one.cpu:.1f}")
+            for one in figures.taken
         ],
     )
 

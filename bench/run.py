@@ -14,6 +14,7 @@ from bench.kafka import measure_kafka
 from bench.machine import this_machine
 from bench.neighbours import measure_neighbours
 from bench.pages import measure_pages
+from bench.protocols import measure_protocols
 from bench.reading import SERIES, measure_cached, measure_reads
 from bench.scale import Kit
 from bench.stack import BenchmarkError, new_database, running_service
@@ -51,6 +52,7 @@ def _writes(kit: Kit, server: EmbeddedServer, folder: Path) -> Figures:
             measure_ingest(figures, kit, service, copying)
             figures.paced_after = measure_paced(kit, service)
             measure_kafka(figures, kit, service, folder, url)
+            measure_protocols(figures, kit, service)
             figures.peak_memory = service.peak_memory()
     # Anew: jobs refresh and convert what the first service took in.
     with new_database(server.url, "benchmark_ingest_workers") as url:

@@ -75,7 +75,8 @@ def _add_body_example(operation: dict[str, Any]) -> None:
     for media, content in operation.get("requestBody", {}).get("content", {}).items():
         if media in _meanings()["media"]:
             content["example"] = _meanings()["media"][media]
-        shape = content["schema"].get("$ref", "").rpartition("/")[2]
+        # What has no shape of its own goes by its operation.
+        shape = content["schema"].get("$ref", operation["operationId"]).rpartition("/")[2]
         if (example := _meanings()["bodies"].get(shape)) is not None:
             content["example"] = example
 
@@ -92,11 +93,11 @@ def _curl(path: str, method: str, operation: Mapping[str, Any]) -> str:
     if "security" not in operation:
         words += ["-H", '"X-API-Key: $KEY"']
     contents = operation.get("requestBody", {}).get("content", {})
-    for media in contents.keys() & _meanings()["media"].keys():
-        words += ["-H", f"'Content-Type: {media}'", "--data-binary"]
-        return f"{' '.join(words)} '{contents[media]['example']}'"
     body = contents.get(_JSON, {}).get("example")
     if body is None:
+        for media in contents:
+            example = contents[media]["example"]
+            words += ["-H", f"'Content-Type: {media}'", "--data-binary", f"'{example}'"]
         return " ".join(words)
     text = msgspec.json.format(msgspec.json.encode(body), indent=2).decode()
     return f"{' '.join(words)} -H 'Content-Type: application/json' -d '{text}'"

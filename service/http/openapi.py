@@ -71,9 +71,18 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
         content = {media: {"schema": schema} for media in endpoint.media}
         operation["requestBody"] = {"required": True, "content": content}
     elif endpoint.foreign:
-        content = {media: {"schema": {"type": "string"}} for media in endpoint.media}
+        content = {media: {"schema": _foreign_schema(media)} for media in endpoint.media}
         operation["requestBody"] = {"required": True, "content": content}
     return operation
+
+
+def _foreign_schema(media: str) -> dict[str, str]:
+    """Of a body whose shape is another protocol's."""
+    if media == "application/json":
+        return {"type": "object"}
+    return (
+        {"type": "string"} if media.startswith("text/") else {"type": "string", "format": "binary"}
+    )
 
 
 def _parameters(endpoint: Endpoint) -> Iterator[dict[str, Any]]:

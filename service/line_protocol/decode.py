@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from collections.abc import Mapping as Map
 from datetime import UTC, datetime, timedelta
 
 from line_protocol_parser import (  # type: ignore[import-untyped]
@@ -9,7 +10,7 @@ from line_protocol_parser import (  # type: ignore[import-untyped]
     parse_line,
 )
 
-from service.metrics.mapping.point import Point, Points
+from service.metrics.mapping.point import Point, Points, Tags
 from sql.errors import Problem
 from sql.messages import Message
 
@@ -26,6 +27,8 @@ PRECISIONS = {
     "h": 3_600_000_000_000,
 }
 MAX_LINE = 64 * 1024
+# Series whose measurement and tags are remembered as they are written.
+REMEMBERED = 100_000
 _MAX_SHOWN = 100
 # From the Unix epoch to that of samples, in microseconds.
 _EPOCH = (datetime(2000, 1, 1, tzinfo=UTC) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(
@@ -33,6 +36,9 @@ _EPOCH = (datetime(2000, 1, 1, tzinfo=UTC) - datetime(1970, 1, 1, tzinfo=UTC)) /
 )
 # Some ten thousand years, which every figure with dates takes.
 _FARTHEST = 2**58
+
+Series = tuple[str, Tags]
+_known: dict[bytes, Series] = {}
 
 
 def decode(body: bytes, nanoseconds: int) -> Points:
@@ -45,12 +51,17 @@ def decode(body: bytes, nanoseconds: int) -> Points:
     useless: Counter[str] = Counter()
     for number, line in _lines(body):
         try:
-            found = list(_points(line, nanoseconds, useless))
+            (measurement, tags), fields, ts = _read(line, nanoseconds)
         except (LineFormatError, ValueError) as error:
             problems.append(_unreadable(line, number, error))
             continue
-        points += found
-        places += [number] * len(found)
+        for field, value in fields.items():
+            if isinstance(value, str):
+                useless["text"] += 1
+                continue
+            name = measurement if field == "value" else f"{measurement}_{field}"
+            points.append(Point(name, tags, float(value), ts))
+            places.append(number)
     return Points(points, problems, useless, places)
 
 
@@ -63,7 +74,7 @@ def _lines(body: bytes) -> Iterator[tuple[int, bytes]]:
         if b'"' in line and _is_open(line) and len(line) <= MAX_LINE:
             begun, since = line, since or number
             continue
-        if line.strip() and not line.lstrip().startswith(b"#"):
+        if line and not line.isspace() and not line.lstrip().startswith(b"#"):
             yield since or number, line
         begun, since = b"", 0
     if begun:
@@ -74,21 +85,38 @@ def _is_open(line: bytes) -> bool:
     return (line.count(b'"') - line.count(b'\\"')) % 2 == 1
 
 
-def _points(line: bytes, nanoseconds: int, useless: Counter[str]) -> Iterator[Point]:
+def _read(line: bytes, nanoseconds: int) -> tuple[Series, Map[str, float | str], int | None]:
+    """Measurement and tags, fields and instant of a line.
+
+    Raises:
+        LineFormatError, ValueError: it cannot be read.
+    """
     if len(line) > MAX_LINE:
         raise ValueError(f"longer than {MAX_LINE} bytes")
-    parsed = parse_line(line.decode())
-    measurement, time = parsed["measurement"], parsed["time"]
-    tags = tuple(sorted(parsed["tags"].items()))
-    ts = None if time is None else time * nanoseconds // 1000 - _EPOCH
-    if ts is not None and abs(ts) > _FARTHEST:
+    # Up to the first blank, where none is escaped.
+    series, _, rest = line.partition(b" ")
+    known = _known.get(series)
+    if known is not None:
+        parsed = parse_line("m " + rest.decode())
+    else:
+        parsed = parse_line(line.decode())
+        known = parsed["measurement"], tuple(sorted(parsed["tags"].items()))
+        _remember(series, known)
+    time = parsed["time"]
+    if time is None:
+        return known, parsed["fields"], None
+    ts = time * nanoseconds // 1000 - _EPOCH
+    if not -_FARTHEST <= ts <= _FARTHEST:
         raise ValueError("the timestamp is out of range")
-    for field, value in parsed["fields"].items():
-        if isinstance(value, str):
-            useless["text"] += 1
-            continue
-        name = measurement if field == "value" else f"{measurement}_{field}"
-        yield Point(name, tags, float(value), ts)
+    return known, parsed["fields"], ts
+
+
+def _remember(text: bytes, series: Series) -> None:
+    if b"\\" in text or not text:
+        return
+    if len(_known) >= REMEMBERED:
+        _known.clear()
+    _known[text] = series
 
 
 def _unreadable(line: bytes, number: int, error: Exception) -> Problem:

@@ -1,7 +1,6 @@
 """Bodies of every protocol, as somebody tries them."""
 
 import base64
-import binascii
 
 from service.line_protocol import decode as line_protocol
 from service.mappings.models import Protocol
@@ -29,7 +28,7 @@ def decoded(protocol: Protocol, body: str, scope: Scope) -> Points:
         return Decoder(Exports()).decode(parsed(body.encode(), is_json=True), scope)
     try:
         content = base64.b64decode(body, validate=True)
-    except binascii.Error as error:
+    except ValueError as error:
         raise Invalid(Problem(Message("This is no Base64"), "body")) from error
     if protocol == "otlp":
         return Decoder(Exports()).decode(parsed(content, is_json=False), scope)

@@ -16,6 +16,7 @@ from bench.figures import (
     Reads,
     Repeated,
     Storage,
+    Taken,
     Ticks,
 )
 from bench.floors import MIB, floors
@@ -40,6 +41,11 @@ def figures() -> Figures:
         ],
         consumed=[Consumed(1, 9000.0, 2.5, 60.0), Consumed(1000, 110_000.0, 0.9, 5.0)],
         consumer_memory=150 * MIB,
+        taken=[
+            Taken("line protocol", 100_000.0, 1.0, 6.0),
+            Taken("remote write", 110_000.0, 1.1, 6.0),
+            Taken("OTLP", 80_000.0, 0.7, 9.0),
+        ],
         paced=Paced(500.0, FAST),
         reads=[
             Reads(1_000_000, "day", 1, 250.0, Latency(4.0, 5.0, 6.0), 0.6),
@@ -133,6 +139,16 @@ def test_memory_counts_in_binary_megabytes() -> None:
     measured = figures()
     measured.peak_memory = 300 * MIB
     assert missed(measured) == ["memory of the service below 300 MiB"]
+
+
+def test_protocols_are_judged_beside_batches_of_json() -> None:
+    measured = figures()
+    measured.taken = [replace(one, ratio=one.ratio - 0.2) for one in measured.taken]
+    assert missed(measured) == [
+        "line protocol, 1000 in a request: at least 1.0 of batches of JSON",
+        "remote write, 1000 in a request: at least 1.0 of batches of JSON",
+        "OTLP, 1000 in a request: at least 0.7 of batches of JSON",
+    ]
 
 
 def test_kafka_is_judged_beside_http_and_only_where_there_is_a_broker() -> None:
