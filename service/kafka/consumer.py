@@ -18,7 +18,7 @@ from service.kafka.intake import Intake
 from service.kafka.offsets import Offsets, Place
 from service.kafka.partition import Partition, Shared
 from service.kafka.source import Source, new_consumer, new_producer
-from service.kafka.telemetry import ASSIGNED, PAUSED, READY, forget
+from service.kafka.telemetry import ASSIGNED, PAUSED, READY, expect, forget
 from service.runtime.recording import Recording
 from service.runtime.settings import Settings
 from service.runtime.stopping import end_tasks
@@ -106,6 +106,7 @@ class Consumer:
             # Anywhere, so that it is not looked for at the brokers; and nothing is read there.
             shared.source.pause(place)
             shared.source.go_to(place, 0)
+            expect(place.topic)
             partition = self._partitions[place] = Partition(place, shared)
             self._tasks[place] = asyncio.create_task(partition.run())
         self._problem = None

@@ -35,6 +35,13 @@ READY = Gauge(
 )
 
 
+def expect(topic: str) -> None:
+    """Begin to count at 0, so that the first of a topic is seen to be one more."""
+    for reason in ("invalid", "forbidden"):
+        DEAD_LETTERS.labels(topic, reason)
+    LOST.labels(topic)
+
+
 def forget(topic: str, partition: int) -> None:
     """Tell no lag of a partition that is another consumer's now."""
     LAG.remove(topic, str(partition))

@@ -191,8 +191,13 @@ def test_the_users_of_secrets_are_those_who_run() -> None:
 
 def test_prometheus_scrapes_what_there_is() -> None:
     found = yaml.safe_load((ROOT / "deploy/prometheus/prometheus.yml").read_text())
-    targets = [job["static_configs"][0]["targets"][0] for job in found["scrape_configs"]]
+    *jobs, consume = found["scrape_configs"]
+    targets = [job["static_configs"][0]["targets"][0] for job in jobs]
     assert targets == ["service:5000", "alerts:9100"]
+    # By its name, which is known only where the profile is.
+    (place,) = consume["dns_sd_configs"]
+    assert SERVICES["consume"]["environment"]["FATURE_KAFKA_METRICS_PORT"] == place["port"]
+    assert place["names"] == ["consume"]
     assert SERVICES["alerts"]["environment"]["FATURE_ALERT_METRICS_PORT"] == 9100
     assert set(SERVICES["prometheus"]["networks"]) <= set(SERVICES["service"]["networks"])
 

@@ -17,7 +17,8 @@ import pytest
 import yaml
 from prometheus_client import REGISTRY, generate_latest
 
-import service.app  # noqa: F401  what it imports is in the registry
+import service.app  # what it imports is in the registry
+import service.kafka.telemetry  # noqa: F401
 from tests.conftest import ROOT, DatabaseServer, Service, free_port, running_service
 from tests.killable import until
 
@@ -111,7 +112,7 @@ def configuration(stack: Stack, folder: Path) -> Path:
     found["rule_files"] = [str(FOLDER / name) for name in found["rule_files"]]
     key = folder / "api_key"
     key.write_text(stack.key)
-    service, alerts = found["scrape_configs"]
+    service, alerts, _ = found["scrape_configs"]
     service["authorization"]["credentials_file"] = str(key)
     service["static_configs"][0]["targets"] = [stack.service.url.removeprefix("http://")]
     alerts["static_configs"][0]["targets"] = [f"127.0.0.1:{stack.alerts_port}"]

@@ -163,7 +163,7 @@ class Group:
 
 
 def consuming(
-    url: str, folder: Path, action: Callable[[Group], Awaitable[None]], **options: object
+    url: str, folder: Path, action: Callable[[Group], Awaitable[None]], **options: Any
 ) -> None:
     """What `action` does with a group that writes to that database."""
 
@@ -175,12 +175,14 @@ def consuming(
 
 
 @asynccontextmanager
-async def group(url: str, folder: Path, **options: Any) -> AsyncIterator[Group]:
+async def group(
+    url: str, folder: Path, tenant: str = "default", **options: Any
+) -> AsyncIterator[Group]:
     given = Settings(database_url=url, data_dir=folder, secret=SECRET, **options)
     async with recording(given, url) as door:
         caller = Caller(Principal("test", "admin", Scope()), datetime.now(UTC))
         keys = Keys(door.pool, door.keys._hasher, door.keys)
-        _, key = await keys.issue(caller, KeySpec(name="kafka", role="writer"))
+        _, key = await keys.issue(caller, KeySpec(name="kafka", role="writer", tenant=tenant))
         yield Group(door, key)
 
 
@@ -304,6 +306,24 @@ def test_a_message_with_too_many_new_series_is_refused_alone(database: str, tmp_
 
     consuming(database, tmp_path, action, max_series_per_tenant=5)
     assert values(database) == [1, 2, 3, 4]
+
+
+def test_samples_are_of_the_tenant_of_the_key(database: str, tmp_path: Path) -> None:
+    async def action(group: Group) -> None:
+        brokers = Brokers()
+        brokers.add(one(1), one(2, service_name="shop"), one(3, tenant="default"))
+        member = group.member(brokers)
+        await group.consumed(member)
+        assert brokers.buried() == [2]
+        await member.end()
+
+    with psycopg.connect(database) as conn:
+        conn.execute("INSERT INTO fature.tenant (tenant) VALUES ('acme')")
+    consuming(database, tmp_path, action, tenant="acme")
+    with psycopg.connect(database) as conn:
+        tenants = conn.execute("SELECT DISTINCT tenant FROM fature.series").fetchall()
+    assert tenants == [("acme",)]
+    assert values(database) == [1, 2]
 
 
 def test_messages_that_kafka_deleted_are_passed_over(database: str, tmp_path: Path) -> None:
