@@ -26,6 +26,8 @@ _METRIC = "sales_by_affiliate"
 _PANELS, _QUERIES = 50, 8
 _READERS = 10
 _RATE = 20.0
+# Until the readers have come to what they go on with.
+_WARM_UP = 3.0
 _LINK = re.compile(r"/shared/[\w-]+")
 _CSRF = re.compile(r'name="csrf" value="([^"]+)"')
 
@@ -48,14 +50,16 @@ def measure_neighbours(figures: Figures, kit: Kit, folder: Path, url: str) -> No
         key = admin.post(
             "/api/keys", json={"name": "neighbour", "role": "reader", "tenant": "neighbour"}
         ).json()["data"]["key"]
+        # The first of each makes connections and reads templates.
+        for first in filter(None, beside.values()):
+            first(admin, 0)
         outcomes = {name: Outcome() for name in beside}
         for turn, (name, ask) in product(range(kit.scale.turns), beside.items()):
             requests = [with_key(one, key) for one in questions(dataset, "day", turn, metrics=1)]
             seconds = kit.scale.neighbour_seconds
+            plan = Plan(service.port, requests, 1, seconds, warm_up=_WARM_UP, rate=_RATE)
             with _readers(service, ask):
-                outcomes[name].add(
-                    kit.drive(Plan(service.port, requests, 1, seconds, warm_up=1, rate=_RATE))
-                )
+                outcomes[name].add(kit.drive(plan))
         for name, outcome in outcomes.items():
             outcome.check()
             figures.neighbours.append(Neighbour(name, latency(outcome.durations)))

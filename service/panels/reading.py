@@ -291,15 +291,8 @@ class _Inquiry:
             fill=query.fill,
             units="main",
             most_groups=MAX_GROUPS,
-            only_groups=_kept_groups(like),
+            only_groups=like.kept_groups if like else None,
         )
-
-
-def _kept_groups(result: Result | None) -> frozenset[Group] | None:
-    """The groups of a result that has not all."""
-    if result is None or result.group_count is None:
-        return None if result is None else result.query.only_groups
-    return frozenset(result.groups)
 
 
 async def _none() -> dict[Group, float]:

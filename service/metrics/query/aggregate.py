@@ -12,7 +12,7 @@ from service.metrics.query.fill import Point
 from service.metrics.query.limits import MANY_SERIES, QueryLimits, check_age, check_series
 from service.metrics.query.pending import LateSamples, Pending
 from service.metrics.query.ranges import Span
-from service.metrics.query.ranking import Ranked, ranking_key, ranking_of
+from service.metrics.query.ranking import Rankings, ranking_of
 from service.metrics.query.result import Result
 from service.metrics.query.rollups import VERY_MANY, Buckets, RollupQuery, Rollups
 from service.metrics.query.selected import Selected, one_unit, selected_of
@@ -30,8 +30,6 @@ from sql.zones import Zones
 # have been selected for another query.
 _SELECTION_AGE = 0.5
 _RESULT_AGE = 0.5
-# Which groups are the largest of very many, in seconds; not forgotten with new samples.
-_RANKING_AGE = 60.0
 # Of as many rows as are wanted, so many times as many periods are read first: groups have gaps.
 _MARGIN = 4
 _LONG = timedelta(days=1826)
@@ -66,7 +64,7 @@ class Aggregates:
         self._totals: SingleFlight[dict[Group, float]] = SingleFlight(
             max_age=_RESULT_AGE, finished=True
         )
-        self._rankings: SingleFlight[Ranked] = SingleFlight(max_age=_RANKING_AGE, finished=True)
+        self._rankings = Rankings(self._rollups, self._limits)
         self._late = LateSamples(reads, business_zone)
         # The panels of a page ask all at once.
         self._pending: SingleFlight[list[Pending]] = SingleFlight(max_age=0.05)
@@ -196,25 +194,9 @@ class Aggregates:
         if most is None or len(selected.groups) <= most:
             return selected
         whole = _rollup_query(query, selected, whole=True)
-        ranking = ranking_of(whole, most, self._business_zone)
-        if ranking.size < VERY_MANY:
-            ranked = await self._rank(query, selected, ranking)
-        else:
-            ranked = await self._rankings.get(
-                query.subject,
-                ranking_key(query, ranking),
-                lambda: self._rank(query, selected, ranking),
-            )
-        kept = selected.only(selected.groups.numbers_of(ranked.groups))
-        return kept._replace(group_count=ranked.group_count)
-
-    async def _rank(
-        self, query: AggregateQuery, selected: Selected, ranking: RollupQuery
-    ) -> Ranked:
-        async with self._limits.turn(query.selection.tenant, ranking.size):
-            points = await self._rollups.points(ranking)
-        groups = frozenset(selected.groups[point.group] for point in points)
-        return Ranked(groups, (points[0].number or 0) if points else 0)
+        return await self._rankings.largest(
+            query, selected, ranking_of(whole, most, self._business_zone)
+        )
 
     async def _whole(self, query: AggregateQuery, selected: Selected) -> list[Point]:
         """Of the whole range one for each group."""

@@ -6,8 +6,11 @@ from datetime import UTC, datetime
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from service.metrics.query.rollups import HOURS, VERY_MANY, Buckets, RollupQuery
+from service.metrics.query.limits import QueryLimits
+from service.metrics.query.rollups import HOURS, VERY_MANY, Buckets, RollupQuery, Rollups
+from service.metrics.query.selected import Selected
 from service.metrics.query.selection import Group
+from service.metrics.query.single_flight import SingleFlight
 from service.metrics.query.spec import AggregateQuery
 from sql import calendar
 from sql.calendar import Period
@@ -16,6 +19,8 @@ from sql.vocabulary import LEVELS
 _COARSEST_FIRST: tuple[Period, ...] = ("month", "week", "day")
 # Of a coarser level than the query's own, that a range must have at least.
 _FEWEST_PERIODS = 4
+# Of what is known of very many, in seconds.
+_MAX_AGE = 60.0
 
 
 class Ranked(NamedTuple):
@@ -23,6 +28,43 @@ class Ranked(NamedTuple):
 
     groups: frozenset[Group]
     group_count: int
+
+
+class Rankings:
+    """Finds the largest groups; of very many once a minute."""
+
+    def __init__(self, rollups: Rollups, limits: QueryLimits) -> None:
+        self._rollups = rollups
+        self._limits = limits
+        # Not forgotten with new samples.
+        self._known: SingleFlight[Ranked] = SingleFlight(max_age=_MAX_AGE, finished=True)
+
+    async def largest(
+        self, query: AggregateQuery, selected: Selected, ranking: RollupQuery
+    ) -> Selected:
+        """Only those groups of a selection.
+
+        Raises:
+            Busy: too many queries are read.
+        """
+        if ranking.size < VERY_MANY:
+            ranked = await self._rank(query, selected, ranking)
+        else:
+            ranked = await self._known.get(
+                query.subject,
+                ranking_key(query, ranking),
+                lambda: self._rank(query, selected, ranking),
+            )
+        kept = selected.only(selected.groups.numbers_of(ranked.groups))
+        return kept._replace(group_count=ranked.group_count)
+
+    async def _rank(
+        self, query: AggregateQuery, selected: Selected, ranking: RollupQuery
+    ) -> Ranked:
+        async with self._limits.turn(query.selection.tenant, ranking.size):
+            points = await self._rollups.points(ranking)
+        groups = frozenset(selected.groups[point.group] for point in points)
+        return Ranked(groups, (points[0].number or 0) if points else 0)
 
 
 def ranking_of(whole: RollupQuery, most: int, zone: ZoneInfo) -> RollupQuery:

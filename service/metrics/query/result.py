@@ -51,6 +51,13 @@ class Result:
         return self._filled[-self.query.limit :]
 
     @property
+    def kept_groups(self) -> frozenset[Group] | None:
+        """Its groups where they are not all."""
+        if self.group_count is None:
+            return self.query.only_groups
+        return frozenset(self.groups)
+
+    @property
     def is_whole(self) -> bool:
         """Whether every period with samples is among the points."""
         return len(self.points) <= self.query.limit
