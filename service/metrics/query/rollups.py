@@ -3,6 +3,7 @@ time, such as by the panels of a dashboard, are read in one statement: each take
 to send, start and answer.
 """
 
+import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -24,6 +25,8 @@ from sql.vocabulary import MAX_ROWS, Aggregation, Frequency
 _BATCH_BUCKETS = 10_000
 # From here on it is worth while to look for fewer first.
 VERY_MANY = 100_000
+# Points of so many are made beside the event loop.
+_MANY_ROWS = 2000
 _EVER = datetime.min.replace(tzinfo=UTC)
 _HOUR = timedelta(hours=1)
 HOURS: dict[Period, float] = {"minute": 1 / 60, "hour": 1, "day": 24, "week": 168, "month": 720}
@@ -102,7 +105,7 @@ class Rollups:
         now = datetime.now(UTC)
         # Without a plan to be kept, and a second look at buckets, which the plain engine computes.
         is_exact = buckets.largest and batch[0].size >= VERY_MANY
-        bounds = (exact if is_exact else rounded)(batch[0].since, buckets.before, now)
+        bounds = rounded(batch[0].since, buckets.before, now, exactly=is_exact)
         if buckets.alive:
             known = known_since(now, buckets.period, ZoneInfo(buckets.zone))
             statement = _alive_statement(
@@ -145,7 +148,9 @@ class Rollups:
         if len(batch) > 1 and len(rows) == limit and not buckets.whole:
             # Some may be missing that fell behind the limit of all.
             return {one: (await self._read([one]))[one] for one in batch}
-        return _by_query(rows, batch, firsts)
+        if len(rows) < _MANY_ROWS:
+            return _by_query(rows, batch, firsts)
+        return await asyncio.to_thread(_by_query, rows, batch, firsts)
 
 
 @lru_cache(maxsize=1000)
@@ -229,15 +234,8 @@ def _instant_text(instant: datetime | None, otherwise: str) -> str:
     return instant.isoformat() if instant else otherwise
 
 
-def exact(
-    since: datetime | None, before: datetime | None, now: datetime
-) -> tuple[datetime | None, datetime | None]:
-    """A range without an end that lies ahead."""
-    return since, before if before and before <= now else None
-
-
 def rounded(
-    since: datetime | None, before: datetime | None, now: datetime
+    since: datetime | None, before: datetime | None, now: datetime, *, exactly: bool = False
 ) -> tuple[datetime | None, datetime | None]:
     """A range that holds this one, at most two hours or a quarter longer. Its edges are in
     the text of a statement, whose plan is kept: rounded, they change as seldom as every sixteenth
@@ -247,11 +245,11 @@ def rounded(
     length = (before or now) - since if since else now - (before or now)
     # The power of two that fits into it at least eight times.
     step = _HOUR * (1 << max(length // (8 * _HOUR), 1).bit_length() - 1)
-    if since:
+    if since and not exactly:
         since -= (since - _EVER) % step
-    if before:
+    if before and not exactly:
         before += (_EVER - before) % step
-    return exact(since, before, now)
+    return since, before if before and before <= now else None
 
 
 def _batches_of(queries: Sequence[RollupQuery]) -> Iterator[list[RollupQuery]]:
