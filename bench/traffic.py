@@ -203,5 +203,8 @@ def _length(received: bytearray) -> int:
     end = received.find(_END_OF_HEAD)
     if end < 0:
         return 0
-    start = received.find(_LENGTH, 0, end) + len(_LENGTH)
+    start = received.find(_LENGTH, 0, end)
+    if start < 0:  # as a 204 has none
+        return end + len(_END_OF_HEAD)
+    start += len(_LENGTH)
     return end + len(_END_OF_HEAD) + int(received[start : received.index(b"\r", start)])
