@@ -5,6 +5,7 @@ import { axes, scales } from "./axes.js";
 import { bars } from "./bars.js";
 import { figures, instants, timeZone } from "./formats.js";
 import { choose, chosenIn, legend } from "./legend.js";
+import { drawMark, drawThreshold, isWithin, stroke } from "./marks.js";
 
 const COLOURS = 12;
 // From the seventh on a line has its own dashes, too.
@@ -208,49 +209,6 @@ function veilIncomplete(chart, spec, look) {
   if (spec.times.length < 2) return;
   ctx.fillStyle = faded(look.card, 0.55);
   ctx.fillRect((before + last) / 2, bbox.top, last - before, bbox.height);
-}
-
-function drawThreshold(chart, threshold, look) {
-  const y = chart.valToPos(threshold.value, "y", true);
-  stroke(chart, look.bad, [6, 4], [[chart.bbox.left, y], [chart.bbox.left + chart.bbox.width, y]], 1.25);
-  chart.ctx.fillStyle = look.bad;
-  chart.ctx.font = scaled(look.font);
-  chart.ctx.textAlign = "right";
-  chart.ctx.fillText(threshold.label, chart.bbox.left + chart.bbox.width - 4, y - 5 * devicePixelRatio);
-}
-
-function isWithin({ at }, { scales: { x } }) {
-  return x.min <= at && at <= x.max;
-}
-
-function drawMark(chart, mark, look) {
-  const x = chart.valToPos(mark.at, "x", true);
-  const colour = { critical: look.bad, high: look.bad, medium: look.fair }[mark.severity] ?? look.info;
-  const { top, height } = chart.bbox;
-  stroke(chart, colour, [2, 3], [[x, top], [x, top + height]], 1);
-  const { ctx } = chart;
-  const half = 5 * devicePixelRatio;
-  ctx.fillStyle = colour;
-  ctx.beginPath();
-  ctx.moveTo(x - half, top);
-  ctx.lineTo(x + half, top);
-  ctx.lineTo(x, top + half * 1.6);
-  ctx.fill();
-}
-
-function stroke({ ctx }, colour, dash, [from, to], width) {
-  ctx.beginPath();
-  ctx.setLineDash(dash.map((length) => length * devicePixelRatio));
-  ctx.strokeStyle = colour;
-  ctx.lineWidth = width * devicePixelRatio;
-  ctx.moveTo(...from);
-  ctx.lineTo(...to);
-  ctx.stroke();
-  ctx.setLineDash([]);
-}
-
-function scaled(font) {
-  return font.replace("12px", `${12 * devicePixelRatio}px`);
 }
 
 function tip(figure, spec, look) {

@@ -1,0 +1,48 @@
+// Lines and marks that are drawn over charts: limits, and what happened when.
+
+/** Draws the line of a limit with its label. */
+export function drawThreshold(chart, threshold, look) {
+  const y = chart.valToPos(threshold.value, "y", true);
+  stroke(chart, look.bad, [6, 4], [[chart.bbox.left, y], [chart.bbox.left + chart.bbox.width, y]], 1.25);
+  chart.ctx.fillStyle = look.bad;
+  chart.ctx.font = scaled(look.font);
+  chart.ctx.textAlign = "right";
+  chart.ctx.fillText(threshold.label, chart.bbox.left + chart.bbox.width - 4, y - 5 * devicePixelRatio);
+}
+
+/** True of a mark within the shown range. */
+export function isWithin({ at }, { scales: { x } }) {
+  return x.min <= at && at <= x.max;
+}
+
+/** Draws what happened at an instant, in the colour of its severity. */
+export function drawMark(chart, mark, look) {
+  const x = chart.valToPos(mark.at, "x", true);
+  const colour = { critical: look.bad, high: look.bad, medium: look.fair }[mark.severity] ?? look.info;
+  const { top, height } = chart.bbox;
+  stroke(chart, colour, [2, 3], [[x, top], [x, top + height]], 1);
+  const { ctx } = chart;
+  const half = 5 * devicePixelRatio;
+  ctx.fillStyle = colour;
+  ctx.beginPath();
+  ctx.moveTo(x - half, top);
+  ctx.lineTo(x + half, top);
+  ctx.lineTo(x, top + half * 1.6);
+  ctx.fill();
+}
+
+/** Draws a line of two points; dashes and width in CSS pixels. */
+export function stroke({ ctx }, colour, dash, [from, to], width) {
+  ctx.beginPath();
+  ctx.setLineDash(dash.map((length) => length * devicePixelRatio));
+  ctx.strokeStyle = colour;
+  ctx.lineWidth = width * devicePixelRatio;
+  ctx.moveTo(...from);
+  ctx.lineTo(...to);
+  ctx.stroke();
+  ctx.setLineDash([]);
+}
+
+function scaled(font) {
+  return font.replace("12px", `${12 * devicePixelRatio}px`);
+}
