@@ -19,8 +19,7 @@ from sql.roles import serving_url
 @with_settings
 def consume(settings: Settings) -> None:
     """Store the samples of Kafka topics until Ctrl-C or SIGTERM."""
-    key = _key(settings)
-    _check(settings)
+    key = needed_key(settings)
     with database(settings) as url:
         capability_of(settings, url)
         topics = ", ".join(settings.kafka_topics)
@@ -39,7 +38,12 @@ async def _consume(settings: Settings, url: str, key: str) -> None:
             await consumer.run(stop)
 
 
-def _key(settings: Settings) -> str:
+def needed_key(settings: Settings) -> str:
+    """The key whose samples these are.
+
+    Raises:
+        SettingsError: something that consuming needs is missing or wrong.
+    """
     missing = [
         name
         for name, value in (
@@ -51,6 +55,7 @@ def _key(settings: Settings) -> str:
     ]
     if missing or settings.kafka_api_key is None:
         raise SettingsError(f"{', '.join(missing)}: needed to consume")
+    _check(settings)
     return settings.kafka_api_key
 
 

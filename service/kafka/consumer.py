@@ -58,10 +58,17 @@ class Consumer:
             try:
                 await self._consume(stop)
             except KafkaError as error:
-                self._problem = str(error)
                 _log.warning("kafka_unreachable", reason=str(error))
-                await _sleep_unless(stop, _RECONNECT_SECONDS)
-            self._note()
+                await self._reconnect_later(stop, error)
+            # Whatever it is, it is not the end of what waits in the topics.
+            except Exception as error:
+                _log.error("kafka_consumer_failed", exc_info=error)
+                await self._reconnect_later(stop, error)
+
+    async def _reconnect_later(self, stop: asyncio.Event, error: Exception) -> None:
+        self._problem = str(error) or type(error).__name__
+        self._note()
+        await _sleep_unless(stop, _RECONNECT_SECONDS)
 
     async def _consume(self, stop: asyncio.Event) -> None:
         consumer, producer = new_consumer(self._settings), new_producer(self._settings)

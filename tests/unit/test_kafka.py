@@ -8,6 +8,7 @@ from urllib.error import HTTPError
 
 import pytest
 
+from service.commands.consume import needed_key
 from service.kafka.messages import samples_of
 from service.kafka.source import connection_options
 from service.kafka.status import telling
@@ -17,6 +18,7 @@ from tests.conftest import free_port
 
 pytestmark = pytest.mark.one_engine
 
+NEEDED = {"kafka_brokers": "b:1", "kafka_topics": "t", "kafka_api_key": "k"}
 SAMPLE = {"metric_name": "m", "metric_type": "revenue", "value": 1, "frequency": "hourly"}
 
 
@@ -101,6 +103,21 @@ def test_connections_are_as_safe_as_they_are_told_to_be(
 def test_a_file_of_authorities_that_is_not_there_is_named() -> None:
     with pytest.raises(SettingsError, match="FATURE_KAFKA_TLS"):
         connection_options(Settings(kafka_tls=True, kafka_tls_ca="/nowhere"))  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"kafka_brokers": "b:1", "kafka_topics": "t"}, "FATURE_KAFKA_API_KEY"),
+        ({"kafka_brokers": "b:1", "kafka_api_key": "k"}, "FATURE_KAFKA_TOPICS"),
+        ({"kafka_topics": "t", "kafka_api_key": "k"}, "FATURE_KAFKA_BROKERS"),
+        ({**NEEDED, "kafka_dead_letter_topic": "t"}, "FATURE_KAFKA_DEAD_LETTER_TOPIC"),
+        ({**NEEDED, "kafka_sasl": "PLAIN", "kafka_user": "u"}, "FATURE_KAFKA_PASSWORD"),
+    ],
+)
+def test_a_setting_that_consuming_needs_is_named(given: dict[str, str], named: str) -> None:
+    with pytest.raises(SettingsError, match=named):
+        needed_key(Settings(**given))  # type: ignore[arg-type]
 
 
 def test_the_port_tells_whether_the_consumer_is_ready() -> None:
