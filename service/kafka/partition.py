@@ -25,8 +25,9 @@ from sql.errors import (
 )
 from sql.messages import Message
 
-# A batch ends once it has so many samples; one message may bring 1000 more.
-BATCH_SAMPLES = 5000
+# A batch ends once it has so many samples; one message may bring 1000 more, and ids come in blocks
+# of 10,000. The more share a transaction, the less its end costs.
+BATCH_SAMPLES = 9000
 BATCH_MESSAGES = 5000
 # Of batches at once, so that the writer's queue always has room.
 BATCHES_AT_ONCE = 8
