@@ -299,12 +299,21 @@ def stored(url: str, metric: str) -> list[float]:
     return [value for (value,) in rows]
 
 
+def wait_for(url: str, levels: int, folder: Path) -> None:
+    """Until so many samples of the gauge have come from Prometheus."""
+    deadline = time.monotonic() + 60
+    while len(stored(url, "revenue_open")) < levels:
+        assert time.monotonic() < deadline, (folder / "prometheus.log").read_text()
+        time.sleep(0.2)
+
+
 @pytest.mark.skipif(shutil.which("prometheus") is None, reason="needs Debian's prometheus")
 def test_prometheus_through_a_restart(database_of: DatabaseServer, tmp_path: Path) -> None:
     """Whatever it scraped is here, counted as increase() counts it."""
     url, port = database_of.new_database(), free_port()
     with exposed() as (target, shown), prometheus(tmp_path, target, port) as asking:
         with running_service(tmp_path / "one", url, port=port, FATURE_ALERT_INTERVAL="0"):
+            wait_for(url, 2, tmp_path)
             for step in range(12):
                 shown["counter"] += step
                 shown["gauge"] = step % 5
@@ -318,10 +327,7 @@ def test_prometheus_through_a_restart(database_of: DatabaseServer, tmp_path: Pat
                 time.sleep(0.25)
             counter = scraped(asking, "revenue_orders_total")
             gauge = scraped(asking, "revenue_open")
-            deadline = time.monotonic() + 30
-            while len(stored(url, "revenue_open")) < len(gauge):
-                assert time.monotonic() < deadline, (tmp_path / "prometheus.log").read_text()
-                time.sleep(0.2)
+            wait_for(url, len(gauge), tmp_path)
     rises = [after if after < before else after - before for before, after in pairwise(counter)]
     assert any(after < before for before, after in pairwise(counter))
     expected = [rise for rise in rises if rise]

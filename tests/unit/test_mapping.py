@@ -151,6 +151,13 @@ def test_a_counter_stays_the_same_source_where_its_tags_become_labels() -> None:
     assert plain.origin == one.origin
 
 
+def test_a_counter_that_is_scaled_otherwise_starts_anew() -> None:
+    """Or its fall would be taken for a beginning, and all of it count."""
+    plain = target(DEFAULT, "revenue_x", "cumulative")
+    one = target(mapping("metrics: [{match: revenue_x, scale: 0.01}]"), "revenue_x", "cumulative")
+    assert plain.origin.source != one.origin.source
+
+
 def test_labels_that_are_too_long_are_a_mistake() -> None:
     found = becomes(DEFAULT, "revenue_x", region="x" * 201)
     assert isinstance(found, LeftOut)

@@ -63,7 +63,11 @@ class Mapping:
         if any(len(text) > MAX_LABEL for text in (*labels, unit) if text):
             return LeftOut("label", _TOO_LONG, entry, metric_name, refused=True)
         metadata = self._metadata(rule, rest)
-        source = _source(scope, name, form, tags, (labels, rest))
+        if form == "cumulative":
+            # It goes on whatever becomes of its tags, and starts anew where it is scaled otherwise.
+            source = source_of(scope, name, (tags, rule.scale))
+        else:
+            source = _source_of_values(scope, name, labels, rest)
         lost = len(metadata) < len(rest)
         if metric_name != name or lost:
             # Tells it from others of the same series, of which an instant may be stored, too.
@@ -132,15 +136,11 @@ def kind_of(metric_type: MetricType, form: Form | None) -> Kind:
     return "stock" if form == "gauge" and usual == "flow" else usual
 
 
-def _source(
-    scope: Scope, name: str, form: Form | None, tags: Tags, mapped: tuple[Labels, Tags]
-) -> str:
-    """A counter goes on whatever becomes of its tags. Values are of one source where they are of
-    one series with the same metadata, by which those that are stored are found.
+def _source_of_values(scope: Scope, name: str, labels: Labels, rest: Tags) -> str:
+    """Values are of one source where they are of one series with the same metadata, by which those
+    that are stored are found.
     """
-    if form == "cumulative":
-        return source_of(scope, name, tags)
-    (service, affiliate, region), rest = mapped
+    service, affiliate, region = labels
     return source_of(scope, name, (scope.service_name or service, affiliate, region, rest))
 
 
