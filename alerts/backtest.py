@@ -5,9 +5,10 @@ instants at which waiting alone changes a state.
 """
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import lru_cache, partial
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
@@ -136,11 +137,13 @@ def _episodes(
 ) -> list[Episode]:
     episodes: list[Episode] = []
     state = INACTIVE
+    # The period before the current one is the same for every step within it.
+    reading = lru_cache(maxsize=1)(partial(_reading, plan, group, history))
     for step in steps:
         deadline = next_deadline(plan.watch, state)
         instants = [deadline, step] if deadline and deadline < step else [step]
         for now in instants:
-            observation = _observe(plan, group, history, now)
+            observation = _observe(plan, group, history, now, reading)
             state, transitions = next_state(plan.watch, state, observation, now)
             for transition in transitions:
                 _note(episodes, group, transition, state, now)
@@ -172,14 +175,20 @@ def _note(
         episodes[-1].resolved_reason = transition.reason
 
 
-def _observe(plan: Plan, group: Group, history: History, now: datetime) -> Observation:
+def _observe(
+    plan: Plan,
+    group: Group,
+    history: History,
+    now: datetime,
+    reading: Callable[[datetime, datetime], Reading],
+) -> Observation:
     retired = history.is_retired(group, now, plan.watch.retire)
     window = plan.watch.window
     if not isinstance(window, Calendar):
         start = now - timedelta(seconds=window.seconds)
         return Observation(_reading(plan, group, history, start, now), retired=retired)
     around = periods(window, now, history.zone)
-    settled = _reading(plan, group, history, around.previous, around.current)
+    settled = reading(around.previous, around.current)
     if not plan.watch.may_fire_early or history.is_negative:
         return Observation(settled, retired=retired)
     unsettled = _reading(plan, group, history, around.current, now)
