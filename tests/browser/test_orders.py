@@ -155,7 +155,8 @@ def test_a_rule_from_the_explorer_fires_and_is_looked_after(
     page.locator("#window").fill("month")
     page.locator("#condition").select_option(">")
     page.locator("#threshold_value").fill("1")
-    expect(page.locator("#preview")).to_contain_text("in the last 730 days")
+    # Two years take a while, and longer where other tests run.
+    expect(page.locator("#preview")).to_contain_text("in the last 730 days", timeout=20_000)
     expect(page.locator("#preview canvas")).to_have_count(1)
     assert serious_violations(page) == []
     page.get_by_role("button", name="Save").click()
