@@ -30,9 +30,9 @@ class Connections(Protocol):
 
 
 SLOW_SECONDS = 0.25
-# The first statement of a connection also waits for the server to start a process for it and to
-# load TimescaleDB, which says nothing of the statement.
-_FIRST = "begin_session"
+# The first statements of a connection also wait for the server to start a process for it and to
+# load TimescaleDB, which says nothing of the statements.
+_FIRST = ("begin_session", "keep_plans")
 # A connection that was heard of so lately is taken as it is, without a round trip.
 _TRUSTED_SECONDS = 5.0
 _CHECK_SECONDS = 1.0
@@ -245,7 +245,7 @@ async def run(
 def note_duration(name: str, seconds: float) -> None:
     """Time a statement by its name; log one that took longer than `SLOW_SECONDS`."""
     _query_seconds(name).observe(seconds)
-    if seconds > SLOW_SECONDS and name != _FIRST:
+    if seconds > SLOW_SECONDS and name not in _FIRST:
         _log.warning("SLOW_QUERY", query=name, duration_ms=round(seconds * 1000, 1))
 
 
