@@ -319,6 +319,7 @@ def test_the_plain_engine_keeps_exactly_what_is_inside(
             "service_health": 1,
             "alert_event": 0,
             "idempotency": 0,
+            "source": 0,
         }
         for frequency in FREQUENCIES:
             ids = conn.execute(f"SELECT id FROM fature.sample_{frequency} ORDER BY id").fetchall()
