@@ -36,14 +36,14 @@ class DeadLetters:
         await asyncio.gather(*(self._send(*one) for one in refused.values()))
 
     async def _send(self, record: Record, reason: DomainError) -> None:
-        headers = [*record.headers, *_about(record, reason, self._group)]
+        about = _about(record, reason, self._group)
         # Kafka has no message without both.
         value = b"" if record.value is None and record.key is None else record.value
         try:
-            await self._deliver(value, record.key, headers)
+            await self._deliver(value, record.key, [*record.headers, *about])
         except MessageSizeTooLargeError:
             # The original is where the headers say for as long as Kafka keeps it.
-            await self._deliver(b"", None, [*headers[-7:], ("fature.left-out", b"value")])
+            await self._deliver(b"", None, [*about, ("fature.left-out", b"value")])
         DEAD_LETTERS.labels(record.topic, type(reason).__name__.lower()).inc()
         _log.warning(
             "kafka_dead_letter",

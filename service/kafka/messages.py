@@ -5,13 +5,11 @@ from typing import Protocol
 
 from service.http.errors import ApiError
 from service.ingest.decode import decode_either
-from service.metrics.ingest.sample import Decoded
+from service.metrics.ingest.sample import UNIX_EPOCH, Decoded
 from sql.errors import Invalid, Problem
 from sql.messages import Message
 
 _NO_VALUE = Message("The message has no value")
-# Of `Sample.ts`, which counts microseconds from 2000-01-01.
-_EPOCH_MILLISECONDS = 946_684_800_000
 
 
 class Record(Protocol):
@@ -40,7 +38,7 @@ def samples_of(record: Record) -> Decoded:
     except ApiError as error:
         raise Invalid(Problem(_message(error))) from error
     if record.timestamp >= 0:
-        ts = (record.timestamp - _EPOCH_MILLISECONDS) * 1000
+        ts = record.timestamp * 1000 + UNIX_EPOCH
         for sample in decoded.samples:
             if sample.ts is None:
                 sample.ts = ts

@@ -3,14 +3,15 @@
 from collections import Counter
 from collections.abc import Iterator
 from collections.abc import Mapping as Map
-from datetime import UTC, datetime, timedelta
 
 from line_protocol_parser import (  # type: ignore[import-untyped]
     LineFormatError,
     parse_line,
 )
 
+from service.metrics.ingest.sample import FARTHEST, UNIX_EPOCH
 from service.metrics.mapping.point import Point, Points, Tags
+from service.metrics.mapping.remembered import Remembered
 from sql.errors import Problem
 from sql.messages import Message
 
@@ -27,18 +28,11 @@ PRECISIONS = {
     "h": 3_600_000_000_000,
 }
 MAX_LINE = 64 * 1024
-# Series whose measurement and tags are remembered as they are written.
-REMEMBERED = 100_000
 _MAX_SHOWN = 100
-# From the Unix epoch to that of samples, in microseconds.
-_EPOCH = (datetime(2000, 1, 1, tzinfo=UTC) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(
-    microseconds=1
-)
-# Some ten thousand years, which every figure with dates takes.
-_FARTHEST = 2**58
 
 Series = tuple[str, Tags]
-_known: dict[bytes, Series] = {}
+# By how measurement and tags are written.
+_known: Remembered[bytes, Series] = Remembered()
 
 
 def decode(body: bytes, nanoseconds: int) -> Points:
@@ -101,22 +95,15 @@ def _read(line: bytes, nanoseconds: int) -> tuple[Series, Map[str, float | str],
     else:
         parsed = parse_line(line.decode())
         known = parsed["measurement"], tuple(sorted(parsed["tags"].items()))
-        _remember(series, known)
+        if series and b"\\" not in series:
+            _known.put(series, known, len(series))
     time = parsed["time"]
     if time is None:
         return known, parsed["fields"], None
-    ts = time * nanoseconds // 1000 - _EPOCH
-    if not -_FARTHEST <= ts <= _FARTHEST:
+    ts = time * nanoseconds // 1000 + UNIX_EPOCH
+    if not -FARTHEST <= ts <= FARTHEST:
         raise ValueError("the timestamp is out of range")
     return known, parsed["fields"], ts
-
-
-def _remember(text: bytes, series: Series) -> None:
-    if b"\\" in text or not text:
-        return
-    if len(_known) >= REMEMBERED:
-        _known.clear()
-    _known[text] = series
 
 
 def _unreadable(line: bytes, number: int, error: Exception) -> Problem:

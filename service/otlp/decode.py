@@ -2,7 +2,6 @@
 
 from collections import Counter
 from collections.abc import Iterable
-from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from google.protobuf.json_format import MessageToJson
@@ -13,16 +12,13 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality as Temporality
 from opentelemetry.proto.metrics.v1.metrics_pb2 import DataPointFlags, Metric
 
+from service.metrics.ingest.sample import UNIX_EPOCH
 from service.metrics.mapping.point import Form, Point, Points, Tags
 from service.otlp.histograms import QUANTILES, Buckets, Exports
 from sql.errors import Problem
 from sql.messages import Message
 from sql.scope import Scope
 
-# From the Unix epoch to that of samples, in microseconds.
-_EPOCH = (datetime(2000, 1, 1, tzinfo=UTC) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(
-    microseconds=1
-)
 _NO_VALUE = DataPointFlags.DATA_POINT_FLAGS_NO_RECORDED_VALUE_MASK
 # What a client says of itself tells no series apart.
 _OF_THE_CLIENT = "telemetry."
@@ -113,7 +109,7 @@ class _Request:
     ) -> None:
         started = None
         if form == "cumulative" and point.start_time_unix_nano:
-            started = point.start_time_unix_nano // 1000 - _EPOCH
+            started = point.start_time_unix_nano // 1000 + UNIX_EPOCH
         ts = _instant(point)
         self._points.append(Point(name, tags, float(value), ts, form, unit, started))
         self._places.append(self._metrics)
@@ -143,7 +139,7 @@ class _Request:
 
 
 def _instant(point: Any) -> int | None:
-    return point.time_unix_nano // 1000 - _EPOCH if point.time_unix_nano else None
+    return point.time_unix_nano // 1000 + UNIX_EPOCH if point.time_unix_nano else None
 
 
 def _buckets(point: Any) -> Buckets | None:

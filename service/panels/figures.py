@@ -5,10 +5,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from service.metrics.query.result import Result
 from service.metrics.query.selection import Group
 from service.panels.config import Query
+from sql import calendar
 from sql.calendar import Period
-from sql.vocabulary import Aggregation, Frequency
+from sql.vocabulary import NONE, Aggregation, Frequency
 
 Values = Mapping[datetime, float | None]
 
@@ -62,6 +64,35 @@ class Figures:
     def is_partial(self) -> bool:
         """Whether what is submitted more rarely than the period was left out."""
         return bool(self.omitted)
+
+
+def figures_of(
+    query: Query,
+    result: Result,
+    now: datetime,
+    times: Sequence[datetime],
+    lines: Sequence[Line],
+    *,
+    is_pending: bool,
+) -> Figures:
+    """The lines of a result with what else there is to know of it. Of one that is truncated only
+    the periods of which everything is there.
+    """
+    period, zone = result.query.period, result.query.zone
+    figures = Figures(
+        query=query,
+        aggregation=result.query.aggregation,
+        period=period,
+        times=times,
+        incomplete=bool(times) and calendar.following(times[-1], period, zone) > now,
+        lines=lines,
+        is_pending=is_pending,
+        omitted=result.omitted,
+        units_left_out=[unit or NONE for unit in result.units_left_out],
+        group_count=result.group_count or len(lines),
+        is_truncated=result.is_truncated,
+    )
+    return without_cut(figures, result.shown[0].start) if result.is_truncated else figures
 
 
 def without_cut(figures: Figures, first: datetime) -> Figures:

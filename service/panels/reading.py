@@ -21,7 +21,7 @@ from service.metrics.query.selection import Group
 from service.metrics.query.spec import AggregateQuery, aggregate_query
 from service.metrics.query.totals import combine
 from service.panels.config import Compare, Query
-from service.panels.figures import Figures, Line, change, values_at, weight, without_cut
+from service.panels.figures import Figures, Line, change, figures_of, values_at, weight
 from service.panels.ranges import axis, preceding
 from service.runtime.resources import Resources
 from sql import calendar
@@ -29,7 +29,6 @@ from sql.calendar import Period
 from sql.errors import Invalid, Problem
 from sql.messages import Message
 from sql.scope import Scope
-from sql.vocabulary import NONE
 
 # `lines` are without totals, for charts; `total` is with the exact one and its change, but
 # without the lines to compare with, for stats.
@@ -113,9 +112,7 @@ class _Inquiry:
     what: What
 
     async def read(self, span: Span, period: Period, compare: Compare) -> Figures:
-        zone = self.resources.settings.zone
-        times = axis(span, period, self.now, zone)
-        incomplete = bool(times) and calendar.following(times[-1], period, zone) > self.now
+        times = axis(span, period, self.now, self.resources.settings.zone)
         other, starts = self.before(span, period, compare, times)
         if other and other.since < _FIRST:
             raise Invalid(Problem(Message("Use a year from 1900 to 2999"), "start_date"))
@@ -149,20 +146,7 @@ class _Inquiry:
             for group in sorted(values.keys() | values_before.keys() if times else (), key=repr)
         ]
         lines.sort(key=weight, reverse=True)
-        figures = Figures(
-            query=self.query,
-            aggregation=result.query.aggregation,
-            period=period,
-            times=times,
-            incomplete=incomplete,
-            lines=lines,
-            is_pending=is_pending,
-            omitted=result.omitted,
-            units_left_out=[unit or NONE for unit in result.units_left_out],
-            group_count=result.group_count or len(lines),
-            is_truncated=result.is_truncated,
-        )
-        return without_cut(figures, result.shown[0].start) if result.is_truncated else figures
+        return figures_of(self.query, result, self.now, times, lines, is_pending=is_pending)
 
     async def lacks_samples(self, span: Span, period: Period, seen: Sequence[Span]) -> bool:
         """Whether samples within what is seen do not count yet."""

@@ -2,13 +2,14 @@
 
 import struct
 from collections import Counter
-from datetime import UTC, datetime, timedelta
 
 import cramjam
 from google.protobuf.message import DecodeError
 
 from service.http.errors import ApiError, too_large
+from service.metrics.ingest.sample import FARTHEST, UNIX_EPOCH
 from service.metrics.mapping.point import Form, Point, Points, Tags
+from service.metrics.mapping.remembered import Remembered
 from service.remote_write.remote_write_pb2 import Label, TimeSeries, WriteRequest
 from sql.errors import Problem
 from sql.messages import Message
@@ -16,16 +17,8 @@ from sql.messages import Message
 MAX_UNPACKED = 8 * 1024 * 1024
 MAX_SERIES = 50_000
 MAX_SERIES_BYTES = 1024 * 1024
-# Series whose labels are remembered.
-REMEMBERED = 100_000
 
 _MILLISECOND = 1000
-# From the Unix epoch to that of samples, in microseconds.
-_EPOCH = (datetime(2000, 1, 1, tzinfo=UTC) - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(
-    microseconds=1
-)
-# Some ten thousand years, which every figure with dates takes.
-_FARTHEST = 2**58
 _NAME = "__name__"
 # What the names of counters, and of the counters in histograms and summaries, end in.
 _CUMULATIVE = ("_total", "_count", "_sum", "_bucket")
@@ -34,7 +27,7 @@ _STALE = struct.pack("<Q", 0x7FF0000000000002)
 _MALFORMED = "The body is no WriteRequest of Prometheus' remote write 1.0"
 
 Labels = tuple[str, Tags, Form] | Message
-_known: dict[tuple[bytes, ...], Labels] = {}
+_known: Remembered[tuple[bytes, ...], Labels] = Remembered()
 
 
 def unpacked(body: bytes) -> bytes:
@@ -68,12 +61,12 @@ def decode(body: bytes) -> Points:
             continue
         name, tags, form = labels
         for sample in series.samples:
-            value, ts = sample.value, sample.timestamp * _MILLISECOND - _EPOCH
+            value, ts = sample.value, sample.timestamp * _MILLISECOND + UNIX_EPOCH
             if value != value and struct.pack("<d", value) == _STALE:
                 # The series ends, and so do its samples. A counter that comes back goes on, as in
                 # increase(), or began anew and is lower.
                 useless["stale"] += 1
-            elif abs(ts) > _FARTHEST:
+            elif abs(ts) > FARTHEST:
                 message = Message("The timestamp {number} is out of range", {"number": ts})
                 problems.append(Problem(message, index=place))
             else:
@@ -99,10 +92,7 @@ def _labels(series: TimeSeries) -> Labels:
     key = tuple(series.labels)
     if (known := _known.get(key)) is None:
         known = _read(key)
-        if len(_known) >= REMEMBERED:
-            _known.clear()
-        if len(key) <= 100:
-            _known[key] = known
+        _known.put(key, known, sum(map(len, key)))
     return known
 
 

@@ -98,34 +98,7 @@ FROM (
                 CASE
                     -- Its first samples may be on their way.
                     WHEN s.created_at > now() - interval '1 day' THEN false
-                    WHEN s.frequency = 'real_time' THEN (
-                        SELECT true
-                        FROM fature.sample_real_time AS x
-                        WHERE x.series_id = s.series_id
-                        ORDER BY x.ts DESC
-                        LIMIT 1
-                    ) IS NULL
-                    WHEN s.frequency = 'hourly' THEN (
-                        SELECT true
-                        FROM fature.sample_hourly AS x
-                        WHERE x.series_id = s.series_id
-                        ORDER BY x.ts DESC
-                        LIMIT 1
-                    ) IS NULL
-                    WHEN s.frequency = 'daily' THEN (
-                        SELECT true
-                        FROM fature.sample_daily AS x
-                        WHERE x.series_id = s.series_id
-                        ORDER BY x.ts DESC
-                        LIMIT 1
-                    ) IS NULL
-                    ELSE (
-                        SELECT true
-                        FROM fature.sample_monthly AS x
-                        WHERE x.series_id = s.series_id
-                        ORDER BY x.ts DESC
-                        LIMIT 1
-                    ) IS NULL
+                    {idle}
                 END
         ) AS idle
     FROM fature.series AS s
@@ -136,6 +109,16 @@ FROM (
 ) AS m
 ORDER BY m.new DESC, m.series - m.idle DESC, m.metric_name
 LIMIT 1;
+
+-- name: series_is_idle
+-- A case of it: no sample of that frequency is left.
+WHEN s.frequency = {frequency} THEN (
+    SELECT true
+    FROM {samples} AS x
+    WHERE x.series_id = s.series_id
+    ORDER BY x.ts DESC
+    LIMIT 1
+) IS NULL;
 
 -- name: metric_entries
 -- What samples of every metric are checked against.

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.metrics.query.rollups import rounded
+from service.metrics.query.ranges import rounded
 
 NOW = datetime(2026, 3, 4, 15, 16, 17, tzinfo=UTC)
 HOUR = timedelta(hours=1)

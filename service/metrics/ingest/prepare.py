@@ -8,11 +8,13 @@ from datetime import datetime, timedelta
 
 from service.metrics.ingest.checks import Checks, Row
 from service.metrics.ingest.ids import SampleIds
+from service.metrics.ingest.metric_table import MetricEntry
 from service.metrics.ingest.readings import Reading
 from service.metrics.ingest.sample import Sample, microseconds
 from service.metrics.ingest.series import CatalogChanged, SeriesCache, SeriesKey
 from sql.connections import Connection
 from sql.errors import Invalid, Problem
+from sql.messages import Message
 from sql.scope import Scope
 from sql.vocabulary import Frequency
 
@@ -153,27 +155,39 @@ class Preparer:
         good = [(place, row) for place, row in enumerate(rows) if place not in bad]
         names = {samples[place].metric_name for place, _ in good}
         assumed = {name: entry for name, entry in checks.assumed.items() if name in names}
-        new = [(place, row[1]) for place, row in good if not isinstance(row[1], int)]
-        unknown = [key for _, key in new]
-        try:
-            found = await self._series.resolve(unknown, assumed)
-        except Invalid as error:
-            # No room for those that are new.
-            found = await self._series.find(unknown)
-            full = error.problems[0].message
-            refused = {place for place, key in new if key not in found}
-            problems += [Problem(full, index=place) for place in sorted(refused)]
-            good = [(place, row) for place, row in good if place not in refused]
+        found, full = await self._resolved_with_room([row for _, row in good], assumed)
+        if full is not None:
+            lost = {place for place, (_, series, *_) in good if _has_no_id(series, found)}
+            problems += [Problem(full, index=place) for place in sorted(lost)]
+            good = [(place, row) for place, row in good if place not in lost]
         return [row for _, row in good], found, problems
+
+    async def _resolved_with_room(
+        self, rows: Sequence[Row], assumed: Mapping[str, MetricEntry]
+    ) -> tuple[Mapping[SeriesKey, int], Message | None]:
+        """The ids of series of which the rows have the keys. Where there is no room for those that
+        are new, of the others, and why.
+        """
+        unknown = [series for _, series, *_ in rows if not isinstance(series, int)]
+        try:
+            return await self._series.resolve(unknown, assumed), None
+        except Invalid as error:
+            return await self._series.find(unknown), error.problems[0].message
 
     def _checks(self, scope: Scope, now: datetime) -> Checks:
         return Checks(self._series, self._accept, scope, microseconds(now))
 
 
+def _has_no_id(series: int | SeriesKey, found: Mapping[SeriesKey, int]) -> bool:
+    return not isinstance(series, int) and series not in found
+
+
 def _copy_rows(
     rows: Iterable[Row], found: Mapping[SeriesKey, int], first_id: int
 ) -> dict[str, bytes]:
-    """By frequency, of those that have no origin; `found` are the ids of series by their keys."""
+    """By frequency, of those that have no origin; `found` are the ids of series by their keys. As
+    `copy_row`, but written out, which spares a call for every sample.
+    """
     parts: dict[str, list[bytes]] = {}
     pack = _pack_row
     for number, (frequency, series, ts, value, metadata, origin) in enumerate(rows, first_id):

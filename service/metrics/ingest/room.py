@@ -6,11 +6,14 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import structlog
+from psycopg import sql
 
 from sql.database import Connection, Pool, connection, run
 from sql.errors import Invalid, Problem
 from sql.messages import Message, Value
 from sql.scope import Scope
+from sql.statements import query
+from sql.vocabulary import FREQUENCIES
 
 # Of a limit: from here on its nearness is said.
 WARN_FROM = 0.8
@@ -20,6 +23,18 @@ _GROWTH_SECONDS = 600.0
 # How long it holds who is near a limit; and how often that is logged.
 _NEAR_SECONDS = 60.0
 _LOG_SECONDS = 600.0
+
+_GROWTH = query("series_growth").format(
+    idle=sql.SQL(" ").join(
+        query("series_is_idle")
+        .format(
+            frequency=sql.Literal(frequency),
+            samples=sql.Identifier("fature", f"sample_{frequency}"),
+        )
+        .body
+        for frequency in FREQUENCIES
+    )
+)
 
 _log = structlog.get_logger()
 
@@ -128,7 +143,7 @@ class SeriesRoom:
     async def _growth(self, conn: Connection, owner: Owner) -> Growth:
         read_at, growth = self._growths.get(owner, (float("-inf"), Growth("", 0)))
         if time.monotonic() - read_at > _GROWTH_SECONDS:
-            rows = await run(conn, "series_growth", owner._asdict())
+            rows = await run(conn, _GROWTH, owner._asdict())
             growth = Growth(rows[0]["metric_name"], rows[0]["idle"]) if rows else Growth("", 0)
             self._growths[owner] = time.monotonic(), growth
         return growth

@@ -17,6 +17,9 @@ _MICROSECOND = timedelta(microseconds=1)
 # The years 1 to 9999 in UTC, which Python can show again.
 _FIRST = (datetime(1, 1, 1, tzinfo=UTC) - _EPOCH) // _MICROSECOND
 _LAST = (datetime(9999, 12, 31, 23, 59, 59, 999_999, tzinfo=UTC) - _EPOCH) // _MICROSECOND
+# As `Sample.ts`: the Unix epoch; and some ten thousand years, which every figure with dates takes.
+UNIX_EPOCH = (datetime(1970, 1, 1, tzinfo=UTC) - _EPOCH) // _MICROSECOND
+FARTHEST = 2**58
 
 
 class Origin(Struct, frozen=True, gc=False):

@@ -15,14 +15,13 @@ from service.metrics.ingest.sample import Sample
 from service.metrics.mapping.mapping import Mapping
 from service.metrics.mapping.mappings import Mappings
 from service.metrics.mapping.point import Point, Points
+from service.metrics.mapping.remembered import Remembered
 from service.metrics.mapping.target import LeftOut, Target
 from sql.errors import Problem
 from sql.scope import Scope
 
 # Of one flush, and between two turns of the event loop.
 CHUNK = 2000
-# Sources whose targets are remembered.
-REMEMBERED = 100_000
 
 LEFT_OUT = prometheus_client.Counter(
     "fature_ingest_left_out_total",
@@ -49,7 +48,8 @@ class Door:
         self._mappings = mappings
         self._metrics = metrics
         self._recorder = recorder
-        self._targets: dict[tuple[object, ...], tuple[Mapping, Target | LeftOut]] = {}
+        self._targets: Remembered[tuple[object, ...], tuple[Mapping, Target | LeftOut]]
+        self._targets = Remembered()
 
     async def mapping(self, scope: Scope) -> Mapping:
         """The one that counts, with the catalogue ready for it."""
@@ -112,7 +112,6 @@ class Door:
             if made_by is mapping and catalogue.get(target.metric_name) is target.entry:
                 return target
         target = mapping.target(scope, catalogue, point.name, point.tags, point.form, point.unit)
-        if len(self._targets) >= REMEMBERED:
-            self._targets.clear()
-        self._targets[key] = (mapping, target)
+        characters = len(point.name) + sum(len(tag) + len(text) for tag, text in point.tags)
+        self._targets.put(key, (mapping, target), characters)
         return target

@@ -1,10 +1,13 @@
-"""Ranges that move with the clock, by name: today, the last 30 days, this month …"""
+"""Ranges: those that move with the clock, by name (today, this month …), and rounded ones."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Literal, NamedTuple, get_args
 from zoneinfo import ZoneInfo
 
 from sql.calendar import Period, day_start, floor, following
+
+EVER = datetime.min.replace(tzinfo=UTC)
+_HOUR = timedelta(hours=1)
 
 RangeName = Literal[
     "today",
@@ -139,3 +142,21 @@ def _days_before(moment: datetime, days: int, zone: ZoneInfo) -> datetime:
 
 def _is_midnight(moment: datetime, zone: ZoneInfo) -> bool:
     return moment == floor(moment, "day", zone).astimezone(UTC)
+
+
+def rounded(
+    since: datetime | None, before: datetime | None, now: datetime, *, exactly: bool = False
+) -> tuple[datetime | None, datetime | None]:
+    """A range that holds this one, at most two hours or a quarter longer. Its edges are in
+    the text of a statement, whose plan is kept: rounded, they change as seldom as every sixteenth
+    of the length. An end that lies ahead is left out: it spares nothing, and every sample that is
+    not materialised yet would be compared with it, twice.
+    """
+    length = (before or now) - since if since else now - (before or now)
+    # The power of two that fits into it at least eight times.
+    step = _HOUR * (1 << max(length // (8 * _HOUR), 1).bit_length() - 1)
+    if since and not exactly:
+        since -= (since - EVER) % step
+    if before and not exactly:
+        before += (EVER - before) % step
+    return since, before if before and before <= now else None

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
+from itertools import accumulate
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,6 +17,7 @@ from psycopg import sql
 from service.metrics.query.batching import Batcher
 from service.metrics.query.ended import Since, known_since, steps_of
 from service.metrics.query.fill import Point
+from service.metrics.query.ranges import EVER, rounded
 from sql.calendar import Period
 from sql.database import Connections, fetch_prepared
 from sql.statements import Query, array_of, joined, numbers_of, query, repeated, union_all
@@ -27,8 +29,6 @@ _BATCH_BUCKETS = 10_000
 VERY_MANY = 100_000
 # Points of so many are made beside the event loop.
 _MANY_ROWS = 2000
-_EVER = datetime.min.replace(tzinfo=UTC)
-_HOUR = timedelta(hours=1)
 HOURS: dict[Period, float] = {"minute": 1 / 60, "hour": 1, "day": 24, "week": 168, "month": 720}
 
 
@@ -123,27 +123,8 @@ class Rollups:
                 *bounds,
             )
         # Groups are numbered through.
-        firsts = [0]
-        for one in batch:
-            firsts.append(firsts[-1] + one.group_count)
-        end = _instant_text(None if buckets.whole else buckets.before, "infinity")
-        values = {
-            "series": joined(one.series for one in batch),
-            "groups": joined(map(_shifted, batch, firsts)),
-            # A query of one whole period is matched by its series alone.
-            "starts": joined(
-                repeated(
-                    _instant_text(None if buckets.whole else one.since, "-infinity"), one.count
-                )
-                for one in batch
-            ),
-            "ends": repeated(end, sum(one.count for one in batch)),
-            "since": array_of([_instant_text(batch[0].since, "-infinity")]),
-            "before": array_of([_instant_text(buckets.before, "infinity")]),
-            "limit": limit,
-            "period": buckets.period,
-            "zone": buckets.zone,
-        }
+        firsts = list(accumulate((one.group_count for one in batch), initial=0))
+        values = {**_values(batch, firsts), "limit": limit}
         rows = await fetch_prepared(self._reads, statement, values)
         if len(batch) > 1 and len(rows) == limit and not buckets.whole:
             # Some may be missing that fell behind the limit of all.
@@ -151,6 +132,27 @@ class Rollups:
         if len(rows) < _MANY_ROWS:
             return _by_query(rows, batch, firsts)
         return await asyncio.to_thread(_by_query, rows, batch, firsts)
+
+
+def _values(batch: Sequence[RollupQuery], firsts: Sequence[int]) -> dict[str, object]:
+    """The parameters of a batch, whose groups are numbered from `firsts` on."""
+    buckets = batch[0].buckets
+    # A query of one whole period is matched by its series alone.
+    starts = [None if buckets.whole else one.since for one in batch]
+    end = _instant_text(None if buckets.whole else buckets.before, "infinity")
+    return {
+        "series": joined(one.series for one in batch),
+        "groups": joined(map(_shifted, batch, firsts)),
+        "starts": joined(
+            repeated(_instant_text(start, "-infinity"), one.count)
+            for one, start in zip(batch, starts, strict=True)
+        ),
+        "ends": repeated(end, sum(one.count for one in batch)),
+        "since": array_of([_instant_text(batch[0].since, "-infinity")]),
+        "before": array_of([_instant_text(buckets.before, "infinity")]),
+        "period": buckets.period,
+        "zone": buckets.zone,
+    }
 
 
 @lru_cache(maxsize=1000)
@@ -234,24 +236,6 @@ def _instant_text(instant: datetime | None, otherwise: str) -> str:
     return instant.isoformat() if instant else otherwise
 
 
-def rounded(
-    since: datetime | None, before: datetime | None, now: datetime, *, exactly: bool = False
-) -> tuple[datetime | None, datetime | None]:
-    """A range that holds this one, at most two hours or a quarter longer. Its edges are in
-    the text of a statement, whose plan is kept: rounded, they change as seldom as every sixteenth
-    of the length. An end that lies ahead is left out: it spares nothing, and every sample that is
-    not materialised yet would be compared with it, twice.
-    """
-    length = (before or now) - since if since else now - (before or now)
-    # The power of two that fits into it at least eight times.
-    step = _HOUR * (1 << max(length // (8 * _HOUR), 1).bit_length() - 1)
-    if since and not exactly:
-        since -= (since - _EVER) % step
-    if before and not exactly:
-        before += (_EVER - before) % step
-    return since, before if before and before <= now else None
-
-
 def _batches_of(queries: Sequence[RollupQuery]) -> Iterator[list[RollupQuery]]:
     """Queries of a tenant for the same aggregation of the same buckets together, as long as they
     are not too many.
@@ -262,7 +246,7 @@ def _batches_of(queries: Sequence[RollupQuery]) -> Iterator[list[RollupQuery]]:
         since = one.since if one.buckets.whole else None
         alike.setdefault((one.tenant, one.buckets, one.aggregation, since), []).append(one)
     for (_, buckets, _, _), members in alike.items():
-        members.sort(key=lambda one: one.since or _EVER)
+        members.sort(key=lambda one: one.since or EVER)
         batch: list[RollupQuery] = []
         series = 0
         for one in members:
