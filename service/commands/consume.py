@@ -60,7 +60,7 @@ def needed_key(settings: Settings) -> str:
 
 
 def _check(settings: Settings) -> None:
-    """What can be wrong before there is a connection."""
+    """Refuse settings that are wrong whatever the brokers say."""
     if settings.kafka_dead_letter_topic in settings.kafka_topics:
         raise SettingsError("FATURE_KAFKA_DEAD_LETTER_TOPIC: this topic is consumed itself")
     if settings.kafka_sasl and not (settings.kafka_user and settings.kafka_password):

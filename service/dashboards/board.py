@@ -101,7 +101,7 @@ async def read_panels(
 
 @dataclass(frozen=True, slots=True)
 class _Reading:
-    """What the panels of a page have in common. Queries with groups wait for each other."""
+    """The reading of the panels of one page. Queries with groups wait for each other."""
 
     resources: Resources
     metrics: Mapping[str, MetricEntry]

@@ -186,7 +186,7 @@ async def _on_database_error(
 
 
 def as_domain_error(request: Request, error: DatabaseUnavailable | DataRejected) -> DomainError:
-    """What a caller is told of an error of the database, which is logged."""
+    """The refusal that a caller gets for an error of the database, which is logged."""
     if isinstance(error, DataRejected):
         _log.warning("data_rejected", reason=str(error))
         return rejection(error)

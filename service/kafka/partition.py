@@ -44,7 +44,7 @@ _log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class Shared:
-    """What the partitions of a consumer have in common."""
+    """Parts that all partitions of a consumer use."""
 
     source: Source
     intake: Intake

@@ -88,7 +88,7 @@ class MappingAnswer(Item[MappingOut]):
 
 
 class TrialAnswer(Item[TrialOut]):
-    """What would become of a body."""
+    """The trial of a body."""
 
 
 def mapping_out(row: DictRow | None) -> dict[str, Any]:
@@ -104,7 +104,7 @@ def mapping_out(row: DictRow | None) -> dict[str, Any]:
 
 
 def trial_out(points: Points, trials: list[Trial]) -> dict[str, Any]:
-    """What came of a body."""
+    """The trial as the answer has it."""
     return {
         "points": [_point_out(trial) for trial in trials],
         "problems": [str(problem.message) for problem in points.problems],

@@ -34,7 +34,7 @@ class PartialSuccess(BaseModel):
 
 
 class ExportAnswer(BaseModel):
-    """What came of an export; empty where all was taken."""
+    """The outcome of an export; empty where all was taken."""
 
     partialSuccess: PartialSuccess | None = Field(
         None, description="Of data points that were refused; the others are stored"

@@ -17,7 +17,7 @@ class Buckets(Struct, frozen=True):
     counts: Sequence[int]
 
     def since(self, before: "Buckets | None") -> "Buckets":
-        """What came since an earlier export; all of it where the histogram began anew."""
+        """Counts since an earlier export; all of it where the histogram began anew."""
         if before is None or before.bounds != self.bounds:
             return self
         counts = [now - then for now, then in zip(self.counts, before.counts, strict=True)]
@@ -53,7 +53,7 @@ class Exports:
         self._last: dict[object, tuple[int, Buckets]] = {}
 
     def news(self, key: object, ts: int, buckets: Buckets) -> Buckets | None:
-        """What came since the export before; None of the first, and of one that is not newer."""
+        """Counts since the export before; None of the first, and of one that is not newer."""
         known = self._last.get(key)
         if known is not None and ts <= known[0]:
             return None

@@ -1,4 +1,4 @@
-"""What records samples in a process that does not serve: its pool, writer and tables."""
+"""Recording in a process that does not serve: its pool, writer and tables."""
 
 import asyncio
 from collections.abc import AsyncIterator

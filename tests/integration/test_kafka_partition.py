@@ -65,7 +65,7 @@ class Brokers:
             self.records.append(Record(len(self.records), value, self.topic))
 
     async def send(self, refused: dict[int, tuple[Record, Exception]]) -> None:
-        """What `DeadLetters.send` does."""
+        """Stands for `DeadLetters`."""
         if self.failures:
             self.failures -= 1
             raise KafkaError("away")
@@ -76,7 +76,7 @@ class Brokers:
 
 
 class Reader:
-    """What `Source` does, for one member of the group."""
+    """Stands for `Source`, for one member of the group."""
 
     def __init__(self, brokers: Brokers) -> None:
         self.brokers = brokers
@@ -165,7 +165,7 @@ class Group:
 def consuming(
     url: str, folder: Path, action: Callable[[Group], Awaitable[None]], **options: Any
 ) -> None:
-    """What `action` does with a group that writes to that database."""
+    """The result of `action` with a group that writes to that database."""
 
     async def run() -> None:
         async with group(url, folder, **options) as found:

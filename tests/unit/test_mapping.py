@@ -1,4 +1,4 @@
-"""What a mapping makes of names and tags."""
+"""Targets that a mapping makes of names and tags."""
 
 import re
 from typing import Any

@@ -32,7 +32,7 @@ LEFT_OUT = prometheus_client.Counter(
 
 @dataclass(slots=True)
 class Outcome:
-    """What came of a request: how many points were taken, how many were left out by reason, and
+    """The outcome of a request: how many points were taken, how many were left out by reason, and
     the problems of those that were refused, by their places in the request.
     """
 
@@ -104,7 +104,7 @@ class Door:
         ]
 
     def target(self, point: Point, scope: Scope, mapping: Mapping) -> Target | LeftOut:
-        """What a point becomes under a mapping, once mappings and catalogue are ready."""
+        """The target of a point under a mapping, once mappings and catalogue are ready."""
         catalogue = self._metrics.of(scope.tenant)
         key = (scope.tenant, scope.service_name, point.name, point.tags, point.form, point.unit)
         if (known := self._targets.get(key)) is not None:

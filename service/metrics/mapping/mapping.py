@@ -45,7 +45,7 @@ class Mapping:
         form: Form | None,
         unit: str | None,
     ) -> Target | LeftOut:
-        """What points of that name, tags, form and unit become, as the catalogue is now."""
+        """The target of points of that name, tags, form and unit, as the catalogue is now."""
         rule, metric_name = self._rule(name)
         if rule is None or not rule.take:
             return LeftOut("unmapped", _NOT_TAKEN)
