@@ -48,8 +48,7 @@ class Door:
         self._mappings = mappings
         self._metrics = metrics
         self._recorder = recorder
-        self._targets: Remembered[tuple[object, ...], tuple[Mapping, Target | LeftOut]]
-        self._targets = Remembered()
+        self._targets = Remembered[tuple[object, ...], tuple[Mapping, Target | LeftOut]]()
 
     async def mapping(self, scope: Scope) -> Mapping:
         """The one that counts, with the catalogue ready for it."""
