@@ -4,20 +4,15 @@ import base64
 import math
 import shutil
 import struct
-import subprocess
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
 
 import cramjam
 import httpx2
-import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -25,6 +20,7 @@ from hypothesis import strategies as st
 from service.remote_write.remote_write_pb2 import Label, Sample, TimeSeries, WriteRequest
 from tests.acceptance.access import ok, with_new_key
 from tests.conftest import ADMIN_KEY, DatabaseServer, Service, free_port, running_service
+from tests.senders import COUNTER, GAUGE, exposed, program, rises, stored
 
 pytestmark = pytest.mark.one_engine
 
@@ -212,38 +208,6 @@ def test_whatever_comes_is_answered(
     assert answer.status_code in (204, 400), answer.text
 
 
-@contextmanager
-def exposed() -> Iterator[tuple[int, dict[str, float]]]:
-    """A target for Prometheus: its port, and the values that it shows."""
-    shown = {"counter": 100.0, "gauge": 7.0}
-
-    class Target(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            text = (
-                "# TYPE revenue_orders_total counter\n"
-                f'revenue_orders_total{{region="SP"}} {shown["counter"]}\n'
-                "# TYPE revenue_open gauge\n"
-                f"revenue_open {shown['gauge']}\n"
-                "# TYPE other gauge\nother 1\n"
-            ).encode()
-            self.send_response(200)
-            self.send_header("Content-Type", "text/plain; version=0.0.4")
-            self.send_header("Content-Length", str(len(text)))
-            self.end_headers()
-            self.wfile.write(text)
-
-        def log_message(self, *_: Any) -> None:
-            """Nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Target)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield server.server_port, shown
-    finally:
-        server.shutdown()
-        server.server_close()
-
-
 CONFIG = """
 global: {{scrape_interval: 250ms, scrape_timeout: 200ms}}
 scrape_configs:
@@ -263,25 +227,18 @@ def prometheus(folder: Path, target: int, port: int) -> Iterator[httpx2.Client]:
     own = free_port()
     config = folder / "prometheus.yml"
     config.write_text(CONFIG.format(target=target, port=port, key=ADMIN_KEY))
-    with (folder / "prometheus.log").open("w") as log:
-        process = subprocess.Popen(
-            [
-                "prometheus",
-                f"--config.file={config}",
-                f"--storage.tsdb.path={folder / 'tsdb'}",
-                f"--web.listen-address=127.0.0.1:{own}",
-                "--storage.remote.flush-deadline=1s",
-            ],
-            stdout=log,
-            stderr=log,
-        )
-    try:
-        with httpx2.Client(base_url=f"http://127.0.0.1:{own}", timeout=10) as asking:
-            yield asking
-    finally:
-        # Nothing of it is needed any more.
-        process.kill()
-        process.wait()
+    with (
+        program(
+            folder / "prometheus.log",
+            "prometheus",
+            f"--config.file={config}",
+            f"--storage.tsdb.path={folder / 'tsdb'}",
+            f"--web.listen-address=127.0.0.1:{own}",
+            "--storage.remote.flush-deadline=1s",
+        ),
+        httpx2.Client(base_url=f"http://127.0.0.1:{own}", timeout=10) as asking,
+    ):
+        yield asking
 
 
 def scraped(asking: httpx2.Client, name: str) -> list[float]:
@@ -291,18 +248,10 @@ def scraped(asking: httpx2.Client, name: str) -> list[float]:
     return [float(value) for _, value in one["values"]]
 
 
-def stored(url: str, metric: str) -> list[float]:
-    with psycopg.connect(url) as conn:
-        rows = conn.execute(
-            "SELECT value FROM analytics.metrics WHERE metric_name = %s ORDER BY ts", [metric]
-        ).fetchall()
-    return [value for (value,) in rows]
-
-
 def wait_for(url: str, levels: int, folder: Path) -> None:
     """Until so many samples of the gauge have come from Prometheus."""
     deadline = time.monotonic() + 60
-    while len(stored(url, "revenue_open")) < levels:
+    while len(stored(url, GAUGE)) < levels:
         assert time.monotonic() < deadline, (folder / "prometheus.log").read_text()
         time.sleep(0.2)
 
@@ -311,28 +260,27 @@ def wait_for(url: str, levels: int, folder: Path) -> None:
 def test_prometheus_through_a_restart(database_of: DatabaseServer, tmp_path: Path) -> None:
     """Whatever it scraped is here, counted as increase() counts it."""
     url, port = database_of.new_database(), free_port()
-    with exposed() as (target, shown), prometheus(tmp_path, target, port) as asking:
+    with exposed() as target, prometheus(tmp_path, target.port, port) as asking:
         with running_service(tmp_path / "one", url, port=port, FATURE_ALERT_INTERVAL="0"):
             wait_for(url, 2, tmp_path)
             for step in range(12):
-                shown["counter"] += step
-                shown["gauge"] = step % 5
+                target.counter += step
+                target.gauge = step % 5
                 time.sleep(0.25)
         # Away, and the counter begins anew meanwhile.
-        shown["counter"] = 3.0
+        target.counter = 3.0
         time.sleep(1)
         with running_service(tmp_path / "two", url, port=port, FATURE_ALERT_INTERVAL="0"):
             for step in range(8):
-                shown["counter"] += step / 2
+                target.counter += step / 2
                 time.sleep(0.25)
-            counter = scraped(asking, "revenue_orders_total")
-            gauge = scraped(asking, "revenue_open")
+            counter = scraped(asking, COUNTER)
+            gauge = scraped(asking, GAUGE)
             wait_for(url, len(gauge), tmp_path)
-    rises = [after if after < before else after - before for before, after in pairwise(counter)]
     assert any(after < before for before, after in pairwise(counter))
-    expected = [rise for rise in rises if rise]
-    assert stored(url, "revenue_orders_total")[: len(expected)] == expected
-    assert stored(url, "revenue_open")[: len(gauge)] == gauge
+    expected = rises(counter)
+    assert stored(url, COUNTER)[: len(expected)] == expected
+    assert stored(url, GAUGE)[: len(gauge)] == gauge
 
 
 def test_a_key_of_one_service_writes_its_own(client: httpx2.Client, metric: str) -> None:
