@@ -14,7 +14,7 @@ from sql.messages import Message
 # A change that both will know of by then is no trouble yet.
 NOTICE = timedelta(days=31)
 _FIRST, _LAST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2038, 1, 1, tzinfo=UTC)
-_STEP = timedelta(hours=6)
+_DAY, _STEP = timedelta(days=1), timedelta(hours=6)
 
 # Seconds from UTC, from an instant on.
 Offsets = list[tuple[datetime, int]]
@@ -65,12 +65,19 @@ def first_difference(zone: ZoneInfo, there: Iterable[tuple[datetime, int]]) -> d
 
 def offsets_of(zone: ZoneInfo) -> Offsets:
     """Where the zone's offset from UTC changes, to six hours, from 2000 to 2037."""
-    changes: Offsets = []
-    instant, before = _FIRST, None
-    while instant < _LAST:
-        offset = instant.astimezone(zone).utcoffset() or timedelta()
-        if offset != before:
-            changes.append((instant, round(offset.total_seconds())))
-            before = offset
-        instant += _STEP
+    before = _offset(zone, _FIRST)
+    changes = [(_FIRST, before)]
+    day = _FIRST
+    while (day := day + _DAY) <= _LAST:
+        # Looking at every six hours of every day takes four times as long, at each start.
+        if _offset(zone, day) == before:
+            continue
+        for instant in (day - _DAY + n * _STEP for n in range(1, 5)):
+            if instant < _LAST and (offset := _offset(zone, instant)) != before:
+                changes.append((instant, offset))
+                before = offset
     return changes
+
+
+def _offset(zone: ZoneInfo, instant: datetime) -> int:
+    return round((instant.astimezone(zone).utcoffset() or timedelta()).total_seconds())

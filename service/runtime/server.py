@@ -44,6 +44,7 @@ def _run(settings: Settings) -> None:
         port=settings.port,
         workers=settings.workers,
         http=HttpConnection,
+        ws="none",
         log_config=None,
         access_log=False,
         server_header=False,

@@ -5,6 +5,7 @@ import hashlib
 import mimetypes
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 from starlette.exceptions import HTTPException
@@ -99,6 +100,7 @@ def load_assets() -> Assets:
     return Assets({name: _read(path) for name, path in paths.items()})
 
 
+@cache
 def _read(path: Path) -> Asset:
     content = path.read_bytes()
     guessed = _TYPES.get(path.suffix) or mimetypes.guess_type(path.name)[0]

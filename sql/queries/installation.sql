@@ -18,7 +18,36 @@ WHERE extname = 'timescaledb';
 
 -- name: offsets_of_zone
 -- Where the offset of a zone from UTC, in seconds, changes as this server has it, to six hours. Fails
--- where it does not know the zone.
+-- where it does not know the zone. Only days whose ends differ are looked into.
+WITH day AS (
+    SELECT
+        d.day,
+        extract(
+            EPOCH FROM (d.day AT TIME ZONE %(timezone)s) - (d.day AT TIME ZONE 'UTC')
+        )::integer AS seconds
+    FROM
+        generate_series(
+            '2000-01-01 00:00:00+00'::timestamptz,
+            '2038-01-01 00:00:00+00'::timestamptz,
+            interval '1 day'
+        ) AS d (day)
+),
+
+changing AS (
+    SELECT
+        d.day,
+        d.before
+    FROM (
+        SELECT
+            day.day,
+            day.seconds,
+            lag(day.day) OVER (ORDER BY day.day) AS before,
+            lag(day.seconds) OVER (ORDER BY day.day) AS seconds_before
+        FROM day
+    ) AS d
+    WHERE d.seconds <> d.seconds_before
+)
+
 SELECT
     c.instant,
     c.seconds
@@ -33,12 +62,14 @@ FROM (
             extract(
                 EPOCH FROM (i.instant AT TIME ZONE %(timezone)s) - (i.instant AT TIME ZONE 'UTC')
             )::integer AS seconds
-        FROM
-            generate_series(
-                '2000-01-01 00:00:00+00'::timestamptz,
-                '2037-12-31 18:00:00+00'::timestamptz,
-                interval '6 hours'
-            ) AS i (instant)
+        FROM (
+            SELECT '2000-01-01 00:00:00+00'::timestamptz AS instant
+            UNION
+            SELECT
+                generate_series(changing.before, changing.day, interval '6 hours')
+            FROM changing
+        ) AS i
+        WHERE i.instant < '2038-01-01 00:00:00+00'::timestamptz
     ) AS o
 ) AS c
 WHERE c.seconds IS DISTINCT FROM c.before
