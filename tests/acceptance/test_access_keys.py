@@ -13,6 +13,7 @@ import pytest
 from tests.acceptance.access import caller, ends_in, issued, new_tenant, ok, with_new_key
 from tests.acceptance.people import add_person
 from tests.acceptance.talk import BATCH, ONE, refused, sample
+from tests.acceptance.ways import FOREIGN, MAPPING, Amount, refusal
 from tests.acceptance.web import sign_in, text_of, visitor
 from tests.clock import wait_out_minute
 from tests.conftest import DatabaseServer, Service, running_service
@@ -210,6 +211,38 @@ def test_new_series_beyond_the_limits_are_refused_and_old_ones_go_on(
         error = refused(post(client, "c", "1"), 422)
         assert "FATURE_MAX_SERIES_PER_TENANT" in error["message"]
         assert f"{metric} grows most" in error["message"]
+
+
+@pytest.mark.parametrize("way", FOREIGN)
+def test_other_protocols_are_held_to_the_limits_and_what_has_room_is_stored(
+    replicas: tuple[Service, Service], admin: httpx2.Client, metric: str, way: str
+) -> None:
+    def send(service: str, *regions: str) -> str | None:
+        amounts = [Amount(1.0, service, region) for region in regions]
+        return refusal(FOREIGN[way](client, metric, amounts))
+
+    tenant = f"t{secrets.token_hex(4)}"
+    with new_tenant(admin, tenant) as theirs:
+        with caller(replicas[1].url, issued(theirs, "admin")["key"]) as client:
+            ok(client.put("/api/mappings", json={"yaml": MAPPING}))
+            assert send("a", "1", "2", "3") is None
+            told = send("a", "3", "4")
+            assert told is not None
+            assert "FATURE_MAX_SERIES_PER_SERVICE" in told
+            assert send("b", "1", "2", "3") is None
+            told = send("c", "1")
+            assert told is not None
+            assert "FATURE_MAX_SERIES_PER_TENANT" in told
+        assert series(theirs, metric) == 6
+        rows = ok(theirs.get("/api/metrics/query", params={"metric_name": metric, "region": "3"}))
+        # One of them came beside a series too many.
+        assert [one["service_name"] for one in rows] == ["b", "a", "a"]
+
+
+def series(client: httpx2.Client, metric: str) -> int:
+    """How many the catalogue has of a metric."""
+    listed = ok(client.get(CATALOG))
+    return sum(one["series"] for one in listed if one["metric_name"] == metric)
 
 
 def test_operators_are_told_that_a_limit_is_near(

@@ -14,6 +14,7 @@ import pytest
 from service.features import ENDPOINTS
 from tests.acceptance.access import caller, ends_in, issued, new_tenant, ok, with_new_key
 from tests.acceptance.talk import CODES, sample
+from tests.acceptance.ways import OTLP, Amount, as_otlp_protobuf
 from tests.conftest import DatabaseServer, Service, running_service
 
 pytestmark = pytest.mark.one_engine
@@ -257,6 +258,13 @@ def ask(world: World, who: str, route: tuple[str, ...]) -> httpx2.Response:
     make = BODIES.get(route)
     body = make(world) if make else None
     return world.clients[who].request(method, concrete, params=params, json=body)
+
+
+def test_protobuf_is_answered_to_the_same_callers_as_json(world: World) -> None:
+    row = dict(zip(KNOWN, ROUTES["POST", OTLP], strict=True)) | dict.fromkeys(UNKNOWN, "401")
+    amounts = [Amount(1.0, "payments")]
+    answers = {who: as_otlp_protobuf(world.clients[who], "revenue_shipped", amounts) for who in row}
+    assert {who: str(answer.status_code) for who, answer in answers.items()} == row
 
 
 def test_no_route_is_missing_from_the_table_and_none_too_many() -> None:

@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.acceptance.access import ends_in, new_tenant, ok, with_new_key
-from tests.acceptance.talk import BATCH, sample
 from tests.acceptance.test_access_table import RULE
+from tests.acceptance.ways import FOREIGN, MAPPING, WAYS, Amount, Send, refusal
 from tests.conftest import Service
 
 TENANTS = ("one", "two")
@@ -66,6 +66,7 @@ def callers(service: Service) -> Iterator[dict[Owner, httpx2.Client]]:
             name = f"{tenant}-{secrets.token_hex(4)}"
             admin = stack.enter_context(new_tenant(service.client, name))
             found[Owner(tenant, None)] = admin
+            ok(admin.put("/api/mappings", json={"yaml": MAPPING}))
             for one in BOUND:
                 bound = with_new_key(admin, "reader", service_name=one)
                 found[Owner(tenant, one)] = stack.enter_context(bound)
@@ -89,11 +90,13 @@ filters = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.parametrize("way", WAYS)
 def test_whatever_is_asked_only_what_is_ones_own_is_answered(
-    callers: dict[Owner, httpx2.Client],
+    callers: dict[Owner, httpx2.Client], way: str
 ) -> None:
     @settings(
-        max_examples=8,
+        # What is asked is the same however it came in.
+        max_examples=2 if way in FOREIGN else 8,
         derandomize=True,
         database=None,
         deadline=None,
@@ -102,7 +105,7 @@ def test_whatever_is_asked_only_what_is_ones_own_is_answered(
     @given(st.lists(items, min_size=1, max_size=12), filters)
     def one(posted: list[Item], given_filters: dict[str, str]) -> None:
         mine = Posted(f"metric_{secrets.token_hex(6)}", posted)
-        submit(callers, mine)
+        submit(callers, mine, WAYS[way])
         for who, client in callers.items():
             expected = [item for item in mine.seen_by(who) if passes(item, given_filters)]
             check_samples(client, mine.metric, given_filters, expected)
@@ -166,22 +169,50 @@ def test_health_is_shown_to_its_tenant_and_service_alone(
         assert {one["version"] for one in ok(client.get("/api/services/health"))} == own
 
 
-def submit(callers: dict[Owner, httpx2.Client], posted: Posted) -> None:
+def test_a_mapping_is_its_tenants_alone(callers: dict[Owner, httpx2.Client], metric: str) -> None:
+    one, two = (callers[Owner(tenant, None)] for tenant in TENANTS)
+    mine = f"metrics:\n  - {{match: {metric}, take: false}}\n"
+    ok(one.put("/api/mappings", json={"yaml": mine}))
+    try:
+        trial = {"protocol": "line_protocol", "body": f"{metric} value=1"}
+        for tenant, client in ((mine, one), (MAPPING, two)):
+            assert ok(client.get("/api/mappings"))["yaml"] == tenant
+            (point,) = ok(client.post("/api/mappings/test", json=trial))["points"]
+            assert (point["becomes"] is None) == (client is one)
+            for send in FOREIGN.values():
+                assert refusal(send(client, metric, [Amount(5.0)])) is None
+        assert one.get("/api/metrics/aggregate", params={"metric_name": metric}).status_code == 404
+        check_figures(two, metric, {}, [Item(Owner("two", None), 5.0, None, "")] * len(FOREIGN))
+    finally:
+        ok(one.put("/api/mappings", json={"yaml": MAPPING}))
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_a_key_of_a_service_writes_for_it_alone(
+    callers: dict[Owner, httpx2.Client], metric: str, way: str
+) -> None:
+    admin = callers[Owner("one", None)]
+    with with_new_key(admin, "writer", service_name="orders") as bound:
+        for name, status in ((None, 2), ("orders", 2), ("payments", 4)):
+            answer = WAYS[way](bound, metric, [Amount(1.0, name)])
+            assert answer.status_code // 100 == status, answer.text
+            assert status == 2 or answer.status_code == 403
+    found = ok(admin.get("/api/metrics/query", params={"metric_name": metric}))
+    assert [one["service_name"] for one in found] == ["orders"] * len(found)
+    assert found
+
+
+def submit(callers: dict[Owner, httpx2.Client], posted: Posted, send: Send) -> None:
     for tenant in TENANTS:
-        batch = [
-            sample(
-                posted.metric,
-                value=item.value,
-                region=item.region,
-                service_name=item.owner.service_name,
-                metadata={"method": item.method},
-            )
+        amounts = [
+            Amount(item.value, item.owner.service_name, item.region, item.method)
             for item in posted.items
             if item.owner.tenant == tenant
         ]
-        if batch:
+        if amounts:
             admin = callers[Owner(tenant, None)]
-            assert admin.post(BATCH, json={"metrics": batch}).status_code == 201
+            answer = send(admin, posted.metric, amounts)
+            assert refusal(answer) is None, answer.text
             # A dimension of one tenant's metric is none of the other's.
             path = f"/api/metrics/catalog/{posted.metric}"
             ok(admin.patch(path, json={"description": tenant}))
