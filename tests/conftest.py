@@ -30,6 +30,7 @@ from sql.embedded import embedded_postgres
 from sql.engine import Engine
 from sql.migrator import migrate
 from tests import forks
+from tests.clients import http_client
 from tests.clock import wait_out
 from tests.engines import engines_of, in_words
 from tests.forks import Process
@@ -254,7 +255,7 @@ def running_service(
     with log.open("w") as output:
         process = forks.start("run", environment=environment, stdout=output)
     url = f"http://127.0.0.1:{port}"
-    client = httpx2.Client(base_url=url, headers={"X-API-Key": ADMIN_KEY}, timeout=30)
+    client = http_client(url, headers={"X-API-Key": ADMIN_KEY}, timeout=30)
     service = Service(url, client, database_url, process, log)
     try:
         wait_until_ready(service)

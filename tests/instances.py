@@ -12,6 +12,7 @@ import httpx2
 
 from sql.engine import Engine
 from tests import forks
+from tests.clients import http_client
 from tests.conftest import ROOT, free_port
 from tests.killable import until
 
@@ -67,7 +68,7 @@ class Instance:
         """A client with the key that the first start generated, unless another is given."""
         key = key or (self.data_dir / "admin_key").read_text().strip()
         url = f"http://127.0.0.1:{self.port}"
-        return httpx2.Client(base_url=url, headers={"X-API-Key": key}, timeout=30)
+        return http_client(url, headers={"X-API-Key": key}, timeout=30)
 
     def stop(self, how: int) -> int:
         self.process.send_signal(how)

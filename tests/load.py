@@ -14,6 +14,7 @@ import httpx2
 import psycopg
 
 from tests.acceptance.talk import refused
+from tests.clients import http_client
 from tests.conftest import ADMIN_KEY, Service
 from tests.killable import until
 
@@ -118,7 +119,7 @@ class Load:
 
     def _run(self) -> None:
         headers = {"X-API-Key": ADMIN_KEY}
-        with httpx2.Client(base_url=self._url, headers=headers, timeout=30) as client:
+        with http_client(self._url, headers=headers, timeout=30) as client:
             while not self._stopping.is_set() and (number := next(self._numbers)) < MOST_REQUESTS:
                 size = (1, 2, 20)[number % 3]
                 submission = Submission(number, list(itertools.islice(self._values, size)))

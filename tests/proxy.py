@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import httpx2
 
+from tests.clients import http_client
 from tests.conftest import free_port
 from tests.instances import is_ready
 
@@ -26,7 +27,7 @@ class Proxy:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self.failures: list[str] = []
-        self._clients = {url: httpx2.Client(base_url=url, timeout=30) for url in instances}
+        self._clients = {url: http_client(url, timeout=30) for url in instances}
         self._ready: frozenset[str] = frozenset()
         self._turns = itertools.count()
         self._stopping = threading.Event()
@@ -59,7 +60,7 @@ class Proxy:
             client.close()
 
     def _is_ready(self, url: str) -> bool:
-        with httpx2.Client(base_url=url, timeout=30) as client:
+        with http_client(url, timeout=30) as client:
             return is_ready(client)
 
 

@@ -14,6 +14,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 HOUR = timedelta(hours=1)
+_FIRST_HOURS: dict[tuple[tuple[int, ...], str, str], datetime] = {}
 _UTC = ZoneInfo("UTC")
 FINEST = {"real_time": "minute", "hourly": "hour", "daily": "day", "monthly": "month"}
 PERIODS = ("minute", "hour", "day", "week", "month")
@@ -154,14 +155,14 @@ def start_after(start: datetime, period: str, zone: ZoneInfo) -> datetime:
     return hour
 
 
-@cache
 def _first_hour(hour: datetime, period: str, zone: ZoneInfo) -> datetime:
-    before = hour - HOUR
-    if _period_of(before, period, zone) != _period_of(hour, period, zone):
-        return hour
-    while _period_of(before - HOUR, period, zone) == _period_of(hour, period, zone):
-        before -= HOUR
-    return before
+    """The first hour of the period that an hour is in, looked for once per period."""
+    key = (_period_of(hour, period, zone), period, zone.key)
+    if key not in _FIRST_HOURS:
+        while _period_of(hour - HOUR, period, zone) == key[0]:
+            hour -= HOUR
+        _FIRST_HOURS[key] = hour
+    return _FIRST_HOURS[key]
 
 
 @cache

@@ -5,11 +5,13 @@ from typing import Any, cast
 
 import httpx2
 
+from tests.clients import http_client
+
 
 def caller(url: str, key: str | None) -> httpx2.Client:
     """A client with that key, or with none."""
     headers = {"X-API-Key": key} if key else {}
-    return httpx2.Client(base_url=url, headers=headers, timeout=30)
+    return http_client(url, headers=headers, timeout=30)
 
 
 def issued(admin: httpx2.Client, role: str, **fields: object) -> dict[str, Any]:

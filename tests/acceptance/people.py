@@ -10,6 +10,8 @@ from typing import Any, cast
 
 import httpx2
 
+from tests.clients import http_client
+
 LOGIN = "/api/auth/login"
 REFRESH = "/api/auth/refresh"
 LOGOUT = "/api/auth/logout"
@@ -51,7 +53,7 @@ def browser(url: str, address: str | None = None) -> Iterator[httpx2.Client]:
     its word about the client's address.
     """
     headers = {"X-Forwarded-For": address or new_address()}
-    with httpx2.Client(base_url=url, headers=headers, timeout=30) as client:
+    with http_client(url, headers=headers, timeout=30) as client:
         yield client
 
 

@@ -16,6 +16,7 @@ from tests.acceptance.access import issued
 from tests.acceptance.people import add_person, browser, log_in
 from tests.acceptance.reading import figures
 from tests.acceptance.talk import accepted
+from tests.clients import http_client
 from tests.conftest import (
     DatabaseServer,
     Service,
@@ -257,7 +258,7 @@ def test_a_backup_under_load_is_of_one_instant(restored: Restored) -> None:
 
 def test_keys_and_passwords_still_open(restored: Restored) -> None:
     headers = {"X-API-Key": restored.key}
-    with httpx2.Client(base_url=restored.service.url, headers=headers) as reader:
+    with http_client(restored.service.url, headers=headers) as reader:
         assert reader.get("/api/metrics/catalog").status_code == 200
     with browser(restored.service.url) as client:
         log_in(client, restored.person)

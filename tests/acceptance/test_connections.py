@@ -13,6 +13,7 @@ import httpx2
 import pytest
 
 from service.runtime.connections import INCOMPLETE_SECONDS
+from tests.clients import http_client
 from tests.conftest import ADMIN_KEY, DatabaseServer, Service, running_service
 
 LARGE = b" " * (16 * 1024 * 1024)
@@ -51,7 +52,7 @@ def test_a_client_that_sends_a_large_body_reads_why_it_is_refused(
     service: Service, headers: dict[str, str], status: int, chunked: bool
 ) -> None:
     content = chunks() if chunked else LARGE
-    with httpx2.Client(base_url=service.url, timeout=60) as client:
+    with http_client(service.url, timeout=60) as client:
         answer = client.post("/api/metrics", content=content, headers=headers)
         assert answer.status_code == status
         assert answer.json()["success"] is False
@@ -109,7 +110,7 @@ def test_idle_connections_lock_nobody_out(database_of: DatabaseServer, tmp_path:
             connection = stack.enter_context(connect(service))
             if number % 2:
                 connection.sendall(b"GET /api/he")
-        with httpx2.Client(base_url=service.url, headers=KEY, timeout=20) as client:
+        with http_client(service.url, headers=KEY, timeout=20) as client:
             for path in ("/api/health", "/api/ready", "/api/metrics/catalog"):
                 assert client.get(path).status_code == 200
         assert '"event":"connections_limited"' in service.log.read_text()

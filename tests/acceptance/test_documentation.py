@@ -12,6 +12,7 @@ import schemathesis
 from service.features import ENDPOINTS
 from tests.acceptance.talk import BATCH, ONE, accepted, refused, sample
 from tests.acceptance.web import signed_in
+from tests.clients import TLS
 from tests.conftest import Service
 
 DOCUMENT = "/api/openapi.json"
@@ -272,7 +273,7 @@ def test_every_link_of_the_page_leads_somewhere(api: httpx2.Client) -> None:
 
 @pytest.mark.parametrize("path", ["/docs", DOCUMENT])
 def test_documentation_needs_a_key(service: Service, path: str) -> None:
-    refused(httpx2.get(service.url + path), 401)
+    refused(httpx2.get(service.url + path, verify=TLS), 401)
 
 
 @pytest.mark.parametrize("path", ["/docs", DOCUMENT])

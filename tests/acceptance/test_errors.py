@@ -11,6 +11,7 @@ import pytest
 from service.features import ENDPOINTS
 from service.http.endpoint import Endpoint
 from tests.acceptance.talk import BATCH, JSON, ONE, accepted, places, refused, sample, stored
+from tests.clients import http_client
 from tests.conftest import ADMIN_KEY, Service
 
 pytestmark = pytest.mark.one_engine
@@ -24,7 +25,7 @@ NOWHERE = ["/api/nothing", "/api", "/api/metrics/", "/nothing", "/api/metrics/ba
 @pytest.fixture(scope="module")
 def stranger(service: Service) -> Iterator[httpx2.Client]:
     """A client that has no key."""
-    with httpx2.Client(base_url=service.url) as client:
+    with http_client(service.url) as client:
         yield client
 
 

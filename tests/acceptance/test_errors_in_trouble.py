@@ -12,6 +12,7 @@ import pytest
 from psycopg import sql
 
 from tests.acceptance.talk import BATCH, ONE, accepted, post, refused, sample, stored
+from tests.clients import http_client
 from tests.conftest import DatabaseServer, Service, running_service
 
 CATALOG = "/api/metrics/catalog/revenue_hourly"
@@ -155,8 +156,8 @@ def test_a_full_queue_is_unavailable_and_what_was_taken_is_stored(
     body = json.dumps({"metrics": [sample(metric)] * 1000}).encode()
     limits = httpx2.Limits(max_connections=None)
     with (
-        httpx2.Client(
-            base_url=troubled.url, headers=troubled.client.headers, limits=limits, timeout=60
+        http_client(
+            troubled.url, headers=troubled.client.headers, limits=limits, timeout=60
         ) as client,
         psycopg.connect(troubled.database_url) as blocker,
         ThreadPoolExecutor(130) as pool,

@@ -10,6 +10,7 @@ import httpx2
 import pytest
 
 from tests.acceptance.talk import BATCH, JSON, ONE, accepted, places, post, refused, sample, stored
+from tests.clients import http_client
 from tests.conftest import Service
 
 pytestmark = pytest.mark.one_engine
@@ -204,8 +205,8 @@ def test_a_gzip_bomb_is_refused_before_it_goes_off(api: httpx2.Client, service: 
 
 
 def test_after_a_refusal_the_connection_serves_on(api: httpx2.Client, metric: str) -> None:
-    with httpx2.Client(
-        base_url=api.base_url,
+    with http_client(
+        api.base_url,
         headers=api.headers,
         limits=httpx2.Limits(max_connections=1),
     ) as one:

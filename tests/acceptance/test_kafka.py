@@ -17,6 +17,7 @@ import pytest
 from sql.engine import Engine
 from tests import forks
 from tests.cable import cable
+from tests.clients import http_client
 from tests.conftest import free_port
 from tests.forks import Process
 from tests.kafka_broker import Broker, Message, connected_broker, needs_broker, running_broker
@@ -83,7 +84,7 @@ class Case:
         environment |= self.settings() | {"FATURE_KAFKA_METRICS_PORT": str(port)} | settings
         with log.open("w") as output:
             process = forks.start("consume", environment=environment, stdout=output)
-        with httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=30) as client:
+        with http_client(f"http://127.0.0.1:{port}", timeout=30) as client:
             member = Member(process, client, log)
             try:
                 yield member

@@ -17,6 +17,7 @@ from influxdb_client.client.write.point import Point
 from influxdb_client.client.write_api import SYNCHRONOUS, WriteOptions
 
 from tests.acceptance.access import issued, new_tenant, ok, with_new_key
+from tests.clients import http_client
 from tests.conftest import ADMIN_KEY, DatabaseServer, Service, free_port, running_service
 
 pytestmark = pytest.mark.one_engine
@@ -130,7 +131,7 @@ def test_keys_as_clients_of_influxdb_send_them(line_service: Service, metric: st
         {"X-API-Key": key},
     ]
     line = f"revenue_{metric} value=1 {FIRST * 10**9}"
-    with httpx2.Client(base_url=line_service.url) as nobody:
+    with http_client(line_service.url) as nobody:
         for given_headers in headers:
             for path in ("/write", "/api/v2/write"):
                 assert nobody.post(path, content=line, headers=given_headers).status_code == 204

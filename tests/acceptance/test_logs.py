@@ -10,6 +10,7 @@ import psycopg
 import pytest
 
 from tests.acceptance.talk import BATCH, accepted, sample
+from tests.clients import http_client
 from tests.conftest import Service
 from tests.killable import until
 
@@ -39,7 +40,7 @@ def test_each_recorded_request_is_logged_with_its_count(service: Service, metric
 
 def test_a_slow_statement_is_logged_with_its_name_and_time(service: Service, metric: str) -> None:
     def ask() -> httpx2.Response:
-        with httpx2.Client(base_url=service.url, headers=service.client.headers) as client:
+        with http_client(service.url, headers=service.client.headers) as client:
             path = "/api/metrics/aggregate"
             return client.get(path, params={"metric_name": metric}, timeout=30)
 

@@ -8,7 +8,6 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx2
 import psycopg
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -18,6 +17,7 @@ from tests.acceptance.access import ok
 from tests.acceptance.reading import figures
 from tests.acceptance.talk import accepted, sample
 from tests.acceptance.web import signed_in
+from tests.clients import http_client
 from tests.conftest import Service, running_service
 from tests.killable import killable_server, until
 from tests.load import assert_everything_counts_once, loaded
@@ -86,8 +86,8 @@ def asking(place: Place, metric: str, least: float) -> Iterator[None]:
 
     def ask() -> None:
         params = {"metric_name": metric, "period": "month", "aggregation": "sum"}
-        with httpx2.Client(
-            base_url=place.service.url, headers=place.service.client.headers, timeout=30
+        with http_client(
+            place.service.url, headers=place.service.client.headers, timeout=30
         ) as client:
             while not done.wait(0.02):
                 # Another parameter each time: equal questions share an answer.
@@ -214,7 +214,7 @@ def test_what_is_decided_goes_by_the_primary(place: Place) -> None:
         listed = [one["id"] for one in client.get("/api/alerts/rules").json()["data"]]
         assert made["id"] in listed
         key = accepted(client.post("/api/keys", json={"name": "new", "role": "reader"}))["data"]
-        with httpx2.Client(base_url=place.service.url, headers={"X-API-Key": key["key"]}) as reader:
+        with http_client(place.service.url, headers={"X-API-Key": key["key"]}) as reader:
             assert reader.get("/api/metrics/catalog").status_code == 200
         retried = {"Idempotency-Key": "only once"}
         first = client.post("/api/metrics", json=sample("orders"), headers=retried)

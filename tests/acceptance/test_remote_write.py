@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 
 from service.remote_write.remote_write_pb2 import Label, Sample, TimeSeries, WriteRequest
 from tests.acceptance.access import ok, with_new_key
+from tests.clients import http_client
 from tests.conftest import ADMIN_KEY, DatabaseServer, Service, free_port, running_service
 from tests.senders import COUNTER, GAUGE, exposed, program, rises, stored
 
@@ -236,7 +237,7 @@ def prometheus(folder: Path, target: int, port: int) -> Iterator[httpx2.Client]:
             f"--web.listen-address=127.0.0.1:{own}",
             "--storage.remote.flush-deadline=1s",
         ),
-        httpx2.Client(base_url=f"http://127.0.0.1:{own}", timeout=10) as asking,
+        http_client(f"http://127.0.0.1:{own}", timeout=10) as asking,
     ):
         yield asking
 

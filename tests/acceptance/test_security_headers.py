@@ -3,6 +3,7 @@
 import httpx2
 import pytest
 
+from tests.clients import TLS
 from tests.conftest import Service
 
 pytestmark = pytest.mark.one_engine
@@ -27,7 +28,7 @@ def test_every_answer_has_them(api: httpx2.Client, method: str, path: str, statu
 
 
 def test_refused_callers_get_them_too(service: Service) -> None:
-    answer = httpx2.get(f"{service.url}/api/metrics/catalog")
+    answer = httpx2.get(f"{service.url}/api/metrics/catalog", verify=TLS)
     assert answer.status_code == 401
     assert_secure(answer)
 

@@ -23,6 +23,7 @@ from opentelemetry.sdk.metrics.export import (
 )
 from opentelemetry.sdk.resources import Resource
 
+from tests.clients import http_client
 from tests.conftest import ADMIN_KEY, DatabaseServer, free_port, running_service
 from tests.killable import until
 from tests.senders import COUNTER, GAUGE, exposed, program, rises, stored
@@ -162,7 +163,7 @@ def test_a_subscription_of_influxd(receiver: Receiver, tmp_path: Path, metric: s
             assert answer.status_code == 204, answer.text
 
     with (
-        httpx2.Client(base_url=f"http://127.0.0.1:{port}") as influxd,
+        http_client(f"http://127.0.0.1:{port}") as influxd,
         program(tmp_path / "influxd.log", "influxd", "-config", str(config)),
     ):
         until(is_up)

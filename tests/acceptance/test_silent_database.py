@@ -17,6 +17,7 @@ from psycopg import sql
 
 from sql.engine import Engine
 from tests.acceptance.talk import accepted, refused, sample
+from tests.clients import http_client
 from tests.conftest import ADMIN_KEY, Service, running_service
 from tests.killable import KillableServer, killable_server, postmaster_pid, until
 from tests.load import assert_acknowledged_are_stored_once, loaded
@@ -70,7 +71,7 @@ def hanging(data_dir: Path) -> Iterator[None]:
 
 
 def client_of(service: Service) -> httpx2.Client:
-    return httpx2.Client(base_url=service.url, headers={"X-API-Key": ADMIN_KEY}, timeout=PATIENCE)
+    return http_client(service.url, headers={"X-API-Key": ADMIN_KEY}, timeout=PATIENCE)
 
 
 def use(service: Service) -> None:

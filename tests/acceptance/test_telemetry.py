@@ -9,6 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from sql.engine import Engine
 from sql.vocabulary import LEVELS
+from tests.clients import TLS, http_client
 from tests.conftest import DatabaseServer, Service, run_refresh_jobs, running_service
 from tests.killable import until
 
@@ -55,7 +56,7 @@ def value(found: Samples, name: str, **labels: str) -> float:
 
 def fresh_client(service: Service) -> httpx2.Client:
     """Its connections may reach another worker."""
-    return httpx2.Client(base_url=service.url, headers=service.client.headers)
+    return http_client(service.url, headers=service.client.headers)
 
 
 def test_requests_and_samples_are_counted_once_each_over_all_workers(observed: Service) -> None:
@@ -119,7 +120,7 @@ def test_the_database_and_its_alerts_are_told(observed: Service, engine: Engine)
 
 
 def test_without_a_key_nothing_is_told(observed: Service) -> None:
-    assert httpx2.get(f"{observed.url}/metrics").status_code == 401
+    assert httpx2.get(f"{observed.url}/metrics", verify=TLS).status_code == 401
 
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"

@@ -13,6 +13,7 @@ import httpx2
 import pytest
 
 from sql.engine import Engine
+from tests.clients import TLS
 from tests.conftest import ROOT, free_port
 from tests.instances import command, environment
 
@@ -42,8 +43,8 @@ def terminal(tmp_path_factory: pytest.TempPathFactory, engine: Engine) -> Termin
         os.execve(sys.executable, [sys.executable, "-m", "service", "run"], environment(**settings))
     output, url = read_until(terminal_end, "Serving:"), f"http://127.0.0.1:{port}"
     try:
-        answered = httpx2.get(f"{url}/api/health").status_code == 200
-        page = httpx2.get(f"{url}/sign-in", headers={"Accept": "text/html"}).text
+        answered = httpx2.get(f"{url}/api/health", verify=TLS).status_code == 200
+        page = httpx2.get(f"{url}/sign-in", headers={"Accept": "text/html"}, verify=TLS).text
     finally:
         os.kill(pid, signal.SIGTERM)
         output += read_until(terminal_end, "Stopped.")

@@ -10,7 +10,6 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-import httpx2
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import (
     ExportTraceServiceRequest,
@@ -20,6 +19,7 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from sql.engine import Engine
 from tests.acceptance.talk import accepted, sample
+from tests.clients import http_client
 from tests.conftest import ROOT, DatabaseServer, free_port, running_service
 from tests.killable import until
 
@@ -168,5 +168,5 @@ def test_missing_packages_are_told_at_the_start(database: str, tmp_path: Path) -
         OTEL_EXPORTER_OTLP_ENDPOINT="http://127.0.0.1:9",
     ) as service:
         assert "No traces: OTEL_EXPORTER_OTLP_ENDPOINT is set" in service.log.read_text()
-        with httpx2.Client(base_url=service.url) as client:
+        with http_client(service.url) as client:
             assert client.get("/api/health").status_code == 200

@@ -16,6 +16,7 @@ import pytest
 from tests.acceptance.access import caller, ends_in, issued, new_tenant, ok
 from tests.acceptance.talk import ONE, sample
 from tests.acceptance.web import post, signed_in, text_of, token_in
+from tests.clients import TLS
 from tests.conftest import Service
 
 pytestmark = pytest.mark.one_engine
@@ -52,7 +53,9 @@ def tried(answer: httpx2.Response) -> httpx2.Response:
     given = list(pairwise(words[2:]))
     headers = dict(value.split(": ", 1) for option, value in given if option == "-H")
     body = next((value for option, value in given if option == "-d"), None)
-    return httpx2.request("POST" if body else "GET", words[1], headers=headers, content=body)
+    return httpx2.request(
+        "POST" if body else "GET", words[1], headers=headers, content=body, verify=TLS
+    )
 
 
 def row_of(page: httpx2.Response, name: str) -> str:

@@ -7,6 +7,7 @@ import httpx2
 import pytest
 
 from tests.acceptance.web import post, signed_in, text_of, visitor
+from tests.clients import TLS
 from tests.conftest import Service
 
 pytestmark = pytest.mark.one_engine
@@ -38,10 +39,10 @@ def test_no_script_or_style_is_inline(web: httpx2.Client, path: str, status: int
 
 
 def test_an_unknown_page_is_html_and_an_unknown_endpoint_json(service: Service) -> None:
-    page = httpx2.get(f"{service.url}/nothing", headers={"Accept": "text/html"})
+    page = httpx2.get(f"{service.url}/nothing", headers={"Accept": "text/html"}, verify=TLS)
     assert page.status_code == 404
     assert page.headers["Content-Type"].startswith("text/html")
-    endpoint = httpx2.get(f"{service.url}/api/nothing", headers={"Accept": "text/html"})
+    endpoint = httpx2.get(f"{service.url}/api/nothing", headers={"Accept": "text/html"}, verify=TLS)
     assert endpoint.headers["Content-Type"] == "application/json"
 
 

@@ -11,7 +11,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-import httpx2
 import psycopg
 import pytest
 from psycopg.conninfo import make_conninfo
@@ -24,6 +23,7 @@ from sql.engine import Engine
 from sql.migrator import migrate
 from tests.acceptance.people import add_person
 from tests.acceptance.reading import figures
+from tests.clients import http_client
 from tests.conftest import ROOT, Service, database_server, running_service
 from tests.deploy.pgbouncer import PROGRAM, pgbouncer
 
@@ -89,8 +89,8 @@ def test_requests_at_once_share_few_connections(pooled: Pooled, metric: str) -> 
     body = {"metrics": [SAMPLE | {"metric_name": metric}] * 5}
 
     def talk(number: int) -> None:
-        with httpx2.Client(
-            base_url=pooled.service.url, headers=pooled.service.client.headers, timeout=30
+        with http_client(
+            pooled.service.url, headers=pooled.service.client.headers, timeout=30
         ) as client:
             for turn in range(10):
                 key = {"Idempotency-Key": f"{metric}-{number}-{turn}"}
@@ -114,7 +114,7 @@ def test_keys_users_rules_and_the_catalog_work(pooled: Pooled) -> None:
     assert issued.status_code == 201
     writer = {"X-API-Key": issued.json()["data"]["key"]}
     sample = SAMPLE | {"metric_name": "pooled"}
-    with httpx2.Client(base_url=pooled.service.url, headers=writer) as other:
+    with http_client(pooled.service.url, headers=writer) as other:
         assert other.post("/api/metrics", json=sample).status_code == 201
     person = add_person(client)
     log_in = {"email": person.email, "password": person.password}

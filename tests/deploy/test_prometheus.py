@@ -19,6 +19,7 @@ from prometheus_client import REGISTRY, generate_latest
 
 import service.app  # what it imports is in the registry
 import service.kafka.telemetry  # noqa: F401
+from tests.clients import TLS, http_client
 from tests.conftest import ROOT, DatabaseServer, Service, free_port, running_service
 from tests.killable import until
 
@@ -45,12 +46,14 @@ class Stack:
 
     def told(self) -> str:
         """The service's metrics as Prometheus gets them."""
-        answer = httpx2.get(f"{self.service.url}/metrics", headers={"X-API-Key": self.key})
+        answer = httpx2.get(
+            f"{self.service.url}/metrics", headers={"X-API-Key": self.key}, verify=TLS
+        )
         assert answer.status_code == 200
         return answer.text
 
     def told_by_alerts(self) -> str:
-        return httpx2.get(f"http://127.0.0.1:{self.alerts_port}/metrics").text
+        return httpx2.get(f"http://127.0.0.1:{self.alerts_port}/metrics", verify=TLS).text
 
 
 @pytest.fixture(scope="module")
@@ -133,7 +136,7 @@ def prometheus(config: Path) -> Iterator[httpx2.Client]:
     with (config.parent / "prometheus.log").open("w") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)
     try:
-        with httpx2.Client(base_url=f"http://127.0.0.1:{port}/api/v1", timeout=10) as client:
+        with http_client(f"http://127.0.0.1:{port}/api/v1", timeout=10) as client:
             yield client
     finally:
         process.terminate()
