@@ -18,6 +18,7 @@ import service.documentation.pages
 import service.explore.api
 import service.explore.pages
 import service.explore.saving
+import service.exposition.api
 import service.forecast.api
 import service.health.api
 import service.health.pages
@@ -55,6 +56,7 @@ ENDPOINTS = [
     *service.mappings.api.ENDPOINTS,
     *service.explore.api.ENDPOINTS,
     *service.forecast.api.ENDPOINTS,
+    *service.exposition.api.ENDPOINTS,
     *service.catalog.api.ENDPOINTS,
     *service.status.api.ENDPOINTS,
     *service.health.api.ENDPOINTS,

@@ -28,11 +28,12 @@ class Header:
 
 @dataclass(frozen=True, slots=True)
 class Endpoint:
-    """One method of one path. The handler's docstring is its description; `body` and
-    `response` are pydantic or msgspec models, `params` is a pydantic model. `scope` is what a
-    caller needs (None: any known caller); `open` ones need no caller at all. A `foreign` one speaks
-    a protocol of its own: bodies are of the media types `media`, answers of `answers`, callers may
-    also authenticate as its clients do, and `error` is the shape of its refusals.
+    """One method of one path. The handler's docstring is its description; `body` and `response` are
+    pydantic or msgspec models, `params` is a pydantic model, `raw` is the media type of an answer
+    without one. `scope` is what a caller needs (None: any known caller); `open` ones need no caller
+    at all. A `foreign` one speaks a protocol of its own: bodies are of the media types `media`,
+    answers of `answers`, callers may also authenticate as its clients do, and `error` is the shape
+    of its refusals.
     """
 
     method: str
@@ -46,7 +47,7 @@ class Endpoint:
     status: int = 200
     headers: Sequence[Header] = ()
     csv: bool = False
-    text: bool = False
+    raw: str | None = None
     open: bool = False
     foreign: bool = False
     media: Sequence[str] = ("application/json",)

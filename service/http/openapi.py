@@ -70,7 +70,7 @@ def _operation(endpoint: Endpoint) -> dict[str, Any]:
         schema = _reference(endpoint.body)
         content = {media: {"schema": schema} for media in endpoint.media}
         operation["requestBody"] = {"required": True, "content": content}
-    elif endpoint.foreign:
+    elif endpoint.foreign and endpoint.media:
         content = {media: {"schema": _foreign_schema(media)} for media in endpoint.media}
         operation["requestBody"] = {"required": True, "content": content}
     return operation
@@ -80,9 +80,8 @@ def _foreign_schema(media: str) -> dict[str, str]:
     """Of a body whose shape is another protocol's."""
     if media == "application/json":
         return {"type": "object"}
-    return (
-        {"type": "string"} if media.startswith("text/") else {"type": "string", "format": "binary"}
-    )
+    is_text = media.startswith("text/") or media.endswith("-text")
+    return {"type": "string"} if is_text else {"type": "string", "format": "binary"}
 
 
 def _parameters(endpoint: Endpoint) -> Iterator[dict[str, Any]]:
@@ -126,8 +125,8 @@ def _responses(endpoint: Endpoint) -> dict[str, Any]:
         content |= {media: {"schema": schema} for media in endpoint.answers}
     if endpoint.csv:
         content["text/csv"] = {"schema": {"type": "string"}}
-    if endpoint.text:
-        content["text/plain"] = {"schema": {"type": "string"}}
+    if endpoint.raw:
+        content[endpoint.raw] = {"schema": _foreign_schema(endpoint.raw)}
     success = {"description": "Success", **({"content": content} if content else {})}
     schema = _reference(ErrorResponse)
     if endpoint.error:

@@ -1,7 +1,7 @@
 """Query parameters: one model for each endpoint, unknown ones refused."""
 
 from datetime import UTC, date, datetime, timedelta
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, get_origin
 from zoneinfo import ZoneInfo
 
 from pydantic import (
@@ -112,7 +112,7 @@ def read_params(
     problems: list[Problem] = []
     for name in request.query_params:
         values = request.query_params.getlist(name)
-        if name == "group_by":
+        if name == "group_by" or _is_list(model, name):
             given[name] = values
         elif len(values) > 1:
             problems.append(Problem(Message("Given more than once"), name))
@@ -127,6 +127,11 @@ def read_params(
     if problems:
         raise Invalid(*problems)
     return params, extra
+
+
+def _is_list(model: type[BaseModel], name: str) -> bool:
+    field = model.model_fields.get(name)
+    return field is not None and get_origin(field.annotation) is list
 
 
 def zone_of(name: str | None, business: ZoneInfo) -> ZoneInfo:

@@ -27,6 +27,7 @@ from service.metrics.ingest.series import SeriesCache
 from service.metrics.ingest.writer import Writer
 from service.metrics.mapping.door import Door
 from service.metrics.mapping.mappings import Mappings
+from service.metrics.newest import NewestValues
 from service.metrics.query.aggregate import Aggregates
 from service.runtime.background import end_overlong_reading, every_night, repeat
 from service.runtime.notifications import delivering, message_context_of
@@ -113,6 +114,7 @@ def _resources(
     hasher = KeyHasher(secret)
     writer = Writer(pool)
     aggregates = Aggregates(pools.reads, pools.figures, settings.zone, settings.keep["minute"])
+    catalog = Catalog(pool, pools.read, pools.reads)
     recorder = Recorder(Preparer(series, SampleIds(pool), accept), writer, aggregates.forget)
     mappings = Mappings(pool)
     passwords = Passwords(memory=settings.password_memory)
@@ -133,9 +135,10 @@ def _resources(
         recorder=recorder,
         mappings=mappings,
         door=Door(mappings, series.metrics, recorder),
-        catalog=Catalog(pool, pools.read, pools.reads),
+        catalog=catalog,
         aggregates=aggregates,
         forecasts=Forecasts(aggregates),
+        newest=NewestValues(catalog, aggregates, settings.zone),
         backtests=Backtests(pools.read, settings.zone, BACKTESTS_AT_ONCE),
         message_context=message_context_of(settings),
         key_table=key_table,

@@ -21,6 +21,7 @@ from service.metrics.ingest.series import SeriesCache
 from service.metrics.ingest.writer import Writer
 from service.metrics.mapping.door import Door
 from service.metrics.mapping.mappings import Mappings
+from service.metrics.newest import NewestValues
 from service.metrics.query.aggregate import Aggregates
 from service.runtime.settings import Settings
 from service.runtime.stopping import Stopping
@@ -54,6 +55,7 @@ class Resources:
     catalog: Catalog
     aggregates: Aggregates
     forecasts: Forecasts
+    newest: NewestValues
     backtests: Backtests
     message_context: MessageContext
     key_table: KeyTable

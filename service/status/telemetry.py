@@ -53,5 +53,7 @@ def _processes(folder: Path) -> set[int]:
 
 
 ENDPOINTS = [
-    Endpoint("GET", "/metrics", prometheus_metrics, "service", scope="metrics:read", text=True),
+    Endpoint(
+        "GET", "/metrics", prometheus_metrics, "service", scope="metrics:read", raw="text/plain"
+    ),
 ]

@@ -82,6 +82,7 @@ POST    /api/users                              201   403      403    403    403
 PATCH   /api/users/{id:int}                     200   403      403    403    403 403   403          404
 DELETE  /api/users/{id:int}                     200   403      403    403    403 403   403          404
 GET     /metrics                                200   200      403    200    403 403   403          403
+GET     /metrics/business                       200   200      403    200    403 200   200          200
 GET     /api/audit                              200   403      403    403    403 403   403          200
 GET     /api/openapi.json                       200   200      200    200    200 200   200          200
 GET     /docs                                   200   200      200    200    200 200   200          200
@@ -253,6 +254,8 @@ def ask(world: World, who: str, route: tuple[str, ...]) -> httpx2.Response:
     # A forecast of what is new is refused to those who may have one.
     asks = path.endswith(("/aggregate", "/forecast"))
     params = {"metric_name": "orders_shipped"} if asks else None
+    if path == "/metrics/business":
+        params = {"metric": "orders_shipped"}
     if route in CONTENTS:
         return world.clients[who].request(method, concrete, content=CONTENTS[route])
     make = BODIES.get(route)

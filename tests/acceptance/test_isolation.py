@@ -14,6 +14,7 @@ import psycopg
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from tests.acceptance.access import ends_in, new_tenant, ok, with_new_key
 from tests.acceptance.test_access_table import RULE
@@ -112,6 +113,7 @@ def test_whatever_is_asked_only_what_is_ones_own_is_answered(
             if mine.seen_by(who):
                 check_figures(client, mine.metric, given_filters, expected)
                 check_groups(client, mine.metric, given_filters, expected)
+                check_exposition(client, mine.metric, given_filters, expected)
             else:
                 check_unknown(client, mine.metric)
             check_catalog(client, mine.metric, mine.seen_by(who))
@@ -258,7 +260,23 @@ def check_figures(
     assert sum(row["value"] for row in rows) == sum(item.value for item in expected)
 
 
+def check_exposition(
+    client: httpx2.Client, metric: str, given_filters: dict[str, str], expected: list[Item]
+) -> None:
+    params: dict[str, Any] = {"metric": metric, "group_by": "region", **given_filters}
+    answer = client.get("/metrics/business", params=params)
+    assert answer.status_code == 200, answer.text
+    regions = dict.fromkeys((item.region or "" for item in expected), 0.0)
+    for item in expected:
+        regions[item.region or ""] += item.value
+    families = text_string_to_metric_families(answer.text)  # type: ignore[no-untyped-call]
+    shown = [one for family in families for one in family.samples if one.name == metric]
+    assert {one.labels["region"]: one.value for one in shown} == regions
+
+
 def check_unknown(client: httpx2.Client, metric: str) -> None:
+    scraped = client.get("/metrics/business", params={"metric": metric})
+    assert scraped.status_code == 404
     answer = client.get("/api/metrics/aggregate", params={"metric_name": metric})
     assert answer.status_code == 404
     suggested = set(re.findall(r"metric_[0-9a-f]{12}", answer.text)) - {metric}

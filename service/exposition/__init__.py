@@ -1,0 +1,1 @@
+"""Business metrics to be scraped: OpenMetrics of the newest values."""
