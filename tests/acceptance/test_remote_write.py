@@ -1,15 +1,10 @@
-"""Prometheus' remote write 1.0, with Prometheus itself and by hand."""
+"""Prometheus' remote write 1.0, by hand; with Prometheus itself: test_prometheus_writes.py."""
 
 import base64
 import math
-import shutil
 import struct
-import time
 from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
-from pathlib import Path
 
 import cramjam
 import httpx2
@@ -19,9 +14,7 @@ from hypothesis import strategies as st
 
 from service.remote_write.remote_write_pb2 import Label, Sample, TimeSeries, WriteRequest
 from tests.acceptance.access import ok, with_new_key
-from tests.clients import http_client
-from tests.conftest import ADMIN_KEY, DatabaseServer, Service, free_port, running_service
-from tests.senders import COUNTER, GAUGE, exposed, program, rises, stored
+from tests.conftest import DatabaseServer, Service, running_service
 
 pytestmark = pytest.mark.one_engine
 
@@ -207,81 +200,6 @@ def test_whatever_comes_is_answered(
     content = bytes(cramjam.snappy.compress_raw(body.SerializeToString() + tail))
     answer = client.post(PATH, content=content[: len(content) - cut], headers=HEADERS)
     assert answer.status_code in (204, 400), answer.text
-
-
-CONFIG = """
-global: {{scrape_interval: 250ms, scrape_timeout: 200ms}}
-scrape_configs:
-  - job_name: shop
-    static_configs: [{{targets: ["127.0.0.1:{target}"]}}]
-remote_write:
-  - url: http://127.0.0.1:{port}/api/v1/write
-    authorization: {{credentials: {key}}}
-    queue_config: {{batch_send_deadline: 300ms, min_backoff: 100ms, max_backoff: 300ms}}
-    metadata_config: {{send: true, send_interval: 1s}}
-"""
-
-
-@contextmanager
-def prometheus(folder: Path, target: int, port: int) -> Iterator[httpx2.Client]:
-    """Prometheus, which scrapes that port and writes to the service at the other."""
-    own = free_port()
-    config = folder / "prometheus.yml"
-    config.write_text(CONFIG.format(target=target, port=port, key=ADMIN_KEY))
-    with (
-        program(
-            folder / "prometheus.log",
-            "prometheus",
-            f"--config.file={config}",
-            f"--storage.tsdb.path={folder / 'tsdb'}",
-            f"--web.listen-address=127.0.0.1:{own}",
-            "--storage.remote.flush-deadline=1s",
-        ),
-        http_client(f"http://127.0.0.1:{own}", timeout=10) as asking,
-    ):
-        yield asking
-
-
-def scraped(asking: httpx2.Client, name: str) -> list[float]:
-    """Every sample of the one series of that name that Prometheus keeps."""
-    answer = asking.get("/api/v1/query", params={"query": f"{name}[1h]"}).json()
-    (one,) = answer["data"]["result"]
-    return [float(value) for _, value in one["values"]]
-
-
-def wait_for(url: str, levels: int, folder: Path) -> None:
-    """Until so many samples of the gauge have come from Prometheus."""
-    deadline = time.monotonic() + 60
-    while len(stored(url, GAUGE)) < levels:
-        assert time.monotonic() < deadline, (folder / "prometheus.log").read_text()
-        time.sleep(0.2)
-
-
-@pytest.mark.skipif(shutil.which("prometheus") is None, reason="needs Debian's prometheus")
-def test_prometheus_through_a_restart(database_of: DatabaseServer, tmp_path: Path) -> None:
-    """Whatever it scraped is here, counted as increase() counts it."""
-    url, port = database_of.new_database(), free_port()
-    with exposed() as target, prometheus(tmp_path, target.port, port) as asking:
-        with running_service(tmp_path / "one", url, port=port, FATURE_ALERT_INTERVAL="0"):
-            wait_for(url, 2, tmp_path)
-            for step in range(12):
-                target.counter += step
-                target.gauge = step % 5
-                time.sleep(0.25)
-        # Away, and the counter begins anew meanwhile.
-        target.counter = 3.0
-        time.sleep(1)
-        with running_service(tmp_path / "two", url, port=port, FATURE_ALERT_INTERVAL="0"):
-            for step in range(8):
-                target.counter += step / 2
-                time.sleep(0.25)
-            counter = scraped(asking, COUNTER)
-            gauge = scraped(asking, GAUGE)
-            wait_for(url, len(gauge), tmp_path)
-    assert any(after < before for before, after in pairwise(counter))
-    expected = rises(counter)
-    assert stored(url, COUNTER)[: len(expected)] == expected
-    assert stored(url, GAUGE)[: len(gauge)] == gauge
 
 
 def test_a_key_of_one_service_writes_its_own(client: httpx2.Client, metric: str) -> None:
