@@ -177,6 +177,12 @@ def _become(request: dict[str, Any], stdout: int, stderr: int) -> None:
 
 
 if __name__ == "__main__":
+    # What a process imports late: the first two are chosen by name when it serves.
+    import anyio._backends._asyncio
+    import uvicorn.lifespan.on
+    import uvicorn.loops.auto  # noqa: F401
+
+    import service.commands.run  # noqa: F401
     from service.app import build_app
     from service.commands.cli import main
     from service.runtime.settings import Settings
