@@ -178,7 +178,7 @@ def _become(request: dict[str, Any], stdout: int, stderr: int) -> None:
 
 if __name__ == "__main__":
     # What a process imports late: the first two are chosen by name when it serves.
-    import anyio._backends._asyncio
+    import anyio._backends._asyncio  # noqa: F401
     import uvicorn.lifespan.on
     import uvicorn.loops.auto  # noqa: F401
 
