@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,10 @@ from tests.cable import Cable
 
 Message = tuple[bytes | None, bytes | None]
 
+needs_mock_cluster = pytest.mark.skipif(
+    find_spec("confluent_kafka") is None,
+    reason="needs confluent-kafka, which has no wheel for this machine",
+)
 needs_broker = pytest.mark.skipif(not broker.has_broker(), reason=broker.NO_BROKER)
 
 
@@ -86,3 +91,18 @@ def connected_broker(folder: Path, way: Cable) -> Iterator[Broker]:
     with broker.running_broker(folder, way.port) as running:
         way.mend(running.port)
         yield Broker(f"127.0.0.1:{way.port}")
+
+
+@contextmanager
+def mock_cluster(brokers: int) -> Iterator[Broker]:
+    """librdkafka's mock cluster, which makes topics of four partitions as they are asked for; it
+    keeps everything in memory of this process.
+    """
+    from confluent_kafka import Producer
+
+    settings = {"test.mock.num.brokers": brokers, "bootstrap.servers": "none"}
+    # It lives as long as the client that it was made for.
+    producer = Producer(settings)
+    found = producer.list_topics(timeout=10).brokers.values()
+    yield Broker(",".join(f"{one.host}:{one.port}" for one in found))
+    del producer

@@ -17,7 +17,7 @@ from service.kafka.dead_letters import DeadLetters
 from service.kafka.intake import Intake
 from service.kafka.offsets import Offsets, Place
 from service.kafka.partition import Partition, Shared
-from service.kafka.source import Source, new_consumer, new_producer
+from service.kafka.source import Source, new_consumer, new_producer, why_unreachable
 from service.kafka.telemetry import ASSIGNED, PAUSED, READY, expect, forget
 from service.runtime.recording import Recording
 from service.runtime.settings import Settings
@@ -58,15 +58,17 @@ class Consumer:
             try:
                 await self._consume(stop)
             except KafkaError as error:
-                _log.warning("kafka_unreachable", reason=str(error))
-                await self._reconnect_later(stop, error)
+                reasons = await why_unreachable(self._settings)
+                reason = "; ".join(reasons) or str(error) or type(error).__name__
+                _log.warning("kafka_unreachable", reason=reason)
+                await self._reconnect_later(stop, reason)
             # Whatever it is, it is not the end of what waits in the topics.
             except Exception as error:
                 _log.error("kafka_consumer_failed", exc_info=error)
-                await self._reconnect_later(stop, error)
+                await self._reconnect_later(stop, str(error) or type(error).__name__)
 
-    async def _reconnect_later(self, stop: asyncio.Event, error: Exception) -> None:
-        self._problem = str(error) or type(error).__name__
+    async def _reconnect_later(self, stop: asyncio.Event, problem: str) -> None:
+        self._problem = problem
         self._note()
         await _sleep_unless(stop, _RECONNECT_SECONDS)
 

@@ -4,6 +4,8 @@ import ssl
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.conn import collect_hosts, create_conn
+from aiokafka.errors import KafkaError
 
 from service.kafka.offsets import Place
 from service.runtime.settings import Settings, SettingsError
@@ -11,6 +13,7 @@ from service.runtime.settings import Settings, SettingsError
 _CLIENT = "fature-metrics"
 _FETCH_BYTES = 8 * 1024 * 1024
 _PARTITION_FETCH_BYTES = 1024 * 1024
+_TRIAL_MILLISECONDS = 5000
 _LARGEST_LETTER = 16 * 1024 * 1024
 
 
@@ -51,6 +54,22 @@ def connection_options(settings: Settings) -> dict[str, Any]:
         "sasl_plain_username": settings.kafka_user,
         "sasl_plain_password": settings.kafka_password,
     }
+
+
+async def why_unreachable(settings: Settings) -> list[str]:
+    """By broker, what speaks against a connection: its address, TLS, the log-in. aiokafka itself
+    tells but its log.
+    """
+    options = connection_options(settings)
+    del options["retry_backoff_ms"]
+    reasons = []
+    for host, port, _ in collect_hosts(options.pop("bootstrap_servers"), randomize=False):
+        try:
+            found = await create_conn(host, port, request_timeout_ms=_TRIAL_MILLISECONDS, **options)
+            found.close()
+        except (OSError, KafkaError) as error:
+            reasons.append(f"{host}:{port}: {error or type(error).__name__}")
+    return reasons
 
 
 def _tls_context(settings: Settings) -> ssl.SSLContext:
