@@ -30,6 +30,7 @@ import service.mappings.api
 import service.otlp.api
 import service.overview.pages
 import service.preferences.pages
+import service.remote_read.api
 import service.remote_write.api
 import service.rules.api
 import service.rules.pages
@@ -57,6 +58,7 @@ ENDPOINTS = [
     *service.explore.api.ENDPOINTS,
     *service.forecast.api.ENDPOINTS,
     *service.exposition.api.ENDPOINTS,
+    *service.remote_read.api.ENDPOINTS,
     *service.catalog.api.ENDPOINTS,
     *service.status.api.ENDPOINTS,
     *service.health.api.ENDPOINTS,

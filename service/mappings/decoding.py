@@ -8,6 +8,7 @@ from service.metrics.mapping.point import Points
 from service.otlp.bodies import parsed
 from service.otlp.decode import Decoder
 from service.otlp.histograms import Exports
+from service.prometheus.snappy import unpacked
 from service.remote_write import decode as remote_write
 from sql.errors import Invalid, Problem
 from sql.messages import Message
@@ -32,4 +33,4 @@ def decoded(protocol: Protocol, body: str, scope: Scope) -> Points:
         raise Invalid(Problem(Message("This is no Base64"), "body")) from error
     if protocol == "otlp":
         return Decoder(Exports()).decode(parsed(content, is_json=False), scope)
-    return remote_write.decode(remote_write.unpacked(content))
+    return remote_write.decode(unpacked(content, remote_write.MAX_UNPACKED))

@@ -8,7 +8,8 @@ from service.http.bodies import check_media_type, read_body
 from service.http.endpoint import Endpoint
 from service.http.errors import ApiError, Detail
 from service.metrics.mapping.door import Outcome
-from service.remote_write.decode import decode, unpacked
+from service.prometheus.snappy import unpacked
+from service.remote_write.decode import MAX_UNPACKED, decode
 from service.runtime.resources import resources_of
 
 _MEDIA_TYPE = "application/x-protobuf"
@@ -22,7 +23,7 @@ async def write_remotely(request: Request) -> Response:
     stored. Sent again, none counts twice.
     """
     _check_version(request)
-    points = decode(unpacked(await read_body(request)))
+    points = decode(unpacked(await read_body(request), MAX_UNPACKED))
     outcome = await resources_of(request).door.record(points, principal_of(request).scope)
     if outcome.problems:
         raise _refused(outcome)

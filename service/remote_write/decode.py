@@ -3,7 +3,6 @@
 import struct
 from collections import Counter
 
-import cramjam
 from google.protobuf.message import DecodeError
 
 from service.http.errors import ApiError, too_large
@@ -28,20 +27,6 @@ _MALFORMED = "The body is no WriteRequest of Prometheus' remote write 1.0"
 
 Labels = tuple[str, Tags, Form] | Message
 _known: Remembered[tuple[bytes, ...], Labels] = Remembered()
-
-
-def unpacked(body: bytes) -> bytes:
-    """A body that Snappy packed, as a block.
-
-    Raises:
-        ApiError: 400 it is none, 413 it is too large once unpacked.
-    """
-    try:
-        if cramjam.snappy.decompress_raw_len(body) > MAX_UNPACKED:
-            raise too_large(f"The body is larger than {MAX_UNPACKED // 1024 // 1024} MiB unpacked")
-        return bytes(cramjam.snappy.decompress_raw(body))
-    except cramjam.DecompressionError as error:
-        raise ApiError(400, "The body is not a block packed by Snappy") from error
 
 
 def decode(body: bytes) -> Points:

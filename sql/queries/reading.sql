@@ -474,3 +474,9 @@ FROM (
         AND ts < %(before)s::timestamptz
     LIMIT %(most)s + 1
 ) AS s;
+
+-- name: texts_matching
+-- Of some texts those that a regular expression matches.
+SELECT v.value
+FROM unnest(%(values)s::text []) AS v (value)
+WHERE v.value ~ %(pattern)s;

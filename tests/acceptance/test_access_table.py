@@ -83,6 +83,7 @@ PATCH   /api/users/{id:int}                     200   403      403    403    403
 DELETE  /api/users/{id:int}                     200   403      403    403    403 403   403          404
 GET     /metrics                                200   200      403    200    403 403   403          403
 GET     /metrics/business                       200   200      403    200    403 200   200          200
+POST    /api/v1/read                            200   200      403    200    403 200   200          200
 GET     /api/audit                              200   403      403    403    403 403   403          200
 GET     /api/openapi.json                       200   200      200    200    200 200   200          200
 GET     /docs                                   200   200      200    200    200 200   200          200
@@ -240,6 +241,7 @@ CONTENTS: dict[tuple[str, ...], bytes] = {
     ("POST", "/write"): b"revenue_shipped value=1",
     # Nothing, packed by Snappy.
     ("POST", "/api/v1/write"): b"\x00",
+    ("POST", "/api/v1/read"): b"\x00",
 }
 
 

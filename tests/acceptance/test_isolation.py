@@ -18,6 +18,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from tests.acceptance.access import ends_in, new_tenant, ok, with_new_key
 from tests.acceptance.test_access_table import RULE
+from tests.acceptance.test_remote_read import read
 from tests.acceptance.ways import FOREIGN, MAPPING, WAYS, Amount, Send, refusal
 from tests.conftest import Service
 
@@ -116,6 +117,7 @@ def test_whatever_is_asked_only_what_is_ones_own_is_answered(
                 check_exposition(client, mine.metric, given_filters, expected)
             else:
                 check_unknown(client, mine.metric)
+            check_remote_read(client, mine.metric, given_filters, expected)
             check_catalog(client, mine.metric, mine.seen_by(who))
             check_backtest(client, mine.metric, who, mine.seen_by(who))
 
@@ -272,6 +274,21 @@ def check_exposition(
     families = text_string_to_metric_families(answer.text)  # type: ignore[no-untyped-call]
     shown = [one for family in families for one in family.samples if one.name == metric]
     assert {one.labels["region"]: one.value for one in shown} == regions
+
+
+def check_remote_read(
+    client: httpx2.Client, metric: str, given_filters: dict[str, str], expected: list[Item]
+) -> None:
+    found = read(client, f"__name__={metric}", *(f"{n}={v}" for n, v in given_filters.items()))
+    totals: dict[tuple[str | None, str | None], float] = {}
+    for item in expected:
+        key = item.owner.service_name, item.region
+        totals[key] = totals.get(key, 0.0) + item.value
+    shown = [(dict(labels), samples) for labels, samples in found.items()]
+    assert {
+        (labels.get("service_name"), labels.get("region")): sum(value for value, _ in samples)
+        for labels, samples in shown
+    } == totals
 
 
 def check_unknown(client: httpx2.Client, metric: str) -> None:

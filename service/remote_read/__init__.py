@@ -1,0 +1,1 @@
+"""Business figures for PromQL: Prometheus' remote read."""
