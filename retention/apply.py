@@ -13,6 +13,7 @@ from psycopg.rows import DictRow, dict_row
 from retention.plan import ActualPolicy, Plan, describe, first_run, kind_of, plan
 from retention.policies import (
     Columnstore,
+    Corrected,
     Expiry,
     Policy,
     Refresh,
@@ -177,6 +178,8 @@ def _as_declared(row: DictRow) -> Policy | None:
             return Retention(row["relation"], row["keep"])
         case "expiry" if row["keep"]:
             return Expiry(row["relation"], row["keep"])
+        case "corrected":
+            return Corrected(row["relation"], row["schedule_interval"])
         case "columnstore" if row["after"]:
             return Columnstore(row["relation"], row["after"])
         case "refresh" if (
@@ -203,4 +206,6 @@ def _add(
             params |= {"after": after}
         case Refresh(start=start, end=end, every=every):
             params |= {"start": start, "end": end, "every": every}
+        case Corrected(every=every):
+            params |= {"every": every}
     conn.execute(query(f"add_{kind_of(policy)}").body, params)

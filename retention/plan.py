@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from retention.policies import Columnstore, Expiry, Policy, Refresh, Retention
+from retention.policies import Columnstore, Corrected, Expiry, Policy, Refresh, Retention
 
 NIGHT = time(2, 0)
 
@@ -51,7 +51,7 @@ def first_run(policy: Policy, position: int, now: datetime, zone: ZoneInfo) -> d
     zone, refreshes at the next minute; each a little later than the one before, so that
     they do not all ask for a background worker at once.
     """
-    if isinstance(policy, Refresh):
+    if isinstance(policy, Refresh | Corrected):
         start = now.replace(second=0, microsecond=0) + timedelta(minutes=1)
     else:
         start = next_night(now, zone)
@@ -66,7 +66,7 @@ def next_night(now: datetime, zone: ZoneInfo) -> datetime:
 
 
 def kind_of(policy: Policy) -> str:
-    """retention, refresh, columnstore or expiry."""
+    """retention, refresh, columnstore, expiry or corrected."""
     return type(policy).__name__.lower()
 
 
@@ -79,6 +79,8 @@ def describe(policy: Policy) -> str:
             return f"columnstore after {in_words(after)}"
         case Refresh(start=start, end=end):
             return f"refresh from {in_words(start)} to {in_words(end)} ago"
+        case Corrected(every=every):
+            return f"refresh what was corrected every {every.seconds} s"
 
 
 def in_words(duration: timedelta) -> str:

@@ -83,6 +83,8 @@ _COLUMNSTORE_AFTER: dict[str, timedelta] = {
 }
 # Four levels, one after the other, must be done within five minutes of a late sample.
 REFRESH_EVERY = timedelta(minutes=1)
+# What is corrected is right in every level within a minute, also where the service may not refresh.
+CORRECTED_EVERY = timedelta(seconds=20)
 SLACK = timedelta(hours=1)
 
 
@@ -124,7 +126,15 @@ class Expiry:
     keep: timedelta
 
 
-Policy = Retention | Refresh | Columnstore | Expiry
+@dataclass(frozen=True, slots=True)
+class Corrected:
+    """Refresh, in all levels, what the rows of an ordinary table say was corrected."""
+
+    relation: str
+    every: timedelta = CORRECTED_EVERY
+
+
+Policy = Retention | Refresh | Columnstore | Expiry | Corrected
 
 
 def parse_keep(setting: str) -> dict[str, timedelta]:
@@ -198,8 +208,12 @@ def declared(
     """Every policy, in the order of the hierarchy. Refreshes reach back as far as samples
     are `complete`, by default as far as they are kept.
     """
-    expiry = Expiry("alert_event", keep["alert_events"])
-    return [*_sample_policies(keep), *_rollup_policies(keep, complete or keep), expiry]
+    return [
+        *_sample_policies(keep),
+        *_rollup_policies(keep, complete or keep),
+        Expiry("alert_event", keep["alert_events"]),
+        Corrected("stale_range"),
+    ]
 
 
 def _sample_policies(keep: Mapping[str, timedelta]) -> Iterator[Policy]:

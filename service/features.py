@@ -8,6 +8,8 @@ import service.catalog.api
 import service.catalog.pages
 import service.channels.api
 import service.channels.pages
+import service.corrections.api
+import service.corrections.pages
 import service.dashboards.api
 import service.dashboards.editing
 import service.dashboards.files
@@ -56,6 +58,7 @@ ENDPOINTS = [
     *service.otlp.api.ENDPOINTS,
     *service.mappings.api.ENDPOINTS,
     *service.explore.api.ENDPOINTS,
+    *service.corrections.api.ENDPOINTS,
     *service.forecast.api.ENDPOINTS,
     *service.exposition.api.ENDPOINTS,
     *service.remote_read.api.ENDPOINTS,
@@ -79,6 +82,7 @@ PAGES = [
     *service.overview.pages.PAGES,
     *service.explore.pages.PAGES,
     *service.explore.saving.PAGES,
+    *service.corrections.pages.PAGES,
     *service.dashboards.pages.PAGES,
     *service.dashboards.editing.PAGES,
     *service.dashboards.files.PAGES,

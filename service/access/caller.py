@@ -13,6 +13,7 @@ Role = Literal["admin", "operator", "writer", "reader"]
 AccessScope = Literal[
     "metrics:read",
     "metrics:write",
+    "metrics:correct",
     "alerts:read",
     "alerts:write",
     "services:write",
@@ -22,18 +23,18 @@ AccessScope = Literal[
 
 _READS = frozenset[AccessScope]({"metrics:read", "alerts:read"})
 _OF_THE_TENANT = frozenset[AccessScope]({"catalog:write", "keys:admin"})
-_OF_A_SERVICE = frozenset[AccessScope]({"metrics:read"})
+_OF_A_SERVICE = frozenset[AccessScope]({"metrics:read", "metrics:correct"})
 _ROLES: Mapping[Role, frozenset[AccessScope]] = {
     "admin": frozenset(get_args(AccessScope)),
-    "operator": _READS | {"alerts:write", "catalog:write"},
+    "operator": _READS | {"metrics:correct", "alerts:write", "catalog:write"},
     "writer": frozenset({"metrics:write", "services:write"}),
     "reader": _READS,
 }
 
 
 def scopes_of(role: Role, service_name: str | None) -> frozenset[AccessScope]:
-    """The scopes that a role has at most. Bound to one service, a writer also reads what is that
-    service's, and no role changes what belongs to the whole tenant.
+    """The scopes that a role has at most. Bound to one service, a writer also reads and corrects
+    what is that service's, and no role changes what belongs to the whole tenant.
     """
     if service_name is None:
         return _ROLES[role]

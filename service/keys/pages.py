@@ -40,6 +40,7 @@ LIVES = {
 SCOPES: dict[AccessScope, str] = {
     "metrics:read": N_("Read metrics"),
     "metrics:write": N_("Send metrics"),
+    "metrics:correct": N_("Correct metrics"),
     "services:write": N_("Report the health of services"),
     "alerts:read": N_("See alerts"),
     "alerts:write": N_("Change alerts"),

@@ -11,6 +11,7 @@ TERMS = (
     N_("tenant"),
     N_("dashboard"),
     N_("metric"),
+    N_("sample"),
     N_("service"),
     N_("sum"),
     N_("avg"),

@@ -18,6 +18,8 @@ from service.access.shares import Shares
 from service.access.tenants import Tenants
 from service.access.users import Users
 from service.metrics.catalog import Catalog
+from service.metrics.corrections.stale import StaleRollups
+from service.metrics.corrections.voids import Corrections
 from service.metrics.forecasts import Forecasts
 from service.metrics.ingest.ids import SampleIds
 from service.metrics.ingest.prepare import Preparer
@@ -38,6 +40,7 @@ from service.runtime.settings import Settings
 from service.runtime.stopping import Stopping, end_tasks
 from service.runtime.telemetry.pools import note_pools
 from sql.engine import Engine
+from sql.roles import administers
 from sql.vocabulary import Frequency
 
 WRITER_SECONDS = 15
@@ -65,7 +68,8 @@ async def running_resources(
     ):
         now = datetime.now(UTC)
         accept = await asyncio.to_thread(accept_windows, pools.url, settings.keep, now)
-        resources = _resources(settings, engine, stopping, pools, accept)
+        stale = StaleRollups(await asyncio.to_thread(_owner_url, settings, engine))
+        resources = _resources(settings, engine, stopping, pools, accept, stale)
         await resources.key_table.reload()
         await resources.sessions.versions.reload()
         writer = asyncio.create_task(resources.writer.run())
@@ -77,6 +81,13 @@ async def running_resources(
             # By now every request was answered or given up.
             await asyncio.wait([writer], timeout=WRITER_SECONDS)
             await end_tasks(writer, *background)
+            await stale.close()
+
+
+def _owner_url(settings: Settings, engine: Engine) -> str | None:
+    """Where to refresh rollups, which only their owner may; None where nobody here can."""
+    url = settings.database_url
+    return url if engine == "timescale" and url and administers(url) else None
 
 
 def _tasks(resources: Resources) -> Iterator[Coroutine[None, None, None]]:
@@ -106,6 +117,7 @@ def _resources(
     stopping: Stopping,
     pools: Pools,
     accept: Mapping[Frequency, timedelta],
+    stale: StaleRollups,
 ) -> Resources:
     pool = pools.write
     most = SeriesLimits(settings.max_series_per_tenant, settings.max_series_per_service)
@@ -115,7 +127,13 @@ def _resources(
     writer = Writer(pool)
     aggregates = Aggregates(pools.reads, pools.figures, settings.zone, settings.keep["minute"])
     catalog = Catalog(pool, pools.read, pools.reads)
-    recorder = Recorder(Preparer(series, SampleIds(pool), accept), writer, aggregates.forget)
+    ids = SampleIds(pool)
+    recorder = Recorder(Preparer(series, ids, accept), writer, aggregates.forget)
+
+    async def follow(metrics: frozenset[tuple[str, str]]) -> None:
+        await stale.refresh()
+        aggregates.forget(metrics)
+
     mappings = Mappings(pool)
     passwords = Passwords(memory=settings.password_memory)
     key_table, sessions = KeyTable(pool, hasher), Sessions(pool, secret, passwords)
@@ -135,6 +153,7 @@ def _resources(
         recorder=recorder,
         mappings=mappings,
         door=Door(mappings, series.metrics, recorder),
+        corrections=Corrections(pool, ids, accept, follow),
         catalog=catalog,
         aggregates=aggregates,
         forecasts=Forecasts(aggregates),

@@ -15,6 +15,7 @@ from service.access.shares import Shares
 from service.access.tenants import Tenants
 from service.access.users import Users
 from service.metrics.catalog import Catalog
+from service.metrics.corrections.voids import Corrections
 from service.metrics.forecasts import Forecasts
 from service.metrics.ingest.recorder import Recorder
 from service.metrics.ingest.series import SeriesCache
@@ -52,6 +53,7 @@ class Resources:
     recorder: Recorder
     mappings: Mappings
     door: Door
+    corrections: Corrections
     catalog: Catalog
     aggregates: Aggregates
     forecasts: Forecasts

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from retention.plan import in_words
-from retention.policies import Columnstore, Expiry, Policy, Refresh, Retention
+from retention.policies import Columnstore, Corrected, Expiry, Policy, Refresh, Retention
 from retention.report import Line, Rows, lines, questions
 from service.http.authentication import principal_of
 from service.language.reader import Reader
@@ -76,6 +76,9 @@ def _words(reader: Reader, policy: Policy | None) -> str:
         case Refresh(start=start, end=end):
             text = N_("refreshed from %(start)s to %(end)s ago")
             return _fill(reader, text, start=in_words(start), end=in_words(end))
+        case Corrected(every=every):
+            text = N_("what was corrected is refreshed every %(time)s")
+            return _fill(reader, text, time=f"{every.seconds} s")
     return reader.gettext(N_("a policy with open ends"))
 
 

@@ -216,7 +216,7 @@ FROM unnest(
 WHERE s.source = k.source;
 
 -- name: stored_before
--- The places of those samples that are stored already.
+-- The places of those samples that are stored already, or were until they were voided.
 SELECT k.place
 FROM unnest(
     %(series_id)s::integer [], %(ts)s::timestamptz [], %(metadata)s::text []
@@ -230,4 +230,12 @@ WHERE
             AND s.ts = k.ts
             AND s.ts BETWEEN %(first)s AND %(last)s
             AND s.metadata IS NOT DISTINCT FROM k.metadata::jsonb
+    )
+    OR EXISTS (
+        SELECT
+        FROM fature.void AS v
+        WHERE
+            v.series_id = k.series_id
+            AND v.ts = k.ts
+            AND v.metadata IS NOT DISTINCT FROM k.metadata::jsonb
     );

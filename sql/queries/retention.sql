@@ -6,10 +6,15 @@ SELECT
         WHEN 'policy_retention' THEN 'retention'
         WHEN 'policy_compression' THEN 'columnstore'
         WHEN 'delete_resolved_alert_events' THEN 'expiry'
+        WHEN 'refresh_corrected' THEN 'corrected'
         ELSE 'refresh'
     END AS kind,
-    -- A job of our own has no hypertable; there is one. Of a rollup it is the view.
-    coalesce(j.hypertable_name, 'alert_event') AS relation,
+    -- Jobs of our own have no hypertable. Of a rollup it is the view.
+    CASE j.proc_name
+        WHEN 'delete_resolved_alert_events' THEN 'alert_event'
+        WHEN 'refresh_corrected' THEN 'stale_range'
+        ELSE j.hypertable_name
+    END AS relation,
     coalesce(j.config ->> 'drop_after', j.config ->> 'keep')::interval AS keep,
     (j.config ->> 'compress_after')::interval AS "after",
     (j.config ->> 'start_offset')::interval AS start_offset,
@@ -21,7 +26,7 @@ SELECT
 FROM timescaledb_information.jobs AS j
 WHERE j.proc_name IN (
     'policy_retention', 'policy_compression', 'policy_refresh_continuous_aggregate',
-    'delete_resolved_alert_events'
+    'delete_resolved_alert_events', 'refresh_corrected'
 )
 AND coalesce(j.hypertable_schema, j.proc_schema) = 'fature'
 ORDER BY relation, kind;
@@ -93,6 +98,16 @@ SELECT
         timezone => %(timezone)s
     );
 
+-- name: add_corrected
+-- Rollups are refreshed where samples were corrected.
+SELECT
+    add_job(
+        'fature.refresh_corrected'::regproc,
+        %(every)s,
+        initial_start => %(initial_start)s,
+        timezone => %(timezone)s
+    );
+
 -- name: delete_resolved_alert_events
 -- The same where there are no jobs.
 DELETE FROM fature.alert_event
@@ -151,7 +166,7 @@ FROM pg_class AS c
 WHERE
     c.relnamespace = 'fature'::regnamespace
     AND c.relkind = 'r'
-    AND (starts_with(c.relname, 'sample') OR c.relname IN ('service_health', 'alert_event'))
+    AND (starts_with(c.relname, 'sample') OR c.relname IN ('service_health', 'alert_event', 'stale_range'))
 ORDER BY c.relname;
 
 -- name: oldest_row

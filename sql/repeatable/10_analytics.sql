@@ -394,3 +394,51 @@ COMMENT ON COLUMN analytics.service_health.memory_usage IS 'Share of memory in u
 COMMENT ON COLUMN analytics.service_health.version IS 'Version of the service.';
 COMMENT ON COLUMN analytics.service_health.uptime_seconds IS 'Seconds since the service started.';
 COMMENT ON COLUMN analytics.service_health.metadata IS 'Anything else it reported.';
+
+CREATE OR REPLACE VIEW analytics.voids WITH (security_barrier) AS
+SELECT
+    v.sample_id AS id,
+    v.ts,
+    CASE WHEN v.series_id = s.series_id THEN v.value END AS value,
+    s.tenant,
+    s.metric_name,
+    s.metric_type,
+    s.unit,
+    s.frequency,
+    s.service_name,
+    s.affiliate_id,
+    s.region,
+    s.dimensions,
+    s.series_id,
+    CASE WHEN v.series_id = s.series_id THEN v.metadata END AS metadata,
+    CASE WHEN v.series_id = s.series_id THEN v.reason END AS reason,
+    CASE WHEN v.series_id = s.series_id THEN v.actor END AS voided_by,
+    v.voided_at,
+    v.replaced_by,
+    CASE WHEN v.series_id = s.series_id THEN v.new_value END AS new_value
+FROM fature.void AS v
+INNER JOIN fature.series AS s ON v.series_id = s.series_id
+WHERE
+    (SELECT sees_every_tenant FROM fature.reader)
+    OR s.tenant = ANY((SELECT tenants FROM fature.reader)::text[]);
+COMMENT ON VIEW analytics.voids IS
+'Samples that were voided and count nowhere any more, with who, when and why; kept for ever.';
+COMMENT ON COLUMN analytics.voids.id IS 'Id the submission was answered with (metric_id).';
+COMMENT ON COLUMN analytics.voids.ts IS 'Instant of the sample.';
+COMMENT ON COLUMN analytics.voids.value IS 'Value as submitted, in the series'' unit.';
+COMMENT ON COLUMN analytics.voids.tenant IS 'Tenant that owns the series.';
+COMMENT ON COLUMN analytics.voids.metric_name IS 'Name of the metric, such as revenue_hourly.';
+COMMENT ON COLUMN analytics.voids.metric_type IS 'revenue, commission, user_activity, conversion, performance, gamification or validation.';
+COMMENT ON COLUMN analytics.voids.unit IS 'Unit of the values, such as BRL; never add up values of different units.';
+COMMENT ON COLUMN analytics.voids.frequency IS 'How often it is submitted: real_time, hourly, daily or monthly.';
+COMMENT ON COLUMN analytics.voids.service_name IS 'Service that submitted it.';
+COMMENT ON COLUMN analytics.voids.affiliate_id IS 'Affiliate it belongs to, if any.';
+COMMENT ON COLUMN analytics.voids.region IS 'Region, such as the state.';
+COMMENT ON COLUMN analytics.voids.dimensions IS 'Promoted metadata, as text: dimensions ->> ''payment_method''.';
+COMMENT ON COLUMN analytics.voids.series_id IS 'Key of the series: everything above together.';
+COMMENT ON COLUMN analytics.voids.metadata IS 'Metadata as submitted.';
+COMMENT ON COLUMN analytics.voids.reason IS 'Why it was voided.';
+COMMENT ON COLUMN analytics.voids.voided_by IS 'Who voided it: key:1, user:1.';
+COMMENT ON COLUMN analytics.voids.voided_at IS 'When it was voided.';
+COMMENT ON COLUMN analytics.voids.replaced_by IS 'Id of the sample that stands in its place, if any.';
+COMMENT ON COLUMN analytics.voids.new_value IS 'Value which that sample was given.';

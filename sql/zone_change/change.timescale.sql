@@ -237,6 +237,14 @@ BEGIN
             ') EXECUTE FUNCTION fature.write_after_bucket_start(%1$L, %2$L)',
             rollup.relation, rollup.time_column, zone
         );
+        EXECUTE format('DROP TRIGGER IF EXISTS delete_at_bucket_start ON %s', rollup.relation);
+        EXECUTE format(
+            'CREATE TRIGGER delete_at_bucket_start AFTER DELETE ON %1$s '
+            'FOR EACH ROW WHEN ('
+            'old.series_id <> 0 AND old.%2$I = date_trunc(''day'', old.%2$I, %3$L)'
+            ') EXECUTE FUNCTION fature.write_after_bucket_start(%1$L, %2$L)',
+            rollup.relation, rollup.time_column, zone
+        );
     END LOOP;
 END
 $$;

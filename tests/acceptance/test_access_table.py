@@ -35,6 +35,9 @@ PUT     /api/mappings                           200   200      403    403    403
 POST    /api/mappings/test                      200   200      403    200    403 200   200          200
 GET     /api/metrics/query                      200   200      403    200    403 200   200          200
 GET     /api/metrics/aggregate                  200   200      403    200    403 200   200          200
+GET     /api/metrics/voids                      200   200      403    200    403 200   200          200
+POST    /api/metrics/{metric_id:int}/void       200   200      403    403    403 200   403          404
+POST    /api/metrics/{metric_id:int}/replace    200   200      403    403    403 200   403          404
 GET     /api/metrics/forecast                   422   422      403    422    403 422   422          422
 GET     /api/metrics/catalog                    200   200      403    200    403 200   200          200
 PATCH   /api/metrics/catalog/{metric_name}      200   200      403    403    403 403   403          404
@@ -119,6 +122,10 @@ class World:
     def rule(self) -> int:
         body = RULE | {"rule_name": secrets.token_hex(8)}
         return int(ok(self.service.client.post("/api/alerts/rules", json=body))["id"])
+
+    def sample(self) -> int:
+        answer = self.service.client.post("/api/metrics", json=ONE_SAMPLE)
+        return int(answer.json()["metric_id"])
 
     def event(self) -> int:
         rule = self.rule()
@@ -210,6 +217,8 @@ BODIES: dict[tuple[str, ...], Callable[[World], Any]] = {
         "body": "revenue_shipped value=1",
     },
     ("PATCH", "/api/metrics/catalog/{metric_name}"): lambda _: {"description": "Shipped."},
+    ("POST", "/api/metrics/{metric_id:int}/void"): lambda _: {"reason": "A typo"},
+    ("POST", "/api/metrics/{metric_id:int}/replace"): lambda _: {"reason": "A typo", "value": 2},
     ("POST", "/api/services/health"): lambda _: {"service_name": "payments", "status": "healthy"},
     ("POST", "/api/alerts/rules"): lambda _: RULE | {"rule_name": secrets.token_hex(8)},
     ("PUT", "/api/alerts/rules/{id:int}"): lambda _: RULE | {"rule_name": secrets.token_hex(8)},
@@ -248,6 +257,8 @@ CONTENTS: dict[tuple[str, ...], bytes] = {
 def ask(world: World, who: str, route: tuple[str, ...]) -> httpx2.Response:
     method, path = route
     concrete = path.replace("{metric_name}", "only_here").replace("{service_name:path}", "payments")
+    if "{metric_id:int}" in path:
+        concrete = concrete.replace("{metric_id:int}", str(world.sample()))
     if "{id:int}" in path:
         kind = path.split("/{id")[0].rpartition("/")[2].removesuffix("s")
         concrete = concrete.replace("{id:int}", str(getattr(world, kind)()))

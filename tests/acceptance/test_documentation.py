@@ -84,6 +84,9 @@ def test_every_endpoint_is_listed_and_nothing_else(document: dict[str, Any]) -> 
         ("POST", "/api/metrics/batch"),
         ("GET", "/api/metrics/query"),
         ("GET", "/api/metrics/aggregate"),
+        ("GET", "/api/metrics/voids"),
+        ("POST", "/api/metrics/{metric_id}/void"),
+        ("POST", "/api/metrics/{metric_id}/replace"),
         ("GET", "/api/metrics/forecast"),
         ("GET", "/api/metrics/catalog"),
         ("PATCH", "/api/metrics/catalog/{metric_name}"),
@@ -94,7 +97,7 @@ def test_every_listed_method_exists_and_no_other_does(
     api: httpx2.Client, document: dict[str, Any]
 ) -> None:
     for path, methods in document["paths"].items():
-        concrete = re.sub(r"{\w+}", "nothing", path.replace("{id}", "2147483647"))
+        concrete = re.sub(r"{\w+}", "nothing", re.sub(r"{(metric_)?id}", "2147483647", path))
         for method in METHODS:
             answer = api.request(method, concrete)
             assert (answer.status_code != 405) == (method.lower() in methods), (method, path)

@@ -17,6 +17,8 @@ Picture = Callable[[Page, str], None]
 
 PAGES = {
     "overview": "/",
+    "samples": "/explore/samples?metric_name=revenue_hourly",
+    "voids": "/explore/voids",
     "services": "/services",
     "service": "/services/looked-at?span=week",
     "alerts": "/alerts",

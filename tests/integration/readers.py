@@ -97,6 +97,15 @@ def store_tenant(conn: Connection[TupleRow], tenant: str, text: str, value: floa
         ).format(sql.Identifier("fature", f"sample_{frequency}"))
         for age in (timedelta(), timedelta(days=3)):
             conn.execute(statement, (now - age, row[0], value, f'{{"note": "{text}"}}'))
+        conn.execute(
+            """
+            INSERT INTO fature.void
+            (sample_id, series_id, ts, value, metadata, reason, actor, replaced_by, new_value)
+            VALUES (%(series)s, %(series)s, %(now)s, %(value)s,
+                    jsonb_build_object('note', %(text)s::text), %(text)s, %(text)s, 1, %(value)s)
+            """,
+            labels | {"series": row[0]},
+        )
     conn.execute(
         """
         INSERT INTO fature.service_health (tenant, service_name, status, version, error_rate)

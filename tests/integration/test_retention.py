@@ -13,7 +13,15 @@ from psycopg.rows import dict_row
 
 from retention.apply import accept_windows, actual_policies, delete_expired, reconcile
 from retention.plan import Plan
-from retention.policies import Policy, Refresh, Retention, accept_ages, declared, parse_keep
+from retention.policies import (
+    Corrected,
+    Policy,
+    Refresh,
+    Retention,
+    accept_ages,
+    declared,
+    parse_keep,
+)
 from retention.report import report
 from service.metrics.ingest.sample import microseconds
 from sql.engine import Engine
@@ -213,7 +221,9 @@ def test_nightly_jobs_run_at_two_in_the_business_time_zone(
             )
             """
         ).fetchall()
-    assert len(rows) == sum(not isinstance(policy, Refresh) for policy in declared(KEEP))
+    assert len(rows) == sum(
+        not isinstance(policy, Refresh | Corrected) for policy in declared(KEEP)
+    )
     for start, timezone, every in rows:
         assert start.hour == 2
         assert start.minute < 5

@@ -69,6 +69,22 @@ def test_a_batch_that_is_sent_again_counts_once(database: str) -> None:
     assert stored(database) == [10.0, 20.0, 30.0]
 
 
+def test_what_was_voided_does_not_come_back_when_it_is_sent_again(database: str) -> None:
+    batch = [(2, 20.0), (1, 10.0)]
+    write(database, lambda b: sent(b, batch))
+    with psycopg.connect(database) as conn:
+        conn.execute(
+            """
+            WITH gone AS (DELETE FROM fature.sample_real_time WHERE value = 10 RETURNING *)
+            INSERT INTO fature.void (sample_id, series_id, ts, value, metadata, reason, actor)
+            SELECT id, series_id, ts, value, metadata, 'A typo', 'key:1' FROM gone
+            """
+        )
+        conn.execute("TRUNCATE fature.source")
+    write(database, lambda b: sent(b, batch))
+    assert stored(database) == [20.0]
+
+
 def test_values_that_come_late_count_once(database: str) -> None:
     write(
         database,

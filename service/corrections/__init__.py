@@ -1,0 +1,1 @@
+"""Correcting samples: endpoints and pages of voids."""

@@ -1,0 +1,109 @@
+"""Bodies, parameters and answers of the endpoints that correct samples."""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Annotated, Any
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+from alerts.fields import Number, Text, checked_text
+from service.explore.models import Sample
+from service.http.envelopes import Item, Listing
+from service.http.instants import instants
+from service.http.pagination import cursor_of, position_of
+from service.http.parameters import DateRange
+from service.metrics.corrections.voids import VoidFilters, VoidPage
+from service.metrics.query.samples import Position
+
+MAX_VOIDS = 1000
+_LISTING = "voids"
+
+Reason = Annotated[
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=1000),
+    BeforeValidator(checked_text),
+]
+
+
+class VoidIn(BaseModel):
+    """``POST /api/metrics/{metric_id}/void``."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    reason: Reason
+
+
+class ReplaceIn(VoidIn):
+    """``POST /api/metrics/{metric_id}/replace``."""
+
+    value: Number
+
+
+class Void(Sample):
+    """A sample that counts nowhere any more; `replaced_by` is the id of the one in its place."""
+
+    reason: str
+    voided_by: str
+    voided_at: datetime
+    replaced_by: int | None
+    new_value: float | None
+
+
+class VoidAnswer(Item[Void]):
+    """The sample that was voided."""
+
+
+class VoidListing(Listing[Void]):
+    """A page of voids, newest first."""
+
+
+class Replaced(BaseModel):
+    """The new sample, and the one that it stands for."""
+
+    success: bool = True
+    metric_id: int
+    replaces: int
+
+
+class VoidParams(DateRange):
+    """``GET /api/metrics/voids``; dates are of the voids."""
+
+    metric_name: Text | None = None
+    voided_by: Text | None = Field(None, description="Only what this one voided, such as user:3")
+    limit: int = Field(100, ge=1, le=MAX_VOIDS)
+    cursor: str | None = Field(None, description="next_cursor of the page before")
+
+    def filters(self, zone: ZoneInfo) -> VoidFilters:
+        """The filters, with bare dates as days in `zone`.
+
+        Raises:
+            Invalid: the range ends before it starts.
+        """
+        self.check(zone)
+        return VoidFilters(
+            metric_name=self.metric_name,
+            voided_by=self.voided_by,
+            since=self.since(zone),
+            before=self.before(zone),
+        )
+
+    def after(self) -> Position | None:
+        """The void that the page before ended with.
+
+        Raises:
+            Invalid: the cursor is none.
+        """
+        cursor = self.cursor
+        return None if cursor is None else Position(*position_of(_LISTING, cursor))
+
+
+def cursor_behind(page: VoidPage) -> str | None:
+    """The cursor of the next page; None behind the last."""
+    return page.next and cursor_of(_LISTING, *page.next)
+
+
+def void_out(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A void's row as it is answered."""
+    plain = {name: row[name] for name in Void.model_fields}
+    return plain | instants(row, "timestamp", "voided_at")

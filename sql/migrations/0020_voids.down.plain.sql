@@ -1,0 +1,2 @@
+DROP TABLE fature.stale_range;
+DROP TABLE fature.void;

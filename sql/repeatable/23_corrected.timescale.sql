@@ -1,0 +1,98 @@
+-- Corrections reach into what is materialised. Refresh policies would follow, too, but level after
+-- level, each a minute later: here all levels are refreshed at once, and only where it is needed.
+
+CREATE OR REPLACE FUNCTION fature.await_refresh(
+    frequency text, since timestamptz, until timestamptz
+) RETURNS void
+LANGUAGE sql
+SET search_path = pg_catalog, pg_temp
+AS $$
+    INSERT INTO fature.stale_range (frequency, since, until) VALUES ($1, $2, $3);
+$$;
+COMMENT ON FUNCTION fature.await_refresh IS
+'Notes that rollups of a frequency are to be refreshed from one instant to another, both in it.';
+
+-- The start of the bucket that an instant is in; `further` buckets later.
+CREATE OR REPLACE FUNCTION fature.bucket_start(
+    instant timestamptz, level text, further integer DEFAULT 0
+) RETURNS timestamptz
+LANGUAGE sql STABLE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT
+        (
+            date_trunc(level, instant, z.zone) AT TIME ZONE z.zone
+            + further * ('1 ' || level)::interval
+        ) AT TIME ZONE z.zone
+    FROM (
+        SELECT
+            CASE WHEN level IN ('minute', 'hour') THEN 'UTC' ELSE i.timezone END AS zone
+        FROM fature.installation AS i
+    ) AS z
+$$;
+COMMENT ON FUNCTION fature.bucket_start IS
+'The start of the minute, hour, day, week or month that an instant is in, or of a later one.';
+
+-- For a job of the owner's, and for the service right after a correction. An error ends it, as
+-- where another refresh is under way in the same buckets: what is noted stays for the next try.
+CREATE OR REPLACE PROCEDURE fature.refresh_corrected(
+    job_id integer DEFAULT NULL, config jsonb DEFAULT NULL
+)
+LANGUAGE plpgsql
+AS $$
+DECLARE
+    noted record;
+    rollup record;
+BEGIN
+    LOOP
+        SELECT
+            s.frequency,
+            min(s.since) AS since,
+            max(s.until) AS until,
+            array_agg(s.stale_id) AS numbers
+        INTO noted
+        FROM fature.stale_range AS s
+        GROUP BY s.frequency
+        LIMIT 1;
+        EXIT WHEN noted.frequency IS NULL;
+        FOR rollup IN
+            SELECT
+                r.relation,
+                -- Never where samples may have been dropped, nor what is still live.
+                greatest(
+                    fature.bucket_start(noted.since, r.level),
+                    fature.bucket_start(now() - r.start_offset, r.level, 1)
+                ) AS since,
+                least(fature.bucket_start(noted.until, r.level, 1), r.watermark) AS before
+            FROM (
+                SELECT
+                    l.place,
+                    l.level,
+                    w.relation,
+                    w.watermark,
+                    (j.config ->> 'start_offset')::interval AS start_offset
+                FROM unnest(ARRAY['minute', 'hour', 'day', 'week', 'month'])
+                WITH ORDINALITY AS l (level, place)
+                INNER JOIN fature.rollup_watermark AS w
+                    ON w.relation = format('rollup_%s_%s', noted.frequency, l.level)
+                INNER JOIN timescaledb_information.jobs AS j
+                    ON w.relation = j.hypertable_name AND j.hypertable_schema = 'fature'
+                WHERE j.proc_name = 'policy_refresh_continuous_aggregate'
+            ) AS r
+            ORDER BY r.place
+        LOOP
+            IF rollup.since < rollup.before THEN
+                CALL refresh_continuous_aggregate(
+                    format('fature.%I', rollup.relation)::regclass, rollup.since, rollup.before,
+                    options => '{"buckets_per_batch": 0}'
+                );
+                COMMIT;
+            END IF;
+        END LOOP;
+        DELETE FROM fature.stale_range WHERE stale_id = ANY(noted.numbers);
+        COMMIT;
+    END LOOP;
+END
+$$;
+COMMENT ON PROCEDURE fature.refresh_corrected IS
+'Refreshes rollups where samples were corrected.';
