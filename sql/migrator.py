@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cache
 from pathlib import Path
 from typing import cast
 from zoneinfo import ZoneInfo
@@ -184,7 +185,7 @@ def execute_script(conn: Connection[TupleRow], path: Path, timezone: str) -> Non
     Raises:
         MigrationError: naming the statement that failed.
     """
-    for number, statement in enumerate(_statements(path), start=1):
+    for number, statement in enumerate(_statements(path.read_text(encoding="utf-8")), start=1):
         text = statement.replace(":'timezone'", pgsql.Literal(timezone).as_string(conn))
         try:
             # The text is a file of this package, as literal as one in the code.
@@ -200,8 +201,10 @@ def execute_script(conn: Connection[TupleRow], path: Path, timezone: str) -> Non
             ) from error
 
 
-def _statements(path: Path) -> list[str]:
-    return sqlparse.split(path.read_text(encoding="utf-8"))
+@cache
+def _statements(text: str) -> list[str]:
+    """The statements of a file. Finding where they end takes longer than most take to run."""
+    return sqlparse.split(text)
 
 
 def check_same_zone(conn: Connection[TupleRow], timezone: str, now: datetime) -> None:

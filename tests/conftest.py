@@ -12,7 +12,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,6 +23,7 @@ import httpx2
 import psycopg
 import pytest
 from psycopg import sql
+from psycopg.rows import TupleRow
 
 from retention.apply import reconcile
 from retention.policies import parse_keep
@@ -114,6 +115,7 @@ class DatabaseServer:
     engine: Engine
     url: str
     templates: dict[str, str] = field(default_factory=dict)
+    _kept: psycopg.Connection[TupleRow] | None = None
 
     def new_database(self, timezone: str = "UTC", *, migrated: bool = True) -> str:
         """The URL of a fresh database, migrated and with the declared policies unless told
@@ -134,20 +136,39 @@ class DatabaseServer:
     def _create(self, template: str | None) -> str:
         name = f"test_{secrets.token_hex(6)}"
         # Its files are copied, which writes no WAL.
-        statement = sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy").format(
-            sql.Identifier(name), sql.Identifier(template or "template0")
+        self._execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy").format(
+                sql.Identifier(name), sql.Identifier(template or "template0")
+            )
         )
-        with psycopg.connect(self.url, autocommit=True) as conn:
-            conn.execute(statement)
         return f"{self.url.rpartition('/')[0]}/{name}"
 
     def drop(self, url: str) -> None:
         """Remove a database of `new_database`, whoever is connected to it."""
         name = url.rpartition("/")[2]
-        with psycopg.connect(self.url, autocommit=True) as conn:
-            conn.execute(
-                sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
-            )
+        self._execute(
+            sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(sql.Identifier(name))
+        )
+
+    def _execute(self, statement: sql.Composed) -> None:
+        """On one connection as long as that lasts: making one takes longer than a database."""
+        try:
+            self._maintenance().execute(statement)
+        except psycopg.OperationalError:
+            # The server was restarted meanwhile.
+            self.close()
+            self._maintenance().execute(statement)
+
+    def _maintenance(self) -> psycopg.Connection[TupleRow]:
+        if self._kept is None:
+            self._kept = psycopg.connect(self.url, autocommit=True)
+        return self._kept
+
+    def close(self) -> None:
+        """Let go of the connection that is kept, before the server ends."""
+        if self._kept is not None:
+            self._kept.close()
+            self._kept = None
 
 
 @pytest.fixture(scope="session")
@@ -188,10 +209,13 @@ def database_server(
     settings = dict(FORGETFUL)
     if engine == "timescale":
         settings["timescaledb.max_background_workers"] = str(background_workers)
-    with embedded_postgres(
-        data_dir, postgres_home=Path(home) if home else None, engine=engine, settings=settings
-    ) as running:
-        yield DatabaseServer(engine, running.url)
+    with (
+        embedded_postgres(
+            data_dir, postgres_home=Path(home) if home else None, engine=engine, settings=settings
+        ) as running,
+        closing(DatabaseServer(engine, running.url)) as server,
+    ):
+        yield server
 
 
 @pytest.fixture(scope="session")

@@ -20,6 +20,8 @@ from sql.scope import Scope
 from sql.vocabulary import Frequency
 from tests.acceptance.talk import BATCH, ONE, accepted, places, refused, sample, stored
 
+pytestmark = pytest.mark.one_engine
+
 FREQUENCIES: list[Frequency] = ["real_time", "hourly", "daily", "monthly"]
 KEPT_DAYS = {"real_time": 7, "hourly": 90, "daily": 730, "monthly": 1825}
 OLDEST = accept_ages(parse_keep(""))

@@ -17,6 +17,8 @@ from fature_metrics.platform import PLATFORM
 
 from tests.conftest import ADMIN_KEY, ROOT, DatabaseServer, Service, running_service
 
+pytestmark = pytest.mark.one_engine
+
 GUIDE = (ROOT / "docs" / "clients.md").read_text()
 
 

@@ -8,6 +8,8 @@ from sql.embedded import embedded_postgres
 from tests.conftest import DatabaseServer
 from tests.instances import command
 
+pytestmark = pytest.mark.one_engine
+
 NEVER_MIGRATED = "error: this database was never migrated: run `make migrate`\n"
 NO_DAYS = "is not a number of days from 1 to 36500"
 

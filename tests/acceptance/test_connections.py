@@ -16,6 +16,8 @@ from service.runtime.connections import INCOMPLETE_SECONDS
 from tests.clients import http_client
 from tests.conftest import ADMIN_KEY, DatabaseServer, Service, running_service
 
+pytestmark = pytest.mark.one_engine
+
 LARGE = b" " * (16 * 1024 * 1024)
 JSON = {"Content-Type": "application/json"}
 KEY = {"X-API-Key": ADMIN_KEY}

@@ -25,6 +25,8 @@ from tests.load import (
     loaded,
 )
 
+pytestmark = pytest.mark.one_engine
+
 OUTAGE_SECONDS = 30
 
 SAMPLE = {

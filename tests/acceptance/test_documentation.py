@@ -15,6 +15,8 @@ from tests.acceptance.web import signed_in
 from tests.clients import TLS
 from tests.conftest import Service
 
+pytestmark = pytest.mark.one_engine
+
 DOCUMENT = "/api/openapi.json"
 METHODS = {"GET", "POST", "PUT", "PATCH", "DELETE"}
 

@@ -15,6 +15,8 @@ from tests.acceptance.talk import BATCH, ONE, accepted, post, refused, sample, s
 from tests.clients import http_client
 from tests.conftest import DatabaseServer, Service, running_service
 
+pytestmark = pytest.mark.one_engine
+
 CATALOG = "/api/metrics/catalog/revenue_hourly"
 REPORT = "/api/services/health"
 

@@ -46,6 +46,8 @@ TYPESCRIPT = """
 import createClient from "openapi-fetch";
 import type { paths } from "./schema.js";
 
+pytestmark = pytest.mark.one_engine
+
 declare const process: { env: Record<string, string> };
 const { URL, KEY, NAME } = process.env;
 const client = createClient<paths>({ baseUrl: URL, headers: { "X-API-Key": KEY } });

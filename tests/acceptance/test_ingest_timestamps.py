@@ -15,6 +15,8 @@ from tests.acceptance.talk import (
     stored,
 )
 
+pytestmark = pytest.mark.one_engine
+
 
 def moment(**ago: float) -> datetime:
     return datetime.now(UTC).replace(microsecond=0) - timedelta(**ago)

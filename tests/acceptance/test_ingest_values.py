@@ -25,6 +25,8 @@ from tests.acceptance.talk import (
     stored,
 )
 
+pytestmark = pytest.mark.one_engine
+
 # Values
 
 # As JSON, and as the double that it is.

@@ -27,6 +27,8 @@ from tests.instances import (
 from tests.killable import is_running, postmaster_pid, until
 from tests.load import assert_everything_counts_once, loaded
 
+pytestmark = pytest.mark.one_engine
+
 
 @dataclass
 class Run:

@@ -16,6 +16,8 @@ from tests.acceptance.talk import accepted, places, post, refused
 from tests.acceptance.web import signed_in, text_of
 from tests.conftest import Service
 
+pytestmark = pytest.mark.one_engine
+
 REPORT = "/api/services/health"
 EMOJI = "\N{GRINNING FACE}"
 RATIOS = ["error_rate", "cpu_usage", "memory_usage"]

@@ -23,6 +23,8 @@ from tests.killable import KillableServer, killable_server, postmaster_pid, unti
 from tests.load import assert_acknowledged_are_stored_once, loaded
 from tests.network import Network, network_to
 
+pytestmark = pytest.mark.one_engine
+
 # What clients of ours wait at most (docs/operations.md has the limits).
 PATIENCE = 20
 

@@ -13,6 +13,8 @@ from tests.clients import TLS, http_client
 from tests.conftest import DatabaseServer, Service, run_refresh_jobs, running_service
 from tests.killable import until
 
+pytestmark = pytest.mark.one_engine
+
 SAMPLE = {
     "metric_name": "telemetry",
     "metric_type": "revenue",

@@ -17,6 +17,8 @@ from tests.clients import TLS
 from tests.conftest import ROOT, free_port
 from tests.instances import command, environment
 
+pytestmark = pytest.mark.one_engine
+
 LINES = 15
 
 

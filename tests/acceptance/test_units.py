@@ -21,6 +21,8 @@ from sql.scope import Scope
 from tests.acceptance.reading import aggregate, allow_units
 from tests.acceptance.talk import BATCH, ONE, accepted, places, refused, sample, stored
 
+pytestmark = pytest.mark.one_engine
+
 NOW = datetime.now(UTC)
 
 

@@ -14,6 +14,8 @@ from tests.clock import this_hour, today
 from tests.conftest import DatabaseServer, Service, running_service
 from tests.killable import until
 
+pytestmark = pytest.mark.one_engine
+
 
 @pytest.fixture(scope="module")
 def place(

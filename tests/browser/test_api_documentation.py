@@ -6,6 +6,8 @@ from playwright.sync_api import expect
 from tests.browser.conftest import DESKTOP, PHONE, Opener, serious_violations
 from tests.conftest import Service
 
+pytestmark = pytest.mark.one_engine
+
 
 def test_who_is_not_signed_in_comes_to_the_sign_in_page_and_back(open_page: Opener) -> None:
     page = open_page("/docs")

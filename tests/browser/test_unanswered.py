@@ -11,6 +11,8 @@ from tests.acceptance.reading import at, submit
 from tests.browser.conftest import Opener, serious_violations
 from tests.clock import this_hour
 
+pytestmark = pytest.mark.one_engine
+
 
 @pytest.fixture
 def explored(api: httpx2.Client, signed_in: Opener) -> Page:

@@ -27,9 +27,12 @@ from tests.clients import http_client
 from tests.conftest import ROOT, Service, database_server, running_service
 from tests.deploy.pgbouncer import PROGRAM, pgbouncer
 
-pytestmark = pytest.mark.skipif(
-    PROGRAM is None, reason="PgBouncer is not installed (Debian: apt-get install pgbouncer)"
-)
+pytestmark = [
+    pytest.mark.one_engine,
+    pytest.mark.skipif(
+        PROGRAM is None, reason="PgBouncer is not installed (Debian: apt-get install pgbouncer)"
+    ),
+]
 
 SAMPLE = {"metric_type": "revenue", "value": 2.5, "unit": "BRL", "frequency": "hourly"}
 
