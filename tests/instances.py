@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +12,7 @@ import httpx2
 from sql.engine import Engine
 from tests import forks
 from tests.clients import http_client
-from tests.conftest import ROOT, free_port
+from tests.conftest import free_port
 from tests.killable import until
 
 METRIC = "orders_shipped"
@@ -47,12 +46,8 @@ class Instance:
             "FATURE_PORT": str(self.port),
         }
         with self._log.open("w") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "service", "run"],
-                cwd=ROOT,
-                env=environment(**mine | settings),
-                stdout=log,
-                stderr=log,
+            self.process = forks.start(
+                "run", environment=environment(**mine | settings), stdout=log
             )
 
     @property

@@ -4,8 +4,6 @@ decimals.
 
 import csv
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,6 +13,7 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from tests import forks
 from tests.conftest import ADMIN_KEY, ROOT, Service
 from tests.reference import is_fine_enough, start_of
 
@@ -107,13 +106,10 @@ def placed(shift_to: datetime, health: Mapping[str, object]) -> list[Payment]:
 
 def replay(service: Service, zone: ZoneInfo, folder: Path, *arguments: str) -> str:
     """The output of ``make replay``."""
-    command = [sys.executable, "-m", "service", "client", "replay", str(ORDERS)]
-    command += ["--url", service.url, "--api-key", ADMIN_KEY, *arguments]
+    command = ["client", "replay", str(ORDERS), "--url", service.url, "--api-key", ADMIN_KEY]
     environment = {k: v for k, v in os.environ.items() if not k.startswith("FATURE_")}
     environment |= {"FATURE_DATA_DIR": str(folder), "FATURE_TIMEZONE": zone.key}
-    done = subprocess.run(
-        command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False, timeout=300
-    )
+    done = forks.run(*command, *arguments, environment=environment, timeout=300)
     assert done.returncode == 0, done.stderr
     return done.stdout
 

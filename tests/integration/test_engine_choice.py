@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,7 +15,7 @@ from sql.embedded import embedded_postgres, find_installation
 from sql.engine import EngineMismatch
 from sql.migrator import migrate, recorded_engine, status
 from sql.vocabulary import FREQUENCIES
-from tests.conftest import ROOT
+from tests import forks
 from tests.engines import installations
 from tests.integration.rollups import (
     all_differences,
@@ -143,11 +142,4 @@ def test_a_database_set_up_with_timescaledb_is_refused_when_it_is_gone(apache: L
 def run_command(url: str, command: str, *, engine: str) -> subprocess.CompletedProcess[str]:
     environment = {k: v for k, v in os.environ.items() if not k.startswith("FATURE_")}
     environment |= {"FATURE_DATABASE_URL": url, "FATURE_ENGINE": engine}
-    return subprocess.run(
-        [sys.executable, "-m", "service", command],
-        cwd=ROOT,
-        env=environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return forks.run(command, environment=environment, timeout=120)

@@ -2,26 +2,19 @@
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
+from tests import forks
 
 pytestmark = pytest.mark.one_engine
 
 
 def command(database: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {k: v for k, v in os.environ.items() if not k.startswith("FATURE_")}
-    return subprocess.run(
-        [sys.executable, "-m", "service", *arguments],
-        cwd=ROOT,
-        env=environment | {"FATURE_DATABASE_URL": database},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    environment["FATURE_DATABASE_URL"] = database
+    return forks.run(*arguments, environment=environment, timeout=120)
 
 
 @pytest.fixture
