@@ -104,7 +104,7 @@ def submit_figures(service: Service, now: datetime) -> None:
             for number in (0, 1)
         ]
         service.client.post("/api/metrics/batch", json={"metrics": samples}).raise_for_status()
-    submit_a_week_before(service, [moment for moment in moments if moment < now])
+    submit_a_week_before(service, moments)
     units = {"units": ["BRL", "USD"]}
     service.client.patch("/api/metrics/catalog/revenue_hourly", json=units).raise_for_status()
     dollars = samples[0] | {"metric_name": "revenue_hourly", "metric_type": "revenue"}
