@@ -2,19 +2,25 @@
 
 from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
 
 from alerts.fields import Number, Text, checked_text
-from service.explore.models import Sample
+from service.explore.models import Filters, Sample
 from service.http.envelopes import Item, Listing
 from service.http.instants import instants
 from service.http.pagination import cursor_of, position_of
 from service.http.parameters import DateRange
+from service.metrics.catalog import MetricEntry
+from service.metrics.corrections.selections import VoidSpec
 from service.metrics.corrections.voids import VoidFilters, VoidPage
 from service.metrics.query.samples import Position
+from service.metrics.query.selection import select
+from sql.errors import Invalid, Problem
+from sql.messages import Message
+from sql.scope import Scope
 
 MAX_VOIDS = 1000
 _LISTING = "voids"
@@ -38,6 +44,67 @@ class ReplaceIn(VoidIn):
     """``POST /api/metrics/{metric_id}/replace``."""
 
     value: Number
+
+
+class VoidManyIn(Filters):
+    """``POST /api/metrics/void``; dimensions of the metric are filters, too."""
+
+    model_config = ConfigDict(extra="allow")
+
+    metric_name: str = Field(min_length=1)
+    reason: Reason
+    dry_run: bool = Field(False, description="Only count")
+
+    def spec(self, metric: MetricEntry, scope: Scope, zone: ZoneInfo) -> VoidSpec:
+        """The samples that are meant.
+
+        Raises:
+            Invalid: the range or a filter is none.
+        """
+        self.check(zone)
+        extra = self.model_extra or {}
+        problems = [
+            Problem(Message("Unknown field"), name)
+            for name, value in extra.items()
+            if name not in metric.dimensions or not isinstance(value, str)
+        ]
+        if problems:
+            raise Invalid(*problems)
+        return VoidSpec(
+            metric_name=metric.metric_name,
+            selection=select(scope, metric, {**self.labels, **extra}),
+            since=self.since(zone),
+            before=self.before(zone),
+            reason=self.reason,
+        )
+
+
+class VoidJob(BaseModel):
+    """A void of very many samples, and how far it came."""
+
+    id: int
+    status: Literal["running", "done"]
+    metric_name: str
+    reason: str
+    voided_by: str
+    count: int
+    sum: float | None
+    done: int
+    created_at: datetime
+    ended_at: datetime | None
+
+
+class VoidManyAnswer(BaseModel):
+    """How many samples, and their sum (null: of several units); the job where they are many."""
+
+    success: bool = True
+    count: int
+    sum: float | None
+    data: VoidJob | None = None
+
+
+class VoidJobAnswer(Item[VoidJob]):
+    """How far the void came."""
 
 
 class Void(Sample):
@@ -107,3 +174,18 @@ def void_out(row: Mapping[str, Any]) -> dict[str, Any]:
     """A void's row as it is answered."""
     plain = {name: row[name] for name in Void.model_fields}
     return plain | instants(row, "timestamp", "voided_at")
+
+
+def job_out(row: Mapping[str, Any]) -> dict[str, Any]:
+    """A job's row as it is answered."""
+    return {
+        "id": row["job_id"],
+        "status": row["status"],
+        "metric_name": row["metric_name"],
+        "reason": row["reason"],
+        "voided_by": row["actor"],
+        "count": row["total"],
+        "sum": row["total_value"],
+        "done": row["done"],
+        **instants(row, "created_at", "ended_at"),
+    }

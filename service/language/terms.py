@@ -12,6 +12,7 @@ TERMS = (
     N_("dashboard"),
     N_("metric"),
     N_("sample"),
+    N_("job"),
     N_("service"),
     N_("sum"),
     N_("avg"),

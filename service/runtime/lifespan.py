@@ -18,6 +18,8 @@ from service.access.shares import Shares
 from service.access.tenants import Tenants
 from service.access.users import Users
 from service.metrics.catalog import Catalog
+from service.metrics.corrections.jobs import VoidJobs
+from service.metrics.corrections.selections import SelectionVoids
 from service.metrics.corrections.stale import StaleRollups
 from service.metrics.corrections.voids import Corrections
 from service.metrics.forecasts import Forecasts
@@ -50,6 +52,7 @@ CATALOGUE_SECONDS = 5.0
 TELEMETRY_SECONDS = 5.0
 REPLICA_SECONDS = 1.0
 READERS_SECONDS = 15.0
+JOBS_SECONDS = 2.0
 # Each takes a core for up to 5 s, and whoever reads metrics may ask for one.
 BACKTESTS_AT_ONCE = 2
 
@@ -99,6 +102,7 @@ def _tasks(resources: Resources) -> Iterator[Coroutine[None, None, None]]:
     yield repeat(CATALOGUE_SECONDS, resources.mappings.reload)
     yield repeat(TELEMETRY_SECONDS, partial(_note_pools, resources))
     yield repeat(READERS_SECONDS, partial(end_overlong_reading, resources.pool))
+    yield repeat(JOBS_SECONDS, resources.void_jobs.work)
     yield every_night(settings, resources.engine)
     if settings.alert_interval:
         context, interval = resources.message_context, settings.alert_interval
@@ -154,6 +158,8 @@ def _resources(
         mappings=mappings,
         door=Door(mappings, series.metrics, recorder),
         corrections=Corrections(pool, ids, accept, follow),
+        selection_voids=SelectionVoids(pools.url, pools.read, accept, follow),
+        void_jobs=VoidJobs(pools.url, pool, follow),
         catalog=catalog,
         aggregates=aggregates,
         forecasts=Forecasts(aggregates),

@@ -15,6 +15,8 @@ from service.access.shares import Shares
 from service.access.tenants import Tenants
 from service.access.users import Users
 from service.metrics.catalog import Catalog
+from service.metrics.corrections.jobs import VoidJobs
+from service.metrics.corrections.selections import SelectionVoids
 from service.metrics.corrections.voids import Corrections
 from service.metrics.forecasts import Forecasts
 from service.metrics.ingest.recorder import Recorder
@@ -54,6 +56,8 @@ class Resources:
     mappings: Mappings
     door: Door
     corrections: Corrections
+    selection_voids: SelectionVoids
+    void_jobs: VoidJobs
     catalog: Catalog
     aggregates: Aggregates
     forecasts: Forecasts

@@ -36,6 +36,8 @@ POST    /api/mappings/test                      200   200      403    200    403
 GET     /api/metrics/query                      200   200      403    200    403 200   200          200
 GET     /api/metrics/aggregate                  200   200      403    200    403 200   200          200
 GET     /api/metrics/voids                      200   200      403    200    403 200   200          200
+POST    /api/metrics/void                       200   200      403    403    403 200   403          404
+GET     /api/metrics/void/{id:int}              200   200      403    403    403 404   403          404
 POST    /api/metrics/{metric_id:int}/void       200   200      403    403    403 200   403          404
 POST    /api/metrics/{metric_id:int}/replace    200   200      403    403    403 200   403          404
 GET     /api/metrics/forecast                   422   422      403    422    403 422   422          422
@@ -127,6 +129,20 @@ class World:
         answer = self.service.client.post("/api/metrics", json=ONE_SAMPLE)
         return int(answer.json()["metric_id"])
 
+    def void(self) -> int:
+        with psycopg.connect(self.service.database_url) as conn:
+            row = conn.execute(
+                """
+                INSERT INTO fature.void_job (
+                    tenant, metric_name, reason, actor, series, since, before, total, status
+                )
+                VALUES ('default', 'm', 'r', 'key:1', '{}', now(), now(), 0, 'done')
+                RETURNING job_id
+                """
+            ).fetchone()
+        assert row is not None
+        return int(row[0])
+
     def event(self) -> int:
         rule = self.rule()
         with psycopg.connect(self.service.database_url) as conn:
@@ -217,6 +233,7 @@ BODIES: dict[tuple[str, ...], Callable[[World], Any]] = {
         "body": "revenue_shipped value=1",
     },
     ("PATCH", "/api/metrics/catalog/{metric_name}"): lambda _: {"description": "Shipped."},
+    ("POST", "/api/metrics/void"): lambda _: {"metric_name": "only_here", "reason": "A typo"},
     ("POST", "/api/metrics/{metric_id:int}/void"): lambda _: {"reason": "A typo"},
     ("POST", "/api/metrics/{metric_id:int}/replace"): lambda _: {"reason": "A typo", "value": 2},
     ("POST", "/api/services/health"): lambda _: {"service_name": "payments", "status": "healthy"},

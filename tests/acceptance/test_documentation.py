@@ -87,6 +87,8 @@ def test_every_endpoint_is_listed_and_nothing_else(document: dict[str, Any]) -> 
         ("GET", "/api/metrics/query"),
         ("GET", "/api/metrics/aggregate"),
         ("GET", "/api/metrics/voids"),
+        ("POST", "/api/metrics/void"),
+        ("GET", "/api/metrics/void/{id}"),
         ("POST", "/api/metrics/{metric_id}/void"),
         ("POST", "/api/metrics/{metric_id}/replace"),
         ("GET", "/api/metrics/forecast"),

@@ -8,10 +8,11 @@ import pytest
 
 from retention.policies import accept_ages, parse_keep
 from service.access.caller import Caller, Principal
+from service.metrics.corrections.jobs import VoidJobs
 from service.metrics.corrections.stale import StaleRollups
 from service.metrics.corrections.voids import Corrections
 from service.metrics.ingest.ids import SampleIds
-from sql.database import create_pool
+from sql.database import create_pool, dedicated_connection
 from sql.engine import Engine
 from sql.scope import Scope
 from sql.vocabulary import FREQUENCIES, Frequency
@@ -218,3 +219,52 @@ def test_a_refresh_that_fails_is_tried_again(url: str) -> None:
         correct(url, 1, refreshing=False)
         asyncio.run(back())
         assert counted(conn, "hourly", series) == everywhere("hourly", 1)
+
+
+def test_a_void_of_very_many_goes_on_where_it_was_broken_off(url: str) -> None:
+    """In columns, where TimescaleDB by itself unpacks no more than 100,000 at once."""
+    with session(url) as conn:
+        series = new_series(conn, "hourly")
+        start = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(days=40)
+        step = timedelta(seconds=4)
+        store(conn, "hourly", [(start + n * step, n, series, 1.0) for n in range(120_000)])
+        refresh(conn, "hourly", start - timedelta(days=40), start + timedelta(days=35))
+        into_columns(conn, "hourly")
+        conn.execute(
+            """
+            INSERT INTO fature.void_job (
+                tenant, metric_name, reason, actor, series, since, before, total
+            )
+            SELECT tenant, metric_name, 'A typo', 'key:1',
+                jsonb_build_object('hourly', format('{%%s}', series_id)),
+                '-infinity', 'infinity', 120000
+            FROM fature.series WHERE series_id = %s
+            """,
+            [series],
+        )
+        told: list[frozenset[tuple[str, str]]] = []
+
+        async def follow(metrics: frozenset[tuple[str, str]]) -> None:
+            told.append(metrics)
+            await StaleRollups(url).refresh()
+
+        async def begin() -> None:
+            async with create_pool(url, size=2) as pool, dedicated_connection(url) as one:
+                await VoidJobs(url, pool, follow, batch=110_000).advance(one)
+
+        async def go_on() -> None:
+            async with create_pool(url, size=2) as pool:
+                await VoidJobs(url, pool, follow, batch=110_000).work()
+
+        asyncio.run(begin())
+        rest = number(conn, "SELECT count(*) FROM fature.sample_hourly")
+        assert rest == 10_000
+        assert number(conn, "SELECT done FROM fature.void_job") == 110_000
+        assert told == []
+        asyncio.run(go_on())
+        assert number(conn, "SELECT count(*) FROM fature.sample_hourly") == 0
+        assert conn.execute("SELECT done, status FROM fature.void_job").fetchall() == [
+            (120_000, "done")
+        ]
+        assert len(told) == 1
+        assert counted(conn, "hourly", series) == everywhere("hourly", 0)
