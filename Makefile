@@ -123,8 +123,9 @@ lint: $(VENV)/dev.stamp ## ruff, mypy, import direction, SQL style
 	@$(VENV)/bin/lint-imports
 	@$(PY) -m sqlfluff lint --disable-progress-bar sql/bootstrap.sql sql/migrations sql/repeatable
 
-docs: $(VENV)/run.stamp ## Renew docs/api.md from the endpoints
+docs: $(VENV)/run.stamp ## Renew docs/api.md from the endpoints, docs/schema.graphql
 	@$(COMMAND) api-docs > $(VENV)/api.md && cp $(VENV)/api.md docs/api.md
+	@cp service/graphql/schema.graphql docs/schema.graphql
 
 lock: $(VENV)/dev.stamp ## Renew the lock files from pyproject.toml
 	@$(PY) -m uv pip compile -q pyproject.toml --universal --python-version 3.11 \

@@ -22,6 +22,7 @@ import service.explore.pages
 import service.explore.saving
 import service.exposition.api
 import service.forecast.api
+import service.graphql.api
 import service.health.api
 import service.health.pages
 import service.ingest.api
@@ -62,6 +63,7 @@ ENDPOINTS = [
     *service.forecast.api.ENDPOINTS,
     *service.exposition.api.ENDPOINTS,
     *service.remote_read.api.ENDPOINTS,
+    *service.graphql.api.ENDPOINTS,
     *service.catalog.api.ENDPOINTS,
     *service.status.api.ENDPOINTS,
     *service.health.api.ENDPOINTS,

@@ -182,7 +182,8 @@ if __name__ == "__main__":
     import uvicorn.lifespan.on
     import uvicorn.loops.auto  # noqa: F401
 
-    import service.commands.run  # noqa: F401
+    import service.commands.run
+    import service.graphql.execution  # noqa: F401
     from service.app import build_app
     from service.commands.cli import main
     from service.runtime.settings import Settings

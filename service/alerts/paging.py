@@ -33,8 +33,9 @@ async def read_page(
     cursor = None if params.cursor is None else position_of(_LISTING, params.cursor)
     rows = await events.list_events(pool, scope, filters, params.limit + 1, cursor)
     page = rows[: params.limit]
-    return page, _cursor(page[-1]) if len(rows) > len(page) else None
+    return page, cursor_of_event(page[-1]) if len(rows) > len(page) else None
 
 
-def _cursor(row: DictRow) -> str:
+def cursor_of_event(row: DictRow) -> str:
+    """The cursor behind an event."""
     return cursor_of(_LISTING, row["opened_at"], row["event_id"])

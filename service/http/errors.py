@@ -130,7 +130,7 @@ def error_response(
     body = {
         "success": False,
         "error": {
-            "code": _CODES.get(status, "error"),
+            "code": code_of(status),
             "message": message,
             "details": [detail.model_dump(exclude_none=True) for detail in details],
         },
@@ -158,6 +158,11 @@ def refusal(request: Request, error: DomainError) -> Response:
     """An error of the domain as a response, in English."""
     details = [Detail(index=p.index, field=p.field, message=str(p.message)) for p in error.problems]
     return error_response(request, status_of(error), str(error), details, headers=headers_of(error))
+
+
+def code_of(status: int) -> str:
+    """The code of errors of that status."""
+    return _CODES.get(status, "error")
 
 
 def status_of(error: DomainError) -> int:

@@ -89,6 +89,7 @@ DELETE  /api/users/{id:int}                     200   403      403    403    403
 GET     /metrics                                200   200      403    200    403 403   403          403
 GET     /metrics/business                       200   200      403    200    403 200   200          200
 POST    /api/v1/read                            200   200      403    200    403 200   200          200
+POST    /graphql                                200   200      200    200    200 200   200          200
 GET     /api/audit                              200   403      403    403    403 403   403          200
 GET     /api/openapi.json                       200   200      200    200    200 200   200          200
 GET     /docs                                   200   200      200    200    200 200   200          200
@@ -226,6 +227,8 @@ def world(database_of: DatabaseServer, tmp_path_factory: pytest.TempPathFactory)
 BODIES: dict[tuple[str, ...], Callable[[World], Any]] = {
     ("POST", "/api/metrics"): lambda _: ONE_SAMPLE,
     ("POST", "/api/metrics/batch"): lambda _: {"metrics": [ONE_SAMPLE]},
+    # Which fields are for whom is in test_graphql.py.
+    ("POST", "/graphql"): lambda _: {"query": "{ metrics { nodes { name } } }"},
     ("POST", "/v1/metrics"): lambda _: {"resourceMetrics": []},
     ("PUT", "/api/mappings"): lambda _: {"yaml": "others: typed"},
     ("POST", "/api/mappings/test"): lambda _: {

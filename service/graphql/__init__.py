@@ -1,0 +1,1 @@
+"""GraphQL: figures, the catalogue, rules, events and services in one request."""

@@ -1,0 +1,39 @@
+"""Errors of GraphQL, with the codes of the API."""
+
+from typing import Any
+
+import structlog
+from graphql import GraphQLError
+from starlette.requests import Request
+
+from service.http.errors import FAILED, FORESEEN, code_of, explained
+from sql.errors import DomainError
+
+_log = structlog.get_logger()
+
+
+def formatted(request: Request, error: GraphQLError) -> dict[str, Any]:
+    """The error as it is answered: what is wrong with the document or an argument is a
+    validation error, what is not foreseen is logged.
+    """
+    shown = dict(error.formatted)
+    cause = _cause(error)
+    if cause is None:
+        return shown | {"extensions": {"code": code_of(422), **(error.extensions or {})}}
+    if not isinstance(cause, FORESEEN):
+        _log.error("graphql_failed", path=error.path, exc_info=cause)
+        return shown | {"message": str(FAILED), "extensions": {"code": code_of(500)}}
+    status, message, _ = explained(request, cause)
+    extensions: dict[str, Any] = {"code": code_of(status)}
+    if isinstance(cause, DomainError) and cause.problems:
+        extensions["details"] = [
+            {"field": one.field, "message": str(one.message)} for one in cause.problems
+        ]
+    return shown | {"message": message, "extensions": extensions}
+
+
+def _cause(error: GraphQLError) -> Exception | None:
+    cause: Exception | None = error
+    while isinstance(cause, GraphQLError):
+        cause = cause.original_error
+    return cause
