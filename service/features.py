@@ -10,6 +10,7 @@ import service.channels.api
 import service.channels.pages
 import service.corrections.api
 import service.corrections.pages
+import service.corrections.reconciling
 import service.dashboards.api
 import service.dashboards.editing
 import service.dashboards.files
@@ -60,6 +61,7 @@ ENDPOINTS = [
     *service.mappings.api.ENDPOINTS,
     *service.explore.api.ENDPOINTS,
     *service.corrections.api.ENDPOINTS,
+    *service.corrections.reconciling.ENDPOINTS,
     *service.forecast.api.ENDPOINTS,
     *service.exposition.api.ENDPOINTS,
     *service.remote_read.api.ENDPOINTS,

@@ -17,7 +17,7 @@ from sql.calendar import Period
 from sql.scope import Scope
 from sql.vocabulary import MAX_ROWS, Aggregation, Fill, Frequency, MetricType, Order
 
-_FILTERS = ("metric_type", "service_name", "affiliate_id", "region", "unit", "frequency")
+LABELS = ("metric_type", "service_name", "affiliate_id", "region", "unit", "frequency")
 
 
 class Filters(DateRange):
@@ -34,7 +34,7 @@ class Filters(DateRange):
     @property
     def labels(self) -> dict[str, str | None]:
         """The filters but for the metric."""
-        return {name: getattr(self, name) for name in _FILTERS}
+        return {name: getattr(self, name) for name in LABELS}
 
 
 class QueryParams(Filters):

@@ -38,6 +38,7 @@ GET     /api/metrics/aggregate                  200   200      403    200    403
 GET     /api/metrics/voids                      200   200      403    200    403 200   200          200
 POST    /api/metrics/void                       200   200      403    403    403 200   403          404
 GET     /api/metrics/void/{id:int}              200   200      403    403    403 404   403          404
+POST    /api/metrics/reconcile                  200   200      403    403    403 200   403          404
 POST    /api/metrics/{metric_id:int}/void       200   200      403    403    403 200   403          404
 POST    /api/metrics/{metric_id:int}/replace    200   200      403    403    403 200   403          404
 GET     /api/metrics/forecast                   422   422      403    422    403 422   422          422
@@ -237,6 +238,10 @@ BODIES: dict[tuple[str, ...], Callable[[World], Any]] = {
     },
     ("PATCH", "/api/metrics/catalog/{metric_name}"): lambda _: {"description": "Shipped."},
     ("POST", "/api/metrics/void"): lambda _: {"metric_name": "only_here", "reason": "A typo"},
+    ("POST", "/api/metrics/reconcile"): lambda _: {
+        "metric_name": "only_here",
+        "expected": [{"period": "2026-11-01", "value": 0}],
+    },
     ("POST", "/api/metrics/{metric_id:int}/void"): lambda _: {"reason": "A typo"},
     ("POST", "/api/metrics/{metric_id:int}/replace"): lambda _: {"reason": "A typo", "value": 2},
     ("POST", "/api/services/health"): lambda _: {"service_name": "payments", "status": "healthy"},

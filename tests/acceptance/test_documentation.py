@@ -86,6 +86,7 @@ def test_every_endpoint_is_listed_and_nothing_else(document: dict[str, Any]) -> 
         ("POST", "/api/metrics/batch"),
         ("GET", "/api/metrics/query"),
         ("GET", "/api/metrics/aggregate"),
+        ("POST", "/api/metrics/reconcile"),
         ("GET", "/api/metrics/voids"),
         ("POST", "/api/metrics/void"),
         ("GET", "/api/metrics/void/{id}"),

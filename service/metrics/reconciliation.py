@@ -1,0 +1,149 @@
+"""Reconciliation: the values of a metric against those of another system, exact to the cent."""
+
+import asyncio
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import NamedTuple
+from zoneinfo import ZoneInfo
+
+from service.metrics.query.aggregate import Aggregates
+from service.metrics.query.result import Result
+from service.metrics.query.selection import Group
+from service.metrics.query.spec import AggregateQuery
+from sql import calendar
+from sql.calendar import Period
+from sql.errors import Invalid, Problem
+from sql.messages import Message
+from sql.vocabulary import MAX_ROWS
+
+_CENT = Decimal("0.01")
+
+
+class Place(NamedTuple):
+    """A period, by its start in UTC, and a group."""
+
+    start: datetime
+    group: Group
+
+
+@dataclass(frozen=True, slots=True)
+class Expected:
+    """What another system has for a period and group; None: it does not say."""
+
+    value: float | None
+    count: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Difference:
+    """Where the two differ, in the value or in the number of samples. None: there is none, or the
+    other system does not say; differences are by how much this one has more.
+    """
+
+    place: Place
+    expected: Expected | None
+    actual: float | None
+    actual_count: int | None
+
+    @property
+    def by(self) -> float | None:
+        """In the value, in whole cents."""
+        if self.expected is None or self.expected.value is None or self.actual is None:
+            return None
+        return float(_difference(self.actual, self.expected.value))
+
+    @property
+    def count_by(self) -> int | None:
+        """In the number of samples."""
+        if self.expected is None or self.expected.count is None or self.actual_count is None:
+            return None
+        return self.actual_count - self.expected.count
+
+    @property
+    def is_none(self) -> bool:
+        """Whether the two agree."""
+        if self.expected is None:
+            return self.actual is None
+        if self.expected.value is not None and (self.actual is None or self.by):
+            return False
+        return not (self.expected.count is not None and self.count_by)
+
+
+class Reconciliation(NamedTuple):
+    """How many places agree, and where the others differ, oldest first."""
+
+    matching: int
+    differences: list[Difference]
+
+
+async def reconcile(
+    aggregates: Aggregates,
+    query: AggregateQuery,
+    expected: Mapping[Place, Expected],
+    now: datetime,
+) -> Reconciliation:
+    """Compare from the first to the last expected period. What is there and is not expected
+    differs, too; where nothing is, sums and numbers of samples are 0.
+
+    Raises:
+        Invalid: there are more values than are read at once, or as `Aggregates.result`.
+    """
+    starts = [place.start for place in expected]
+    end = calendar.following(max(starts), query.period, query.zone).astimezone(UTC)
+    query = replace(query, since=min(starts), before=end)
+    values, counts = await asyncio.gather(
+        aggregates.result(query, now),
+        aggregates.result(replace(query, aggregation="count"), now),
+    )
+    if not (values.is_whole and counts.is_whole):
+        message = Message("There are more than {number} values in that range", {"number": MAX_ROWS})
+        raise Invalid(Problem(message, "expected"))
+    compared = list(_compared(query, expected, _by_place(values), _by_place(counts)))
+    differences = [one for one in compared if not one.is_none]
+    return Reconciliation(len(compared) - len(differences), differences)
+
+
+def start_of_label(text: str, period: Period, zone: ZoneInfo) -> datetime | None:
+    """The start, in UTC, of the period that answers call so; None where there is none."""
+    try:
+        if period in ("minute", "hour"):
+            instant = datetime.fromisoformat(text)
+            if instant.tzinfo is None:
+                return None
+        else:
+            day = date.fromisoformat(f"{text}-01" if period == "month" else text)
+            instant = calendar.day_start(day, zone)
+        start = instant.astimezone(UTC)
+        known = 1900 <= start.year <= 2999
+        first = known and calendar.floor(start, period, zone).astimezone(UTC) == start
+    except (ValueError, OverflowError):
+        return None
+    return start if first else None
+
+
+def _compared(
+    query: AggregateQuery,
+    expected: Mapping[Place, Expected],
+    values: Mapping[Place, float | None],
+    counts: Mapping[Place, float | None],
+) -> Iterator[Difference]:
+    nothing = 0.0 if query.aggregation in ("sum", "count") else None
+    for place in sorted({*expected, *values}, key=_order):
+        value = values.get(place, nothing if place in expected else None)
+        yield Difference(place, expected.get(place), value, int(counts.get(place) or 0))
+
+
+def _order(place: Place) -> tuple[datetime, Sequence[str]]:
+    return place.start, [label or "" for label in place.group]
+
+
+def _by_place(result: Result) -> dict[Place, float | None]:
+    return {Place(one.start, result.groups[one.group]): one.value for one in result.points}
+
+
+def _difference(actual: float, expected: float) -> Decimal:
+    """Between the decimals that two doubles stand for, in whole cents."""
+    exact = Decimal(f"{actual:.15g}") - Decimal(f"{expected:.15g}")
+    return exact.quantize(_CENT, ROUND_HALF_EVEN) if abs(exact) < 10**20 else exact
