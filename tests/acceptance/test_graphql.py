@@ -66,8 +66,10 @@ def codes(answer: dict[str, Any]) -> list[str]:
 
 
 FIGURES = """
-query Figures($metric: String!, $period: Period, $groupBy: [String!], $filters: [Filter!]) {
-  aggregate(metric: $metric, period: $period, groupBy: $groupBy, filters: $filters) {
+query Figures($metric: String!, $period: Period, $aggregation: Aggregation, $groupBy: [String!],
+  $filters: [Filter!], $startDate: Moment) {
+  aggregate(metric: $metric, period: $period, aggregation: $aggregation, groupBy: $groupBy,
+    filters: $filters, startDate: $startDate) {
     metric aggregation period timezone unit truncated omittedFrequencies materializedUntil
     series { labels { name value } unit periods starts ends values complete }
   }
