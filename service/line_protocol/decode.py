@@ -1,8 +1,8 @@
 """From InfluxDB's line protocol to points."""
 
+import re
 from collections import Counter
-from collections.abc import Iterator
-from collections.abc import Mapping as Map
+from collections.abc import Iterable, Iterator
 
 from line_protocol_parser import (  # type: ignore[import-untyped]
     LineFormatError,
@@ -10,7 +10,7 @@ from line_protocol_parser import (  # type: ignore[import-untyped]
 )
 
 from service.metrics.ingest.sample import FARTHEST, UNIX_EPOCH
-from service.metrics.mapping.point import Point, Points, Tags
+from service.metrics.mapping.point import Foreign, Point, Points, Tags
 from service.metrics.mapping.remembered import Remembered
 from sql.errors import Problem
 from sql.messages import Message
@@ -30,9 +30,16 @@ PRECISIONS = {
 MAX_LINE = 64 * 1024
 _MAX_SHOWN = 100
 
-Series = tuple[str, Tags]
+# Up to the name of the only field, its value, the instant: as nearly all lines are, without
+# escapes or texts. All others are the parser's.
+_usual = re.compile(
+    rb'([^\s\\"#][^\s\\"]* [^\s\\"=,]+)='
+    rb"(-?[0-9]{1,18}(?=i? )|-?[0-9]{1,18}\.[0-9]{1,30}(?= ))i? (-?[0-9]{1,19})"
+).fullmatch
+# By what comes before the value.
+_series: Remembered[bytes, Foreign] = Remembered()
 # By how measurement and tags are written.
-_known: Remembered[bytes, Series] = Remembered()
+_known: Remembered[bytes, tuple[str, Tags]] = Remembered()
 
 
 def decode(body: bytes, nanoseconds: int) -> Points:
@@ -43,33 +50,48 @@ def decode(body: bytes, nanoseconds: int) -> Points:
     places: list[int] = []
     problems: list[Problem] = []
     useless: Counter[str] = Counter()
+    find = _series.get
     for number, line in _lines(body):
+        if usual := _usual(line):
+            written, text, time = usual.groups()
+            instant = int(time) * nanoseconds // 1000 + UNIX_EPOCH
+            if (series := find(written)) is not None and -FARTHEST <= instant <= FARTHEST:
+                points.append(Point(series, float(text), instant))
+                places.append(number)
+                continue
+        elif not line or line.isspace() or line.lstrip().startswith(b"#"):
+            continue
         try:
-            (measurement, tags), fields, ts = _read(line, nanoseconds)
+            read = _read(line, nanoseconds)
         except (LineFormatError, ValueError) as error:
             problems.append(_unreadable(line, number, error))
             continue
-        for field, value in fields.items():
+        for one, value, ts in read:
             if isinstance(value, str):
                 useless["text"] += 1
                 continue
-            name = measurement if field == "value" else f"{measurement}_{field}"
-            points.append(Point(name, tags, float(value), ts))
+            points.append(Point(one, float(value), ts))
             places.append(number)
+        if usual and len(read) == 1:
+            _series.put(usual[1], read[0][0], len(usual[1]))
     return Points(points, problems, useless, places)
 
 
-def _lines(body: bytes) -> Iterator[tuple[int, bytes]]:
-    """Lines with something in them. A text in quotes may go over several."""
+def _lines(body: bytes) -> Iterable[tuple[int, bytes]]:
+    """By their numbers. A text in quotes may go over several."""
+    lines = enumerate(body.split(b"\n"), start=1)
+    return _with_texts(lines) if b'"' in body else lines
+
+
+def _with_texts(lines: Iterable[tuple[int, bytes]]) -> Iterator[tuple[int, bytes]]:
     begun, since = b"", 0
-    for number, line in enumerate(body.split(b"\n"), start=1):
+    for number, line in lines:
         if begun:
             line = begun + b"\n" + line
         if b'"' in line and _is_open(line) and len(line) <= MAX_LINE:
             begun, since = line, since or number
             continue
-        if line and not line.isspace() and not line.lstrip().startswith(b"#"):
-            yield since or number, line
+        yield since or number, line
         begun, since = b"", 0
     if begun:
         yield since, begun
@@ -79,8 +101,8 @@ def _is_open(line: bytes) -> bool:
     return (line.count(b'"') - line.count(b'\\"')) % 2 == 1
 
 
-def _read(line: bytes, nanoseconds: int) -> tuple[Series, Map[str, float | str], int | None]:
-    """Measurement and tags, fields and instant of a line.
+def _read(line: bytes, nanoseconds: int) -> list[tuple[Foreign, float | str, int | None]]:
+    """Series, value and instant of each field of a line.
 
     Raises:
         LineFormatError, ValueError: it cannot be read.
@@ -88,22 +110,30 @@ def _read(line: bytes, nanoseconds: int) -> tuple[Series, Map[str, float | str],
     if len(line) > MAX_LINE:
         raise ValueError(f"longer than {MAX_LINE} bytes")
     # Up to the first blank, where none is escaped.
-    series, _, rest = line.partition(b" ")
-    known = _known.get(series)
+    written, _, rest = line.partition(b" ")
+    known = _known.get(written)
     if known is not None:
         parsed = parse_line("m " + rest.decode())
     else:
         parsed = parse_line(line.decode())
         known = parsed["measurement"], tuple(sorted(parsed["tags"].items()))
-        if series and b"\\" not in series:
-            _known.put(series, known, len(series))
-    time = parsed["time"]
+        if written and b"\\" not in written:
+            _known.put(written, known, len(written))
+    ts = _instant(parsed["time"], nanoseconds)
+    return [(_foreign(*known, field), value, ts) for field, value in parsed["fields"].items()]
+
+
+def _foreign(measurement: str, tags: Tags, field: str) -> Foreign:
+    return Foreign(measurement if field == "value" else f"{measurement}_{field}", tags)
+
+
+def _instant(time: int | None, nanoseconds: int) -> int | None:
     if time is None:
-        return known, parsed["fields"], None
+        return None
     ts = time * nanoseconds // 1000 + UNIX_EPOCH
     if not -FARTHEST <= ts <= FARTHEST:
         raise ValueError("the timestamp is out of range")
-    return known, parsed["fields"], ts
+    return ts
 
 
 def _unreadable(line: bytes, number: int, error: Exception) -> Problem:

@@ -115,8 +115,8 @@ def trial_out(points: Points, trials: list[Trial]) -> dict[str, Any]:
 def _point_out(trial: Trial) -> Mapping[str, Any]:
     point = trial.point
     return {
-        "name": point.name,
-        "tags": dict(point.tags),
+        "name": point.series.name,
+        "tags": dict(point.series.tags),
         "value": point.value,
         "becomes": _sample_out(trial) if trial.sample else None,
         "problem": str(trial.problem) if trial.problem else None,

@@ -13,7 +13,7 @@ from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality as
 from opentelemetry.proto.metrics.v1.metrics_pb2 import DataPointFlags, Metric
 
 from service.metrics.ingest.sample import UNIX_EPOCH
-from service.metrics.mapping.point import Form, Point, Points, Tags
+from service.metrics.mapping.point import Foreign, Form, Point, Points, Tags
 from service.otlp.histograms import QUANTILES, Buckets, Exports
 from sql.errors import Problem
 from sql.messages import Message
@@ -111,7 +111,7 @@ class _Request:
         if form == "cumulative" and point.start_time_unix_nano:
             started = point.start_time_unix_nano // 1000 + UNIX_EPOCH
         ts = _instant(point)
-        self._points.append(Point(name, tags, float(value), ts, form, unit, started))
+        self._points.append(Point(Foreign(name, tags, form, unit), float(value), ts, started))
         self._places.append(self._metrics)
 
     def _summary(self, name: str, tags: Tags, point: Any, unit: str | None) -> None:

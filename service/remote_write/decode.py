@@ -7,7 +7,7 @@ from google.protobuf.message import DecodeError
 
 from service.http.errors import ApiError, too_large
 from service.metrics.ingest.sample import FARTHEST, UNIX_EPOCH
-from service.metrics.mapping.point import Form, Point, Points, Tags
+from service.metrics.mapping.point import Foreign, Form, Point, Points
 from service.metrics.mapping.remembered import Remembered
 from service.remote_write.remote_write_pb2 import Label, TimeSeries, WriteRequest
 from sql.errors import Problem
@@ -25,7 +25,7 @@ _CUMULATIVE = ("_total", "_count", "_sum", "_bucket")
 _STALE = struct.pack("<Q", 0x7FF0000000000002)
 _MALFORMED = "The body is no WriteRequest of Prometheus' remote write 1.0"
 
-Labels = tuple[str, Tags, Form] | Message
+Labels = Foreign | Message
 _known: Remembered[tuple[bytes, ...], Labels] = Remembered()
 
 
@@ -44,7 +44,6 @@ def decode(body: bytes) -> Points:
         if isinstance(labels, Message):
             problems.append(Problem(labels, index=place))
             continue
-        name, tags, form = labels
         for sample in series.samples:
             value, ts = sample.value, sample.timestamp * _MILLISECOND + UNIX_EPOCH
             if value != value and struct.pack("<d", value) == _STALE:
@@ -55,7 +54,7 @@ def decode(body: bytes) -> Points:
                 message = Message("The timestamp {number} is out of range", {"number": ts})
                 problems.append(Problem(message, index=place))
             else:
-                points.append(Point(name, tags, value, ts, form))
+                points.append(Point(labels, value, ts))
                 places.append(place)
     return Points(points, problems, useless, places)
 
@@ -93,4 +92,4 @@ def _read(packed: tuple[bytes, ...]) -> Labels:
     if not name:
         return Message("The label {name} is missing", {"name": _NAME})
     form: Form = "cumulative" if name.endswith(_CUMULATIVE) else "gauge"
-    return name, tuple(sorted(given.items())), form
+    return Foreign(name, tuple(sorted(given.items())), form)

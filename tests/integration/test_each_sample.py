@@ -8,9 +8,10 @@ from retention.policies import accept_ages, parse_keep
 from service.metrics.ingest.ids import SampleIds
 from service.metrics.ingest.prepare import Preparer
 from service.metrics.ingest.room import SeriesLimits
-from service.metrics.ingest.sample import Sample
+from service.metrics.ingest.sample import Origin, Sample, Source, microseconds
 from service.metrics.ingest.series import SeriesCache
-from sql.database import create_pool
+from service.metrics.mapping.point import Foreign, Point
+from sql.database import connection, create_pool
 from sql.scope import Scope
 
 
@@ -25,8 +26,10 @@ def prepared(
             accept = accept_ages(parse_keep(""))
             preparer = Preparer(SeriesCache(pool, limits), SampleIds(pool), accept)
             for samples in requests:
+                sources = [Source(sample) for sample in samples]
+                values = [Point(Foreign("", ()), sample.value, sample.ts) for sample in samples]
                 submission, problems = await preparer.prepare_each(
-                    samples, Scope(), datetime.now(UTC)
+                    sources, values, Scope(), datetime.now(UTC)
                 )
                 texts = [(one.index, str(one.message)) for one in problems]
                 found.append((submission.count, texts))
@@ -57,3 +60,39 @@ def test_a_metric_that_only_refused_samples_name_is_not_made(database: str) -> N
     assert [place for place, _ in problems] == [0]
     ((again, _),) = prepared(database, SeriesLimits(10, 10), [sample("SP", "never_made", "BRL")])
     assert again == 1
+
+
+def test_what_is_known_of_a_source_is_forgotten_where_the_catalogue_changes(database: str) -> None:
+    """And a value at a wrong instant is refused, however well its source is known."""
+    now = microseconds(datetime.now(UTC))
+    source = Source(
+        Sample("orders", "revenue", 0.0, "hourly", metadata={"till": "1"}, origin=Origin("a" * 32))
+    )
+
+    async def run() -> None:
+        async with create_pool(database, size=2) as pool:
+            series = SeriesCache(pool, SeriesLimits(10, 10))
+            preparer = Preparer(series, SampleIds(pool), accept_ages(parse_keep("")))
+
+            async def send(*instants: int) -> tuple[set[int], list[int | None]]:
+                values = [Point(Foreign("", ()), 1.0, ts) for ts in instants]
+                submission, problems = await preparer.prepare_each(
+                    [source] * len(values), values, Scope(), datetime.now(UTC)
+                )
+                ids = {one.series_id for one in submission.readings}
+                return ids, [one.index for one in problems]
+
+            for _ in range(2):
+                plain, problems = await send(now)
+                assert (len(plain), problems) == (1, [])
+            known = source.known
+            assert known is not None
+            assert await send(now, now - 10**15, now + 1) == (plain, [1])
+            async with connection(pool) as conn:
+                await conn.execute("UPDATE fature.metric SET dimensions = '{till}'")
+            await series.reload()
+            other, problems = await send(now)
+            assert (len(other), problems) == (1, [])
+            assert other != plain
+
+    asyncio.run(run())

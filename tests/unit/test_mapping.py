@@ -6,9 +6,11 @@ from typing import Any
 import pytest
 
 from service.metrics.ingest.metric_table import MetricEntry
+from service.metrics.ingest.sample import Origin, Sample
+from service.metrics.mapping.door import scaled
 from service.metrics.mapping.file import parsed
 from service.metrics.mapping.mapping import DEFAULT, Mapping
-from service.metrics.mapping.point import Form, Point
+from service.metrics.mapping.point import Foreign, Form, Point
 from service.metrics.mapping.target import LeftOut, Target
 from sql.errors import Invalid
 from sql.scope import Scope
@@ -28,13 +30,25 @@ def mapping(yaml: str) -> Mapping:
 def becomes(
     one: Mapping, name: str, form: Form | None = None, scope: Scope | None = None, **tags: str
 ) -> Target | LeftOut:
-    return one.target(scope or Scope(), CATALOGUE, name, tuple(sorted(tags.items())), form, None)
+    series = Foreign(name, tuple(sorted(tags.items())), form)
+    return one.target(scope or Scope(), CATALOGUE, series)
 
 
-def target(one: Mapping, name: str, form: Form | None = None, **tags: str) -> Target:
+def target(one: Mapping, name: str, form: Form | None = None, **tags: str) -> Sample:
+    """A sample of it."""
     found = becomes(one, name, form, None, **tags)
     assert isinstance(found, Target), found
-    return found
+    return found.source.sample
+
+
+def origin(one: Sample) -> Origin:
+    assert one.origin is not None
+    return one.origin
+
+
+def assumed(one: Sample) -> MetricEntry:
+    assert one.assumed is not None
+    return one.assumed
 
 
 def reason(one: Mapping, name: str, form: Form | None = None, **tags: str) -> str:
@@ -93,14 +107,14 @@ def test_names_are_made_legal() -> None:
     ],
 )
 def test_the_kind_of_a_metric_that_is_new(name: str, form: Form | None, kind: str) -> None:
-    assert target(DEFAULT, name, form).assumed.kind == kind
+    assert assumed(target(DEFAULT, name, form)).kind == kind
 
 
 def test_what_would_make_wrong_figures_is_left_out() -> None:
     assert reason(DEFAULT, "revenue_hourly", "gauge") == "form"
     assert reason(DEFAULT, "active_users", "cumulative") == "form"
     assert target(DEFAULT, "active_users", "gauge").metric_name == "active_users"
-    assert target(DEFAULT, "revenue_hourly", "cumulative").origin.cumulative
+    assert origin(target(DEFAULT, "revenue_hourly", "cumulative")).cumulative
 
 
 def test_the_first_rule_that_matches_counts() -> None:
@@ -132,7 +146,7 @@ def test_sources_are_told_apart_by_what_is_stored_of_them() -> None:
         target(one, "a_2", host="x"),
         target(one, "a_1", host="x", till="1"),
     ]
-    assert len({found.origin.source for found in others}) == 4
+    assert len({origin(found).source for found in others}) == 4
     assert len({repr(found.metadata) for found in others}) == 4
     assert others[3].metadata is not None
     assert others[3].metadata["till"] == "1"
@@ -141,7 +155,8 @@ def test_sources_are_told_apart_by_what_is_stored_of_them() -> None:
 def test_sources_of_tenants_and_of_services_that_keys_are_bound_to_are_others() -> None:
     scopes = [Scope(), Scope("other"), Scope("default", "shop"), Scope("default", "till")]
     found = [becomes(DEFAULT, "revenue_x", scope=scope) for scope in scopes]
-    assert len({one.origin.source for one in found if isinstance(one, Target)}) == 4
+    samples = [one.source.sample for one in found if isinstance(one, Target)]
+    assert len({origin(one).source for one in samples}) == 4
 
 
 def test_a_counter_stays_the_same_source_where_its_tags_become_labels() -> None:
@@ -155,7 +170,7 @@ def test_a_counter_that_is_scaled_otherwise_starts_anew() -> None:
     """Or its fall would be taken for a beginning, and all of it count."""
     plain = target(DEFAULT, "revenue_x", "cumulative")
     one = target(mapping("metrics: [{match: revenue_x, scale: 0.01}]"), "revenue_x", "cumulative")
-    assert plain.origin.source != one.origin.source
+    assert origin(plain).source != origin(one).source
 
 
 def test_labels_that_are_too_long_are_a_mistake() -> None:
@@ -166,8 +181,10 @@ def test_labels_that_are_too_long_are_a_mistake() -> None:
 
 def test_a_point_is_scaled() -> None:
     one = mapping("metrics: [{match: a, type: revenue, scale: 0.01}]")
-    sample = target(one, "a").sample(Point("a", (), 14990.0, 0))
-    assert sample.value == pytest.approx(149.9)
+    found = becomes(one, "a")
+    assert isinstance(found, Target)
+    point = scaled(Point(Foreign("a", ()), 14990.0, 0), found)
+    assert point.value == pytest.approx(149.9)
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from service.metrics.ingest.readings import FRESH, Progress, Reading, settle
+from service.metrics.ingest.readings import FRESH, Progress, Reading, by_source, settle
 from service.metrics.ingest.sample import Origin
 
 SECOND = 1_000_000
@@ -29,7 +29,7 @@ def counted(flushes: Sequence[Sequence[Point]], *, cumulative: bool) -> list[Poi
     known: dict[str, Progress] = {}
     stored: list[Point] = []
     for flush in flushes:
-        settled = settle(readings(flush, origin), known)
+        settled = settle(by_source(readings(flush, origin)), known)
         known |= settled.progress
         stored += [(one.ts, value) for one, value in settled.counted]
         instants = {ts for ts, _ in stored}
@@ -120,7 +120,8 @@ def lives(*points: tuple[int, float, int | None]) -> list[float]:
     found = []
     for number, (ts, value, started) in enumerate(points):
         origin = Origin("a" * 32, cumulative=True, started=started)
-        settled = settle([Reading(origin, "real_time", 1, ts, number, value, None)], known)
+        reading = Reading(origin, "real_time", 1, ts, number, value, None)
+        settled = settle(by_source([reading]), known)
         known |= settled.progress
         found += [rise for _, rise in settled.counted]
     return found
@@ -147,6 +148,6 @@ def test_of_one_instant_in_one_flush_the_first_counts() -> None:
 
 
 def test_a_source_that_was_never_counted_is_doubtful() -> None:
-    settled = settle(readings([(1, 5.0)], Origin("a" * 32)), {})
+    settled = settle(by_source(readings([(1, 5.0)], Origin("a" * 32))), {})
     assert [one.value for one in settled.doubtful] == [5.0]
     assert not settled.counted

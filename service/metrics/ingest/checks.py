@@ -8,7 +8,8 @@ from datetime import timedelta
 from retention.plan import in_words
 from service.metrics.ingest.labels import label_problem, label_text, name_problem
 from service.metrics.ingest.metric_table import MetricEntry
-from service.metrics.ingest.sample import Origin, Sample
+from service.metrics.ingest.readings import Reading
+from service.metrics.ingest.sample import Known, Measured, Origin, Sample, Source
 from service.metrics.ingest.series import SeriesCache, SeriesKey, dimensions_of
 from service.metrics.metadata import metadata_json
 from sql.errors import Forbidden, Invalid, Problem
@@ -43,8 +44,54 @@ class Checks:
         self._own = scope.service_name
         self._now = now
 
-    def rows(self, samples: Sequence[Sample]) -> list[Row]:
-        """A row for each sample, of use where there are no problems.
+    def readings(
+        self, sources: Sequence[Source], values: Sequence[Measured]
+    ) -> list[Reading] | None:
+        """Readings, without ids yet, of values that are within time of sources that are known;
+        None where any is not, or has no origin, and all have to be looked at more closely.
+        """
+        readings: list[Reading] = []
+        newest = self._now + MAX_AHEAD
+        oldest = {frequency: self._now - age for frequency, age in self._accept.items()}
+        entries = self._series.metrics.of(self._tenant)
+        for source, one in zip(sources, values, strict=True):
+            known, ts, started = source.known, one.ts, one.started
+            if known is None or entries.get(known.metric_name) is not known.entry:
+                return None
+            frequency, origin = known.frequency, known.origin
+            if ts is None or not oldest[frequency] <= ts <= newest:
+                return None
+            if started is not None:
+                origin = Origin(origin.source, origin.cumulative, started)
+            readings.append(
+                Reading(origin, frequency, known.series_id, ts, 0, one.value, known.metadata)
+            )
+        return readings
+
+    def rows_of(self, sources: Sequence[Source], values: Sequence[Measured]) -> list[Row]:
+        """A row for each value, as for samples; sources are known from then on.
+
+        Raises:
+            Forbidden: one of another service than the scope's.
+        """
+        return [
+            self._row_of(source, one, index)
+            for index, (source, one) in enumerate(zip(sources, values, strict=True))
+        ]
+
+    def _row_of(self, source: Source, measured: Measured, index: int) -> Row:
+        problems = len(self.problems)
+        (row,) = self.rows([source.at(measured)], index)
+        series_id, name = row[1], source.sample.metric_name
+        entry = self._series.metrics.of(self._tenant).get(name)
+        origin = source.sample.origin
+        if len(self.problems) == problems and isinstance(series_id, int) and entry and origin:
+            source.known = Known(entry, name, row[0], series_id, row[4], origin)
+        return row
+
+    def rows(self, samples: Sequence[Sample], first: int = 0) -> list[Row]:
+        """A row for each sample, of use where there are no problems; they are numbered from
+        `first`.
 
         Raises:
             Forbidden: a sample of another service than the scope's.
@@ -54,7 +101,7 @@ class Checks:
         newest = now + MAX_AHEAD
         oldest = {frequency: now - age for frequency, age in self._accept.items()}
         entries, id_of = self._series.metrics.of(tenant), self._series.get
-        for index, s in enumerate(samples):
+        for index, s in enumerate(samples, first):
             if own and s.service_name not in (None, "", own) and label_text(s.service_name) != own:
                 raise _not_own(own, index)
             frequency, ts, metadata = s.frequency, s.ts, None

@@ -10,7 +10,7 @@ from service.metrics.ingest.checks import Checks, Row
 from service.metrics.ingest.ids import SampleIds
 from service.metrics.ingest.metric_table import MetricEntry
 from service.metrics.ingest.readings import Reading
-from service.metrics.ingest.sample import Sample, microseconds
+from service.metrics.ingest.sample import Measured, Sample, Source, microseconds
 from service.metrics.ingest.series import CatalogChanged, SeriesCache, SeriesKey
 from sql.connections import Connection
 from sql.errors import Invalid, Problem
@@ -88,21 +88,33 @@ class Preparer:
         return await self._submission(rows, found, scope, names, idempotency, step)
 
     async def prepare_each(
-        self, samples: Sequence[Sample], scope: Scope, now: datetime
+        self, sources: Sequence[Source], values: Sequence[Measured], scope: Scope, now: datetime
     ) -> tuple[Submission, list[Problem]]:
-        """One submission of the samples that `prepare` would take, and the problems of the others.
+        """One submission of the values, each of the source beside it, that `prepare` would take,
+        and the problems of the others.
 
         Raises:
             Forbidden: a sample of another service than the scope's.
         """
         await self._series.metrics.ready()
+        readings = self._checks(scope, now).readings(sources, values)
+        if readings is not None:
+            return await self._of_known(sources, readings, scope), []
         try:
-            rows, found, problems = await self._resolved_each(samples, scope, now)
+            rows, found, problems = await self._resolved_each(sources, values, scope, now)
         except CatalogChanged:
-            rows, found, problems = await self._resolved_each(samples, scope, now)
-        bad = {problem.index for problem in problems}
-        names = {one.metric_name for place, one in enumerate(samples) if place not in bad}
+            rows, found, problems = await self._resolved_each(sources, values, scope, now)
+        names = _metric_names(sources, problems)
         return await self._submission(rows, found, scope, names), problems
+
+    async def _of_known(
+        self, sources: Sequence[Source], readings: Sequence[Reading], scope: Scope
+    ) -> Submission:
+        first_id = await self._ids.take(len(readings))
+        for number, reading in enumerate(readings, first_id):
+            reading.id = number
+        metrics = frozenset((scope.tenant, name) for name in _metric_names(sources, ()))
+        return Submission({}, first_id, len(readings), metrics, readings=readings)
 
     async def _submission(
         self,
@@ -145,15 +157,15 @@ class Preparer:
         return rows, await self._series.resolve(unknown, checks.assumed)
 
     async def _resolved_each(
-        self, samples: Sequence[Sample], scope: Scope, now: datetime
+        self, sources: Sequence[Source], values: Sequence[Measured], scope: Scope, now: datetime
     ) -> tuple[list[Row], Mapping[SeriesKey, int], list[Problem]]:
         """The rows without those that have problems, and the series of those that have none."""
         checks = self._checks(scope, now)
-        rows = checks.rows(samples)
+        rows = checks.rows_of(sources, values)
         problems = list(checks.problems)
         bad = {problem.index for problem in problems}
         good = [(place, row) for place, row in enumerate(rows) if place not in bad]
-        names = {samples[place].metric_name for place, _ in good}
+        names = _metric_names(sources, problems)
         assumed = {name: entry for name, entry in checks.assumed.items() if name in names}
         found, full = await self._resolved_with_room([row for _, row in good], assumed)
         if full is not None:
@@ -176,6 +188,14 @@ class Preparer:
 
     def _checks(self, scope: Scope, now: datetime) -> Checks:
         return Checks(self._series, self._accept, scope, microseconds(now))
+
+
+def _metric_names(sources: Sequence[Source], problems: Sequence[Problem]) -> set[str]:
+    """Of those that have values without problems."""
+    if problems:
+        bad = {problem.index for problem in problems}
+        sources = [one for place, one in enumerate(sources) if place not in bad]
+    return {source.sample.metric_name for source in set(sources)}
 
 
 def _has_no_id(series: int | SeriesKey, found: Mapping[SeriesKey, int]) -> bool:

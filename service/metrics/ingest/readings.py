@@ -4,9 +4,10 @@ Of a source that sends values, each instant counts once. Of one that sends a cum
 the increases count: from one reading to the next, the whole value after it began anew.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from operator import attrgetter
 
 from msgspec import Struct
 
@@ -16,6 +17,7 @@ from sql.vocabulary import Frequency
 # A counter that began so shortly before its first reading is counted from zero.
 FRESH = 10 * 60 * 1_000_000
 _EXACT = float(2**53)
+_instant = attrgetter("ts")
 
 
 class Reading(Struct, gc=False):
@@ -53,18 +55,25 @@ class Settled:
     progress: dict[str, Progress] = field(default_factory=dict)
 
 
-def settle(readings: Sequence[Reading], known: Mapping[str, Progress]) -> Settled:
-    """The readings of one flush, each source's in the order of their instants."""
-    by_source: dict[str, list[Reading]] = {}
+def by_source(readings: Iterable[Reading]) -> dict[str, list[Reading]]:
+    """The readings of each source, in the order of their instants."""
+    found: dict[str, list[Reading]] = {}
     for reading in readings:
-        if reading.origin.source in by_source:
-            by_source[reading.origin.source].append(reading)
+        source = reading.origin.source
+        if source in found:
+            found[source].append(reading)
         else:
-            by_source[reading.origin.source] = [reading]
-    settled = Settled()
-    for source, own in by_source.items():
+            found[source] = [reading]
+    for own in found.values():
         if len(own) > 1:
             own.sort(key=_instant)
+    return found
+
+
+def settle(readings: Mapping[str, Sequence[Reading]], known: Mapping[str, Progress]) -> Settled:
+    """The readings of one flush by their sources, in the order of their instants."""
+    settled = Settled()
+    for source, own in readings.items():
         if own[0].origin.cumulative:
             _settle_counter(settled, source, own, known.get(source))
         else:
@@ -135,7 +144,3 @@ def _difference(later: float, earlier: float) -> float:
     if later.is_integer() and earlier.is_integer() and abs(later) < _EXACT:
         return later - earlier
     return float(Decimal(repr(later)) - Decimal(repr(earlier)))
-
-
-def _instant(reading: Reading) -> int:
-    return reading.ts

@@ -6,7 +6,7 @@ from datetime import UTC, datetime
 
 from service.metrics.ingest.idempotency import Receipt
 from service.metrics.ingest.prepare import IdempotencyKey, Preparer, Step
-from service.metrics.ingest.sample import Decoded, Sample
+from service.metrics.ingest.sample import Decoded, Measured, Source
 from service.metrics.ingest.writer import Writer
 from sql.errors import Forbidden, Invalid, Problem
 from sql.scope import Scope
@@ -58,16 +58,19 @@ class Recorder:
         problems = _in_order([*decoded.problems, *_placed(decoded, problems)])
         return Invalid(*problems) if problems else None
 
-    async def record_each(self, samples: Sequence[Sample], scope: Scope) -> list[Problem]:
-        """Store those samples that can be; the problems of the others, by their numbers. Answered
-        once they are on disk.
+    async def record_each(
+        self, sources: Sequence[Source], values: Sequence[Measured], scope: Scope
+    ) -> list[Problem]:
+        """Store those values, each of the source beside it, that can be; the problems of the
+        others, by their numbers. Answered once they are on disk.
 
         Raises:
             Forbidden: a sample of another service than the scope's; nothing was stored.
             Busy: too many samples wait; try again.
             DatabaseError: as `Writer.submit` says.
         """
-        submission, problems = await self.preparer.prepare_each(samples, scope, datetime.now(UTC))
+        now = datetime.now(UTC)
+        submission, problems = await self.preparer.prepare_each(sources, values, scope, now)
         if submission.count:
             await self.writer.submit(submission)
             self.on_stored(submission.metrics)

@@ -3,7 +3,9 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Protocol
 
+import msgspec
 from msgspec import Struct
 
 from service.metrics.ingest.metric_table import MetricEntry
@@ -51,6 +53,58 @@ class Sample(Struct, gc=False):
     ts: int | None = None
     origin: Origin | None = None
     assumed: MetricEntry | None = None
+
+
+class Known(Struct, frozen=True, gc=False):
+    """What was found out of the samples of a source, right as long as `entry` is that of their
+    metric in the catalogue: the id of their series, and their metadata as jsonb.
+    """
+
+    entry: MetricEntry
+    metric_name: str
+    frequency: Frequency
+    series_id: int
+    metadata: bytes | None
+    origin: Origin
+
+
+class Source(Struct, gc=False, eq=False):
+    """A foreign series of a caller: all that its samples share is in `sample`, which is one of
+    them. `known` is for whoever checks them.
+    """
+
+    sample: Sample
+    known: Known | None = None
+
+    def at(self, measured: "Measured") -> Sample:
+        """A sample of it."""
+        return msgspec.structs.replace(
+            self.sample,
+            value=measured.value,
+            ts=measured.ts,
+            origin=origin_of(self.sample.origin, measured),
+        )
+
+
+class Measured(Protocol):
+    """One value of a source, and when; a counter may say since when."""
+
+    @property
+    def value(self) -> float: ...
+    @property
+    def ts(self) -> int | None: ...
+    @property
+    def started(self) -> int | None: ...
+
+
+def origin_of(origin: Origin | None, measured: Measured) -> Origin | None:
+    """The origin of one value of that of its source."""
+    if origin is None:
+        return None
+    if measured.started is not None:
+        return Origin(origin.source, origin.cumulative, measured.started)
+    # Two that name no instant are two.
+    return origin if measured.ts is not None or origin.cumulative else None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,12 @@ stores the samples.
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 
 from psycopg import sql
 
 from service.metrics.ingest.prepare import Submission, copy_row
-from service.metrics.ingest.readings import Progress, Reading, settle
+from service.metrics.ingest.readings import Progress, Reading, by_source, settle
 from service.metrics.ingest.sample import instant_of
 from sql.connections import Connection
 from sql.database import run
@@ -28,19 +29,21 @@ async def count_readings(
     """Rows for COPY of the readings that count, by frequency. Their sources are locked until the
     transaction ends, so that no other process counts the same ones meanwhile.
     """
-    readings = [reading for submission in submissions for reading in submission.readings]
+    readings = by_source(chain.from_iterable(one.readings for one in submissions))
     if not readings:
         return {}
     await run(conn, "set_lock_timeout")
-    sources = list(dict.fromkeys(reading.origin.source for reading in readings))
-    settled = settle(readings, await _locked(conn, sources))
+    settled = settle(readings, await _locked(conn, list(readings)))
     counted = settled.counted + [(one, one.value) for one in await _new(conn, settled.doubtful)]
     if settled.progress:
         await run(conn, "update_sources", _columns(settled.progress))
     rows: dict[str, list[bytes]] = {}
     for one, value in counted:
         row = copy_row(one.ts, one.id, one.series_id, value, one.metadata)
-        rows.setdefault(one.frequency, []).append(row)
+        if one.frequency in rows:
+            rows[one.frequency].append(row)
+        else:
+            rows[one.frequency] = [row]
     return rows
 
 

@@ -11,10 +11,10 @@ import prometheus_client
 
 from service.metrics.ingest.metric_table import MetricTable
 from service.metrics.ingest.recorder import Recorder
-from service.metrics.ingest.sample import Sample
+from service.metrics.ingest.sample import Sample, Source
 from service.metrics.mapping.mapping import Mapping
 from service.metrics.mapping.mappings import Mappings
-from service.metrics.mapping.point import Point, Points
+from service.metrics.mapping.point import Foreign, Point, Points
 from service.metrics.mapping.remembered import Remembered
 from service.metrics.mapping.target import LeftOut, Target
 from sql.errors import Problem
@@ -82,35 +82,48 @@ class Door:
         self, points: Points, first: int, scope: Scope, mapping: Mapping, outcome: Outcome
     ) -> None:
         await asyncio.sleep(0)
-        samples: list[Sample] = []
+        sources: list[Source] = []
+        measured: list[Point] = []
         numbers: list[int] = []
+        targets: dict[Foreign, Target | LeftOut] = {}
         for number, point in enumerate(points.points[first : first + CHUNK], start=first):
-            target = self.target(point, scope, mapping)
+            target = targets.get(point.series)
+            if target is None:
+                target = targets[point.series] = self.target(point.series, scope, mapping)
             if isinstance(target, LeftOut):
                 outcome.left_out[target.reason] += 1
                 if target.refused:
                     outcome.problems.append(Problem(target.message, index=points.place(number)))
-            elif isfinite(point.value * target.scale):
-                samples.append(target.sample(point))
-                numbers.append(number)
-            else:
+                continue
+            one = point if target.scale == 1.0 else scaled(point, target)
+            if not isfinite(one.value):
                 outcome.left_out["not_finite"] += 1
-        problems = await self._recorder.record_each(samples, scope) if samples else []
-        outcome.taken += len(samples) - len({problem.index for problem in problems})
+                continue
+            sources.append(target.source)
+            measured.append(one)
+            numbers.append(number)
+        if not sources:
+            return
+        problems = await self._recorder.record_each(sources, measured, scope)
+        outcome.taken += len(sources) - len({problem.index for problem in problems})
         outcome.problems += [
             replace(one, index=None if one.index is None else points.place(numbers[one.index]))
             for one in problems
         ]
 
-    def target(self, point: Point, scope: Scope, mapping: Mapping) -> Target | LeftOut:
-        """The target of a point under a mapping, once mappings and catalogue are ready."""
+    def target(self, series: Foreign, scope: Scope, mapping: Mapping) -> Target | LeftOut:
+        """The target of a series under a mapping, once mappings and catalogue are ready."""
         catalogue = self._metrics.of(scope.tenant)
-        key = (scope.tenant, scope.service_name, point.name, point.tags, point.form, point.unit)
+        key = (scope.tenant, scope.service_name, series)
         if (known := self._targets.get(key)) is not None:
             made_by, target = known
             if made_by is mapping and catalogue.get(target.metric_name) is target.entry:
                 return target
-        target = mapping.target(scope, catalogue, point.name, point.tags, point.form, point.unit)
-        characters = len(point.name) + sum(len(tag) + len(text) for tag, text in point.tags)
-        self._targets.put(key, (mapping, target), characters)
+        target = mapping.target(scope, catalogue, series)
+        self._targets.put(key, (mapping, target), series.characters)
         return target
+
+
+def scaled(point: Point, target: Target) -> Point:
+    """A point as the mapping scales it."""
+    return Point(point.series, point.value * target.scale, point.ts, point.started)

@@ -4,8 +4,8 @@ import re
 from collections.abc import Mapping as Map
 
 from service.metrics.ingest.metric_table import MetricEntry
-from service.metrics.ingest.sample import Origin
-from service.metrics.mapping.point import Form, Tags
+from service.metrics.ingest.sample import Origin, Sample, Source
+from service.metrics.mapping.point import Foreign, Form, Tags
 from service.metrics.mapping.rules import LabelRules, MappingRules, MetricRule
 from service.metrics.mapping.target import LeftOut, Target, source_of
 from sql.messages import Message
@@ -37,15 +37,10 @@ class Mapping:
                 self._exact.setdefault(rule.match, place)
 
     def target(
-        self,
-        scope: Scope,
-        catalogue: Map[str, MetricEntry],
-        name: str,
-        tags: Tags,
-        form: Form | None,
-        unit: str | None,
+        self, scope: Scope, catalogue: Map[str, MetricEntry], series: Foreign
     ) -> Target | LeftOut:
-        """The target of points of that name, tags, form and unit, as the catalogue is now."""
+        """The target of the points of a series, as the catalogue is now."""
+        name = series.name
         rule, metric_name = self._rule(name)
         if rule is None or not rule.take:
             return LeftOut("unmapped", _NOT_TAKEN)
@@ -53,13 +48,13 @@ class Mapping:
         metric_type = rule.type or (entry.metric_type if entry else type_of(metric_name))
         if metric_type is None:
             return LeftOut("unmapped", _NO_TYPE, entry, metric_name)
-        form = rule.form or form
+        form = rule.form or series.form
         kind = entry.kind if entry else rule.kind or kind_of(metric_type, form)
         if refusal := _refusal(metric_name, kind, form):
             return LeftOut("form", refusal, entry, metric_name)
-        tags = tuple(tag for tag in tags if tag[1] and tag[0] not in self._rules.ignore)
+        tags = tuple(tag for tag in series.tags if tag[1] and tag[0] not in self._rules.ignore)
         labels, rest = _labels(rule.labels or self._rules.labels, tags)
-        unit = rule.unit or unit
+        unit = rule.unit or series.unit
         if any(len(text) > MAX_LABEL for text in (*labels, unit) if text):
             return LeftOut("label", _TOO_LONG, entry, metric_name, refused=True)
         metadata = self._metadata(rule, rest)
@@ -73,24 +68,23 @@ class Mapping:
             # Tells it from others of the same series, of which an instant may be stored, too.
             metadata["source"] = f"{name}#{source[:8]}" if lost else name
         frequency = rule.frequency or (entry and entry.frequency) or "real_time"
-        return Target(
+        units, promoted = [unit] if unit else [], rule.dimensions.values()
+        assumed = MetricEntry(metric_type, units, promoted, kind=kind, frequency=frequency)
+        service_name, affiliate_id, region = labels
+        sample = Sample(
             metric_name,
             metric_type,
+            0.0,
             frequency,
             unit,
-            *labels,
+            service_name,
+            affiliate_id,
+            region,
             metadata or None,
-            Origin(source, form == "cumulative"),
-            rule.scale,
-            entry,
-            MetricEntry(
-                metric_type,
-                [unit] if unit else [],
-                rule.dimensions.values(),
-                kind=kind,
-                frequency=frequency,
-            ),
+            origin=Origin(source, form == "cumulative"),
+            assumed=assumed,
         )
+        return Target(Source(sample), rule.scale, entry)
 
     def _rule(self, name: str) -> tuple[MetricRule | None, str]:
         """The first rule that matches, and the name of its metric."""

@@ -13,18 +13,31 @@ Form = Literal["gauge", "delta", "cumulative"]
 Tags = tuple[tuple[str, str], ...]
 
 
-class Point(Struct, gc=False):
-    """One value under a foreign name. `tags` are in the order of their names; `ts` and `started`
-    (of a counter that says so) are in microseconds since 2000-01-01 UTC, as of samples. A form
-    that the protocol does not tell is None: whatever its metric takes.
+class Foreign(Struct, frozen=True, gc=False, cache_hash=True):
+    """A foreign series: all that its points share. `tags` are in the order of their names. A form
+    that the protocol does not tell is None: whatever its metric takes. Decoders remember them, so
+    that what is found out of one is found again by the object.
     """
 
     name: str
     tags: Tags
-    value: float
-    ts: int | None = None
     form: Form | None = None
     unit: str | None = None
+
+    @property
+    def characters(self) -> int:
+        """The length of its texts."""
+        return len(self.name) + sum(len(tag) + len(text) for tag, text in self.tags)
+
+
+class Point(Struct, gc=False):
+    """One value of a foreign series. `ts` and `started` (of a counter that says so) are in
+    microseconds since 2000-01-01 UTC, as of samples.
+    """
+
+    series: Foreign
+    value: float
+    ts: int | None = None
     started: int | None = None
 
 

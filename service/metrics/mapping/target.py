@@ -1,17 +1,14 @@
 """Targets: what the points of one source become."""
 
-from collections.abc import Mapping
 from hashlib import blake2b
 
 import msgspec
 from msgspec import Struct
 
 from service.metrics.ingest.metric_table import MetricEntry
-from service.metrics.ingest.sample import Origin, Sample
-from service.metrics.mapping.point import Point
+from service.metrics.ingest.sample import Source
 from sql.messages import Message
 from sql.scope import Scope
-from sql.vocabulary import Frequency, MetricType
 
 
 class LeftOut(Struct, frozen=True):
@@ -27,45 +24,18 @@ class LeftOut(Struct, frozen=True):
 
 
 class Target(Struct, frozen=True, gc=False):
-    """The metric and labels of a source's samples; `entry` is its metric's in the catalogue when
-    this was found out, None of one that is new, which `assumed` describes.
+    """The source whose samples a foreign series' points become, times `scale`; `entry` is their
+    metric's in the catalogue when this was found out, None of one that is new.
     """
 
-    metric_name: str
-    metric_type: MetricType
-    frequency: Frequency
-    unit: str | None
-    service_name: str | None
-    affiliate_id: str | None
-    region: str | None
-    metadata: Mapping[str, object] | None
-    origin: Origin
+    source: Source
     scale: float
     entry: MetricEntry | None
-    assumed: MetricEntry
 
-    def sample(self, point: Point) -> Sample:
-        """A point as a sample of this."""
-        origin: Origin | None = self.origin
-        if point.started is not None:
-            origin = Origin(self.origin.source, self.origin.cumulative, point.started)
-        elif point.ts is None and not self.origin.cumulative:
-            # Two that name no instant are two.
-            origin = None
-        return Sample(
-            self.metric_name,
-            self.metric_type,
-            point.value if self.scale == 1.0 else point.value * self.scale,
-            self.frequency,
-            self.unit,
-            self.service_name,
-            self.affiliate_id,
-            self.region,
-            self.metadata,
-            point.ts,
-            origin,
-            self.assumed,
-        )
+    @property
+    def metric_name(self) -> str:
+        """The metric of its samples."""
+        return self.source.sample.metric_name
 
 
 def source_of(scope: Scope, name: str, labels: object) -> str:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from service.metrics.ingest.sample import Sample
-from service.metrics.mapping.door import Door
+from service.metrics.mapping.door import Door, scaled
 from service.metrics.mapping.mapping import Mapping
 from service.metrics.mapping.point import Point
 from service.metrics.mapping.target import LeftOut
@@ -38,11 +38,11 @@ async def tried(
     samples: list[Sample] = []
     places: list[int] = []
     for place, point in enumerate(points[:MAX_POINTS]):
-        target = door.target(point, scope, mapping)
+        target = door.target(point.series, scope, mapping)
         if isinstance(target, LeftOut):
             found.append(Trial(point, None, target.message))
         else:
-            samples.append(target.sample(point))
+            samples.append(target.source.at(scaled(point, target)))
             places.append(place)
             found.append(Trial(point, samples[-1], None))
     for problem in await door.problems(samples, scope, datetime.now(UTC)):
