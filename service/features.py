@@ -10,6 +10,7 @@ import service.channels.api
 import service.channels.pages
 import service.corrections.api
 import service.corrections.pages
+import service.corrections.reconcile_page
 import service.corrections.reconciling
 import service.dashboards.api
 import service.dashboards.editing
@@ -87,6 +88,7 @@ PAGES = [
     *service.explore.pages.PAGES,
     *service.explore.saving.PAGES,
     *service.corrections.pages.PAGES,
+    *service.corrections.reconcile_page.PAGES,
     *service.dashboards.pages.PAGES,
     *service.dashboards.editing.PAGES,
     *service.dashboards.files.PAGES,
