@@ -25,6 +25,7 @@ import service.explore.saving
 import service.exposition.api
 import service.forecast.api
 import service.graphql.api
+import service.graphql.pages
 import service.health.api
 import service.health.pages
 import service.ingest.api
@@ -87,6 +88,7 @@ PAGES = [
     *service.overview.pages.PAGES,
     *service.explore.pages.PAGES,
     *service.explore.saving.PAGES,
+    *service.graphql.pages.PAGES,
     *service.corrections.pages.PAGES,
     *service.corrections.reconcile_page.PAGES,
     *service.dashboards.pages.PAGES,

@@ -19,6 +19,7 @@ from service.graphql.execution import SCHEMA
 from tests.acceptance.access import caller, new_tenant, ok, with_new_key
 from tests.acceptance.talk import BATCH, sample
 from tests.acceptance.test_access_table import RULE
+from tests.acceptance.web import signed_in, token_in, visitor
 from tests.conftest import ROOT, DatabaseServer, Service, running_service
 from tests.prometheus_statements import statements
 
@@ -283,6 +284,25 @@ def test_each_field_needs_its_scope(client: httpx2.Client) -> None:
                 answer = ask(one, query)
                 refused = "forbidden" in codes(answer) if "errors" in answer else False
                 assert refused == (has != scope), (name, has, answer)
+
+
+def test_who_is_signed_in_asks_on_a_page(serving: Service, metric: str) -> None:
+    post(serving.client, sample(metric))
+    body = {"query": f'{{ metric(name: "{metric}") {{ name }} rules {{ nodes {{ id }} }} }}'}
+    with visitor(serving.url) as stranger:
+        assert stranger.get("/graphiql").headers["location"] == "/sign-in?next=/graphiql"
+        assert stranger.post("/graphiql", json=body).status_code == 303
+    with signed_in(serving.client, "reader") as web:
+        token = token_in(web.get("/account"))
+        assert web.post("/graphiql", json=body).status_code == 403
+        answer = web.post("/graphiql", json=body, headers={"X-CSRF-Token": token})
+        assert answer.json()["data"]["metric"] == {"name": metric}
+    with signed_in(serving.client, "reader", service_name="elsewhere") as web:
+        token = token_in(web.get("/account"))
+        answer = web.post("/graphiql", json=body, headers={"X-CSRF-Token": token})
+        assert answer.json()["data"] == {"metric": None, "rules": {"nodes": []}}
+    with signed_in(serving.client, "writer") as web:
+        assert web.get("/graphiql").status_code == 403
 
 
 def test_whose_data_each_field_shows(serving: Service, client: httpx2.Client, metric: str) -> None:
