@@ -30,12 +30,12 @@ PRECISIONS = {
 MAX_LINE = 64 * 1024
 _MAX_SHOWN = 100
 
-# Up to the name of the only field, its value, the instant: as nearly all lines are, without
-# escapes or texts. All others are the parser's.
-_usual = re.compile(
-    rb'([^\s\\"#][^\s\\"]* [^\s\\"=,]+)='
-    rb"(-?[0-9]{1,18}(?=i? )|-?[0-9]{1,18}\.[0-9]{1,30}(?= ))i? (-?[0-9]{1,19})"
-).fullmatch
+# What comes before the value, where a line has one field, no escapes and no texts, as nearly all
+# have: that is looked for before the parser is asked.
+_usual = re.compile(rb'[^\s\\"#][^\s\\"]* [^\s\\"=,]+').fullmatch
+# Of 64 bits.
+_MOST = 2**63 - 1
+_MOST_DIGITS = 19
 # By what comes before the value.
 _series: Remembered[bytes, Foreign] = Remembered()
 # By how measurement and tags are written.
@@ -52,29 +52,43 @@ def decode(body: bytes, nanoseconds: int) -> Points:
     useless: Counter[str] = Counter()
     find = _series.get
     for number, line in _lines(body):
-        if usual := _usual(line):
-            written, text, time = usual.groups()
-            instant = int(time) * nanoseconds // 1000 + UNIX_EPOCH
-            if (series := find(written)) is not None and -FARTHEST <= instant <= FARTHEST:
-                points.append(Point(series, float(text), instant))
+        head, _, time = line.rpartition(b" ")
+        written, _, text = head.rpartition(b"=")
+        series = find(written)
+        if series is not None and time.isdigit() and len(time) <= _MOST_DIGITS:
+            stamp, value = int(time), _number(text)
+            ts = stamp * nanoseconds // 1000 + UNIX_EPOCH
+            if value is not None and stamp <= _MOST and ts <= FARTHEST:
+                points.append(Point(series, value, ts))
                 places.append(number)
                 continue
-        elif not line or line.isspace() or line.lstrip().startswith(b"#"):
+        if not line or line.isspace() or line.lstrip().startswith(b"#"):
             continue
         try:
             read = _read(line, nanoseconds)
         except (LineFormatError, ValueError) as error:
             problems.append(_unreadable(line, number, error))
             continue
-        for one, value, ts in read:
-            if isinstance(value, str):
+        for one, field, instant in read:
+            if isinstance(field, str):
                 useless["text"] += 1
                 continue
-            points.append(Point(one, float(value), ts))
+            points.append(Point(one, float(field), instant))
             places.append(number)
-        if usual and len(read) == 1:
-            _series.put(usual[1], read[0][0], len(usual[1]))
+        if len(read) == 1 and _usual(written):
+            _series.put(written, read[0][0], len(written))
     return Points(points, problems, useless, places)
+
+
+def _number(text: bytes) -> float | None:
+    """The number that a text is, where that is plain to see."""
+    if text.replace(b".", b"", 1).isdigit():
+        return float(text)
+    if text.endswith(b"i"):
+        text = text[:-1]
+        return float(text) if text.isdigit() and len(text) < _MOST_DIGITS else None
+    digits = text[1:].replace(b".", b"", 1)
+    return float(text) if text.startswith(b"-") and digits.isdigit() else None
 
 
 def _lines(body: bytes) -> Iterable[tuple[int, bytes]]:

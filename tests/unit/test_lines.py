@@ -30,6 +30,7 @@ VALUE = st.one_of(
 )
 TIME = st.one_of(
     st.integers(-(10**15), 10**15).map(lambda value: b" %d" % value),
+    st.integers(2**63 - 2, 2**63 + 2).map(lambda value: b" %d" % value),
     st.sampled_from([b"", b" ", b" 1.5", b" 1_0", b" x", b" 1 2"]),
 )
 
@@ -42,6 +43,9 @@ def test_a_line_that_is_known_is_read_as_the_parser_reads_it(
     try:
         parsed = {} if line.startswith(b"#") else parse_line(line.decode())
     except LineFormatError:
+        parsed = {}
+    # Too far away to be shown.
+    if parsed and (parsed["time"] or 0) > 2**58:
         parsed = {}
     expected = [
         (
