@@ -3,6 +3,7 @@
 import hashlib
 import json
 import secrets
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
@@ -396,6 +397,39 @@ def test_many_figures_are_read_together(client: httpx2.Client, metric: str) -> N
     assert asked["series_ungrouped"] == 1
     # Four queries of a tenant are read at once, as those of pages are.
     assert asked["aggregate"] <= 5
+
+
+def test_a_whole_dashboard_costs_no_more_than_its_page(client: httpx2.Client, metric: str) -> None:
+    names = [f"{metric}_{n}" for n in range(20)]
+    post(client, *(sample(name, value=n) for n, name in enumerate(names)))
+    queries = [{"metric_name": name, "period": "day"} for name in names]
+    panels = [
+        {"id": f"p{n}", "type": "line", "title": f"Panel {n}", "queries": [query]}
+        for n, query in enumerate(queries)
+    ]
+    layout = [{"panel": f"p{n}", "x": 0, "y": 2 * n, "w": 6, "h": 2} for n in range(20)]
+    config = {"panels": panels, "layout": layout, "time_range": {"last": "last_7_days"}}
+    board = ok(client.post("/api/dashboards", json={"name": metric, "config": config}))
+    start = (datetime.now(UTC) - timedelta(days=6)).date()
+    fields = (
+        f'{name}: aggregate(metric: "{name}", startDate: "{start}") {{ series {{ values }} }}'
+        for name in names
+    )
+    query = f"{{ {' '.join(fields)} }}"
+    with signed_in(client, "reader") as web:
+        start_page, page = statements(client), web.get(f"/dashboards/{board['id']}")
+        after_page = statements(client)
+    assert all(f"Panel {n}" in page.text for n in range(20))
+    # Nothing is shared with the page any more.
+    time.sleep(1.1)
+    start_query = statements(client)
+    assert len(data(client, query)) == 20
+    after_query = statements(client)
+    # Not what tasks in the background send.
+    reading = ("catalog_entries", "catalog_listed", "series_ungrouped", "aggregate", "watermarks")
+    of_page = sum(after_page.get(name, 0) - start_page.get(name, 0) for name in reading)
+    of_query = sum(after_query.get(name, 0) - start_query.get(name, 0) for name in reading)
+    assert 0 < of_query <= of_page
 
 
 def test_too_many_values_are_refused(client: httpx2.Client, metric: str) -> None:
