@@ -5,16 +5,17 @@ from collections.abc import Iterable
 from typing import Any
 
 from google.protobuf.json_format import MessageToJson
-from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
-    ExportMetricsServiceRequest,
-)
+from msgspec import Struct
 from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality as Temporality
-from opentelemetry.proto.metrics.v1.metrics_pb2 import DataPointFlags, Metric
+from opentelemetry.proto.metrics.v1.metrics_pb2 import DataPointFlags
 
 from service.metrics.ingest.sample import UNIX_EPOCH
-from service.metrics.mapping.point import Foreign, Form, Point, Points, Tags
+from service.metrics.mapping.point import Foreign, Form, Point, Points
+from service.metrics.mapping.remembered import Remembered
+from service.otlp.bodies import attributes_of
 from service.otlp.histograms import QUANTILES, Buckets, Exports
+from service.otlp.otlp_metrics_pb2 import Metric, Request
 from sql.errors import Problem
 from sql.messages import Message
 from sql.scope import Scope
@@ -26,47 +27,85 @@ _FORMS: dict[int, Form] = {
     Temporality.AGGREGATION_TEMPORALITY_CUMULATIVE: "cumulative",
     Temporality.AGGREGATION_TEMPORALITY_DELTA: "delta",
 }
+Packed = tuple[bytes, ...]
 _NO_TEMPORALITY = Message("A sum or histogram is either delta or cumulative")
 
 
+class _Base(Struct, eq=False):
+    """The tags that all points of a resource and scope share."""
+
+    tags: dict[str, str]
+
+
+Own = tuple[_Base, Packed]
+
+
 class Decoder:
-    """Makes points of requests; remembers cumulative histograms for their quantiles."""
+    """Makes points of requests; remembers series by how their attributes are packed, and
+    cumulative histograms for their quantiles.
+    """
 
     def __init__(self, exports: Exports) -> None:
-        self._exports = exports
+        self.exports = exports
+        self._bases: Remembered[tuple[object, ...], _Base] = Remembered()
+        self._series: Remembered[tuple[object, ...], Foreign] = Remembered()
 
-    def decode(self, request: ExportMetricsServiceRequest, scope: Scope) -> Points:
-        """The points of a request, and problems by the numbers of their metrics from 0."""
-        return _Request(self._exports, scope).points(request)
+    def decode(self, request: Request, scope: Scope) -> Points:
+        """The points of a request, and problems by the numbers of their metrics from 0.
+
+        Raises:
+            ApiError: 400, attributes are none.
+        """
+        return _Request(self, scope).points(request)
+
+    def base(self, packed: Packed, scope_name: str) -> _Base:
+        """Of a resource with these attributes and a scope of that name."""
+        key = (packed, scope_name)
+        if (known := self._bases.get(key)) is None:
+            tags = _tags(attributes_of(packed))
+            if scope_name:
+                tags["otel.scope.name"] = scope_name
+            known = _Base(tags)
+            self._bases.put(key, known, len(scope_name) + sum(map(len, packed)))
+        return known
+
+    def series(
+        self, base: _Base, packed: Packed, name: str, form: Form, unit: str | None
+    ) -> Foreign:
+        """In the order of names; the attributes of a data point count where a resource has them,
+        too.
+        """
+        key = (base, packed, name, form, unit)
+        if (known := self._series.get(key)) is None:
+            own = {one.key: _text(one.value) for one in attributes_of(packed)}
+            known = Foreign(name, tuple(sorted((base.tags | own).items())), form, unit)
+            self._series.put(key, known, known.characters + sum(map(len, packed)))
+        return known
 
 
 class _Request:
     """The work on one request."""
 
-    def __init__(self, exports: Exports, scope: Scope) -> None:
-        self._exports = exports
+    def __init__(self, decoder: Decoder, scope: Scope) -> None:
+        self._decoder = decoder
         self._scope = scope
         self._points: list[Point] = []
         self._places: list[int] = []
         self._problems: list[Problem] = []
         self._useless: Counter[str] = Counter()
         self._metrics = 0
-        self._tags: dict[Tags, Tags] = {}
 
-    def points(self, request: ExportMetricsServiceRequest) -> Points:
+    def points(self, request: Request) -> Points:
         for resource in request.resource_metrics:
-            of_resource = _tags(resource.resource.attributes)
+            packed = tuple(resource.resource.attributes)
             for scope in resource.scope_metrics:
-                base = dict(of_resource)
-                self._tags.clear()
-                if scope.scope.name:
-                    base["otel.scope.name"] = scope.scope.name
+                base = self._decoder.base(packed, scope.scope.name)
                 for metric in scope.metrics:
                     self._metric(metric, base)
                     self._metrics += 1
         return Points(self._points, self._problems, self._useless, self._places)
 
-    def _metric(self, metric: Metric, base: dict[str, str]) -> None:
+    def _metric(self, metric: Metric, base: _Base) -> None:
         kind = metric.WhichOneof("data")
         data = getattr(metric, kind) if kind else None
         if data is None:
@@ -86,56 +125,50 @@ class _Request:
             if point.flags & _NO_VALUE:
                 self._useless["stale"] += 1
                 continue
-            tags = self._joined(base, point.attributes)
+            # Of whom its values are.
+            own = (base, tuple(point.attributes))
             match kind:
                 case "gauge" | "sum":
                     # The one that is not there is 0.
-                    self._add(name, tags, point.as_double or point.as_int, point, form, unit)
+                    self._add(name, own, point.as_double or point.as_int, point, form, unit)
                 case "summary":
-                    self._summary(name, tags, point, unit)
+                    self._summary(name, own, point, unit)
                 case _:
-                    self._histogram(name, tags, point, form, unit)
-
-    def _joined(self, base: dict[str, str], attributes: Iterable[KeyValue]) -> Tags:
-        """In the order of their names; those of a data point count where both have one."""
-        # Asking which of its values one has takes longer than looking at the usual one.
-        own = tuple([(one.key, one.value.string_value or _text(one.value)) for one in attributes])
-        if (tags := self._tags.get(own)) is None:
-            tags = self._tags[own] = tuple(sorted((base | dict(own)).items()))
-        return tags
+                    self._histogram(name, own, point, form, unit)
 
     def _add(
-        self, name: str, tags: Tags, value: float, point: Any, form: Form, unit: str | None
+        self, name: str, own: Own, value: float, point: Any, form: Form, unit: str | None
     ) -> None:
         started = None
         if form == "cumulative" and point.start_time_unix_nano:
             started = point.start_time_unix_nano // 1000 + UNIX_EPOCH
         ts = _instant(point)
-        self._points.append(Point(Foreign(name, tags, form, unit), float(value), ts, started))
+        series = self._decoder.series(*own, name, form, unit)
+        self._points.append(Point(series, float(value), ts, started))
         self._places.append(self._metrics)
 
-    def _summary(self, name: str, tags: Tags, point: Any, unit: str | None) -> None:
-        self._add(f"{name}_count", tags, point.count, point, "cumulative", None)
-        self._add(f"{name}_sum", tags, point.sum, point, "cumulative", unit)
+    def _summary(self, name: str, own: Own, point: Any, unit: str | None) -> None:
+        self._add(f"{name}_count", own, point.count, point, "cumulative", None)
+        self._add(f"{name}_sum", own, point.sum, point, "cumulative", unit)
         for one in point.quantile_values:
             quantile = f"{name}_p{one.quantile * 100:g}"
-            self._add(quantile, tags, one.value, point, "gauge", unit)
+            self._add(quantile, own, one.value, point, "gauge", unit)
 
-    def _histogram(self, name: str, tags: Tags, point: Any, form: Form, unit: str | None) -> None:
-        self._add(f"{name}_count", tags, point.count, point, form, None)
+    def _histogram(self, name: str, own: Own, point: Any, form: Form, unit: str | None) -> None:
+        self._add(f"{name}_count", own, point.count, point, form, None)
         if point.HasField("sum"):
-            self._add(f"{name}_sum", tags, point.sum, point, form, unit)
+            self._add(f"{name}_sum", own, point.sum, point, form, unit)
         buckets: Buckets | None = _buckets(point)
         ts = _instant(point)
         if form == "cumulative" and buckets is not None:
-            key = (self._scope, name, tags)
-            buckets = self._exports.news(key, ts or 0, buckets)
+            series = self._decoder.series(*own, name, form, unit)
+            buckets = self._decoder.exports.news((self._scope, series), ts or 0, buckets)
         if buckets is None:
             return
         for word, rank in QUANTILES.items():
             value = buckets.quantile(rank)
             if value is not None:
-                self._add(f"{name}_{word}", tags, value, point, "gauge", unit)
+                self._add(f"{name}_{word}", own, value, point, "gauge", unit)
 
 
 def _instant(point: Any) -> int | None:

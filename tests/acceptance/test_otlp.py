@@ -205,6 +205,13 @@ def test_bodies_that_are_none(client: httpx2.Client) -> None:
         assert answer.headers["Content-Type"] == "application/x-protobuf"
         if status >= 400:
             assert Status.FromString(answer.content).message
+    # Attributes that are none, in a body that is one otherwise.
+    marked = protobuf(
+        request("revenue_x", "gauge", [point(1, 0, attributes=attributes(till="abcd"))])
+    )
+    for content in (marked.replace(b"abcd", b"ab\xff\xfe"), marked.replace(b"till", b"ti\xffl")):
+        answer = client.post(PATH, content=content, headers=PROTOBUF)
+        assert answer.status_code == 400, answer.content
     as_json = {"Content-Type": "application/json"}
     nested = b'{"resourceMetrics":' * 2000
     for content in (b"{", b"[]", b'{"resourceMetrics": 5}', b"\xff", nested):
