@@ -1,0 +1,249 @@
+"""Random sequences of posts, late posts, voids, replacements, refreshes and ends of the service:
+every level has what a model in plain Python has. ``LEDGER_SEQUENCES`` asks for more of them.
+"""
+
+import asyncio
+import os
+import random
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+from psycopg import sql
+
+from retention.policies import accept_ages, parse_keep
+from service.access.caller import Caller, Principal
+from service.metrics.corrections.selections import SelectionVoids, VoidSpec
+from service.metrics.corrections.stale import StaleRollups
+from service.metrics.corrections.voids import Corrections
+from service.metrics.ingest.ids import SampleIds
+from service.metrics.query.selection import Selection
+from sql.database import Pool, create_pool
+from sql.engine import Engine
+from sql.scope import Scope
+from sql.vocabulary import FREQUENCIES, LEVELS, Frequency
+from tests.conftest import DatabaseServer
+from tests.integration.rollups import Conn, new_series, relation, session, store
+from tests.reference import start_of
+
+SEQUENCES = int(os.environ.get("LEDGER_SEQUENCES", "60"))
+ZONE = ZoneInfo("America/Sao_Paulo")
+ACCEPT = accept_ages(parse_keep(""))
+_ZONES = {"minute": ZoneInfo("UTC"), "hour": ZoneInfo("UTC")}
+_UNITS = {
+    "real_time": timedelta(minutes=1),
+    "hourly": timedelta(hours=1),
+    "daily": timedelta(days=1),
+    "monthly": timedelta(days=31),
+}
+
+Bucket = tuple[datetime, Decimal, int, float, float, float, float]
+
+
+@dataclass
+class Ledger:
+    """A series, and the model of it: instant and value of each sample that counts, by its id."""
+
+    engine: Engine
+    url: str
+    conn: Conn
+    pool: Pool
+    frequency: Frequency
+    dice: random.Random
+    series: int
+    counted: dict[int, tuple[datetime, float]] = field(default_factory=dict)
+    voided: set[int] = field(default_factory=set)
+    # Whether a sample may have come late since the last refresh.
+    is_late: bool = False
+    is_stale: bool = False
+    ids: Iterator[int] = field(default_factory=lambda: iter(()))
+
+    async def post(self) -> None:
+        """Some samples, often at the edges of buckets and at the same instants."""
+        rows = []
+        for _ in range(self.dice.randint(1, 4)):
+            number, ts = next(self.ids), self._instant()
+            value = round(self.dice.uniform(-50, 50), 2)
+            rows.append((ts, number, self.series, value))
+            self.counted[number] = ts, value
+        store(self.conn, self.frequency, rows)
+        self.is_late = True
+
+    async def void(self) -> None:
+        if self.counted:
+            number = self.dice.choice(list(self.counted))
+            await self._corrections().void(self._caller(), number, "A typo")
+            del self.counted[number]
+            self.voided.add(number)
+
+    async def replace(self) -> None:
+        if self.counted:
+            number = self.dice.choice(list(self.counted))
+            value = round(self.dice.uniform(-50, 50), 2)
+            void = await self._corrections().replace(self._caller(), number, value, "A typo")
+            ts, _ = self.counted.pop(number)
+            self.voided.add(number)
+            self.counted[void["replaced_by"]] = ts, value
+
+    async def void_some(self) -> None:
+        """All from one sample to another."""
+        if self.counted:
+            instants = sorted(ts for ts, _ in self.counted.values())
+            since, last = sorted(self.dice.choices(instants, k=2))
+            before = last + timedelta(microseconds=1)
+            name = self._value("SELECT metric_name FROM fature.series WHERE series_id = %s")
+            spec = VoidSpec(
+                metric_name=name,
+                selection=Selection("default", {"metric_name": name}, {}),
+                since=since,
+                before=before,
+                reason="A typo",
+            )
+            voids = SelectionVoids(self.url, self.pool, ACCEPT, self._follow())
+            found = await voids.void(self._caller(), spec)
+            gone = {n for n, (ts, _) in self.counted.items() if since <= ts < before}
+            assert found.number == len(gone)
+            total = sum((Decimal(str(self.counted[number][1])) for number in gone), Decimal())
+            assert found.total == float(total)
+            self.voided |= gone
+            self.counted = {n: one for n, one in self.counted.items() if n not in gone}
+
+    async def refresh(self) -> None:
+        """As policies do; whether corrections were noted does not matter to them."""
+        if self.engine == "timescale":
+            for level in LEVELS[self.frequency]:
+                job = self._value(
+                    "SELECT job_id FROM timescaledb_information.jobs WHERE hypertable_name = %s "
+                    "AND proc_name = 'policy_refresh_continuous_aggregate'",
+                    f"rollup_{self.frequency}_{level}",
+                )
+                self.conn.execute("CALL run_job(%s)", [job])
+        self.is_late = self.is_stale = False
+
+    async def run_job(self) -> None:
+        """As the database does where the service ended before it refreshed."""
+        self.conn.execute("CALL fature.refresh_corrected()")
+        self.is_stale = False
+
+    async def into_columns(self) -> None:
+        if self.engine == "timescale":
+            chunks = self.conn.execute(
+                "SELECT format('%%I.%%I', chunk_schema, chunk_name) "
+                "FROM timescaledb_information.chunks WHERE hypertable_name = %s "
+                "AND NOT is_compressed ORDER BY range_start LIMIT 1",
+                [f"sample_{self.frequency}"],
+            ).fetchall()
+            for (chunk,) in chunks:
+                self.conn.execute("CALL convert_to_columnstore(%s)", [chunk])
+
+    def check(self) -> None:
+        """Samples and voids always; rollups unless they may lack something."""
+        stored = self.conn.execute(
+            sql.SQL("SELECT id, ts, value FROM {} WHERE series_id = %s").format(
+                relation(f"sample_{self.frequency}")
+            ),
+            [self.series],
+        )
+        assert {number: (ts, value) for number, ts, value in stored} == self.counted
+        voids = "SELECT sample_id FROM fature.void WHERE series_id = %s"
+        assert {n for (n,) in self.conn.execute(voids, [self.series])} == self.voided
+        if self.engine == "timescale" and (self.is_late or self.is_stale):
+            return
+        for level in LEVELS[self.frequency]:
+            found = self.conn.execute(
+                sql.SQL(
+                    "SELECT bucket, sum_value, sample_count, min_value, max_value, first_value, "
+                    "last_value FROM {} WHERE series_id = %s ORDER BY bucket"
+                ).format(relation(f"rollup_{self.frequency}_{level}")),
+                [self.series],
+            ).fetchall()
+            assert found == self.buckets(level), level
+
+    def buckets(self, level: str) -> list[Bucket]:
+        samples: dict[datetime, list[tuple[datetime, int, float]]] = {}
+        for number, (ts, value) in self.counted.items():
+            start = start_of(ts, level, _ZONES.get(level, ZONE))
+            samples.setdefault(start, []).append((ts, number, value))
+        found = []
+        for start in sorted(samples):
+            values = [value for *_, value in sorted(samples[start])]
+            total = sum((Decimal(str(value)) for value in values), Decimal())
+            ends = min(values), max(values), values[0], values[-1]
+            found.append((start, total, len(values), *ends))
+        return found
+
+    def _instant(self) -> datetime:
+        now, age = datetime.now(UTC), ACCEPT[self.frequency]
+        ts = now - age * self.dice.random() ** 2 + timedelta(minutes=1)
+        if self.counted and self.dice.random() < 0.3:
+            ts = self.dice.choice(list(self.counted.values()))[0]
+        elif self.dice.random() < 0.5:
+            level = self.dice.choice(LEVELS[self.frequency])
+            ts = start_of(ts, level, _ZONES.get(level, ZONE))
+        elif self.dice.random() < 0.3:
+            ts = start_of(ts, "day", ZONE) - _UNITS[self.frequency]
+        return max(ts, now - age + timedelta(minutes=1))
+
+    def _corrections(self) -> Corrections:
+        return Corrections(self.pool, SampleIds(self.pool), ACCEPT, self._follow())
+
+    def _follow(self) -> Callable[[object], Awaitable[None]]:
+        """What the service does after a correction, unless it ends before."""
+        ends_before = self.dice.random() < 0.2
+        self.is_stale = self.is_stale or ends_before
+        serves = self.engine == "timescale" and not ends_before
+
+        async def follow(_: object) -> None:
+            await StaleRollups(self.url if serves else None).refresh()
+
+        return follow
+
+    def _caller(self) -> Caller:
+        return Caller(Principal("key:1", "admin", Scope()), datetime.now(UTC))
+
+    def _value(self, statement: str, *params: object) -> Any:
+        row = self.conn.execute(statement.encode(), params or (self.series,)).fetchone()
+        assert row is not None
+        return row[0]
+
+
+@pytest.fixture(scope="module")
+def url(database_of: DatabaseServer) -> str:
+    return database_of.new_database(str(ZONE))
+
+
+@pytest.mark.parametrize("frequency", FREQUENCIES)
+def test_every_level_has_what_the_model_has(
+    url: str, database_of: DatabaseServer, frequency: Frequency
+) -> None:
+    async def run() -> None:
+        async with create_pool(url, size=2) as pool:
+            with session(url) as conn:
+                for sequence in range(SEQUENCES // len(FREQUENCIES)):
+                    await one(conn, pool, sequence)
+
+    async def one(conn: Conn, pool: Pool, sequence: int) -> None:
+        dice = random.Random(f"{frequency} {sequence}")
+        series = new_series(conn, frequency)
+        first = 10**12 * (1 + series)
+        ids = iter(range(first, first + 10**6))
+        ledger = Ledger(database_of.engine, url, conn, pool, frequency, dice, series, ids=ids)
+        steps: list[Callable[[], Awaitable[None]]] = [
+            *(ledger.post, ledger.post, ledger.void, ledger.void, ledger.replace),
+            *(ledger.void_some, ledger.refresh, ledger.run_job, ledger.into_columns),
+        ]
+        await ledger.post()
+        taken = []
+        for step in dice.choices(steps, k=8):
+            taken.append(step.__name__)
+            await step()
+            ledger.check()
+        await ledger.run_job()
+        await ledger.refresh()
+        ledger.check()
+
+    asyncio.run(run())
