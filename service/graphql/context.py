@@ -81,9 +81,15 @@ class Context:
             entry = MetricEntry(name)
         else:
             entry = await self._batcher.load(name)
-        if not entry.is_known:
+        if not await self._is_in_scope(entry):
             await self.resources.catalog.check_known(self.scope, entry)
         return entry
+
+    async def _is_in_scope(self, entry: MetricEntry) -> bool:
+        """Whether the caller may know of the metric: a service of those it has series of."""
+        if self.scope.service_name is None:
+            return entry.is_known
+        return any(row["metric_name"] == entry.metric_name for row in await self.listed())
 
     async def _read_entries(self, names: Sequence[str]) -> Mapping[str, MetricEntry]:
         return await self.resources.catalog.entries(self.scope, names)

@@ -9,13 +9,13 @@ import httpx2
 import pytest
 from prometheus_client import Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families
-from prometheus_client.parser import text_string_to_metric_families as parsed_text
 
 from tests.acceptance.access import caller, ok, with_new_key
 from tests.acceptance.talk import BATCH, sample
 from tests.conftest import ADMIN_KEY, DatabaseServer, Service, running_service
 from tests.killable import until
 from tests.prometheus_server import instant_values, needs_prometheus, prometheus
+from tests.prometheus_statements import statements
 
 pytestmark = pytest.mark.one_engine
 
@@ -157,22 +157,12 @@ def test_a_scraper_authenticates_as_prometheus_does(exposing: Service, metric: s
 
 def test_ten_scrapers_cost_one_query(client: httpx2.Client, metric: str) -> None:
     post(client, sample(metric, region="SP"))
-
-    def statements() -> float:
-        families = parsed_text(client.get("/metrics").text)
-        return sum(
-            one.value
-            for family in families
-            for one in family.samples
-            if one.name == "fature_query_seconds_count" and one.labels["query"] == "aggregate"
-        )
-
-    before = statements()
+    before = statements(client).get("aggregate", 0)
     texts = {
         client.get(PATH, params={"metric": metric, "group_by": "region"}).text for _ in range(10)
     }
     assert len(texts) == 1
-    assert statements() == before + 1
+    assert statements(client)["aggregate"] == before + 1
 
 
 @needs_prometheus

@@ -332,8 +332,9 @@ def test_whose_data_each_field_shows(serving: Service, client: httpx2.Client, me
             assert service not in json.dumps(found["data"])
             shown = found["data"]["rules"] or {"nodes": []}
             assert number not in [one["id"] for one in shown["nodes"]]
-            figures = ask(stranger, f'{{ aggregate(metric: "{metric}") {{ metric }} }}')
-            assert codes(figures) == ["not_found"]
+            for field in ("aggregate", "forecast"):
+                figures = ask(stranger, f'{{ {field}(metric: "{metric}") {{ metric }} }}')
+                assert codes(figures) == ["not_found"], field
             filters = f'filters: [{{label: "service_name", value: "{service}"}}]'
             query_of_service = f'{{ aggregate(metric: "revenue_hourly", {filters}) {{ metric }} }}'
             assert service not in json.dumps(ask(stranger, query_of_service).get("data"))

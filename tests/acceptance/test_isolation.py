@@ -18,6 +18,7 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families
 
 from tests.acceptance.access import ends_in, new_tenant, ok, with_new_key
 from tests.acceptance.test_access_table import RULE
+from tests.acceptance.test_graphql import FIGURES
 from tests.acceptance.test_remote_read import read
 from tests.acceptance.ways import FOREIGN, MAPPING, WAYS, Amount, Send, refusal
 from tests.conftest import Service
@@ -115,6 +116,7 @@ def test_whatever_is_asked_only_what_is_ones_own_is_answered(
                 check_figures(client, mine.metric, given_filters, expected)
                 check_groups(client, mine.metric, given_filters, expected)
                 check_exposition(client, mine.metric, given_filters, expected)
+                check_graphql(client, mine.metric, given_filters, expected)
             else:
                 check_unknown(client, mine.metric)
             check_remote_read(client, mine.metric, given_filters, expected)
@@ -274,6 +276,16 @@ def check_exposition(
     families = text_string_to_metric_families(answer.text)  # type: ignore[no-untyped-call]
     shown = [one for family in families for one in family.samples if one.name == metric]
     assert {one.labels["region"]: one.value for one in shown} == regions
+
+
+def check_graphql(
+    client: httpx2.Client, metric: str, given_filters: dict[str, str], expected: list[Item]
+) -> None:
+    named = [{"label": name, "value": value} for name, value in given_filters.items()]
+    variables = {"metric": metric, "groupBy": ["region"], "filters": named}
+    answer = client.post("/graphql", json={"query": FIGURES, "variables": variables}).json()
+    values = [value for one in answer["data"]["aggregate"]["series"] for value in one["values"]]
+    assert sum(values) == sum(item.value for item in expected)
 
 
 def check_remote_read(
