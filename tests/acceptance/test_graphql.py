@@ -2,7 +2,9 @@
 
 import hashlib
 import json
+import os
 import secrets
+import subprocess
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -21,7 +23,7 @@ from tests.acceptance.access import caller, new_tenant, ok, with_new_key
 from tests.acceptance.talk import BATCH, sample
 from tests.acceptance.test_access_table import RULE
 from tests.acceptance.web import signed_in, token_in, visitor
-from tests.conftest import ROOT, DatabaseServer, Service, running_service
+from tests.conftest import ADMIN_KEY, ROOT, DatabaseServer, Service, running_service
 from tests.prometheus_statements import statements
 
 pytestmark = pytest.mark.one_engine
@@ -457,3 +459,15 @@ def test_whatever_fits_the_schema_is_answered(client: httpx2.Client, query: str)
     assert answer.status_code == 200, answer.text
     if "errors" in answer.json():
         assert "internal_error" not in codes(answer.json()), (query, answer.text)
+
+
+def test_the_documented_request_is_one_that_curl_sends(serving: Service) -> None:
+    text = (ROOT / "docs" / "graphql.md").read_text(encoding="utf-8")
+    command = text.partition("```sh\n")[2].partition("```")[0]
+    command = command.replace("localhost:5000", serving.url.removeprefix("http://"))
+    environment = os.environ | {"KEY": ADMIN_KEY}
+    done = subprocess.run(
+        ["sh", "-c", command], env=environment, capture_output=True, text=True, check=True
+    )
+    answer = json.loads(done.stdout)
+    assert set(answer["data"]) == {"revenue", "expected", "events"}, answer
