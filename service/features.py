@@ -12,6 +12,7 @@ import service.corrections.api
 import service.corrections.pages
 import service.corrections.reconcile_page
 import service.corrections.reconciling
+import service.corrections.selection_page
 import service.dashboards.api
 import service.dashboards.editing
 import service.dashboards.files
@@ -91,6 +92,7 @@ PAGES = [
     *service.graphql.pages.PAGES,
     *service.corrections.pages.PAGES,
     *service.corrections.reconcile_page.PAGES,
+    *service.corrections.selection_page.PAGES,
     *service.dashboards.pages.PAGES,
     *service.dashboards.editing.PAGES,
     *service.dashboards.files.PAGES,

@@ -19,6 +19,7 @@ PAGES = {
     "overview": "/",
     "samples": "/explore/samples?metric_name=revenue_hourly",
     "voids": "/explore/voids",
+    "void-many": "/explore/samples/void?metric_name=revenue_hourly",
     "reconcile": "/explore/reconcile",
     "services": "/services",
     "service": "/services/looked-at?span=week",
