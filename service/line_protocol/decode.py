@@ -9,6 +9,7 @@ from line_protocol_parser import (  # type: ignore[import-untyped]
     parse_line,
 )
 
+from service.http.foreign import check_items
 from service.metrics.ingest.sample import FARTHEST, UNIX_EPOCH
 from service.metrics.mapping.point import Foreign, Point, Points, Tags
 from service.metrics.mapping.remembered import Remembered
@@ -45,7 +46,11 @@ _known: Remembered[bytes, tuple[str, Tags]] = Remembered()
 def decode(body: bytes, nanoseconds: int) -> Points:
     """The points of a body whose timestamps count units of so many nanoseconds, one of each field
     that is a number; the problems of lines that cannot be read, by their numbers from 1.
+
+    Raises:
+        ApiError: 413, there are too many.
     """
+    check_items(body.count(b"\n"))
     points: list[Point] = []
     places: list[int] = []
     problems: list[Problem] = []
@@ -69,6 +74,7 @@ def decode(body: bytes, nanoseconds: int) -> Points:
         except (LineFormatError, ValueError) as error:
             problems.append(_unreadable(line, number, error))
             continue
+        check_items(len(points) + len(read))
         for one, field, instant in read:
             if isinstance(field, str):
                 useless["text"] += 1

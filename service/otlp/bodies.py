@@ -10,6 +10,7 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 
 from service.http.errors import ApiError
+from service.http.foreign import check_items
 from service.otlp.otlp_metrics_pb2 import Request
 
 _MALFORMED = "The body is no ExportMetricsServiceRequest of OTLP"
@@ -19,13 +20,14 @@ def parsed(body: bytes, *, is_json: bool) -> Request:
     """The request in a body.
 
     Raises:
-        ApiError: 400, it is none.
+        ApiError: 400 it is none, 413 it has too many parts.
     """
     try:
         if is_json:
             # The parser takes an empty list or text for an empty object.
             if not body.lstrip().startswith(b"{"):
                 raise ValueError("no object")
+            check_items(body.count(b"{"))
             request = ExportMetricsServiceRequest()
             json_format.Parse(body, request, ignore_unknown_fields=True)
             body = request.SerializeToString()

@@ -1,7 +1,7 @@
 """From OTLP's metrics to points."""
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Sized
 from typing import Any
 
 from google.protobuf.json_format import MessageToJson
@@ -10,6 +10,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality as Temporality
 from opentelemetry.proto.metrics.v1.metrics_pb2 import DataPointFlags
 
+from service.http.foreign import check_items
 from service.metrics.ingest.sample import UNIX_EPOCH
 from service.metrics.mapping.point import Foreign, Form, Point, Points
 from service.metrics.mapping.remembered import Remembered
@@ -54,7 +55,7 @@ class Decoder:
         """The points of a request, and problems by the numbers of their metrics from 0.
 
         Raises:
-            ApiError: 400, attributes are none.
+            ApiError: 400 attributes are none, 413 there are too many points.
         """
         return _Request(self, scope).points(request)
 
@@ -94,12 +95,16 @@ class _Request:
         self._problems: list[Problem] = []
         self._useless: Counter[str] = Counter()
         self._metrics = 0
+        self._items = 0
 
     def points(self, request: Request) -> Points:
+        self._count(request.resource_metrics)
         for resource in request.resource_metrics:
             packed = tuple(resource.resource.attributes)
+            self._count(resource.scope_metrics)
             for scope in resource.scope_metrics:
                 base = self._decoder.base(packed, scope.scope.name)
+                self._count(scope.metrics)
                 for metric in scope.metrics:
                     self._metric(metric, base)
                     self._metrics += 1
@@ -121,6 +126,7 @@ class _Request:
         if kind == "sum" and form == "cumulative" and not data.is_monotonic:
             form = "gauge"
         name, unit = metric.name, _unit(metric.unit)
+        self._count(data.data_points)
         for point in data.data_points:
             if point.flags & _NO_VALUE:
                 self._useless["stale"] += 1
@@ -135,6 +141,10 @@ class _Request:
                     self._summary(name, own, point, unit)
                 case _:
                     self._histogram(name, own, point, form, unit)
+
+    def _count(self, items: Sized) -> None:
+        self._items += len(items)
+        check_items(self._items)
 
     def _add(
         self, name: str, own: Own, value: float, point: Any, form: Form, unit: str | None

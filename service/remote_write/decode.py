@@ -6,6 +6,7 @@ from collections import Counter
 from google.protobuf.message import DecodeError
 
 from service.http.errors import ApiError, too_large
+from service.http.foreign import check_items
 from service.metrics.ingest.sample import FARTHEST, UNIX_EPOCH
 from service.metrics.mapping.point import Foreign, Form, Point, Points
 from service.metrics.mapping.remembered import Remembered
@@ -33,7 +34,7 @@ def decode(body: bytes) -> Points:
     """The points of an unpacked body, and the problems of its series, by their numbers from 0.
 
     Raises:
-        ApiError: 400 it is no WriteRequest, 413 it has too many series.
+        ApiError: 400 it is no WriteRequest, 413 it has too many series or samples.
     """
     points: list[Point] = []
     places: list[int] = []
@@ -44,6 +45,7 @@ def decode(body: bytes) -> Points:
         if isinstance(labels, Message):
             problems.append(Problem(labels, index=place))
             continue
+        check_items(len(points) + len(series.samples))
         for sample in series.samples:
             value, ts = sample.value, sample.timestamp * _MILLISECOND + UNIX_EPOCH
             if value != value and struct.pack("<d", value) == _STALE:

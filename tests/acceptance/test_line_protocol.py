@@ -183,6 +183,9 @@ def test_bodies_that_are_no_lines(client: httpx2.Client) -> None:
         (b"no gzip", gzipped, 400),
         (bomb, gzipped, 413),
         (b"x" * 5 * 1024 * 1024, {}, 413),
+        # Few bytes each, and many of them.
+        (gzip.compress(b"revenue_x a=1\n" * 250_000), gzipped, 413),
+        (gzip.compress(b"\n".join([b"revenue_x " + FIELDS] * 60)), gzipped, 413),
         (packed, {"Content-Encoding": "br"}, 415),
         (b"\xff\xfe value=1", {}, 400),
         (b'revenue_x text="', {}, 400),
@@ -195,7 +198,11 @@ def test_bodies_that_are_no_lines(client: httpx2.Client) -> None:
     assert answer.status_code == 422
     labels = ",".join(f"t{n}=v" for n in range(10_000))
     assert write(client, f"revenue_x,{labels} value=1 {FIRST}").status_code == 400
+    assert write(client, f"revenue_x,a=1,a=2 value=1 {FIRST}").status_code == 400
 
+
+# Of one line.
+FIELDS = b",".join(b"f%d=1" % number for number in range(5000))
 
 LINE = st.one_of(
     st.binary(max_size=60),

@@ -181,9 +181,43 @@ def test_what_is_refused_is_counted_and_the_rest_stored(client: httpx2.Client, m
     assert send(client, unspecified).json()["partialSuccess"]["rejectedDataPoints"] == "1"
 
 
+def test_points_that_are_none_leave_the_others(client: httpx2.Client, metric: str) -> None:
+    name = f"revenue_{metric}"
+    many = attributes(**{f"t{number}": "v" for number in range(10_000)})
+    twice = attributes(till="1") + attributes(till="2")
+    points = [
+        point(1, 0),
+        point(2, 10) | {"asDouble": "NaN"},
+        point(3, 20) | {"asDouble": "Infinity"},
+        point(4, 30, attributes=many),
+        # In milliseconds, where nanoseconds are due.
+        point(5, 40) | {"timeUnixNano": str(FIRST // 1_000_000)},
+        point(6, 50, exemplars=[{"asDouble": 7.0, "timeUnixNano": str(FIRST)}]),
+        point(8, 60, attributes=twice),
+    ]
+    body = request(name, "sum", points, aggregationTemporality=1)
+    assert send(client, body).json()["partialSuccess"]["rejectedDataPoints"] == "2"
+    assert values(client, name) == [1.0, 6.0, 8.0]
+    packed = client.post(PATH, content=protobuf(body), headers=PROTOBUF).content
+    told = ExportMetricsServiceResponse.FromString(packed).partial_success
+    assert told.rejected_data_points == 2
+    assert values(client, name) == [1.0, 6.0, 8.0]
+    rows = ok(client.get("/api/metrics/query", params={"metric_name": name, "limit": 1}))
+    # Of a tag that is there twice the last counts.
+    assert rows[0]["metadata"]["till"] == "2"
+
+
 def protobuf(body: dict[str, Any]) -> bytes:
     message = ExportMetricsServiceRequest()
     return json_format.Parse(json.dumps(body), message).SerializeToString()
+
+
+def varint(number: int) -> bytes:
+    found = b""
+    while number > 127:
+        found += bytes([number & 127 | 128])
+        number >>= 7
+    return found + bytes([number])
 
 
 def test_bodies_that_are_none(client: httpx2.Client) -> None:
@@ -205,6 +239,17 @@ def test_bodies_that_are_none(client: httpx2.Client) -> None:
         assert answer.headers["Content-Type"] == "application/x-protobuf"
         if status >= 400:
             assert Status.FromString(answer.content).message
+    # Bombs: of empty resources, of empty data points, and of objects in JSON.
+    many = b"\x0a\x00" * 300_000
+    in_gauge = many
+    for tag in (b"\x2a", b"\x12", b"\x12", b"\x0a"):
+        in_gauge = tag + varint(len(in_gauge)) + in_gauge
+    for content in (many, in_gauge):
+        answer = client.post(PATH, content=content, headers=PROTOBUF)
+        assert answer.status_code == 413
+    objects = b'{"resourceMetrics": [' + b",".join([b"{}"] * 300_000) + b"]}"
+    answer = client.post(PATH, content=objects, headers={"Content-Type": "application/json"})
+    assert answer.status_code == 413
     # Attributes that are none, in a body that is one otherwise.
     marked = protobuf(
         request("revenue_x", "gauge", [point(1, 0, attributes=attributes(till="abcd"))])

@@ -155,12 +155,34 @@ def test_bodies_that_are_none(client: httpx2.Client) -> None:
     assert status(snappy(b"\x0a\x00" * 4_000_000)) == 413
     many = b"\x12\x00" * 3_000_000
     assert status(snappy(b"\x0a" + _varint(len(many)) + many)) == 413
+    # Of many samples in few series, each empty.
+    some = b"\x12\x00" * 100_000
+    named = series("revenue_x_total").SerializeToString() + some
+    assert status(snappy((b"\x0a" + _varint(len(named)) + named) * 3)) == 413
     assert status(b"x" * 5 * 1024 * 1024) == 413
     version_2 = "application/x-protobuf;proto=io.prometheus.write.v2.Request"
     assert status(good, Content_Type=version_2) == 415
     assert status(good, Content_Type="application/json") == 415
     assert status(good, Content_Encoding="zstd") == 415
     assert status(good, Content_Type="application/x-protobuf;proto=prometheus.WriteRequest") == 204
+
+
+def test_exemplars_native_histograms_and_metadata_are_passed_over(
+    client: httpx2.Client, metric: str
+) -> None:
+    name = f"revenue_{metric}_level"
+    # Field 3 of a series: an exemplar with a value; field 4: a histogram with a count.
+    extra = b"\x1a\x09\x11" + bytes(8) + b"\x22\x02\x08\x05"
+    body = WriteRequest(
+        timeseries=[
+            series(name, (1.0, 0)).SerializeToString() + extra,
+            series(name, till="2").SerializeToString() + extra,
+        ]
+    ).SerializeToString()
+    # Field 3 of the request: metadata, the kind of a metric.
+    content = bytes(cramjam.snappy.compress_raw(body + b"\x1a\x02\x08\x01"))
+    assert client.post(PATH, content=content, headers=HEADERS).status_code == 204
+    assert values(client, name) == [1.0]
 
 
 def _varint(number: int) -> bytes:
