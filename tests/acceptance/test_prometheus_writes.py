@@ -15,6 +15,7 @@ import pytest
 from tests.acceptance.test_remote_write import FIRST, HEADERS, PATH, STALE, packed, series
 from tests.clients import http_client
 from tests.conftest import ADMIN_KEY, DatabaseServer, free_port, running_service
+from tests.killable import until
 from tests.senders import COUNTER, GAUGE, exposed, program, rises, stored
 
 pytestmark = [
@@ -53,7 +54,15 @@ def prometheus(folder: Path, target: int, port: int) -> Iterator[httpx2.Client]:
         ),
         http_client(f"http://127.0.0.1:{own}", timeout=10) as asking,
     ):
+        until(lambda: is_ready(asking))
         yield asking
+
+
+def is_ready(asking: httpx2.Client) -> bool:
+    try:
+        return asking.get("/-/ready").status_code == 200
+    except httpx2.TransportError:
+        return False
 
 
 def scraped(asking: httpx2.Client, name: str) -> list[float]:
