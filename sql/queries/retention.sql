@@ -99,14 +99,16 @@ SELECT
     );
 
 -- name: add_corrected
--- Rollups are refreshed where samples were corrected.
+-- Rollups are refreshed where samples were corrected; not in a schema that is older than corrections.
 SELECT
     add_job(
-        'fature.refresh_corrected'::regproc,
+        c.refresh_corrected,
         %(every)s,
         initial_start => %(initial_start)s,
         timezone => %(timezone)s
-    );
+    )
+FROM (SELECT to_regproc('fature.refresh_corrected') AS refresh_corrected) AS c
+WHERE c.refresh_corrected IS NOT NULL;
 
 -- name: delete_resolved_alert_events
 -- The same where there are no jobs.
