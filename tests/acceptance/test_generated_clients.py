@@ -18,6 +18,8 @@ from service.documentation.document import api_document
 from service.features import ENDPOINTS
 from tests.conftest import ROOT, Service
 
+pytestmark = pytest.mark.one_engine
+
 NODE_MODULES = ROOT / "service" / "web" / "node_modules"
 PYTHON = """
 import os
@@ -45,8 +47,6 @@ assert [(one.id, one.value) for one in found.data] == [(made.metric_id, 3.5)], f
 TYPESCRIPT = """
 import createClient from "openapi-fetch";
 import type { paths } from "./schema.js";
-
-pytestmark = pytest.mark.one_engine
 
 declare const process: { env: Record<string, string> };
 const { URL, KEY, NAME } = process.env;
