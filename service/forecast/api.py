@@ -27,6 +27,8 @@ async def forecast_metric(request: Request) -> Response:
     """
     resources, scope = resources_of(request), principal_of(request).scope
     metric = await resources.catalog.entry(scope, request.query_params.get("metric_name", ""))
+    if metric.metric_name:
+        await resources.catalog.check_known(scope, metric)
     params, dimensions = read_params(request, ForecastParams, frozenset(metric.dimensions))
     zone = zone_of(params.tz, resources.settings.zone)
     query = params.query(metric, dimensions, scope, zone)

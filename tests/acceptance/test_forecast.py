@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from alerts.expectation.forecast import forecast
+from tests.acceptance.access import with_new_key
 from tests.acceptance.talk import refused
 
 PATH = "/api/metrics/forecast"
@@ -129,3 +130,17 @@ def test_too_little_history_says_how_much_is_needed(api: httpx2.Client, past: Pa
     answer = api.get(PATH, params={"metric_name": past.metric, "period": "day"})
     message = refused(answer, 422)["message"]
     assert message == "period: A forecast needs the values of 28 day periods; there are 20"
+
+
+def test_a_metric_of_others_is_as_unknown_as_one_that_is_not(
+    api: httpx2.Client, past: Past
+) -> None:
+    misspelt = refused(api.get(PATH, params={"metric_name": f"{past.metric}x"}), 404)
+    assert past.metric in misspelt["message"]
+    refused(api.get(PATH), 422)
+    with with_new_key(api, "reader", service_name="another") as theirs:
+        answers = [
+            refused(theirs.get(PATH, params={"metric_name": name}), 404)["message"]
+            for name in (past.metric, f"{past.metric}x")
+        ]
+    assert answers[0].replace(past.metric, f"{past.metric}x") == answers[1]
