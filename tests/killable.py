@@ -58,6 +58,7 @@ class KillableServer:
 
     def stop(self) -> None:
         """Stop it as an operator does."""
+        self.databases.close()
         self._uses.close()
 
     def hold_confirmations(self, url: str) -> None:
@@ -87,6 +88,7 @@ class KillableServer:
 
     def kill(self) -> None:
         """End every process of it at once, so that nothing more is written."""
+        self.databases.close()
         postmaster = postmaster_pid(self._data_dir)
         with closing(psycopg.connect(self.databases.url, autocommit=True)) as conn:
             # Stopped, it starts no further process while the others are looked up.
