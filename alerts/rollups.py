@@ -16,7 +16,7 @@ from alerts.selection import Source
 from sql.calendar import LongPeriod
 from sql.database import Connection, run
 from sql.errors import translated_errors
-from sql.statements import Query, array_of, query, union_all
+from sql.statements import Query, array_of, query, samples_of, union_all
 from sql.vocabulary import FREQUENCIES, Frequency
 
 
@@ -53,7 +53,7 @@ async def read_span(conn: Connection, span: Span, series: Sequence[int]) -> list
 def _beginning(source: Source) -> Query:
     if begins_with_minutes(source):
         return _part(Source(source.frequency, "minute"), "since", "edge")
-    samples = sql.Identifier("fature", f"sample_{source.frequency}")
+    samples = samples_of(source.frequency)
     return query("alert_samples_combined").format(samples=samples)
 
 
@@ -105,7 +105,7 @@ async def read_first_samples(
         ids = [one for one, its in series.items() if its == frequency]
         if not ids:
             continue
-        samples = sql.Identifier("fature", f"sample_{frequency}")
+        samples = samples_of(frequency)
         statement = query("alert_first_samples").format(samples=samples)
         with translated_errors():
             rows = await run(conn, statement, {"series": array_of(ids)})
@@ -130,7 +130,7 @@ async def read_sample_counts(
     conn: Connection, frequency: Frequency, series: Sequence[int], since: datetime, before: datetime
 ) -> dict[int, int]:
     """The number of samples of each series in a range, refreshed into rollups or not."""
-    samples = sql.Identifier("fature", f"sample_{frequency}")
+    samples = samples_of(frequency)
     statement = query("alert_sample_counts").format(samples=samples)
     params = {"series": array_of(series), "since": since, "before": before}
     with translated_errors():
@@ -161,7 +161,7 @@ async def read_last_samples(
     conn: Connection, frequency: Frequency, series: Sequence[int], since: datetime, before: datetime
 ) -> dict[int, datetime]:
     """When the last sample of each series in a range is of."""
-    samples = sql.Identifier("fature", f"sample_{frequency}")
+    samples = samples_of(frequency)
     statement = query("alert_last_samples").format(samples=samples)
     params = {"series": array_of(series), "since": since, "before": before}
     with translated_errors():

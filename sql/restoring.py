@@ -12,7 +12,7 @@ from sql.connections import liveness
 from sql.errors import DatabaseError, translated_errors
 from sql.migration_files import FOLDER, migrations_for
 from sql.migrator import MigrationError, migrate, status
-from sql.statements import query
+from sql.statements import query, samples_of
 from sql.vocabulary import FREQUENCIES
 
 
@@ -70,7 +70,7 @@ def restored_samples(url: str) -> dict[str, tuple[int, datetime | None]]:
     found: dict[str, tuple[int, datetime | None]] = {}
     with _session(url) as conn:
         for frequency in FREQUENCIES:
-            samples = sql.Identifier("fature", f"sample_{frequency}")
+            samples = samples_of(frequency)
             (row,) = conn.execute(query("restored_samples").format(samples=samples).body)
             found[frequency] = (row["samples"], row["newest"])
     return found

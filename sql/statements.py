@@ -19,6 +19,8 @@ from typing import LiteralString, cast
 
 from psycopg import sql
 
+from sql.vocabulary import Frequency
+
 FOLDER = Path(__file__).parent / "queries"
 _NAME = re.compile(r"^-- name: (\w+)\n", re.MULTILINE)
 
@@ -45,6 +47,11 @@ def union_all(queries: Iterable[Query]) -> sql.Composed:
     between = query("union_all").body
     assert isinstance(between, sql.SQL)
     return between.join(one.body for one in queries)
+
+
+def samples_of(frequency: Frequency) -> sql.Identifier:
+    """The table of the samples of a frequency."""
+    return sql.Identifier("fature", f"sample_{frequency}")
 
 
 def array_of(values: Iterable[int | str]) -> str:

@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 
 from psycopg.rows import DictRow
 
-from service.metrics.corrections.selections import samples_of, void_range
+from service.metrics.corrections.selections import void_range
 from sql.connections import Connection
 from sql.database import Pool, dedicated_connection, fetch_all, run
-from sql.statements import query
+from sql.statements import query, samples_of
 from sql.vocabulary import FREQUENCIES, Frequency
 
 BATCH = 50_000

@@ -7,7 +7,6 @@ from decimal import Decimal
 from typing import NamedTuple
 
 import msgspec
-from psycopg import sql
 from psycopg.rows import DictRow
 
 from retention.plan import in_words
@@ -19,7 +18,7 @@ from sql.database import Connections, dedicated_connection, fetch_all, run
 from sql.errors import Conflict, missing
 from sql.messages import Message
 from sql.scope import Scope
-from sql.statements import joined, query
+from sql.statements import joined, query, samples_of
 from sql.vocabulary import FREQUENCIES, Frequency
 
 # More become a job.
@@ -136,11 +135,6 @@ def by_frequency(parts: list[Part]) -> dict[Frequency, str]:
         for frequency in FREQUENCIES
         if (series := [part.series for part in parts if part.frequency == frequency])
     }
-
-
-def samples_of(frequency: Frequency) -> sql.Identifier:
-    """The table of the samples of a frequency."""
-    return sql.Identifier("fature", f"sample_{frequency}")
 
 
 async def void_range(conn: Connection, frequency: Frequency, params: Mapping[str, object]) -> int:

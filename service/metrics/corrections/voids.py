@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
-from psycopg import sql
 from psycopg.rows import DictRow
 
 from retention.plan import in_words
@@ -18,7 +17,7 @@ from sql.database import Connections, Pool, connection, fetch_all, run
 from sql.errors import Conflict, missing
 from sql.messages import Message
 from sql.scope import Scope
-from sql.statements import query, union_all
+from sql.statements import query, samples_of, union_all
 from sql.vocabulary import FREQUENCIES, Frequency
 
 
@@ -139,7 +138,7 @@ async def find(reads: Connections, scope: Scope, sample_id: int) -> DictRow:
 
 async def _find(conn: Connection, scope: Scope, sample_id: int) -> DictRow | None:
     samples = union_all(
-        query("sample_of_id").format(samples=_relation(frequency)) for frequency in FREQUENCIES
+        query("sample_of_id").format(samples=samples_of(frequency)) for frequency in FREQUENCIES
     )
     params = {"id": sample_id, "tenant": scope.tenant, "only_service": scope.service_name}
     rows = await run(conn, query("find_sample").format(samples=samples), params)
@@ -147,7 +146,7 @@ async def _find(conn: Connection, scope: Scope, sample_id: int) -> DictRow | Non
 
 
 async def _move(conn: Connection, sample: DictRow, made: Mapping[str, object]) -> None:
-    relation = _relation(sample["frequency"])
+    relation = samples_of(sample["frequency"])
     params = {**sample, **made, "metadata": None}
     if not await run(conn, query("void_sample").format(samples=relation), params):
         # Retention dropped it meanwhile.
@@ -223,7 +222,3 @@ def _params(
         "cursor_id": after.sample_id if after else 2**63 - 1,
         "limit": limit,
     }
-
-
-def _relation(frequency: Frequency) -> sql.Identifier:
-    return sql.Identifier("fature", f"sample_{frequency}")

@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from contextlib import nullcontext
 
 from prometheus_client import Counter, Histogram
-from psycopg import sql
 from psycopg.copy import AsyncLibpqWriter
 
 from service.metrics.ingest.idempotency import Answer, claim
@@ -16,7 +15,7 @@ from service.metrics.ingest.steps import Refused, is_new, take_steps
 from sql.connections import Connection
 from sql.database import note_duration
 from sql.errors import DomainError
-from sql.statements import query
+from sql.statements import query, samples_of
 from sql.vocabulary import FREQUENCIES
 
 # The header and trailer of COPY's binary format.
@@ -39,9 +38,7 @@ FLUSH_SECONDS = Histogram(
 )
 
 _COPY = {
-    frequency: query("copy_samples").format(
-        relation=sql.Identifier("fature", f"sample_{frequency}")
-    )
+    frequency: query("copy_samples").format(relation=samples_of(frequency))
     for frequency in FREQUENCIES
 }
 

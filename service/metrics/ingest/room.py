@@ -12,7 +12,7 @@ from sql.database import Connection, Pool, connection, run
 from sql.errors import Invalid, Problem
 from sql.messages import Message, Value
 from sql.scope import Scope
-from sql.statements import query
+from sql.statements import query, samples_of
 from sql.vocabulary import FREQUENCIES
 
 # Of a limit: from here on its nearness is said.
@@ -29,7 +29,7 @@ _GROWTH = query("series_growth").format(
         query("series_is_idle")
         .format(
             frequency=sql.Literal(frequency),
-            samples=sql.Identifier("fature", f"sample_{frequency}"),
+            samples=samples_of(frequency),
         )
         .body
         for frequency in FREQUENCIES

@@ -5,20 +5,16 @@ stores the samples.
 from collections.abc import Mapping, Sequence
 from itertools import chain
 
-from psycopg import sql
-
 from service.metrics.ingest.prepare import Submission, copy_row
 from service.metrics.ingest.readings import Progress, Reading, by_source, settle
 from service.metrics.ingest.sample import instant_of
 from sql.connections import Connection
 from sql.database import run
-from sql.statements import query
+from sql.statements import query, samples_of
 from sql.vocabulary import FREQUENCIES, Frequency
 
 _STORED_BEFORE = {
-    frequency: query("stored_before").format(
-        relation=sql.Identifier("fature", f"sample_{frequency}")
-    )
+    frequency: query("stored_before").format(relation=samples_of(frequency))
     for frequency in FREQUENCIES
 }
 

@@ -4,12 +4,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from psycopg import sql
 from psycopg.rows import DictRow
 
 from service.metrics.query.selection import Grouping, Selection, group_series
 from sql.database import Connections, fetch_all
-from sql.statements import joined, query, union_all
+from sql.statements import joined, query, samples_of, union_all
 from sql.vocabulary import Order
 
 _START: dict[Order, tuple[str, int]] = {
@@ -58,7 +57,7 @@ async def sample_page(reads: Connections, wanted: SampleQuery) -> SamplePage:
         return SamplePage([], None)
     outer, inner = _QUERIES[wanted.order]
     pages = [
-        query(inner).format(samples=sql.Identifier("fature", f"sample_{frequency}"))
+        query(inner).format(samples=samples_of(frequency))
         for frequency in dict.fromkeys(part.frequency for part in parts)
     ]
     at, sample_id = wanted.after or _START[wanted.order]

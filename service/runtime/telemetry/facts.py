@@ -7,13 +7,12 @@ from typing import Any
 
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
-from psycopg import sql
 from psycopg.rows import DictRow
 
 from service.metrics.ingest.room import SeriesRoom, Usage
 from sql.database import Pool, connection, run
 from sql.errors import DatabaseError
-from sql.statements import query
+from sql.statements import query, samples_of
 from sql.vocabulary import FREQUENCIES
 
 SEVERITIES = ("low", "medium", "high", "critical")
@@ -40,7 +39,7 @@ async def read_facts(pool: Pool, room: SeriesRoom, now: datetime) -> Facts:
         async with connection(pool) as conn:
             facts.watermarks = await run(conn, "watermarks")
             for frequency in FREQUENCIES:
-                samples = sql.Identifier("fature", f"sample_{frequency}")
+                samples = samples_of(frequency)
                 (row,) = await run(conn, query("oldest_sample").format(samples=samples))
                 facts.oldest[frequency] = row["oldest"]
             facts.events = await run(conn, "open_events")
