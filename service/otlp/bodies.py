@@ -1,6 +1,6 @@
 """Bodies of OTLP over HTTP: protobuf, or its JSON."""
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from google.protobuf import json_format
 from google.protobuf.message import DecodeError, Message
@@ -36,12 +36,13 @@ def parsed(body: bytes, *, is_json: bool) -> Request:
         raise ApiError(400, _MALFORMED) from error
 
 
-def attributes_of(packed: Iterable[bytes]) -> list[KeyValue]:
+def attributes_of(packed: Sequence[bytes]) -> list[KeyValue]:
     """Attributes as a request has them.
 
     Raises:
-        ApiError: 400, they are none.
+        ApiError: 400 they are none, 413 they are too many.
     """
+    check_items(len(packed))
     try:
         return [KeyValue.FromString(one) for one in packed]
     except DecodeError as error:

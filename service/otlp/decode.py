@@ -131,7 +131,7 @@ class _Request:
             if point.flags & _NO_VALUE:
                 self._useless["stale"] += 1
                 continue
-            # Of whom its values are.
+            # What tells its series apart: resource and scope, and attributes of its own.
             own = (base, tuple(point.attributes))
             match kind:
                 case "gauge" | "sum":
@@ -160,6 +160,7 @@ class _Request:
     def _summary(self, name: str, own: Own, point: Any, unit: str | None) -> None:
         self._add(f"{name}_count", own, point.count, point, "cumulative", None)
         self._add(f"{name}_sum", own, point.sum, point, "cumulative", unit)
+        self._count(point.quantile_values)
         for one in point.quantile_values:
             quantile = f"{name}_p{one.quantile * 100:g}"
             self._add(quantile, own, one.value, point, "gauge", unit)

@@ -20,6 +20,16 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceRequest,
     ExportMetricsServiceResponse,
 )
+from opentelemetry.proto.common.v1.common_pb2 import KeyValue
+from opentelemetry.proto.metrics.v1.metrics_pb2 import (
+    Gauge,
+    Metric,
+    NumberDataPoint,
+    ResourceMetrics,
+    ScopeMetrics,
+    Summary,
+    SummaryDataPoint,
+)
 from opentelemetry.sdk.metrics import Counter, Histogram, MeterProvider
 from opentelemetry.sdk.metrics.export import (
     AggregationTemporality,
@@ -212,12 +222,21 @@ def protobuf(body: dict[str, Any]) -> bytes:
     return json_format.Parse(json.dumps(body), message).SerializeToString()
 
 
-def varint(number: int) -> bytes:
-    found = b""
-    while number > 127:
-        found += bytes([number & 127 | 128])
-        number >>= 7
-    return found + bytes([number])
+def bombs() -> Iterator[bytes]:
+    """Small bodies with many parts, which are empty."""
+    many = 300_000
+    yield ExportMetricsServiceRequest(
+        resource_metrics=[ResourceMetrics()] * many
+    ).SerializeToString()
+    quantile, number = SummaryDataPoint.ValueAtQuantile(), NumberDataPoint()
+    number_with_attributes = NumberDataPoint(attributes=[KeyValue()] * many)
+    for metric in (
+        Metric(gauge=Gauge(data_points=[number] * many)),
+        Metric(gauge=Gauge(data_points=[number_with_attributes])),
+        Metric(summary=Summary(data_points=[SummaryDataPoint(quantile_values=[quantile] * many)])),
+    ):
+        resource = ResourceMetrics(scope_metrics=[ScopeMetrics(metrics=[metric])])
+        yield ExportMetricsServiceRequest(resource_metrics=[resource]).SerializeToString()
 
 
 def test_bodies_that_are_none(client: httpx2.Client) -> None:
@@ -239,12 +258,7 @@ def test_bodies_that_are_none(client: httpx2.Client) -> None:
         assert answer.headers["Content-Type"] == "application/x-protobuf"
         if status >= 400:
             assert Status.FromString(answer.content).message
-    # Bombs: of empty resources, of empty data points, and of objects in JSON.
-    many = b"\x0a\x00" * 300_000
-    in_gauge = many
-    for tag in (b"\x2a", b"\x12", b"\x12", b"\x0a"):
-        in_gauge = tag + varint(len(in_gauge)) + in_gauge
-    for content in (many, in_gauge):
+    for content in bombs():
         answer = client.post(PATH, content=content, headers=PROTOBUF)
         assert answer.status_code == 413
     objects = b'{"resourceMetrics": [' + b",".join([b"{}"] * 300_000) + b"]}"
