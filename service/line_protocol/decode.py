@@ -60,7 +60,12 @@ def decode(body: bytes, nanoseconds: int) -> Points:
         head, _, time = line.rpartition(b" ")
         written, _, text = head.rpartition(b"=")
         series = find(written)
-        if series is not None and time.isdigit() and len(time) <= _MOST_DIGITS:
+        if (
+            series is not None
+            and time.isdigit()
+            and len(time) <= _MOST_DIGITS
+            and len(line) <= MAX_LINE
+        ):
             stamp, value = int(time), _number(text)
             ts = stamp * nanoseconds // 1000 + UNIX_EPOCH
             if value is not None and stamp <= _MOST and ts <= FARTHEST:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from line_protocol_parser import LineFormatError, parse_line  # type: ignore[import-untyped]
 
-from service.line_protocol.decode import decode
+from service.line_protocol.decode import MAX_LINE, decode
 from service.metrics.ingest.sample import UNIX_EPOCH
 from service.metrics.mapping.point import Point
 
@@ -64,6 +64,13 @@ def test_what_looks_like_a_line_within_a_text_is_none() -> None:
     decode(b"a value=1 5", 1)
     body = b'b note="\na value=1 5\n",value=2 6\na value=3 7'
     assert [one.value for one in decode(body, 1000).points] == [2.0, 3.0]
+
+
+def test_a_line_that_is_too_long_is_refused_though_its_series_is_known() -> None:
+    assert decoded(b"a value=1 5")
+    body = b"a value=" + b"0" * MAX_LINE + b"1 5"
+    (problem,) = decode(body, 1000).problems
+    assert "longer than" in str(problem.message)
 
 
 @pytest.mark.parametrize(("unit", "ts"), [(1, 5), (1000, 5000), (10**9, 5 * 10**9)])
