@@ -6,7 +6,7 @@ from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
 
-from service.explore.models import AggregateParams
+from service.explore.models import LABELS, AggregateParams
 from service.forecast.models import ForecastParams
 from service.graphql.context import Context, context_of
 from service.http.parameters import zone_of
@@ -19,7 +19,6 @@ from service.metrics.query.result import Result
 from sql.errors import Invalid, Problem
 from sql.messages import Message
 
-_LABELS = ("metric_type", "service_name", "affiliate_id", "region", "unit", "frequency")
 Params = TypeVar("Params", bound=BaseModel)
 
 
@@ -32,8 +31,6 @@ async def resolve_aggregate(_: Any, info: Any, metric: str, **given: Any) -> dic
     zone = zone_of(params.tz, context.resources.settings.zone)
     query = params.query(entry, dimensions, context.scope, zone)
     result = await context.resources.aggregates.result(query, context.now)
-    if not result.points:
-        await context.resources.catalog.check_known(context.scope, entry)
     context.count(len(result.shown))
     return await asyncio.to_thread(_figures, context, result)
 
@@ -72,7 +69,7 @@ def _read(
     """
     values = {name: value for name, value in given.items() if value is not None}
     filters = _filters(values.pop("filters", ()))
-    labels = {name: filters.pop(name) for name in _LABELS if name in filters}
+    labels = {name: filters.pop(name) for name in LABELS if name in filters}
     try:
         return model.model_validate({"metric_name": metric, **values, **labels}), filters
     except ValidationError as error:

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from graphql import (
-    ASTValidationRule,
     DocumentNode,
     FieldNode,
     FragmentDefinitionNode,
@@ -14,8 +13,9 @@ from graphql import (
     IntValueNode,
     OperationDefinitionNode,
     SelectionSetNode,
-    ValidationContext,
+    ValidationRule,
     VariableNode,
+    get_variable_values,
 )
 
 MAX_TOKENS = 4000
@@ -104,19 +104,20 @@ class _Measuring:
         return _FIRST
 
 
-def limits_rule(document: DocumentNode, variables: Mapping[str, Any]) -> type[ASTValidationRule]:
+def limits_rule(document: DocumentNode, variables: Mapping[str, Any]) -> type[ValidationRule]:
     """The rule that refuses a document, with these variables, that is too much."""
 
-    class Limits(ASTValidationRule):
+    class Limits(ValidationRule):
         """Refuses operations that are too deep, too large or cost too much."""
 
-        def __init__(self, context: ValidationContext) -> None:
-            super().__init__(context)
-            self._measuring = _Measuring(document, variables)
-
         def enter_operation_definition(self, node: OperationDefinitionNode, *_: Any) -> None:
-            """Measure the operation."""
-            for text in _excesses(self._measuring.of(node.selection_set), _introspects(node)):
+            """Measure the operation, with its variables as it will be given them."""
+            definitions = node.variable_definitions or ()
+            given = get_variable_values(self.context.schema, definitions, dict(variables))
+            # Where they are wrong, nothing is resolved.
+            values = {} if isinstance(given, list) else given.coerced
+            measuring = _Measuring(document, values)
+            for text in _excesses(measuring.of(node.selection_set), _introspects(node)):
                 self.report_error(GraphQLError(text, node))
 
     return Limits

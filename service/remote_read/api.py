@@ -13,7 +13,7 @@ from service.http.endpoint import Endpoint
 from service.prometheus.snappy import packed
 from service.remote_read.decode import decode, encode
 from service.remote_read.queries import ReadQuery, Series
-from service.remote_read.reading import read_series
+from service.remote_read.reading import Bounds, read_series
 from service.remote_read.stamps import milliseconds
 from service.runtime.resources import resources_of
 
@@ -36,9 +36,12 @@ async def read_remotely(request: Request) -> Response:
 async def _results(request: Request, queries: list[ReadQuery]) -> list[list[Series]]:
     resources, scope = resources_of(request), principal_of(request).scope
     now = datetime.now(UTC)
+    bounds = Bounds()
     within = [_within_reason(query, now) for query in queries]
     return [
-        await read_series(resources, scope, query, now) if query.since <= query.until else []
+        await read_series(resources, scope, query, now, bounds)
+        if query.since <= query.until
+        else []
         for query in within
     ]
 

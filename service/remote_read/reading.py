@@ -20,7 +20,7 @@ from service.remote_read.stamps import (
     looked_at,
     samples_of_instants,
     samples_of_range,
-    starts_of_periods,
+    start_of_period,
 )
 from service.runtime.resources import Resources
 from sql.calendar import Period
@@ -39,8 +39,37 @@ _PERIODS: tuple[Period, ...] = get_args(Period)
 _MILLISECOND = timedelta(milliseconds=1)
 
 
+class Bounds:
+    """How many values are read and samples are made of them for one request, all metrics and
+    queries together.
+    """
+
+    def __init__(self) -> None:
+        self._values = self._samples = 0
+
+    def count_values(self, number: int) -> None:
+        """Count values that were read.
+
+        Raises:
+            Invalid: they are too many.
+        """
+        self._values += number
+        if self._values > MAX_POINTS:
+            raise _too_many(MAX_POINTS)
+
+    def count_samples(self, number: int) -> None:
+        """Count samples that were made.
+
+        Raises:
+            Invalid: they are too many.
+        """
+        self._samples += number
+        if self._samples > MAX_SAMPLES:
+            raise _too_many(MAX_SAMPLES)
+
+
 async def read_series(
-    resources: Resources, scope: Scope, query: ReadQuery, now: datetime
+    resources: Resources, scope: Scope, query: ReadQuery, now: datetime, bounds: Bounds
 ) -> list[Series]:
     """The series that match, in any order; none of metrics that are not there.
 
@@ -49,12 +78,13 @@ async def read_series(
     """
     regexes = Regexes(resources.reads)
     rows = await _metrics(resources, scope, query, regexes)
-    readings = [_Reading(resources, scope, query, now, regexes, entry_of(row)) for row in rows]
+    of_labels = [one for one in query.matchers if one.name != NAME]
+    await regexes.load(of_labels, ("", JOB, *_PERIODS, *_AGGREGATIONS))
+    readings = [
+        _Reading(resources, scope, query, now, bounds, regexes, entry_of(row)) for row in rows
+    ]
     found = await asyncio.gather(*(one.series() for one in readings))
-    series = [one for of_metric in found for one in of_metric]
-    if sum(len(one.samples) for one in series) > MAX_SAMPLES:
-        raise _too_many(MAX_SAMPLES)
-    return series
+    return [one for of_metric in found for one in of_metric]
 
 
 async def _metrics(
@@ -90,13 +120,12 @@ class _Reading:
     scope: Scope
     query: ReadQuery
     now: datetime
+    bounds: Bounds
     regexes: Regexes
     metric: MetricEntry
 
     async def series(self) -> list[Series]:
         labels = label_names_of((*LABELS, "unit", *self.metric.dimensions))
-        constant = [one for one in self.query.matchers if one.name not in labels.values()]
-        await self.regexes.load(constant, ("", JOB, *_PERIODS, *_AGGREGATIONS))
         filters, rest = self._filters(labels)
         if filters is None:
             return []
@@ -107,7 +136,10 @@ class _Reading:
         result = await self._result(filters, group_by, groups)
         if result.is_truncated:
             raise _too_many(MAX_POINTS)
-        return await asyncio.to_thread(self._made, result, labels)
+        self.bounds.count_values(len(result.points))
+        made = await asyncio.to_thread(self._made, result, labels)
+        self.bounds.count_samples(sum(len(one.samples) for one in made))
+        return made
 
     def _filters(
         self, labels: Mapping[str, str]
@@ -232,6 +264,9 @@ class _Reading:
 
     def _samples(self, result: Result) -> Iterator[tuple[Group, list[tuple[float, int]]]]:
         query, spec = self.query, result.query
+        if not result.by_group:
+            # However many instants PromQL looks at.
+            return
         if not query.is_of_instants:
             for group, values in result.by_group.items():
                 yield (
@@ -241,8 +276,8 @@ class _Reading:
             return
         if count_of_looks(query) * len(result.by_group) > MAX_SAMPLES:
             raise _too_many(MAX_SAMPLES)
-        starts = list(starts_of_periods(query.since, query.until, spec.period, spec.zone))
         looks = [look for look in looked_at(query) if look >= query.since]
+        starts = [start_of_period(look, spec.period, spec.zone) for look in looks]
         for group, values in result.by_group.items():
             yield group, list(samples_of_instants(values, looks, starts))
 

@@ -6,7 +6,6 @@ wherever it looks within it.
 """
 
 import struct
-from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
@@ -80,13 +79,12 @@ def samples_of_range(
 def samples_of_instants(
     values: Mapping[datetime, float | None], looks: Sequence[int], starts: Sequence[datetime]
 ) -> Iterator[tuple[float, int]]:
-    """The value of the period that each instant is in; where a period without one follows, the
-    series is stale. `starts` are those of all periods, from one before the first instant on.
+    """The value of the period that each instant is in, by its start; where a period without one
+    follows, the series is stale.
     """
-    edges = [milliseconds(start) for start in starts]
     was_there = False
-    for look in looks:
-        value = values.get(starts[bisect_right(edges, look) - 1])
+    for look, start in zip(looks, starts, strict=True):
+        value = values.get(start)
         if value is not None:
             yield value, look
         elif was_there:
@@ -94,9 +92,6 @@ def samples_of_instants(
         was_there = value is not None
 
 
-def starts_of_periods(since: int, until: int, period: Period, zone: ZoneInfo) -> Iterator[datetime]:
-    """The starts, in UTC, of the periods from the one that `since` is in to that of `until`."""
-    start = calendar.floor(instant_of(since), period, zone).astimezone(UTC)
-    while milliseconds(start) <= until:
-        yield start
-        start = calendar.following(start, period, zone).astimezone(UTC)
+def start_of_period(stamp: int, period: Period, zone: ZoneInfo) -> datetime:
+    """The start, in UTC, of the period that an instant is in."""
+    return calendar.floor(instant_of(stamp), period, zone).astimezone(UTC)

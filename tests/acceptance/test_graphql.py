@@ -379,6 +379,19 @@ def test_what_is_too_much_is_refused(client: httpx2.Client, query: str, says: st
     assert says.lower() in " ".join(error["message"] for error in answer["errors"]).lower()
 
 
+@pytest.mark.parametrize(
+    ("declared", "variables"),
+    [("$n: Int! = 1000", {}), ("$n: Int!", {"n": 1000.0}), ("$n: Int", {"n": 1000})],
+)
+def test_a_list_is_as_long_as_its_variable_will_be(
+    client: httpx2.Client, declared: str, variables: dict[str, float]
+) -> None:
+    query = f"query ({declared}) {{ metrics(first: $n) {{ nodes {{ aggregate {{ metric }} }} }} }}"
+    answer = ask(client, query, variables=variables)
+    assert "data" not in answer
+    assert "asks for figures 1000 times" in answer["errors"][0]["message"]
+
+
 def test_many_figures_are_read_together(client: httpx2.Client, metric: str) -> None:
     names = [f"{metric}_{n}" for n in range(20)]
     post(client, *(sample(name, value=n) for n, name in enumerate(names)))
