@@ -30,8 +30,8 @@ from sql.vocabulary import MAX_ROWS, Aggregation
 
 
 class ExpectedIn(BaseModel):
-    """The value of a period in the other system, or its number of samples; with `group_by`, also
-    the group's fields.
+    """The value of a period in the other system, its number of samples, or both; with `group_by`,
+    also the group's fields.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -83,7 +83,7 @@ class ReconcileIn(BaseModel):
         """What is expected, by period and group.
 
         Raises:
-            Invalid: everything that names no period or group, or one a second time.
+            Invalid: everything that names no period or group, one a second time, or nothing of it.
         """
         found: dict[Place, Expected] = {}
         problems: list[Problem] = []
@@ -97,6 +97,8 @@ class ReconcileIn(BaseModel):
                 problems.append(
                     Problem(Message("Give exactly the fields of group_by"), problem, index)
                 )
+            elif one.value is None and one.count is None:
+                problems.append(Problem(Message("Give a value or a count"), "value", index))
             else:
                 place = Place(start, tuple(group[name] for name in query.group_by))
                 if place in found:

@@ -1,10 +1,10 @@
 """The page that voids all samples of what the explorer shows, once they are counted."""
 
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from urllib.parse import quote
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import AwareDatetime, BaseModel, ConfigDict
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -21,17 +21,21 @@ from service.web.forms import Form, read_form
 from service.web.page import Page
 from service.web.rendering import redirect, render
 from service.web.session import reader_of
-from sql.errors import DomainError
+from sql.errors import DomainError, Invalid, Problem
+from sql.messages import Message
 
 PATH = "/explore/samples/void"
+# Older counts are made anew.
+_COUNT_HOLDS = timedelta(days=1)
 
 
 class VoidManyForm(BaseModel):
-    """Why they are voided."""
+    """Why they are voided, and when they were counted: what is later stays."""
 
     model_config = ConfigDict(extra="forbid")
 
     reason: Reason
+    until: AwareDatetime
 
 
 async def show_selection(request: Request) -> Response:
@@ -45,7 +49,10 @@ async def void_selection(request: Request) -> Response:
     voids, caller = resources_of(request).selection_voids, caller_of(request)
 
     async def void(given: VoidManyForm) -> int:
-        _, spec = await _asked(request, given.reason)
+        now = datetime.now(UTC)
+        if now - given.until > _COUNT_HOLDS:
+            raise Invalid(Problem(Message("They were counted too long ago; look again")))
+        _, spec = await _asked(request, min(given.until, now), given.reason)
         return (await voids.void(caller, spec)).number
 
     number = await form.carry_out(void)
@@ -58,9 +65,10 @@ async def void_selection(request: Request) -> Response:
     return redirect(request, f"/explore/voids?metric_name={metric}", flash=flash)
 
 
-async def _asked(request: Request, reason: str) -> tuple[Exploration, VoidSpec]:
+async def _asked(request: Request, now: datetime, reason: str) -> tuple[Exploration, VoidSpec]:
+    """The selection in the address as it is at `now`."""
     resources, scope = resources_of(request), principal_of(request).scope
-    now, zone = datetime.now(UTC), resources.settings.zone
+    zone = resources.settings.zone
     asked = read_exploration(request.query_params, "", now, zone)
     metric = await resources.catalog.entry(scope, asked.query.metric_name)
     await resources.catalog.check_known(scope, metric)
@@ -69,14 +77,16 @@ async def _asked(request: Request, reason: str) -> tuple[Exploration, VoidSpec]:
         metric_name=metric.metric_name,
         selection=select(scope, metric, asked.query.filters),
         since=span.since,
-        before=span.before,
+        before=min(span.before, now),
         reason=reason,
     )
     return asked, spec
 
 
 async def _page(request: Request, form: Form[Any], *, status: int = 200) -> Response:
-    asked, spec = await _asked(request, "")
+    now = datetime.now(UTC)
+    form.values["until"] = now.isoformat()
+    asked, spec = await _asked(request, now, "")
     found = problem = None
     try:
         found = await resources_of(request).selection_voids.count(caller_of(request), spec)

@@ -30,7 +30,9 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Expected:
-    """What another system has for a period and group; None: it does not say."""
+    """What another system has for a period and group; None: it does not say which, but one of the
+    two it does.
+    """
 
     value: float | None
     count: int | None = None

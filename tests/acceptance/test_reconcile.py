@@ -131,6 +131,8 @@ def test_what_is_wrong_is_named_by_its_row(api: httpx2.Client, sold: str) -> Non
     assert problems({"period": "2026-01-06"}, period="week") == [(0, "period")]
     assert problems({"period": f"{FIRST}T00:30:00Z"}, period="hour") == [(0, "period")]
     assert problems(good, good) == [(1, "period")]
+    empty = {"period": SECOND, "value": None, "count": None}
+    assert problems(good, {"period": SECOND}, empty) == [(1, "value"), (2, "value")]
     assert problems(good, group_by=["region"]) == [(0, "region")]
     assert problems({**good, "region": "SP"}) == [(0, "region")]
     assert problems({**good, "region": 5}, group_by=["region"]) == [(0, "region")]

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from html import unescape
 
 import httpx2
@@ -13,6 +14,7 @@ from tests.conftest import Service
 
 pytestmark = pytest.mark.one_engine
 
+_UNTIL = re.compile(r'name="until" value="([^"]+)"')
 _LINK = re.compile(r'href="/explore/samples/\d+"')
 
 
@@ -20,6 +22,13 @@ _LINK = re.compile(r'href="/explore/samples/\d+"')
 def web(service: Service) -> Iterator[httpx2.Client]:
     with signed_in(service.client, "operator") as client:
         yield client
+
+
+def until_in(answer: httpx2.Response) -> str:
+    """Up to when the page counted."""
+    match = _UNTIL.search(answer.text)
+    assert match, answer.text
+    return match[1]
 
 
 def test_a_sample_is_found_from_the_explorer_and_voided_with_a_reason(
@@ -108,12 +117,13 @@ def test_all_that_the_explorer_shows_is_counted_and_voided_with_a_reason(
     address = re.search(r'href="(/explore/samples/void\?[^"]+)"', listed.text)
     assert address
     path = unescape(address[1])
-    shown = text_of(web.get(path))
+    counted = web.get(path)
+    shown, until = text_of(counted), until_in(counted)
     assert "Samples 2 Sum 0.3" in shown
     assert "Region SP" in shown
-    assert post(web, path, reason="").status_code == 422
+    assert post(web, path, reason="", until=until).status_code == 422
     assert len(query(api, metric)["data"]) == 3
-    answer = post(web, path, reason="Test orders")
+    answer = post(web, path, reason="Test orders", until=until)
     assert answer.headers["Location"] == f"/explore/voids?metric_name={metric}"
     assert [row["value"] for row in query(api, metric)["data"]] == [5.0]
     assert "No samples" in text_of(web.get(path))
@@ -121,3 +131,19 @@ def test_all_that_the_explorer_shows_is_counted_and_voided_with_a_reason(
     with signed_in(api, "reader") as reader:
         assert reader.get(path).status_code == 403
         assert "/explore/samples/void" not in reader.get("/explore/samples", params=asked).text
+
+
+def test_what_arrives_after_the_count_stays(
+    web: httpx2.Client, api: httpx2.Client, metric: str
+) -> None:
+    submit(api, metric, {"value": 1.0}, {"value": 2.0})
+    path = f"/explore/samples/void?metric_name={metric}&range=today"
+    until = until_in(web.get(path))
+    submit(api, metric, {"value": 4.0})
+    old = datetime.now(UTC) - timedelta(days=2)
+    for wrong in ({}, {"until": "then"}, {"until": old.isoformat()}):
+        again = post(web, path, reason="Test orders", **wrong)
+        assert again.status_code == 422
+        assert "Samples 3 Sum 7" in text_of(again)
+    assert post(web, path, reason="Test orders", until=until).status_code == 303
+    assert [row["value"] for row in query(api, metric)["data"]] == [4.0]
