@@ -9,11 +9,11 @@ from psycopg.rows import DictRow
 from starlette.requests import Request
 
 from service.access.caller import AccessScope
-from service.http.authentication import principal_of
+from service.http.authentication import check_scope, principal_of
 from service.metrics.catalog import MetricEntry
 from service.metrics.query.batching import Batcher
 from service.runtime.resources import resources_of
-from sql.errors import Forbidden, Invalid, Problem
+from sql.errors import Invalid, Problem
 from sql.messages import Message
 
 # Of all figures of a request: as of a page.
@@ -39,11 +39,7 @@ class Context:
         Raises:
             Forbidden: it lacks it.
         """
-        if not principal_of(self.request).may(scope):
-            message = Message(
-                "This needs the scope {scope}, which the caller lacks", {"scope": scope}
-            )
-            raise Forbidden(message)
+        check_scope(self.request, scope)
 
     async def entry(self, name: str) -> MetricEntry:
         """The catalogue's entry, read with those of the other fields.

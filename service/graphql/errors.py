@@ -6,7 +6,7 @@ import structlog
 from graphql import GraphQLError
 from starlette.requests import Request
 
-from service.http.errors import FAILED, FORESEEN, code_of, explained
+from service.http.errors import FAILED, FORESEEN, code_of, details_of, explained
 from sql.errors import DomainError
 
 _log = structlog.get_logger()
@@ -26,9 +26,7 @@ def formatted(request: Request, error: GraphQLError) -> dict[str, Any]:
     status, message, _ = explained(request, cause)
     extensions: dict[str, Any] = {"code": code_of(status)}
     if isinstance(cause, DomainError) and cause.problems:
-        extensions["details"] = [
-            {"field": one.field, "message": str(one.message)} for one in cause.problems
-        ]
+        extensions["details"] = [one.model_dump(exclude_none=True) for one in details_of(cause)]
     return shown | {"message": message, "extensions": extensions}
 
 

@@ -9,11 +9,11 @@ from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Send
 from starlette.types import Scope as AsgiScope
 
-from service.access.caller import Caller, Principal
+from service.access.caller import AccessScope, Caller, Principal
 from service.http.errors import refusal
 from service.http.foreign import foreign_key
 from service.runtime.resources import Resources
-from sql.errors import Busy, DatabaseError, Unauthenticated
+from sql.errors import Busy, DatabaseError, Forbidden, Unauthenticated
 from sql.messages import Message
 from sql.scope import Scope
 
@@ -80,6 +80,17 @@ def principal_of(request: Request) -> Principal:
     """The caller of an authenticated request."""
     principal: Principal = request.scope["principal"]
     return principal
+
+
+def check_scope(request: Request, scope: AccessScope) -> None:
+    """Refuse a caller without that scope.
+
+    Raises:
+        Forbidden: it lacks it.
+    """
+    if not principal_of(request).may(scope):
+        message = Message("This needs the scope {scope}, which the caller lacks", {"scope": scope})
+        raise Forbidden(message)
 
 
 def caller_of(request: Request) -> Caller:

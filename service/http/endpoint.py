@@ -9,11 +9,9 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from service.access.caller import AccessScope
-from service.http.authentication import principal_of
+from service.http.authentication import check_scope
 from service.http.parameters import NoParams, read_params
 from service.runtime.resources import resources_of
-from sql.errors import Forbidden
-from sql.messages import Message
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -70,13 +68,8 @@ def _route(path: str, members: Sequence[Endpoint]) -> Route:
 
     async def dispatch(request: Request) -> Response:
         endpoint = by_method[request.method]
-        if endpoint.scope and not principal_of(request).may(endpoint.scope):
-            raise Forbidden(
-                Message(
-                    "This needs the scope {scope}, which the caller lacks",
-                    {"scope": endpoint.scope},
-                )
-            )
+        if endpoint.scope:
+            check_scope(request, endpoint.scope)
         if endpoint.params is None and request.scope["query_string"]:
             read_params(request, NoParams)
         if endpoint.method == "GET":

@@ -156,8 +156,14 @@ async def on_http_exception(request: Request, error: HTTPException) -> Response:
 
 def refusal(request: Request, error: DomainError) -> Response:
     """An error of the domain as a response, in English."""
-    details = [Detail(index=p.index, field=p.field, message=str(p.message)) for p in error.problems]
-    return error_response(request, status_of(error), str(error), details, headers=headers_of(error))
+    return error_response(
+        request, status_of(error), str(error), details_of(error), headers=headers_of(error)
+    )
+
+
+def details_of(error: DomainError) -> list[Detail]:
+    """What is wrong with which item or field."""
+    return [Detail(index=p.index, field=p.field, message=str(p.message)) for p in error.problems]
 
 
 def code_of(status: int) -> str:
