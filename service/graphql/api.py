@@ -13,6 +13,7 @@ from service.http.endpoint import Endpoint
 from service.http.errors import ApiError, code_of
 from service.http.responses import json_response
 from service.runtime.resources import resources_of
+from sql.errors import DatabaseUnavailable
 
 _RESPONSE = "application/graphql-response+json"
 _persisted = PersistedQueries()
@@ -45,9 +46,22 @@ async def result_of(request: Request, asked: GraphQLRequest) -> dict[str, Any]:
         raise ApiError(400, "There is no query")
     # Imported where it is used first, beside the event loop: it takes a third of the service.
     execution = await asyncio.to_thread(_execution)
-    return await resources_of(request).reads.retrying(
-        lambda: execution.answer(request, document, asked.variables, asked.operation_name)
-    )
+    found: dict[str, Any] = {}
+
+    async def answer() -> dict[str, Any]:
+        nonlocal found
+        found, away = await execution.answer(
+            request, document, asked.variables, asked.operation_name
+        )
+        if away:
+            raise away
+        return found
+
+    try:
+        return await resources_of(request).reads.retrying(answer)
+    except DatabaseUnavailable:
+        # With what other fields are, and the error in place of those that failed.
+        return found
 
 
 def response_of(request: Request, result: dict[str, Any]) -> Response:

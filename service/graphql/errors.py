@@ -17,7 +17,7 @@ def formatted(request: Request, error: GraphQLError) -> dict[str, Any]:
     validation error, what is not foreseen is logged.
     """
     shown = dict(error.formatted)
-    cause = _cause(error)
+    cause = cause_of(error)
     if cause is None:
         return shown | {"extensions": {"code": code_of(422), **(error.extensions or {})}}
     if not isinstance(cause, FORESEEN):
@@ -30,7 +30,8 @@ def formatted(request: Request, error: GraphQLError) -> dict[str, Any]:
     return shown | {"message": message, "extensions": extensions}
 
 
-def _cause(error: GraphQLError) -> Exception | None:
+def cause_of(error: GraphQLError) -> Exception | None:
+    """What a resolver raised; None where the document is wrong."""
     cause: Exception | None = error
     while isinstance(cause, GraphQLError):
         cause = cause.original_error

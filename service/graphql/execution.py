@@ -8,12 +8,12 @@ from typing import Any
 
 from ariadne import EnumType, ObjectType, QueryType, graphql, load_schema_from_path
 from ariadne import make_executable_schema as made
-from graphql import DocumentNode, GraphQLSchema, parse
+from graphql import DocumentNode, GraphQLError, GraphQLSchema, parse
 from graphql.validation import MaxIntrospectionDepthRule
 from starlette.requests import Request
 
 from service.graphql.context import Context
-from service.graphql.errors import formatted
+from service.graphql.errors import cause_of, formatted
 from service.graphql.figures import (
     resolve_aggregate,
     resolve_forecast,
@@ -27,6 +27,7 @@ from service.graphql.lists import (
     resolve_rules,
     resolve_services,
 )
+from sql.errors import DatabaseUnavailable
 
 SCHEMA = Path(__file__).parent / "schema.graphql"
 # Errors are logged where they are formatted.
@@ -62,8 +63,17 @@ _RESOLVERS: Mapping[str, Callable[..., Any]] = {
 
 async def answer(
     request: Request, document: str, variables: dict[str, Any] | None, operation: str | None
-) -> dict[str, Any]:
-    """The answer to a document: `data`, `errors` or both."""
+) -> tuple[dict[str, Any], DatabaseUnavailable | None]:
+    """The answer to a document: `data`, `errors` or both; and whether some fields failed because a
+    database was away.
+    """
+    away: list[DatabaseUnavailable] = []
+
+    def answered(error: GraphQLError) -> dict[str, Any]:
+        cause = cause_of(error)
+        if isinstance(cause, DatabaseUnavailable):
+            away.append(cause)
+        return formatted(request, error)
 
     def rules(_: Any, parsed: DocumentNode, data: Any) -> list[Any]:
         return [MaxIntrospectionDepthRule, limits_rule(parsed, variables or {})]
@@ -76,6 +86,6 @@ async def answer(
         validation_rules=rules,
         require_query=True,
         logger=_quiet,
-        error_formatter=lambda error, _: formatted(request, error),
+        error_formatter=lambda error, _: answered(error),
     )
-    return dict(result)
+    return dict(result), next(iter(away), None)

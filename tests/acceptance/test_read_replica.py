@@ -3,11 +3,12 @@
 import itertools
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import httpx2
 import psycopg
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
@@ -149,25 +150,26 @@ def test_one_that_is_away_is_done_without_and_used_again(place: Place, metric: s
     until(lambda: place.total(metric) == 7)
 
 
-def test_pages_are_shown_although_it_breaks_off_what_is_read(place: Place, metric: str) -> None:
+def wrong_while_reads_break_off(
+    place: Place, metric: str, look: Callable[[httpx2.Client, int], str]
+) -> list[str]:
+    """What `look`, called again and again with other numbers, says is wrong meanwhile."""
     place.add(metric, 5)
     until(lambda: place.total(metric) == 5)
-    board = ok(place.service.client.get("/api/dashboards"))[0]["id"]
     done, wrong = threading.Event(), list[str]()
     with (
         signed_in(place.service.client) as web,
         psycopg.connect(place.replica.url_of(place.service.database_url), autocommit=True) as conn,
     ):
 
-        def look() -> None:
-            for path in itertools.cycle((f"/dashboards/{board}", f"/explore?metric_name={metric}")):
+        def view() -> None:
+            for number in itertools.count():
                 if done.is_set():
                     break
-                shown = web.get(path)
-                if shown.status_code != 200 or "database is away" in shown.text:
-                    wrong.append(f"{path}: {shown.status_code}")
+                if told := look(web, number):
+                    wrong.append(told)
 
-        viewer = threading.Thread(target=look)
+        viewer = threading.Thread(target=view)
         viewer.start()
         try:
             broken_off, deadline = 0, time.monotonic() + 60
@@ -181,7 +183,35 @@ def test_pages_are_shown_although_it_breaks_off_what_is_read(place: Place, metri
         finally:
             done.set()
             viewer.join()
-    assert wrong == []
+    return wrong
+
+
+def test_pages_are_shown_although_it_breaks_off_what_is_read(place: Place, metric: str) -> None:
+    board = ok(place.service.client.get("/api/dashboards"))[0]["id"]
+    paths = (f"/dashboards/{board}", f"/explore?metric_name={metric}")
+
+    def look(web: httpx2.Client, number: int) -> str:
+        path = paths[number % 2]
+        shown = web.get(path)
+        fine = shown.status_code == 200 and "database is away" not in shown.text
+        return "" if fine else f"{path}: {shown.status_code}"
+
+    assert wrong_while_reads_break_off(place, metric, look) == []
+
+
+def test_graphql_is_answered_although_it_breaks_off_what_is_read(place: Place, metric: str) -> None:
+    def look(_: httpx2.Client, number: int) -> str:
+        # Equal questions share an answer.
+        figures = " ".join(
+            f'a{n}: aggregate(metric: "{metric}", period: month, limit: {1 + number % 900 + n})'
+            " { series { values } }"
+            for n in range(20)
+        )
+        body = {"query": f"{{ {figures} }}"}
+        answer = place.service.client.post("/graphql", json=body).json()
+        return str(answer["errors"]) if "errors" in answer else ""
+
+    assert wrong_while_reads_break_off(place, metric, look) == []
 
 
 def test_a_service_starts_while_its_replica_is_away(
