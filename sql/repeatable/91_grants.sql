@@ -7,10 +7,11 @@ GRANT USAGE ON ALL SEQUENCES IN SCHEMA fature TO fature_app;
 GRANT EXECUTE ON ALL ROUTINES IN SCHEMA fature TO fature_app;
 
 -- The application writes tables, never rollups. Some are the owner's alone, and the audit
--- log only grows.
+-- log and the voids only grow.
 DO $$
 DECLARE
     relation regclass;
+    grows text;
 BEGIN
     FOR relation IN
         SELECT oid
@@ -18,14 +19,19 @@ BEGIN
         WHERE
             relnamespace = 'fature'::regnamespace AND relkind IN ('r', 'p')
             AND relname NOT IN (
-                'installation', 'migration', 'samples_dropped', 'analyst_tenant', 'audit_log'
+                'installation', 'migration', 'samples_dropped', 'analyst_tenant', 'audit_log',
+                'void'
             )
     LOOP
         EXECUTE format('GRANT INSERT, UPDATE, DELETE ON %s TO fature_app', relation);
     END LOOP;
-    IF to_regclass('fature.audit_log') IS NOT NULL THEN
-        GRANT INSERT ON fature.audit_log TO fature_app;
-    END IF;
+    FOREACH grows IN ARRAY ARRAY['fature.audit_log', 'fature.void'] LOOP
+        relation := to_regclass(grows);
+        CONTINUE WHEN relation IS NULL;
+        EXECUTE format('GRANT INSERT ON %s TO fature_app', relation);
+        -- Voids once could be changed.
+        EXECUTE format('REVOKE UPDATE, DELETE ON %s FROM fature_app', relation);
+    END LOOP;
 END
 $$;
 

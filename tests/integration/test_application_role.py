@@ -50,6 +50,9 @@ COPY fature.series TO PROGRAM 'true'
 UPDATE fature.audit_log SET action = 'mine'
 DELETE FROM fature.audit_log
 TRUNCATE fature.audit_log
+UPDATE fature.void SET reason = 'mine'
+DELETE FROM fature.void
+TRUNCATE fature.void
 """
 AUDIT = """
 CREATE TABLE IF NOT EXISTS fature.audit_log (
@@ -87,6 +90,39 @@ def app_url(owner_url: str) -> str:
 def test_the_application_changes_no_schema_and_no_history(app_url: str, statement: str) -> None:
     with psycopg.connect(app_url, autocommit=True) as conn, pytest.raises(InsufficientPrivilege):
         conn.execute(statement.encode())
+
+
+GROWING = ("audit_log", "void")
+
+
+def rights(conn: psycopg.Connection, table: str) -> tuple[bool, ...] | None:
+    """Of whom is connected: to add, to change and to delete."""
+    return conn.execute(
+        "SELECT has_table_privilege(%(table)s, 'INSERT'),"
+        " has_any_column_privilege(%(table)s, 'UPDATE'),"
+        " has_table_privilege(%(table)s, 'DELETE')",
+        {"table": f"fature.{table}"},
+    ).fetchone()
+
+
+@pytest.mark.parametrize("table", GROWING)
+def test_what_could_be_changed_and_only_grows_no_longer_can(
+    owner_url: str, app_url: str, table: str
+) -> None:
+    with (
+        psycopg.connect(owner_url, autocommit=True) as owner,
+        psycopg.connect(app_url, autocommit=True) as conn,
+    ):
+        owner.execute(f"GRANT UPDATE, DELETE ON fature.{table} TO fature_app".encode())
+        assert rights(conn, table) == (True, True, True)
+        owner.execute((FOLDER / "repeatable" / "91_grants.sql").read_bytes())
+        assert rights(conn, table) == (True, False, False)
+
+
+def test_the_application_adds_to_voids_and_reads_them(app_url: str) -> None:
+    with psycopg.connect(app_url, autocommit=True) as conn:
+        assert rights(conn, "void") == (True, False, False)
+        conn.execute("SELECT * FROM fature.void")
 
 
 def test_the_application_adds_to_the_audit_log_and_reads_it(app_url: str) -> None:
