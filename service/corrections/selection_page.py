@@ -13,7 +13,7 @@ from service.explore.exploration import Exploration, read_exploration
 from service.http.authentication import caller_of, principal_of
 from service.language.names import title_of
 from service.language.translations import N_
-from service.metrics.corrections.selections import VoidSpec
+from service.metrics.corrections.selections import Voided, VoidSpec
 from service.metrics.query.selection import select
 from service.panels.ranges import span_of_range
 from service.runtime.resources import resources_of
@@ -25,6 +25,8 @@ from sql.errors import DomainError, Invalid, Problem
 from sql.messages import Message
 
 PATH = "/explore/samples/void"
+_DONE = N_("Samples that are voided: %(number)s")
+_BEGUN = N_("Samples that are being voided: %(number)s. It takes minutes.")
 # Older counts are made anew.
 _COUNT_HOLDS = timedelta(days=1)
 
@@ -48,20 +50,20 @@ async def void_selection(request: Request) -> Response:
     form = await read_form(request, VoidManyForm)
     voids, caller = resources_of(request).selection_voids, caller_of(request)
 
-    async def void(given: VoidManyForm) -> int:
+    async def void(given: VoidManyForm) -> Voided:
         now = datetime.now(UTC)
         if now - given.until > _COUNT_HOLDS:
             raise Invalid(Problem(Message("They were counted too long ago; look again")))
         _, spec = await _asked(request, min(given.until, now), given.reason)
-        return (await voids.void(caller, spec)).number
+        return await voids.void(caller, spec)
 
-    number = await form.carry_out(void)
-    if number is None:
+    found = await form.carry_out(void)
+    if found is None:
         return await _page(request, form, status=form.status)
     reader = reader_of(request)
-    said = reader.gettext(N_("Samples that are voided: %(number)s"))
+    said = reader.gettext(_BEGUN if found.job_id else _DONE)
     metric = quote(request.query_params.get("metric_name", ""))
-    flash = said % {"number": reader.number(number)}
+    flash = said % {"number": reader.number(found.number)}
     return redirect(request, f"/explore/voids?metric_name={metric}", flash=flash)
 
 

@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from html import unescape
 
 import httpx2
+import psycopg
 import pytest
 
 from tests.acceptance.reading import query, submit
@@ -147,3 +148,21 @@ def test_what_arrives_after_the_count_stays(
         assert "Samples 3 Sum 7" in text_of(again)
     assert post(web, path, reason="Test orders", until=until).status_code == 303
     assert [row["value"] for row in query(api, metric)["data"]] == [4.0]
+
+
+def test_of_very_many_it_is_said_that_they_are_being_voided(
+    service: Service, web: httpx2.Client, metric: str
+) -> None:
+    (number,) = submit(service.client, metric, {"value": 1.0})
+    with psycopg.connect(service.database_url) as conn:
+        conn.execute(
+            "INSERT INTO fature.sample_hourly (ts, id, series_id, value) "
+            "SELECT ts - n * interval '1 s', 10^13::bigint * series_id + n, series_id, value "
+            "FROM fature.sample_hourly, generate_series(1, 100000) AS n WHERE id = %s",
+            [number],
+        )
+    path = f"/explore/samples/void?metric_name={metric}"
+    answer = post(web, path, reason="Test orders", until=until_in(web.get(path)))
+    assert answer.status_code == 303, answer.text
+    shown = text_of(web.get(answer.headers["Location"]))
+    assert "Samples that are being voided: 100,001. It takes minutes." in shown
