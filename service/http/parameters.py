@@ -112,7 +112,7 @@ def read_params(
     problems: list[Problem] = []
     for name in request.query_params:
         values = request.query_params.getlist(name)
-        if name == "group_by" or _is_list(model, name):
+        if _is_list(model, name):
             given[name] = values
         elif len(values) > 1:
             problems.append(Problem(Message("Given more than once"), name))

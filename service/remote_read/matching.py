@@ -13,7 +13,7 @@ from sql.messages import Message
 MAX_PATTERN = 2000
 _FLAGS = re.compile(r"\(\?([a-z]+)\)")
 # A reference to what was matched, which RE2 has not, and which can take for ever.
-_REFERENCE = re.compile(r"\\[1-9]")
+_REFERENCE = re.compile(r"(?<!\\)(?:\\\\)*\\[1-9]")
 
 
 class Regexes:
@@ -54,7 +54,12 @@ def matches(matchers: Sequence[Matcher], value: str, regexes: Regexes) -> bool:
 def _whole(pattern: str) -> str:
     """The pattern as PostgreSQL reads it, for whole values."""
     if len(pattern) > MAX_PATTERN or "\0" in pattern or _REFERENCE.search(pattern):
-        raise Invalid(Problem(Message("This regular expression is not understood")))
+        message = Message(
+            "Use a regular expression of up to {most} characters, without NUL and without "
+            "references to what was matched",
+            {"most": MAX_PATTERN},
+        )
+        raise Invalid(Problem(message))
     flags = ""
     if found := _FLAGS.match(pattern):
         pattern, flags = pattern[found.end() :], "(?i)" if "i" in found[1] else ""

@@ -193,6 +193,8 @@ def test_regular_expressions_that_are_none_or_take_for_ever_are_refused(
         answer = ask(client, request(f"__name__={metric}", f"region=~{pattern}"))
         assert answer.status_code == 422, pattern
     assert read(client, f"__name__={metric}", "region=~(a*)*b") == {}
+    # A backslash, and then a digit.
+    assert read(client, f"__name__={metric}", r"region=~R\\1") == {}
 
 
 def test_aggregation_and_period_are_labels(client: httpx2.Client, metric: str) -> None:
