@@ -1,5 +1,6 @@
 """The page that compares figures with a CSV of another system."""
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -9,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.corrections.comparing import ReconcileIn, compare, difference_out
-from service.corrections.csv_file import rows_of
+from service.corrections.csv_file import Row, in_line, rows_of
 from service.http.authentication import principal_of
 from service.http.validation import problems_of
 from service.language.names import title_of
@@ -63,16 +64,17 @@ async def _compared(request: Request, wanted: ReconcileForm, file: object) -> di
     if not content:
         raise Invalid(Problem(Message("Choose a file"), "file"))
     rows = rows_of(content)
-    labels = [name for name in rows[0] if name not in _NOT_LABELS]
+    labels = [name for name in rows[0].cells if name not in _NOT_LABELS]
+    expected = [row.cells for row in rows]
     try:
         body = ReconcileIn.model_validate(
-            {**wanted.model_dump(), "group_by": labels, "expected": rows}
+            {**wanted.model_dump(), "group_by": labels, "expected": expected}
         )
         query, found = await compare(resources, scope, body, datetime.now(UTC))
     except ValidationError as error:
-        raise _of_file(problems_of(error)) from error
+        raise _of_file(problems_of(error), rows) from error
     except Invalid as error:
-        raise _of_file(error.problems) from error
+        raise _of_file(error.problems, rows) from error
     return {
         "matching": found.matching,
         "number": len(found.differences),
@@ -81,18 +83,13 @@ async def _compared(request: Request, wanted: ReconcileForm, file: object) -> di
     }
 
 
-def _of_file(problems: Any) -> DomainError:
-    """The same problems, at the file: by its lines, of which the first is the header."""
+def _of_file(problems: Sequence[Problem], rows: Sequence[Row]) -> DomainError:
+    """The same problems, at the file: by its lines."""
     return Invalid(
         *(
-            Problem(
-                one.message
-                if one.index is None
-                else Message(
-                    "Line {line}: {problem}", {"line": one.index + 2, "problem": one.message}
-                ),
-                "file",
-            )
+            Problem(one.message, "file")
+            if one.index is None
+            else in_line(rows[one.index].line, one.message)
             for one in problems
         )
     )

@@ -100,7 +100,10 @@ async def reconcile(
         aggregates.result(replace(query, aggregation="count"), now),
     )
     if not (values.is_whole and counts.is_whole):
-        message = Message("There are more than {number} values in that range", {"number": MAX_ROWS})
+        message = Message(
+            "There are more than {number} values in that range; narrow the range or group by less",
+            {"number": MAX_ROWS},
+        )
         raise Invalid(Problem(message, "expected"))
     compared = list(_compared(query, expected, _by_place(values), _by_place(counts)))
     differences = [one for one in compared if not one.is_none]

@@ -51,6 +51,7 @@ def test_what_is_wrong_with_a_file_is_said_beside_it(
         (b"day,value\n1,2\n", "The first line has to name the columns"),
         (b"period,value\n2026-11-01,1\n2026-02-30,2\n", "Line 3: No day is called so"),
         (b"period,value\n2026-11-01,\n", "Line 2: Give a value or a count"),
+        (b"period,value\n\n2026-11-01,1\n\n2026-02-30,2\n", "Line 5: No day is called so"),
         (b"period,value,regoin\n2026-11-01,1,SP\n", "&#39;regoin&#39; is none of"),
     ):
         answer = upload(web, content, metric_name=metric)

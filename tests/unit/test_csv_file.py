@@ -1,9 +1,15 @@
 """CSV as people have it, read as rows to compare with."""
 
+from typing import Any
+
 import pytest
 
 from service.corrections.csv_file import rows_of
 from sql.errors import Invalid
+
+
+def cells(text: str) -> list[dict[str, Any]]:
+    return [row.cells for row in rows_of(text.encode())]
 
 
 def problems(text: str) -> list[str]:
@@ -16,7 +22,7 @@ def test_commas_and_points() -> None:
     text = (
         'period,value,count,region\r\n2026-11-01,1234.5,12,"São Paulo, SP"\r\n2026-11-02,-3,,\r\n'
     )
-    assert rows_of(text.encode()) == [
+    assert cells(text) == [
         {"period": "2026-11-01", "value": 1234.5, "count": 12, "region": "São Paulo, SP"},
         {"period": "2026-11-02", "value": -3.0, "count": None, "region": None},
     ]
@@ -47,7 +53,7 @@ def test_with_semicolons_numbers_have_a_decimal_comma(cell: str, value: float | 
         (problem,) = problems(text)
         assert problem.startswith(f"Line 2: '{cell}' is no number")
     else:
-        assert rows_of(text.encode()) == [{"period": "2026-11-01", "value": value}]
+        assert cells(text) == [{"period": "2026-11-01", "value": value}]
 
 
 @pytest.mark.parametrize(
@@ -60,11 +66,18 @@ def test_with_semicolons_numbers_have_a_decimal_comma(cell: str, value: float | 
         ("period,value\n", "The file has no rows"),
         ("period,value\n2026-11-01\n", "Line 2: It has another number of columns than the first"),
         ("period,value\na,1,2\n", "Line 2: It has another number of columns than the first"),
+        ("period,value\na,1\n\n,2\n", "Line 4: The period is missing"),
+        ("period,count\n\na,-1\n", "Line 3: A count cannot be negative"),
         ("period,count\na,1.5\n", "Line 2: '1.5' is no number that can be only one (count)"),
     ],
 )
 def test_what_is_wrong_is_named_by_its_line(text: str, problem: str) -> None:
     assert problems(text) == [problem]
+
+
+def test_rows_know_their_lines() -> None:
+    text = 'period,value,region\na,1,SP\n\n"b",2,"R\nJ"\nc,3,\n'
+    assert [row.line for row in rows_of(text.encode())] == [2, 5, 6]
 
 
 def test_other_encodings_are_refused() -> None:
