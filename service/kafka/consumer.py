@@ -56,16 +56,21 @@ class Consumer:
         """Stay connected until `stop`; then store what was begun, and leave the group."""
         while not stop.is_set():
             try:
-                await self._consume(stop)
-            except KafkaError as error:
-                reasons = await why_unreachable(self._settings)
-                reason = "; ".join(reasons) or str(error) or type(error).__name__
-                _log.warning("kafka_unreachable", reason=reason)
-                await self._reconnect_later(stop, reason)
+                await self._consume_and_explain(stop)
             # Whatever it is, it is not the end of what waits in the topics.
             except Exception as error:
                 _log.error("kafka_consumer_failed", exc_info=error)
                 await self._reconnect_later(stop, str(error) or type(error).__name__)
+
+    async def _consume_and_explain(self, stop: asyncio.Event) -> None:
+        """Consume; where the brokers end it, note why, and wait for a while."""
+        try:
+            await self._consume(stop)
+        except KafkaError as error:
+            reasons = await why_unreachable(self._settings)
+            reason = "; ".join([str(error) or type(error).__name__, *reasons])
+            _log.warning("kafka_unreachable", reason=reason)
+            await self._reconnect_later(stop, reason)
 
     async def _reconnect_later(self, stop: asyncio.Event, problem: str) -> None:
         self._problem = problem

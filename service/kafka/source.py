@@ -1,6 +1,8 @@
 """The brokers: connections to them, and a partition's place in what is read."""
 
+import asyncio
 import ssl
+from collections.abc import Mapping
 from typing import Any
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
@@ -57,19 +59,23 @@ def connection_options(settings: Settings) -> dict[str, Any]:
 
 
 async def why_unreachable(settings: Settings) -> list[str]:
-    """By broker, what speaks against a connection: its address, TLS, the log-in. aiokafka itself
-    tells but its log.
+    """By broker, what speaks against a connection: its address, TLS, the log-in. aiokafka says so
+    only in its log.
     """
     options = connection_options(settings)
     del options["retry_backoff_ms"]
-    reasons = []
-    for host, port, _ in collect_hosts(options.pop("bootstrap_servers"), randomize=False):
-        try:
-            found = await create_conn(host, port, request_timeout_ms=_TRIAL_MILLISECONDS, **options)
-            found.close()
-        except (OSError, KafkaError) as error:
-            reasons.append(f"{host}:{port}: {error or type(error).__name__}")
-    return reasons
+    hosts = collect_hosts(options.pop("bootstrap_servers"), randomize=False)
+    reasons = await asyncio.gather(*(_tried(host, port, options) for host, port, _ in hosts))
+    return [reason for reason in reasons if reason is not None]
+
+
+async def _tried(host: str, port: int, options: Mapping[str, Any]) -> str | None:
+    try:
+        found = await create_conn(host, port, request_timeout_ms=_TRIAL_MILLISECONDS, **options)
+        found.close()
+    except (OSError, KafkaError) as error:
+        return f"{host}:{port}: {str(error) or type(error).__name__}"
+    return None
 
 
 def _tls_context(settings: Settings) -> ssl.SSLContext:

@@ -1,16 +1,23 @@
 """Kafka: messages, settings and the port that tells of the consumer."""
 
+import asyncio
 import json
 import urllib.request
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
 from urllib.error import HTTPError
 
 import pytest
+import trustme
 
 from service.commands.consume import needed_key
+from service.kafka.consumer import Consumer
 from service.kafka.messages import samples_of
-from service.kafka.source import connection_options
+from service.kafka.source import connection_options, why_unreachable
 from service.kafka.status import telling
 from service.runtime.settings import Settings, SettingsError, load_settings
 from sql.errors import Invalid
@@ -145,3 +152,80 @@ def test_the_port_tells_whether_the_consumer_is_ready() -> None:
             telling("127.0.0.1", port, lambda: problems),
         ):
             pass
+
+
+Meet = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+@asynccontextmanager
+async def broker_that(meets: Meet) -> AsyncIterator[str]:
+    """The address of something that meets connections so meanwhile."""
+    async with await asyncio.start_server(meets, "127.0.0.1", 0) as server:
+        yield f"127.0.0.1:{server.sockets[0].getsockname()[1]}"
+
+
+async def consumed_until(told: Sequence[str], **given: Any) -> None:
+    """Consume until its problems tell all of that, and stop."""
+    # Nothing of the database is asked before brokers answer.
+    nothing = cast("Any", SimpleNamespace(pool=None))
+    consumer = Consumer(Settings(**cast("Any", NEEDED | given)), nothing, "k")
+    stop = asyncio.Event()
+    running = asyncio.create_task(consumer.run(stop))
+    async with asyncio.timeout(20):
+        while not all(one in str(consumer.problems) for one in told):
+            assert not running.done(), running.exception()
+            await asyncio.sleep(0.02)
+        stop.set()
+        await running
+
+
+def test_a_certificate_that_is_being_renewed_does_not_end_the_consumer(tmp_path: Path) -> None:
+    authority = tmp_path / "ca.pem"
+    trustme.CA().cert_pem.write_to_path(authority)
+
+    async def renew(_: asyncio.StreamReader, answers: asyncio.StreamWriter) -> None:
+        authority.write_text("")
+        answers.close()
+
+    async def work() -> None:
+        tls = {"kafka_tls": True, "kafka_tls_ca": str(authority)}
+        async with broker_that(renew) as address:
+            await consumed_until(["FATURE_KAFKA_TLS"], kafka_brokers=address, **tls)
+
+    asyncio.run(work())
+
+
+def test_what_kafka_says_is_told_with_the_reason_of_each_broker() -> None:
+    addresses = [f"127.0.0.1:{free_port()}" for _ in range(2)]
+    told = ["Unable to bootstrap from", *(f"{one}: " for one in addresses)]
+    asyncio.run(consumed_until(told, kafka_brokers=",".join(addresses)))
+
+
+def test_brokers_are_tried_at_the_same_time() -> None:
+    connected: list[asyncio.StreamWriter] = []
+    ended = asyncio.Event()
+    most = 0
+
+    async def wait(requests: asyncio.StreamReader, answers: asyncio.StreamWriter) -> None:
+        """Until the other broker is connected to, too, or the client gives up."""
+        nonlocal most
+        connected.append(answers)
+        most = max(most, len(connected))
+        if most == 2:
+            for one in connected:
+                one.close()
+        await requests.read()
+        connected.remove(answers)
+        answers.close()
+        if not connected:
+            ended.set()
+
+    async def work() -> list[str]:
+        async with broker_that(wait) as one, broker_that(wait) as other:
+            given = cast("Any", NEEDED | {"kafka_brokers": f"{one},{other}"})
+            reasons = await why_unreachable(Settings(**given))
+            await ended.wait()
+            return reasons
+
+    assert len(asyncio.run(work())) == 2
+    assert most == 2
