@@ -98,7 +98,7 @@ WHERE status = 'running'
 LIMIT 1;
 
 -- name: next_void_job
--- The oldest that no other process works on, locked; its ends as text, as they may be infinite.
+-- The oldest that runs; its ends as text, as they may be infinite. Corrections are locked.
 SELECT
     job_id,
     tenant,
@@ -113,11 +113,10 @@ SELECT
 FROM fature.void_job
 WHERE status = 'running'
 ORDER BY job_id
-LIMIT 1
-FOR UPDATE SKIP LOCKED;
+LIMIT 1;
 
 -- name: note_void_job
--- How far it came; it is locked.
+-- How far it came; corrections are locked.
 UPDATE fature.void_job
 SET
     done = done + %(number)s,
@@ -126,12 +125,12 @@ SET
 WHERE job_id = %(job_id)s;
 
 -- name: end_void_job
--- Nothing is left, and figures are right.
+-- Nothing is left; another process may have ended it before.
 UPDATE fature.void_job
 SET
     status = 'done',
     ended_at = now()
-WHERE job_id = %(job_id)s;
+WHERE job_id = %(job_id)s AND status = 'running';
 
 -- name: is_anything_stale
 -- A row where corrections wait for a refresh.

@@ -21,7 +21,7 @@ _TRIES, _PAUSE_SECONDS = 120, 0.5
 
 class VoidJobs:
     """Works off what waits, `batch` samples in a transaction. After a job, `follow` is told of the
-    tenant and name of its metric; it is done once figures are right.
+    tenant and name of its metric; it is done once figures are right, or a minute later.
     """
 
     def __init__(
@@ -37,7 +37,7 @@ class VoidJobs:
         self._batch = batch
 
     async def work(self) -> None:
-        """Until no job is left that nobody works on."""
+        """Until no job runs."""
         if not await fetch_all(self._pool, "is_void_job_running"):
             return
         async with dedicated_connection(self._url, _LIMIT_SECONDS) as conn:
@@ -48,8 +48,8 @@ class VoidJobs:
                     await run(conn, "end_void_job", job)
 
     async def advance(self, conn: Connection) -> DictRow | None:
-        """One batch of the first job that nobody works on, in a transaction; its `number` is how
-        many samples were voided. None without one.
+        """One batch of the oldest job that runs, in a transaction; its `number` is how many samples
+        were voided. None without one.
         """
         async with conn.transaction():
             await run(conn, "lock_corrections")
