@@ -89,6 +89,18 @@ def test_of_several_units_there_is_no_sum(api: httpx2.Client, metric: str) -> No
     assert values(api, metric) == [1.0]
 
 
+def test_of_several_units_only_one_in_the_range_there_is_a_sum(
+    api: httpx2.Client, metric: str
+) -> None:
+    now = datetime.now(UTC)
+    submit(api, metric, at(now - timedelta(days=20), 1.0, unit="BRL"))
+    allow_units(api, metric, "BRL", "USD")
+    submit(api, metric, at(now - timedelta(days=2), 2.0, unit="USD"))
+    since = (now - timedelta(days=5)).isoformat()
+    counted = void(api, metric, dry_run=True, start_date=since)
+    assert counted.json() == {"success": True, "count": 1, "sum": 2.0}
+
+
 def test_a_service_account_voids_its_own_samples_alone(api: httpx2.Client, metric: str) -> None:
     submit(
         api, metric, {"value": 1.0, "service_name": "shop"}, {"value": 2.0, "service_name": "app"}

@@ -1,6 +1,8 @@
 """Voids of whole selections: counted first, at once up to a limit, else as a job."""
 
-from collections.abc import Awaitable, Callable, Mapping
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -24,6 +26,8 @@ from sql.vocabulary import FREQUENCIES, Frequency
 # More become a job.
 MOST_AT_ONCE = 100_000
 _LIMIT_SECONDS = 300.0
+# Of a process, beside the pools.
+_CONNECTIONS = 2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -66,6 +70,7 @@ class SelectionVoids:
         self._accept = accept
         self._follow = follow
         self._most = most
+        self._few = asyncio.Semaphore(_CONNECTIONS)
 
     async def count(self, caller: Caller, spec: VoidSpec) -> Voided:
         """The number and sum of what `void` would void now.
@@ -74,7 +79,7 @@ class SelectionVoids:
             Conflict: as `void`.
         """
         parts = await self._parts(spec)
-        async with dedicated_connection(self._url, _LIMIT_SECONDS) as conn:
+        async with self._connection() as conn:
             return await self._counted(conn, parts, spec, caller.now)
 
     async def void(self, caller: Caller, spec: VoidSpec) -> Voided:
@@ -84,7 +89,7 @@ class SelectionVoids:
             Conflict: some are too old.
         """
         parts = await self._parts(spec)
-        async with dedicated_connection(self._url, _LIMIT_SECONDS) as conn, conn.transaction():
+        async with self._connection() as conn, conn.transaction():
             await run(conn, "lock_corrections")
             found = await self._counted(conn, parts, spec, caller.now)
             if not found.number:
@@ -96,6 +101,12 @@ class SelectionVoids:
         await self._follow(frozenset({(caller.tenant, spec.metric_name)}))
         return found
 
+    @asynccontextmanager
+    async def _connection(self) -> AsyncIterator[Connection]:
+        """One of few, as corrections wait for each other anyway."""
+        async with self._few, dedicated_connection(self._url, _LIMIT_SECONDS) as conn:
+            yield conn
+
     async def _parts(self, spec: VoidSpec) -> list[Part]:
         grouping = Grouping(spec.selection)
         return list((await group_series(self._reads, [grouping]))[grouping].parts)
@@ -104,14 +115,17 @@ class SelectionVoids:
         self, conn: Connection, parts: list[Part], spec: VoidSpec, now: datetime
     ) -> Voided:
         number, total, newest = 0, Decimal(), None
-        for frequency, series in by_frequency(parts).items():
+        units = set()
+        for part in parts:
+            frequency = part.frequency
             statement = query("count_samples").format(samples=samples_of(frequency))
-            (row,) = await run(conn, statement, {"series": series, **_range(spec)})
+            (row,) = await run(conn, statement, {"series": part.series, **_range(spec)})
             number, total = number + row["number"], total + row["total"]
+            if row["number"]:
+                units.add(part.unit)
             newest = max(filter(None, (newest, row["newest"])), default=None)
             if row["oldest"] is not None and now - row["oldest"] > self._accept[frequency]:
                 raise _too_old(frequency, self._accept[frequency], now)
-        units = {part.unit for part in parts}
         return Voided(number, float(total) if len(units) <= 1 else None, newest)
 
 

@@ -1,5 +1,6 @@
 """Voids: samples that count nowhere any more, and those that stand in their place."""
 
+import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -56,6 +57,8 @@ class Corrections:
         self._ids = ids
         self._accept = accept
         self._follow = follow
+        # In the database they wait for each other, each with a connection that ingest could use.
+        self._turn = asyncio.Lock()
 
     async def void(self, caller: Caller, sample_id: int, reason: str) -> DictRow:
         """The void of that sample, which counts nowhere any more. The same again changes nothing.
@@ -79,7 +82,7 @@ class Corrections:
     ) -> DictRow:
         new_id = None if value is None else await self._ids.take(1)
         made = {"reason": reason, "actor": caller.principal.id, "new_value": value}
-        async with connection(self._pool) as conn, conn.transaction():
+        async with self._turn, connection(self._pool) as conn, conn.transaction():
             await run(conn, "lock_corrections")
             sample = await _find(conn, caller.principal.scope, sample_id)
             if sample is None:
