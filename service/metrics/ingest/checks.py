@@ -56,9 +56,9 @@ class Checks:
         entries = self._series.metrics.of(self._tenant)
         for source, one in zip(sources, values, strict=True):
             known, ts, started = source.known, one.ts, one.started
-            if known is None or entries.get(known.metric_name) is not known.entry:
+            if known is None or entries.get(source.sample.metric_name) is not known.entry:
                 return None
-            frequency, origin = known.frequency, known.origin
+            frequency, origin = source.sample.frequency, known.origin
             if ts is None or not oldest[frequency] <= ts <= newest:
                 return None
             if started is not None:
@@ -74,24 +74,17 @@ class Checks:
         Raises:
             Forbidden: one of another service than the scope's.
         """
-        return [
-            self._row_of(source, one, index)
-            for index, (source, one) in enumerate(zip(sources, values, strict=True))
-        ]
+        rows = self.rows([source.at(one) for source, one in zip(sources, values, strict=True)])
+        bad = {problem.index for problem in self.problems}
+        entries = self._series.metrics.of(self._tenant)
+        for place, (source, row) in enumerate(zip(sources, rows, strict=True)):
+            entry, origin = entries.get(source.sample.metric_name), source.sample.origin
+            if place not in bad and isinstance(row[1], int) and entry and origin:
+                source.known = Known(entry, row[1], row[4], origin)
+        return rows
 
-    def _row_of(self, source: Source, measured: Measured, index: int) -> Row:
-        problems = len(self.problems)
-        (row,) = self.rows([source.at(measured)], index)
-        series_id, name = row[1], source.sample.metric_name
-        entry = self._series.metrics.of(self._tenant).get(name)
-        origin = source.sample.origin
-        if len(self.problems) == problems and isinstance(series_id, int) and entry and origin:
-            source.known = Known(entry, name, row[0], series_id, row[4], origin)
-        return row
-
-    def rows(self, samples: Sequence[Sample], first: int = 0) -> list[Row]:
-        """A row for each sample, of use where there are no problems; they are numbered from
-        `first`.
+    def rows(self, samples: Sequence[Sample]) -> list[Row]:
+        """A row for each sample, of use where there are no problems; they are numbered from 0.
 
         Raises:
             Forbidden: a sample of another service than the scope's.
@@ -101,7 +94,7 @@ class Checks:
         newest = now + MAX_AHEAD
         oldest = {frequency: now - age for frequency, age in self._accept.items()}
         entries, id_of = self._series.metrics.of(tenant), self._series.get
-        for index, s in enumerate(samples, first):
+        for index, s in enumerate(samples):
             if own and s.service_name not in (None, "", own) and label_text(s.service_name) != own:
                 raise _not_own(own, index)
             frequency, ts, metadata = s.frequency, s.ts, None

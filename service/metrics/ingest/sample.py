@@ -61,8 +61,6 @@ class Known(Struct, frozen=True, gc=False):
     """
 
     entry: MetricEntry
-    metric_name: str
-    frequency: Frequency
     series_id: int
     metadata: bytes | None
     origin: Origin
@@ -70,7 +68,7 @@ class Known(Struct, frozen=True, gc=False):
 
 class Source(Struct, gc=False, eq=False):
     """A foreign series of a caller: all that its samples share is in `sample`, which is one of
-    them. `known` is for whoever checks them.
+    them. `known` is what `Checks` found out of them, for the next time.
     """
 
     sample: Sample
