@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, Field
 
 from alerts.fields import Number
+from service.corrections.models import check_filters
 from service.explore.models import LABELS
 from service.http.parameters import zone_of
 from service.metrics.catalog import MetricEntry
@@ -62,13 +63,7 @@ class ReconcileIn(BaseModel):
             Invalid: a filter, a group or the zone is none.
         """
         filters = self.model_extra or {}
-        problems = [
-            Problem(Message("Unknown field"), name)
-            for name, value in filters.items()
-            if name not in (*LABELS, *metric.dimensions) or not isinstance(value, str)
-        ]
-        if problems:
-            raise Invalid(*problems)
+        check_filters(filters, (*LABELS, *metric.dimensions))
         return aggregate_query(
             metric,
             scope,

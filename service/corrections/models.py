@@ -1,6 +1,6 @@
 """Bodies, parameters and answers of the endpoints that correct samples."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
@@ -63,13 +63,7 @@ class VoidManyIn(Filters):
         """
         self.check(zone)
         extra = self.model_extra or {}
-        problems = [
-            Problem(Message("Unknown field"), name)
-            for name, value in extra.items()
-            if name not in metric.dimensions or not isinstance(value, str)
-        ]
-        if problems:
-            raise Invalid(*problems)
+        check_filters(extra, metric.dimensions)
         return VoidSpec(
             metric_name=metric.metric_name,
             selection=select(scope, metric, {**self.labels, **extra}),
@@ -163,6 +157,21 @@ class VoidParams(DateRange):
         """
         cursor = self.cursor
         return None if cursor is None else Position(*position_of(_LISTING, cursor))
+
+
+def check_filters(given: Mapping[str, object], names: Collection[str]) -> None:
+    """Refuse fields that are no filters.
+
+    Raises:
+        Invalid: some are none of `names`, or no text.
+    """
+    problems = [
+        Problem(Message("Unknown field"), name)
+        for name, value in given.items()
+        if name not in names or not isinstance(value, str)
+    ]
+    if problems:
+        raise Invalid(*problems)
 
 
 def cursor_behind(page: VoidPage) -> str | None:

@@ -28,6 +28,7 @@ from service.web.page import Page
 from service.web.people import names_of
 from service.web.rendering import redirect, render
 from service.web.session import reader_of
+from sql.vocabulary import LABELS
 
 USUAL = "revenue_hourly"
 _PER_PAGE = 100
@@ -144,8 +145,7 @@ async def _page(request: Request, form: Form[Any], *, status: int = 200) -> Resp
 
 
 def _labels(sample: Mapping[str, Any]) -> dict[str, Any]:
-    names = ("service_name", "affiliate_id", "region")
-    return {name: sample[name] for name in names if sample[name] is not None}
+    return {name: sample[name] for name in LABELS if sample[name] is not None}
 
 
 def _voids_context(form: Form[VoidParams], following: str | None = None) -> dict[str, Any]:
