@@ -138,7 +138,8 @@ async def compare(
     metric = await resources.catalog.entry(scope, given.metric_name)
     await resources.catalog.check_known(scope, metric)
     query = given.query(metric, scope, resources.settings.zone)
-    return query, await reconcile(resources.aggregates, query, given.places(query), now)
+    places = given.places(query)
+    return query, await reconcile(resources.aggregates, query, metric.kind, places, now)
 
 
 def _group_problem(group: Mapping[str, Any], group_by: Sequence[str]) -> str | None:

@@ -27,6 +27,7 @@ class MetricEntry:
     default_aggregation: Aggregation = "sum"
     dimensions: tuple[str, ...] = ()
     unit: str | None = None
+    kind: Kind = "flow"
     is_known: bool = False
 
 
@@ -147,6 +148,7 @@ def entry_of(row: Mapping[str, Any]) -> MetricEntry:
         row["default_aggregation"],
         tuple(row["dimensions"]),
         row["unit"],
+        row["kind"],
         is_known=True,
     )
 

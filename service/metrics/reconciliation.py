@@ -1,4 +1,6 @@
-"""Reconciliation: the values of a metric against those of another system, exact to the cent."""
+"""Reconciliation: the values of a metric against those of another system, to the cent or, of
+ratios, the millionth.
+"""
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,9 +18,10 @@ from sql import calendar
 from sql.calendar import Period
 from sql.errors import Invalid, Problem
 from sql.messages import Message
-from sql.vocabulary import MAX_ROWS
+from sql.vocabulary import MAX_ROWS, Kind
 
-_CENT = Decimal("0.01")
+# Smaller differences are none: less than half of it.
+_CENT, _STEP_OF_RATIOS = Decimal("0.01"), Decimal("0.000001")
 
 
 class Place(NamedTuple):
@@ -48,13 +51,14 @@ class Difference:
     expected: Expected | None
     actual: float | None
     actual_count: int | None
+    step: Decimal
 
     @property
     def by(self) -> float | None:
-        """In the value, in whole cents."""
+        """In the value, in whole steps."""
         if self.expected is None or self.expected.value is None or self.actual is None:
             return None
-        return float(_difference(self.actual, self.expected.value))
+        return float(_difference(self.actual, self.expected.value, self.step))
 
     @property
     def count_by(self) -> int | None:
@@ -83,11 +87,12 @@ class Reconciliation(NamedTuple):
 async def reconcile(
     aggregates: Aggregates,
     query: AggregateQuery,
+    kind: Kind,
     expected: Mapping[Place, Expected],
     now: datetime,
 ) -> Reconciliation:
-    """Compare from the first to the last expected period. What is there and is not expected
-    differs, too; where nothing is, sums and numbers of samples are 0.
+    """Compare a metric of that kind from the first to the last expected period. What is there and
+    is not expected differs, too; where nothing is, sums and numbers of samples are 0.
 
     Raises:
         Invalid: there are more values than are read at once, or as `Aggregates.result`.
@@ -105,7 +110,8 @@ async def reconcile(
             {"number": MAX_ROWS},
         )
         raise Invalid(Problem(message, "expected"))
-    compared = list(_compared(query, expected, _by_place(values), _by_place(counts)))
+    step = _STEP_OF_RATIOS if kind == "ratio" else _CENT
+    compared = list(_compared(query, step, expected, _by_place(values), _by_place(counts)))
     differences = [one for one in compared if not one.is_none]
     return Reconciliation(len(compared) - len(differences), differences)
 
@@ -130,6 +136,7 @@ def start_of_label(text: str, period: Period, zone: ZoneInfo) -> datetime | None
 
 def _compared(
     query: AggregateQuery,
+    step: Decimal,
     expected: Mapping[Place, Expected],
     values: Mapping[Place, float | None],
     counts: Mapping[Place, float | None],
@@ -137,7 +144,7 @@ def _compared(
     nothing = 0.0 if query.aggregation in ("sum", "count") else None
     for place in sorted({*expected, *values}, key=_order):
         value = values.get(place, nothing if place in expected else None)
-        yield Difference(place, expected.get(place), value, int(counts.get(place) or 0))
+        yield Difference(place, expected.get(place), value, int(counts.get(place) or 0), step)
 
 
 def _order(place: Place) -> tuple[datetime, Sequence[str]]:
@@ -148,7 +155,7 @@ def _by_place(result: Result) -> dict[Place, float | None]:
     return {Place(one.start, result.groups[one.group]): one.value for one in result.points}
 
 
-def _difference(actual: float, expected: float) -> Decimal:
-    """Between the decimals that two doubles stand for, in whole cents."""
+def _difference(actual: float, expected: float, step: Decimal) -> Decimal:
+    """Between the decimals that two doubles stand for, in whole steps."""
     exact = Decimal(f"{actual:.15g}") - Decimal(f"{expected:.15g}")
-    return exact.quantize(_CENT, ROUND_HALF_EVEN) if abs(exact) < 10**20 else exact
+    return exact.quantize(step, ROUND_HALF_EVEN) if abs(exact) < 10**20 else exact

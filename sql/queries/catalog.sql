@@ -4,7 +4,8 @@ SELECT
     metric_name,
     default_aggregation,
     dimensions,
-    unit
+    unit,
+    kind
 FROM fature.metric
 WHERE tenant = %(tenant)s AND metric_name = ANY(%(metric_names)s::text []);
 

@@ -6,7 +6,7 @@ from typing import Any
 import httpx2
 import pytest
 
-from tests.acceptance.access import with_new_key
+from tests.acceptance.access import ok, with_new_key
 from tests.acceptance.reading import allow_units, at, submit
 from tests.acceptance.talk import refused
 from tests.clock import today
@@ -115,6 +115,18 @@ def test_every_aggregation_and_period_is_compared(api: httpx2.Client, sold: str)
     assert differences(api, sold, hour, period="hour") == (1, [])
     same = {"period": f"{FIRST}T01:00:00+01:00", "value": 0.3}
     assert differences(api, sold, same, period="hour") == (1, [])
+
+
+def test_of_ratios_millionths_count(api: httpx2.Client, metric: str) -> None:
+    submit(api, metric, at(DAYS[0], 0.034))
+    row = {"period": FIRST, "value": 0.031}
+    # Of money that is no difference.
+    assert differences(api, metric, row) == (1, [])
+    ok(api.patch(f"/api/metrics/catalog/{metric}", json={"kind": "ratio"}))
+    matching, (found,) = differences(api, metric, row, aggregation="avg")
+    assert (matching, found["actual"], found["difference"]) == (0, 0.034, 0.003)
+    near = {"period": FIRST, "value": 0.0340004}
+    assert differences(api, metric, near, aggregation="avg") == (1, [])
 
 
 def test_what_is_wrong_is_named_by_its_row(api: httpx2.Client, sold: str) -> None:
