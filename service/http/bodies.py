@@ -1,4 +1,4 @@
-"""Reading request bodies: size, encoding, media type."""
+"""Reading request bodies: size, number of items, encoding, media type."""
 
 import zlib
 from typing import TypeVar
@@ -12,6 +12,8 @@ from service.http.validation import problems_of
 from sql.errors import Invalid
 
 MAX_BODY = 4 * 1024 * 1024
+# Of one request, however few bytes each takes: what is made of them takes memory.
+MAX_ITEMS = 200_000
 _TOO_LARGE = f"The body is larger than {MAX_BODY // 1024 // 1024} MiB"
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -38,6 +40,16 @@ async def read_packed(request: Request, most: int) -> bytes:
         raise ApiError(415, f"Content-Encoding {encoding} is not understood; use gzip")
     body = await read_body(request)
     return _gunzip(body, most) if encoding == "gzip" else body
+
+
+def check_items(number: int) -> None:
+    """Refuse a request of so many lines, series, objects or points.
+
+    Raises:
+        ApiError: 413, they are too many.
+    """
+    if number > MAX_ITEMS:
+        raise too_large(f"A request may have {MAX_ITEMS} points at most; send them in several")
 
 
 def check_media_type(request: Request, *known: str) -> str:

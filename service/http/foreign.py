@@ -1,25 +1,10 @@
-"""Keys as clients of other protocols send them, and how much may be in one of their requests."""
+"""Keys as clients of other protocols send them."""
 
 import base64
 import binascii
 from urllib.parse import parse_qs
 
 from starlette.types import Scope
-
-from service.http.errors import too_large
-
-# Of one request, however few bytes each takes: what is made of them takes memory.
-MAX_ITEMS = 200_000
-
-
-def check_items(number: int) -> None:
-    """Refuse a request of so many lines, series, objects or points.
-
-    Raises:
-        ApiError: 413, they are too many.
-    """
-    if number > MAX_ITEMS:
-        raise too_large(f"A request may have {MAX_ITEMS} points at most")
 
 
 def foreign_key(scope: Scope) -> str | None:

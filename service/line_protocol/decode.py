@@ -9,7 +9,7 @@ from line_protocol_parser import (  # type: ignore[import-untyped]
     parse_line,
 )
 
-from service.http.foreign import check_items
+from service.http.bodies import check_items
 from service.metrics.ingest.sample import FARTHEST, UNIX_EPOCH
 from service.metrics.mapping.point import Foreign, Point, Points, Tags
 from service.metrics.mapping.remembered import Remembered

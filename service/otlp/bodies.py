@@ -9,8 +9,8 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
 )
 from opentelemetry.proto.common.v1.common_pb2 import KeyValue
 
+from service.http.bodies import check_items
 from service.http.errors import ApiError
-from service.http.foreign import check_items
 from service.otlp.otlp_metrics_pb2 import Request
 
 _MALFORMED = "The body is no ExportMetricsServiceRequest of OTLP"

@@ -10,7 +10,7 @@ from opentelemetry.proto.common.v1.common_pb2 import AnyValue, KeyValue
 from opentelemetry.proto.metrics.v1.metrics_pb2 import AggregationTemporality as Temporality
 from opentelemetry.proto.metrics.v1.metrics_pb2 import DataPointFlags
 
-from service.http.foreign import check_items
+from service.http.bodies import check_items
 from service.metrics.ingest.sample import UNIX_EPOCH
 from service.metrics.mapping.point import Foreign, Form, Point, Points
 from service.metrics.mapping.remembered import Remembered

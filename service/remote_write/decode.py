@@ -5,8 +5,8 @@ from collections import Counter
 
 from google.protobuf.message import DecodeError
 
+from service.http.bodies import check_items
 from service.http.errors import ApiError, too_large
-from service.http.foreign import check_items
 from service.metrics.ingest.sample import FARTHEST, UNIX_EPOCH
 from service.metrics.mapping.point import Foreign, Form, Point, Points
 from service.metrics.mapping.remembered import Remembered

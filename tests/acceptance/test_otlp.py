@@ -261,6 +261,7 @@ def test_bodies_that_are_none(client: httpx2.Client) -> None:
     for content in bombs():
         answer = client.post(PATH, content=content, headers=PROTOBUF)
         assert answer.status_code == 413
+        assert "send them in several" in Status.FromString(answer.content).message
     objects = b'{"resourceMetrics": [' + b",".join([b"{}"] * 300_000) + b"]}"
     answer = client.post(PATH, content=objects, headers={"Content-Type": "application/json"})
     assert answer.status_code == 413
