@@ -54,8 +54,10 @@ class Receiver:
     @contextmanager
     def away(self) -> Iterator[None]:
         self.stop()
-        yield
-        self.start()
+        try:
+            yield
+        finally:
+            self.start()
 
 
 @pytest.fixture(scope="module")

@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-import cramjam
 import httpx2
 from google.protobuf import json_format
 from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
@@ -13,8 +12,9 @@ from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import (
     ExportMetricsServiceResponse,
 )
 
-from service.remote_write.remote_write_pb2 import Label, Sample, TimeSeries, WriteRequest
+from service.remote_write.remote_write_pb2 import Label, Sample, TimeSeries
 from tests.acceptance.talk import BATCH, sample
+from tests.acceptance.test_remote_write import packed
 
 OTLP = "/v1/metrics"
 # What protocols that tell no form or type need to know of the names that tests use.
@@ -76,20 +76,17 @@ def as_remote_write(
     client: httpx2.Client, metric: str, amounts: Sequence[Amount]
 ) -> httpx2.Response:
     first = _first()
-    request = WriteRequest(
-        timeseries=[
-            TimeSeries(
-                labels=[
-                    Label(name=name, value=text).SerializeToString()
-                    for name, text in [("__name__", metric), *one.tags()]
-                ],
-                samples=[Sample(value=one.value, timestamp=first + place)],
-            ).SerializeToString()
-            for place, one in enumerate(amounts)
-        ]
-    )
-    content = bytes(cramjam.snappy.compress_raw(request.SerializeToString()))
-    return client.post("/api/v1/write", content=content)
+    all_series = [
+        TimeSeries(
+            labels=[
+                Label(name=name, value=text).SerializeToString()
+                for name, text in [("__name__", metric), *one.tags()]
+            ],
+            samples=[Sample(value=one.value, timestamp=first + place)],
+        )
+        for place, one in enumerate(amounts)
+    ]
+    return client.post("/api/v1/write", content=packed(*all_series))
 
 
 def as_otlp_json(client: httpx2.Client, metric: str, amounts: Sequence[Amount]) -> httpx2.Response:

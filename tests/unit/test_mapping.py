@@ -34,7 +34,7 @@ def becomes(
     return one.target(scope or Scope(), CATALOGUE, series)
 
 
-def target(one: Mapping, name: str, form: Form | None = None, **tags: str) -> Sample:
+def sample_of(one: Mapping, name: str, form: Form | None = None, **tags: str) -> Sample:
     """A sample of it."""
     found = becomes(one, name, form, None, **tags)
     assert isinstance(found, Target), found
@@ -58,7 +58,7 @@ def reason(one: Mapping, name: str, form: Form | None = None, **tags: str) -> st
 
 
 def test_without_rules_what_the_catalogue_knows_is_taken_as_it_says() -> None:
-    found = target(DEFAULT, "revenue_hourly", service="shop", uf="SP")
+    found = sample_of(DEFAULT, "revenue_hourly", service="shop", uf="SP")
     assert (found.metric_name, found.metric_type, found.frequency) == (
         "revenue_hourly",
         "revenue",
@@ -84,14 +84,14 @@ def test_names_tell_their_type(name: str, metric_type: str | None) -> None:
     if metric_type is None:
         assert reason(DEFAULT, name) == "unmapped"
     else:
-        assert target(DEFAULT, name).metric_type == metric_type
+        assert sample_of(DEFAULT, name).metric_type == metric_type
 
 
 def test_names_are_made_legal() -> None:
-    found = target(DEFAULT, "revenue per day/ñ")
+    found = sample_of(DEFAULT, "revenue per day/ñ")
     assert found.metric_name == "revenue_per_day__"
     assert found.metadata == {"source": "revenue per day/ñ"}
-    assert len(target(DEFAULT, "revenue_" + "x" * 500).metric_name) == 200
+    assert len(sample_of(DEFAULT, "revenue_" + "x" * 500).metric_name) == 200
 
 
 @pytest.mark.parametrize(
@@ -107,14 +107,14 @@ def test_names_are_made_legal() -> None:
     ],
 )
 def test_the_kind_of_a_metric_that_is_new(name: str, form: Form | None, kind: str) -> None:
-    assert assumed(target(DEFAULT, name, form)).kind == kind
+    assert assumed(sample_of(DEFAULT, name, form)).kind == kind
 
 
 def test_what_would_make_wrong_figures_is_left_out() -> None:
     assert reason(DEFAULT, "revenue_hourly", "gauge") == "form"
     assert reason(DEFAULT, "active_users", "cumulative") == "form"
-    assert target(DEFAULT, "active_users", "gauge").metric_name == "active_users"
-    assert origin(target(DEFAULT, "revenue_hourly", "cumulative")).cumulative
+    assert sample_of(DEFAULT, "active_users", "gauge").metric_name == "active_users"
+    assert origin(sample_of(DEFAULT, "revenue_hourly", "cumulative")).cumulative
 
 
 def test_the_first_rule_that_matches_counts() -> None:
@@ -128,8 +128,8 @@ def test_the_first_rule_that_matches_counts() -> None:
           - {match: "*_b", take: false}
         """
     )
-    assert target(one, "shop_a").metric_name == "first"
-    assert target(one, "shop_b").metric_name == "of_b"
+    assert sample_of(one, "shop_a").metric_name == "first"
+    assert sample_of(one, "shop_b").metric_name == "of_b"
     assert reason(one, "x_b") == "unmapped"
     assert reason(one, "revenue_x") == "unmapped"
 
@@ -138,13 +138,13 @@ def test_sources_are_told_apart_by_what_is_stored_of_them() -> None:
     one = mapping(
         "drop: [host]\nignore: [replica]\nmetrics: [{match: a_*, type: revenue, metric: a}]"
     )
-    same = [target(one, "a_1", host="x", replica=replica) for replica in "pq"]
+    same = [sample_of(one, "a_1", host="x", replica=replica) for replica in "pq"]
     assert same[0].origin == same[1].origin
     others = [
-        target(one, "a_1", host="x"),
-        target(one, "a_1", host="y"),
-        target(one, "a_2", host="x"),
-        target(one, "a_1", host="x", till="1"),
+        sample_of(one, "a_1", host="x"),
+        sample_of(one, "a_1", host="y"),
+        sample_of(one, "a_2", host="x"),
+        sample_of(one, "a_1", host="x", till="1"),
     ]
     assert len({origin(found).source for found in others}) == 4
     assert len({repr(found.metadata) for found in others}) == 4
@@ -160,16 +160,18 @@ def test_sources_of_tenants_and_of_services_that_keys_are_bound_to_are_others() 
 
 
 def test_a_counter_stays_the_same_source_where_its_tags_become_labels() -> None:
-    plain = target(DEFAULT, "revenue_x", "cumulative", job="shop")
-    one = target(mapping("labels: {service_name: job}"), "revenue_x", "cumulative", job="shop")
+    plain = sample_of(DEFAULT, "revenue_x", "cumulative", job="shop")
+    one = sample_of(mapping("labels: {service_name: job}"), "revenue_x", "cumulative", job="shop")
     assert one.service_name == "shop"
     assert plain.origin == one.origin
 
 
 def test_a_counter_that_is_scaled_otherwise_starts_anew() -> None:
     """Or its fall would be taken for a beginning, and all of it count."""
-    plain = target(DEFAULT, "revenue_x", "cumulative")
-    one = target(mapping("metrics: [{match: revenue_x, scale: 0.01}]"), "revenue_x", "cumulative")
+    plain = sample_of(DEFAULT, "revenue_x", "cumulative")
+    one = sample_of(
+        mapping("metrics: [{match: revenue_x, scale: 0.01}]"), "revenue_x", "cumulative"
+    )
     assert origin(plain).source != origin(one).source
 
 
@@ -210,7 +212,9 @@ def test_what_is_wrong_is_named(yaml: str, message: str) -> None:
 def test_the_example_in_the_documentation_is_a_mapping() -> None:
     text = (ROOT / "docs" / "protocols.md").read_text()
     yaml = re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)[0]
-    found: Any = target(mapping(yaml), "shop_orders_total", None, uf="SP", host="a", payment="pix")
+    found: Any = sample_of(
+        mapping(yaml), "shop_orders_total", None, uf="SP", host="a", payment="pix"
+    )
     assert (found.metric_name, found.unit, found.service_name) == ("orders_paid", "BRL", None)
     assert found.metadata["payment_method"] == "pix"
     assert found.assumed.dimensions == ("payment_method",)
