@@ -1,7 +1,6 @@
 """Debian's Prometheus, as users run it."""
 
 import shutil
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +10,9 @@ import httpx2
 import pytest
 import yaml
 
+from tests.clients import http_client
 from tests.conftest import free_port
+from tests.senders import program
 
 needs_prometheus = pytest.mark.skipif(
     shutil.which("prometheus") is None,
@@ -20,26 +21,23 @@ needs_prometheus = pytest.mark.skipif(
 
 
 @contextmanager
-def prometheus(folder: Path, config: dict[str, Any]) -> Iterator[httpx2.Client]:
-    """Prometheus with that configuration, and a client of its API; ended afterwards."""
+def prometheus(folder: Path, config: dict[str, Any], *arguments: str) -> Iterator[httpx2.Client]:
+    """Prometheus with that configuration in `folder`, and a client of its API; ended afterwards."""
     port = free_port()
     path = folder / "prometheus.yml"
     path.write_text(yaml.safe_dump(config))
-    command = [
-        "prometheus",
-        f"--config.file={path}",
-        f"--storage.tsdb.path={folder / 'tsdb'}",
-        f"--web.listen-address=127.0.0.1:{port}",
-    ]
-    with (folder / "prometheus.log").open("w") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log)
-    try:
-        with httpx2.Client(base_url=f"http://127.0.0.1:{port}/api/v1", timeout=10) as client:
-            yield client
-    finally:
-        # Nothing of it is needed any more.
-        process.kill()
-        process.wait()
+    with (
+        program(
+            folder / "prometheus.log",
+            "prometheus",
+            f"--config.file={path}",
+            f"--storage.tsdb.path={folder / 'tsdb'}",
+            f"--web.listen-address=127.0.0.1:{port}",
+            *arguments,
+        ),
+        http_client(f"http://127.0.0.1:{port}/api/v1", timeout=10) as client,
+    ):
+        yield client
 
 
 def instant_values(client: httpx2.Client, expression: str, **params: Any) -> dict[Any, float]:

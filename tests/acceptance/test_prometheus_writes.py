@@ -1,7 +1,6 @@
 """Prometheus itself: what it scrapes, and what it says that counters rose by."""
 
 import random
-import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,17 +10,15 @@ from pathlib import Path
 import httpx2
 import psycopg
 import pytest
+import yaml
 
 from tests.acceptance.test_remote_write import FIRST, HEADERS, PATH, STALE, packed, series
-from tests.clients import http_client
 from tests.conftest import ADMIN_KEY, DatabaseServer, free_port, running_service
 from tests.killable import until
-from tests.senders import COUNTER, GAUGE, exposed, program, rises, stored
+from tests.prometheus_server import needs_prometheus, prometheus
+from tests.senders import COUNTER, GAUGE, exposed, rises, stored
 
-pytestmark = [
-    pytest.mark.one_engine,
-    pytest.mark.skipif(shutil.which("prometheus") is None, reason="needs Debian's prometheus"),
-]
+pytestmark = [pytest.mark.one_engine, needs_prometheus]
 
 CONFIG = """
 global: {{scrape_interval: 250ms, scrape_timeout: 200ms}}
@@ -37,37 +34,25 @@ remote_write:
 
 
 @contextmanager
-def prometheus(folder: Path, target: int, port: int) -> Iterator[httpx2.Client]:
+def writing(folder: Path, target: int, port: int) -> Iterator[httpx2.Client]:
     """Prometheus, which scrapes that port and writes to the service at the other."""
-    own = free_port()
-    config = folder / "prometheus.yml"
-    config.write_text(CONFIG.format(target=target, port=port, key=ADMIN_KEY))
-    with (
-        program(
-            folder / "prometheus.log",
-            "prometheus",
-            f"--config.file={config}",
-            f"--storage.tsdb.path={folder / 'tsdb'}",
-            f"--web.listen-address=127.0.0.1:{own}",
-            "--storage.remote.flush-deadline=1s",
-            "--web.enable-remote-write-receiver",
-        ),
-        http_client(f"http://127.0.0.1:{own}", timeout=10) as asking,
-    ):
+    config = yaml.safe_load(CONFIG.format(target=target, port=port, key=ADMIN_KEY))
+    options = ["--storage.remote.flush-deadline=1s", "--web.enable-remote-write-receiver"]
+    with prometheus(folder, config, *options) as asking:
         until(lambda: is_ready(asking))
         yield asking
 
 
 def is_ready(asking: httpx2.Client) -> bool:
     try:
-        return asking.get("/-/ready").status_code == 200
+        return asking.get("/status/runtimeinfo").status_code == 200
     except httpx2.TransportError:
         return False
 
 
 def scraped(asking: httpx2.Client, name: str) -> list[float]:
     """Every sample of the one series of that name that Prometheus keeps."""
-    answer = asking.get("/api/v1/query", params={"query": f"{name}[1h]"}).json()
+    answer = asking.get("/query", params={"query": f"{name}[1h]"}).json()
     (one,) = answer["data"]["result"]
     return [float(value) for _, value in one["values"]]
 
@@ -83,7 +68,7 @@ def wait_for(url: str, levels: int, folder: Path) -> None:
 def test_prometheus_through_a_restart(database_of: DatabaseServer, tmp_path: Path) -> None:
     """Whatever it scraped is here, counted as increase() counts it."""
     url, port = database_of.new_database(), free_port()
-    with exposed() as target, prometheus(tmp_path, target.port, port) as asking:
+    with exposed() as target, writing(tmp_path, target.port, port) as asking:
         with running_service(tmp_path / "one", url, port=port, FATURE_ALERT_INTERVAL="0"):
             wait_for(url, 2, tmp_path)
             for step in range(12):
@@ -136,7 +121,7 @@ def increase(asking: httpx2.Client, first: int, last: int) -> dict[str, float]:
     milliseconds = (last - first) * INTERVAL * 1000 + 1
     at = str(FIRST // 1000 + last * INTERVAL)
     query = f"increase(revenue_tills_total[{milliseconds}ms])"
-    answer = asking.get("/api/v1/query", params={"query": query, "time": at}).json()
+    answer = asking.get("/query", params={"query": query, "time": at}).json()
     return {one["metric"]["till"]: float(one["value"][1]) for one in answer["data"]["result"]}
 
 
@@ -162,10 +147,10 @@ def test_counters_rise_as_prometheus_itself_says(
     with (
         running_service(tmp_path / "service", url, FATURE_ALERT_INTERVAL="0") as service,
         exposed() as target,
-        prometheus(tmp_path, target.port, free_port()) as asking,
+        writing(tmp_path, target.port, free_port()) as asking,
     ):
 
-        def send(to: httpx2.Client, begin: int, end: int) -> None:
+        def send(to: httpx2.Client, path: str, begin: int, end: int) -> None:
             body = packed(
                 *(
                     series(
@@ -176,14 +161,14 @@ def test_counters_rise_as_prometheus_itself_says(
                     for till, values in tills.items()
                 )
             )
-            answer = to.post(PATH, content=body, headers=HEADERS)
+            answer = to.post(path, content=body, headers=HEADERS)
             assert answer.status_code == 204, answer.text
 
         begin = 0
         while begin <= EDGES[-1]:
             end = min(begin + chance.randint(1, 9), EDGES[-1] + 1)
-            send(asking, begin, end)
-            send(service.client, chance.choice([begin, max(begin - 3, 0)]), end)
+            send(asking, "/write", begin, end)
+            send(service.client, PATH, chance.choice([begin, max(begin - 3, 0)]), end)
             begin = end
         for first in EDGES:
             for last in EDGES:

@@ -19,9 +19,10 @@ from prometheus_client import REGISTRY, generate_latest
 
 import service.app  # what it imports is in the registry
 import service.kafka.telemetry  # noqa: F401
-from tests.clients import TLS, http_client
+from tests.clients import TLS
 from tests.conftest import ROOT, DatabaseServer, Service, free_port, running_service
 from tests.killable import until
+from tests.prometheus_server import needs_prometheus, prometheus
 
 FOLDER = ROOT / "deploy" / "prometheus"
 SAMPLE = {"metric_name": "seen", "metric_type": "revenue", "value": 1, "frequency": "hourly"}
@@ -29,9 +30,10 @@ METRIC = re.compile(r"\bfature_[a-z_]+")
 
 pytestmark = [
     pytest.mark.one_engine,
+    needs_prometheus,
     pytest.mark.skipif(
-        not (shutil.which("prometheus") and shutil.which("promtool")),
-        reason="Prometheus is not installed (Debian: apt-get install prometheus)",
+        shutil.which("promtool") is None,
+        reason="promtool is not installed (Debian: apt-get install prometheus)",
     ),
 ]
 
@@ -108,9 +110,9 @@ def promtool(*arguments: str, text: str | None = None) -> None:
         assert not done.stdout + done.stderr, "promtool check metrics is clean"
 
 
-def configuration(stack: Stack, folder: Path) -> Path:
+def configuration(stack: Stack, folder: Path) -> dict[str, Any]:
     """The project's, but for addresses, the key's place, and how often."""
-    found = yaml.safe_load((FOLDER / "prometheus.yml").read_text())
+    found: dict[str, Any] = yaml.safe_load((FOLDER / "prometheus.yml").read_text())
     found["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
     found["rule_files"] = [str(FOLDER / name) for name in found["rule_files"]]
     key = folder / "api_key"
@@ -119,28 +121,7 @@ def configuration(stack: Stack, folder: Path) -> Path:
     service["authorization"]["credentials_file"] = str(key)
     service["static_configs"][0]["targets"] = [stack.service.url.removeprefix("http://")]
     alerts["static_configs"][0]["targets"] = [f"127.0.0.1:{stack.alerts_port}"]
-    path = folder / "prometheus.yml"
-    path.write_text(yaml.safe_dump(found))
-    return path
-
-
-@contextmanager
-def prometheus(config: Path) -> Iterator[httpx2.Client]:
-    port = free_port()
-    command = [
-        "prometheus",
-        f"--config.file={config}",
-        f"--storage.tsdb.path={config.parent / 'data'}",
-        f"--web.listen-address=127.0.0.1:{port}",
-    ]
-    with (config.parent / "prometheus.log").open("w") as log:
-        process = subprocess.Popen(command, stdout=log, stderr=log)
-    try:
-        with http_client(f"http://127.0.0.1:{port}/api/v1", timeout=10) as client:
-            yield client
-    finally:
-        process.terminate()
-        process.wait(30)
+    return found
 
 
 def asked(client: httpx2.Client, expression: str) -> list[float]:
@@ -157,9 +138,8 @@ def asked(client: httpx2.Client, expression: str) -> list[float]:
 def test_it_scrapes_the_service_and_the_alert_loop(stack: Stack, tmp_path: Path) -> None:
     for _ in range(3):
         stack.service.client.post("/api/metrics", json=SAMPLE).raise_for_status()
-    config = configuration(stack, tmp_path)
-    promtool("check", "config", str(config))
-    with prometheus(config) as client:
+    with prometheus(tmp_path, configuration(stack, tmp_path)) as client:
+        promtool("check", "config", str(tmp_path / "prometheus.yml"))
         until(lambda: asked(client, 'up{job=~"fature-.+"}') == [1, 1])
         until(lambda: asked(client, "sum(fature_ingest_samples_total) >= 3") != [])
         posted = 'fature_http_requests_total{route="/api/metrics",status="201"}'
