@@ -4,6 +4,7 @@ import service.alerts.api
 import service.alerts.pages
 import service.audit.api
 import service.audit.pages
+import service.breakdown.api
 import service.catalog.api
 import service.catalog.pages
 import service.channels.api
@@ -63,6 +64,7 @@ ENDPOINTS = [
     *service.otlp.api.ENDPOINTS,
     *service.mappings.api.ENDPOINTS,
     *service.explore.api.ENDPOINTS,
+    *service.breakdown.api.ENDPOINTS,
     *service.corrections.api.ENDPOINTS,
     *service.corrections.reconciling.ENDPOINTS,
     *service.forecast.api.ENDPOINTS,

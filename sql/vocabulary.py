@@ -23,6 +23,15 @@ Severity = Literal["low", "medium", "high", "critical"]
 NoData = Literal["ignore", "alert", "resolve"]
 EventStatus = Literal["open", "acknowledged", "resolved"]
 HealthStatus = Literal["healthy", "degraded", "unhealthy"]
+# What a value is compared with: that of the period before, of the same a day, a week or 364 days
+# earlier, the mean of the same of the four weeks before.
+Comparison = Literal[
+    "previous_period",
+    "previous_day",
+    "previous_week",
+    "previous_year",
+    "average_4_weeks",
+]
 
 # Of one answer, a page or the values of a query.
 MAX_ROWS = 10_000

@@ -17,6 +17,7 @@ from service.access.sessions import Sessions
 from service.access.shares import Shares
 from service.access.tenants import Tenants
 from service.access.users import Users
+from service.metrics.breakdowns import Breakdowns
 from service.metrics.catalog import Catalog
 from service.metrics.corrections.jobs import VoidJobs
 from service.metrics.corrections.selections import SelectionVoids
@@ -162,6 +163,7 @@ def _resources(
         void_jobs=VoidJobs(pools.url, pool, follow),
         catalog=catalog,
         aggregates=aggregates,
+        breakdowns=Breakdowns(aggregates, pools.figures, settings.zone),
         forecasts=Forecasts(aggregates),
         newest=NewestValues(catalog, aggregates, settings.zone),
         backtests=Backtests(pools.read, settings.zone, BACKTESTS_AT_ONCE),

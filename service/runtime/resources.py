@@ -14,6 +14,7 @@ from service.access.sessions import Sessions
 from service.access.shares import Shares
 from service.access.tenants import Tenants
 from service.access.users import Users
+from service.metrics.breakdowns import Breakdowns
 from service.metrics.catalog import Catalog
 from service.metrics.corrections.jobs import VoidJobs
 from service.metrics.corrections.selections import SelectionVoids
@@ -60,6 +61,7 @@ class Resources:
     void_jobs: VoidJobs
     catalog: Catalog
     aggregates: Aggregates
+    breakdowns: Breakdowns
     forecasts: Forecasts
     newest: NewestValues
     backtests: Backtests

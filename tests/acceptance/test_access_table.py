@@ -35,6 +35,7 @@ PUT     /api/mappings                           200   200      403    403    403
 POST    /api/mappings/test                      200   200      403    200    403 200   200          200
 GET     /api/metrics/query                      200   200      403    200    403 200   200          200
 GET     /api/metrics/aggregate                  200   200      403    200    403 200   200          200
+GET     /api/metrics/breakdown                  200   200      403    200    403 200   200          200
 GET     /api/metrics/voids                      200   200      403    200    403 200   200          200
 POST    /api/metrics/void                       200   200      403    403    403 200   403          404
 GET     /api/metrics/void/{id:int}              200   200      403    403    403 404   403          404
@@ -292,6 +293,8 @@ def ask(world: World, who: str, route: tuple[str, ...]) -> httpx2.Response:
     # A forecast of what is new is refused to those who may have one.
     asks = path.endswith(("/aggregate", "/forecast"))
     params = {"metric_name": "orders_shipped"} if asks else None
+    if path == "/api/metrics/breakdown":
+        params = {"metric_name": "orders_shipped", "group_by": "region"}
     if path == "/metrics/business":
         params = {"metric": "orders_shipped"}
     if route in CONTENTS:

@@ -115,6 +115,7 @@ def test_whatever_is_asked_only_what_is_ones_own_is_answered(
             if mine.seen_by(who):
                 check_figures(client, mine.metric, given_filters, expected)
                 check_groups(client, mine.metric, given_filters, expected)
+                check_breakdown(client, mine.metric, given_filters, expected)
                 check_exposition(client, mine.metric, given_filters, expected)
                 check_graphql(client, mine.metric, given_filters, expected)
             else:
@@ -325,6 +326,21 @@ def check_groups(
     shown = {(row["service_name"], row["region"]) for row in rows}
     assert shown == {(item.owner.service_name, item.region) for item in expected}
     assert sum(row["value"] for row in rows) == len(expected)
+
+
+def check_breakdown(
+    client: httpx2.Client, metric: str, given_filters: dict[str, str], expected: list[Item]
+) -> None:
+    params: dict[str, Any] = {
+        "metric_name": metric,
+        "aggregation": "count",
+        "group_by": ["service_name", "region"],
+        **given_filters,
+    }
+    body = client.get("/api/metrics/breakdown", params=params).json()
+    shown = {(row["service_name"], row["region"]) for row in body["data"]}
+    assert shown == {(item.owner.service_name, item.region) for item in expected}
+    assert (body["total"]["value"] or 0) == len(expected)
 
 
 def check_catalog(client: httpx2.Client, metric: str, expected: list[Item]) -> None:

@@ -1,7 +1,7 @@
 """Answering aggregate queries: their series, then their rollups, each read once."""
 
-from collections.abc import Collection, Iterable, Sequence
-from contextlib import nullcontext
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -14,25 +14,21 @@ from service.metrics.query.pending import LateSamples, Pending
 from service.metrics.query.ranges import Span
 from service.metrics.query.ranking import Rankings, ranking_of
 from service.metrics.query.result import Result
-from service.metrics.query.rollups import VERY_MANY, Buckets, RollupQuery, Rollups
+from service.metrics.query.rollup_queries import recent_part, rollup_query, rollups_of, size_of
+from service.metrics.query.rollups import Rollups
 from service.metrics.query.selected import Selected, one_unit, selected_of
 from service.metrics.query.selection import Group, Grouped, Grouping, by_group_by, group_series
 from service.metrics.query.single_flight import SingleFlight
 from service.metrics.query.spec import AggregateQuery
-from sql import calendar
 from sql.calendar import Period
 from sql.database import Connections, fetch_all
 from sql.statements import joined, repeated
-from sql.vocabulary import LEVELS, MAX_ROWS, Frequency
 from sql.zones import Zones
 
 # In seconds; together the second that a value may be old: what a result is computed from may
 # have been selected for another query.
 _SELECTION_AGE = 0.5
 _RESULT_AGE = 0.5
-# Of as many rows as are wanted, so many times as many periods are read first: groups have gaps.
-_MARGIN = 4
-_LONG = timedelta(days=1826)
 
 
 class Aggregates:
@@ -103,7 +99,7 @@ class Aggregates:
         """From where on every sample counts at once: where the last of its rollups is not
         materialised any more. None where nothing is.
         """
-        watermarks = await self._watermarks.get((), "", self._read_watermarks)
+        watermarks = await self.watermarks()
         known = [watermarks[name] for name in result.rollups if name in watermarks]
         return max(known, default=None)
 
@@ -115,19 +111,33 @@ class Aggregates:
             Invalid: as `result`.
         """
         pending = await self._pending.get((), "", self._late.pending)
-        return bool(pending) and await self._late.lack(await self._select(query), pending, spans)
+        return bool(pending) and await self._late.lack(await self.selected(query), pending, spans)
+
+    async def watermarks(self) -> dict[str, datetime]:
+        """Up to where each rollup is materialised, by its name; none on the plain engine. At most
+        a second old.
+        """
+        return await self._watermarks.get((), "", self._read_watermarks)
+
+    def turn(self, tenant: str, buckets: float) -> AbstractAsyncContextManager[None]:
+        """The length of a query of a tenant that reads about so many buckets.
+
+        Raises:
+            Busy: others took all the time that one waits.
+        """
+        return self._limits.turn(tenant, buckets)
 
     async def _compute_totals(self, query: AggregateQuery) -> dict[Group, float]:
-        selected = await self._largest(query, await self._select(query))
-        async with self._limits.turn(query.selection.tenant, _size(query, selected)):
+        selected = await self._largest(query, await self.selected(query))
+        async with self._limits.turn(query.selection.tenant, size_of(query, selected)):
             points = await self._whole(query, selected)
         return {
             selected.groups[point.group]: point.value for point in points if point.value is not None
         }
 
     async def _compute(self, query: AggregateQuery, now: datetime) -> Result:
-        selected = await self._largest(query, await self._select(query))
-        async with self._limits.turn(query.selection.tenant, _size(query, selected)):
+        selected = await self._largest(query, await self.selected(query))
+        async with self._limits.turn(query.selection.tenant, size_of(query, selected)):
             points = await self._points(query, selected, now)
         return Result(
             query,
@@ -137,12 +147,17 @@ class Aggregates:
             selected.sizes if query.aggregation == "last" else (),
             points,
             sorted(selected.omitted),
-            _rollups(selected.frequencies, selected.level),
+            rollups_of(selected.frequencies, selected.level),
             selected.units_left_out,
             selected.group_count,
         )
 
-    async def _select(self, query: AggregateQuery) -> Selected:
+    async def selected(self, query: AggregateQuery) -> Selected:
+        """The series of a query in their groups; they are at most half a second old.
+
+        Raises:
+            Invalid, Busy: as `result`.
+        """
         now = datetime.now(UTC)
         await self._zones.check(query.zone, now)
         check_age(query, self._minutes_kept, now)
@@ -175,7 +190,7 @@ class Aggregates:
         groups = [
             repeated(str(units.index(part.unit)), part.series_count) for part in selected.parts
         ]
-        whole = _rollup_query(query, selected, whole=True)
+        whole = rollup_query(query, selected, whole=True)
         counted = replace(
             whole,
             buckets=replace(whole.buckets, alive=False),
@@ -193,7 +208,7 @@ class Aggregates:
         most = query.most_groups
         if most is None or len(selected.groups) <= most:
             return selected
-        whole = _rollup_query(query, selected, whole=True)
+        whole = rollup_query(query, selected, whole=True)
         return await self._rankings.largest(
             query, selected, ranking_of(whole, most, self._business_zone)
         )
@@ -202,7 +217,7 @@ class Aggregates:
         """Of the whole range one for each group."""
         if not selected.parts:
             return []
-        return await self._rollups.points(_rollup_query(query, selected, whole=True))
+        return await self._rollups.points(rollup_query(query, selected, whole=True))
 
     async def _points(
         self, query: AggregateQuery, selected: Selected, now: datetime
@@ -210,8 +225,8 @@ class Aggregates:
         """Oldest first, one more than the limit."""
         if not selected.parts:
             return []
-        wanted = _rollup_query(query, selected)
-        recent = _recent(wanted, query, now)
+        wanted = rollup_query(query, selected)
+        recent = recent_part(wanted, query, now)
         if recent is not None:
             points = await self._rollups.points(recent)
             if len(points) == wanted.limit:
@@ -227,61 +242,5 @@ class Aggregates:
         return {row["relation"]: row["watermark"] for row in rows}
 
 
-def _rollup_query(query: AggregateQuery, selected: Selected, *, whole: bool = False) -> RollupQuery:
-    # A value that is carried forward may be older than the rows that are shown.
-    limit = MAX_ROWS if query.fill == "previous" else query.limit
-    return RollupQuery(
-        buckets=Buckets(
-            frequencies=selected.frequencies,
-            level=selected.level,
-            period=query.period,
-            zone=str(query.zone),
-            before=query.before,
-            whole=whole,
-            # One series alone is the last of its group, whenever it ended.
-            alive=query.aggregation == "last" and selected.series_count > len(selected.groups),
-        ),
-        since=query.since,
-        aggregation=query.aggregation,
-        series=joined(part.series for part in selected.parts),
-        groups=joined(part.groups for part in selected.parts),
-        count=selected.series_count,
-        group_count=len(selected.groups),
-        limit=len(selected.groups) if whole else limit + 1,
-        tenant=query.selection.tenant,
-    )
-
-
-def _recent(wanted: RollupQuery, query: AggregateQuery, now: datetime) -> RollupQuery | None:
-    """The same from so late that it is likely to have all rows that are wanted; None where that
-    spares little.
-    """
-    if wanted.size < VERY_MANY:
-        return None
-    periods = _MARGIN * (wanted.limit // wanted.group_count + 1)
-    length = timedelta(hours=periods * wanted.buckets.hours_of_period)
-    end = min(query.before or now, now)
-    if length > _LONG or (wanted.since is not None and end - wanted.since < 2 * length):
-        return None
-    since = calendar.floor(end - length, query.period, query.zone)
-    return replace(wanted, since=since.astimezone(UTC))
-
-
 def _series_count(grouped: Grouped) -> int:
     return sum(part.series_count for part in grouped.parts)
-
-
-def _size(query: AggregateQuery, selected: Selected) -> float:
-    """About how many buckets are read."""
-    if not selected.parts:
-        return 0
-    return _rollup_query(query, selected).size
-
-
-def _rollups(frequencies: Collection[Frequency], level: Period) -> list[str]:
-    """Those at the level, and those below that their live part is computed from."""
-    return [
-        f"rollup_{frequency}_{below}"
-        for frequency in frequencies
-        for below in LEVELS[frequency][: LEVELS[frequency].index(level) + 1]
-    ]

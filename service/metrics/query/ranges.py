@@ -79,6 +79,14 @@ def period_for(span: Span) -> Period:
     return "week" if length <= timedelta(days=366) else "month"
 
 
+def days_or_hours(
+    since: datetime | None, before: datetime | None, zone: ZoneInfo
+) -> Literal["day", "hour"]:
+    """Days where the range (in UTC; None: without end) is made of whole ones, else hours."""
+    edges = [edge for edge in (since, before) if edge]
+    return "day" if all(_is_midnight(edge, zone) for edge in edges) else "hour"
+
+
 def previous(span: Span, zone: ZoneInfo) -> Span:
     """The same number of days before that range, or of hours where it is no whole days. Before a
     calendar unit so far comes as much of the unit before, at most all of it: before the first ten

@@ -168,7 +168,7 @@ def _statement(
     before: datetime | None,
 ) -> Query:
     """Kept, as composing it takes longer than sending it."""
-    bounds = _bounds(since, before)
+    bounds = bounds_of(since, before)
 
     def source(frequency: Frequency) -> Query:
         rows = query("rollup_source").format(
@@ -205,7 +205,7 @@ def _alive_statement(
         query("rollup_steps").format(
             step=sql.Literal(f"1 {part.step}"),
             rollup=sql.Identifier("fature", f"rollup_{frequency}_{part.level}"),
-            bounds=_bounds(part.since, part.before),
+            bounds=bounds_of(part.since, part.before),
         )
         for frequency in frequencies
         for part in steps_of(frequency, level, since, before, known)
@@ -218,7 +218,8 @@ def _alive_statement(
     )
 
 
-def _bounds(since: datetime | None, before: datetime | None) -> sql.Composed:
+def bounds_of(since: datetime | None, before: datetime | None) -> sql.Composed:
+    """The conditions on buckets of what starts from `since` to before `before`."""
     bounds = []
     if since:
         bounds.append(query("rollup_since").format(since=sql.Literal(since)).body)

@@ -1,7 +1,7 @@
 """Queries for figures: plain values, the same whoever asks."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal
 from zoneinfo import ZoneInfo
@@ -107,6 +107,17 @@ def aggregate_query(
         main_unit=metric.unit,
         most_groups=most_groups if group_by else None,
         only_groups=only_groups,
+    )
+
+
+def with_period(query: AggregateQuery, period: Period) -> AggregateQuery:
+    """The same by another period, its range widened to whole ones."""
+    since, before = query.since, query.before
+    return replace(
+        query,
+        period=period,
+        since=since and calendar.floor(since, period, query.zone).astimezone(UTC),
+        before=before and calendar.ceiling(before, period, query.zone).astimezone(UTC),
     )
 
 

@@ -1,0 +1,1 @@
+"""Breakdowns of a metric: its groups, ranked, over HTTP."""

@@ -1,0 +1,102 @@
+"""Breaking a metric down: /api/metrics/breakdown."""
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from service.breakdown.cursors import cursor_of
+from service.breakdown.models import BreakdownAnswer, BreakdownParams
+from service.http.authentication import principal_of
+from service.http.endpoint import Endpoint
+from service.http.parameters import read_params, zone_of
+from service.http.responses import csv_response, json_response, wants_csv
+from service.metrics.query.breakdown import Breakdown, Row
+from service.runtime.resources import resources_of
+from sql.calendar import instant_text
+
+_VALUES = ("value", "share", "baseline", "change", "change_percent")
+
+
+async def break_down(request: Request) -> Response:
+    """The groups of a metric over a range, ranked, with what they are compared with.
+
+    As CSV with ``Accept: text/csv``.
+    """
+    resources, scope = resources_of(request), principal_of(request).scope
+    metric = await resources.catalog.entry(scope, request.query_params.get("metric_name", ""))
+    if metric.metric_name:
+        await resources.catalog.check_known(scope, metric)
+    params, dimensions = read_params(request, BreakdownParams, frozenset(metric.dimensions))
+    zone = zone_of(params.tz, resources.settings.zone)
+    query = params.query(metric, dimensions, scope, zone)
+    found = await resources.breakdowns.breakdown(query, datetime.now(UTC))
+    return await asyncio.to_thread(_response, request, found)
+
+
+def _response(request: Request, found: Breakdown) -> Response:
+    if not wants_csv(request):
+        return json_response(body_of(found))
+    response = csv_response((*found.query.figures.group_by, *_VALUES), rows_of(found))
+    if found.next:
+        response.headers["X-Next-Cursor"] = cursor_of(found.query.order, found.next)
+    return response
+
+
+def body_of(found: Breakdown) -> dict[str, Any]:
+    """A breakdown as the API answers it."""
+    query, figures = found.query, found.query.figures
+    zone = figures.zone
+    body: dict[str, Any] = {
+        "success": True,
+        "data": list(rows_of(found)),
+        "count": len(found.rows),
+        "groups": found.groups,
+        "total": _row(found.total),
+        "others": {"groups": found.others.groups, **_row(found.others.row)},
+        "next_cursor": found.next and cursor_of(query.order, found.next),
+        "metric_name": figures.metric_name,
+        "aggregation": figures.aggregation,
+        "period": figures.period,
+        "unit": found.unit,
+        "timezone": str(zone),
+        "start": figures.since and instant_text(figures.since.astimezone(zone)),
+        "end": instant_text(found.span.before.astimezone(zone)),
+        "compare": query.compare,
+        "baselines": [
+            {
+                "start": instant_text(one.since.astimezone(zone)),
+                "end": instant_text(one.before.astimezone(zone)),
+            }
+            for one in found.baselines
+        ],
+    }
+    return body | ({"omitted_frequencies": found.omitted} if found.omitted else {})
+
+
+def rows_of(found: Breakdown) -> Iterator[dict[str, Any]]:
+    """The groups of a breakdown with their fields."""
+    names = found.query.figures.group_by
+    for group, row in found.rows:
+        yield {**dict(zip(names, group, strict=True)), **_row(row)}
+
+
+def _row(row: Row) -> Mapping[str, float | None]:
+    return {name: getattr(row, name) for name in _VALUES}
+
+
+ENDPOINTS = [
+    Endpoint(
+        "GET",
+        "/api/metrics/breakdown",
+        break_down,
+        "metrics",
+        scope="metrics:read",
+        params=BreakdownParams,
+        response=BreakdownAnswer,
+        csv=True,
+    )
+]
