@@ -1,1 +1,3 @@
-"""Forecasts from models of a metric's own past. Pure; no clock, no database."""
+"""What is normal of a metric, and what is to come, from models of its own past. Pure; no clock, no
+database. `profile` says how profiles are used.
+"""

@@ -1,0 +1,41 @@
+"""How far misses reach: empirical quantiles, and beyond what was seen an exponential tail."""
+
+import numpy as np
+
+from alerts.expectation.averages import Values
+
+# Shares of misses beyond, by which a tail is kept; between them it is straight in their logarithm.
+SHARES = (0.25, 0.1, 0.05, 0.025, 0.01, 3e-3, 1e-3, 3e-4, 1e-4, 1e-5)
+_LOGS = -np.log(np.array(SHARES))
+# From so few misses beyond on, the tail is extrapolated.
+_FEW = 4
+_SHOULDER = 0.05
+
+
+def tail_of(misses: Values) -> Values:
+    """How far below 0 misses reach (as a positive number) for each of `SHARES`."""
+    below = np.sort(-misses)[::-1]
+    count = len(below)
+    shoulder = max(float(np.quantile(below, 1 - _SHOULDER)), 0.0)
+    beyond = below[below > shoulder] - shoulder
+    excess = float(beyond.mean()) if len(beyond) else 0.0
+    tail = [
+        float(np.quantile(below, 1 - share))
+        if share * count >= _FEW
+        else shoulder + excess * np.log(_SHOULDER / min(share, _SHOULDER))
+        for share in SHARES
+    ]
+    # What was seen of few values was not the most.
+    rising = np.maximum.accumulate(np.maximum(tail, 0.0)) * (1 + 6 / count)
+    return np.asarray(rising, dtype=np.float64)
+
+
+def reach(tail: Values, share: float) -> float:
+    """How far a tail reaches with that share of misses beyond."""
+    return float(np.interp(-np.log(share), _LOGS, tail))
+
+
+def rarity(tail: Values, miss: float) -> float:
+    """One in how many misses, as its power of ten, reaches as far as `miss`, a positive number."""
+    edges = tail + np.arange(len(tail)) * 1e-12
+    return float(np.interp(miss, edges, _LOGS)) / float(np.log(10))
