@@ -10,6 +10,8 @@ import service.catalog.pages
 import service.channels.api
 import service.channels.pages
 import service.corrections.api
+import service.corrections.closing
+import service.corrections.closing_page
 import service.corrections.pages
 import service.corrections.reconcile_page
 import service.corrections.reconciling
@@ -67,6 +69,7 @@ ENDPOINTS = [
     *service.breakdown.api.ENDPOINTS,
     *service.corrections.api.ENDPOINTS,
     *service.corrections.reconciling.ENDPOINTS,
+    *service.corrections.closing.ENDPOINTS,
     *service.forecast.api.ENDPOINTS,
     *service.exposition.api.ENDPOINTS,
     *service.remote_read.api.ENDPOINTS,
@@ -94,6 +97,7 @@ PAGES = [
     *service.graphql.pages.PAGES,
     *service.corrections.pages.PAGES,
     *service.corrections.reconcile_page.PAGES,
+    *service.corrections.closing_page.PAGES,
     *service.corrections.selection_page.PAGES,
     *service.dashboards.pages.PAGES,
     *service.dashboards.editing.PAGES,

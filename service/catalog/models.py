@@ -19,7 +19,7 @@ _RESERVED = (
     | frozenset(Sample.model_fields)
     | {
         *("order", "cursor"),
-        *("start", "end", "complete"),
+        *("start", "end", "complete", "closed"),
     }
 )
 

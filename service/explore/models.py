@@ -149,6 +149,7 @@ class PeriodRow(BaseModel):
     start: datetime
     end: datetime
     complete: bool
+    closed: bool = Field(False, description="true: the period is closed, its value final")
 
 
 class AggregateAnswer(BaseModel):

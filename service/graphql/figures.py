@@ -14,7 +14,7 @@ from service.http.responses import utc_instant
 from service.http.validation import problems_of
 from service.metrics.forecasts import ForecastQuery, GroupForecast
 from service.metrics.query.fill import Point
-from service.metrics.query.periods import named_period
+from service.metrics.query.periods import NamedPeriod, named_period
 from service.metrics.query.result import Result
 from sql.errors import Invalid, Problem
 from sql.messages import Message
@@ -119,7 +119,12 @@ def _series(result: Result) -> Iterator[dict[str, Any]]:
             "ends": [one.end_text for one in periods],
             "values": [one.value for one in of_group],
             "complete": [one.end <= result.now for one in periods],
+            "closed": [_is_closed(one, result) for one in periods],
         }
+
+
+def _is_closed(period: NamedPeriod, result: Result) -> bool:
+    return result.closed_before is not None and period.end <= result.closed_before
 
 
 def _forecast(query: ForecastQuery, one: GroupForecast) -> dict[str, Any]:

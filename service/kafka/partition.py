@@ -14,6 +14,7 @@ from service.kafka.messages import Record, samples_of
 from service.kafka.offsets import Moved, Offsets, Place
 from service.kafka.source import Source
 from service.kafka.telemetry import LAG, LOST, MESSAGES, RETRIES
+from service.metrics.ingest.closed import Closed
 from sql.errors import (
     Busy,
     DatabaseError,
@@ -204,7 +205,7 @@ class Partition:
             await self._bury(batch)
             try:
                 await self._commit(batch)
-            except (Invalid, Forbidden, DataRejected) as error:
+            except (Invalid, Forbidden, Closed, DataRejected) as error:
                 if not await self._refuse(batch, error):
                     await self._halve(batch)
                     return

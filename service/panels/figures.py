@@ -40,7 +40,8 @@ class Figures:
     over; `is_pending` where samples of what is shown or compared wait for a refresh. Lines come
     largest first, of very many groups only the largest; `group_count` are those with samples.
     `omitted` are frequencies too coarse for the period, `units_left_out` units that have samples in
-    the range and do not count; where `is_truncated` the oldest were left out.
+    the range and do not count; where `is_truncated` the oldest were left out. All but the
+    last `open_periods` are closed (None: none is).
     """
 
     query: Query
@@ -54,6 +55,7 @@ class Figures:
     units_left_out: Sequence[str] = ()
     group_count: int = 0
     is_truncated: bool = False
+    open_periods: int | None = None
 
     @property
     def has_totals(self) -> bool:
@@ -91,8 +93,16 @@ def figures_of(
         units_left_out=[unit or NONE for unit in result.units_left_out],
         group_count=result.group_count or len(lines),
         is_truncated=result.is_truncated,
+        open_periods=_number_open(result, times),
     )
     return without_cut(figures, result.shown[0].start) if result.is_truncated else figures
+
+
+def _number_open(result: Result, times: Sequence[datetime]) -> int | None:
+    closed, period, zone = result.closed_before, result.query.period, result.query.zone
+    if closed is None:
+        return None
+    return sum(calendar.following(start, period, zone) > closed for start in times)
 
 
 def without_cut(figures: Figures, first: datetime) -> Figures:

@@ -63,12 +63,13 @@ class Column(NamedTuple):
 
 class Table(NamedTuple):
     """A row for each period, newest first, whose names are `periods`. Where it is `compared`,
-    every other column is what to compare with.
+    every other column is what to compare with. The periods after the first `open_rows` are closed.
     """
 
     periods: Sequence[str]
     columns: Sequence[Column]
     compared: bool
+    open_rows: int
 
     @property
     def rows(self) -> list[tuple[str, tuple[str, ...]]]:
@@ -91,8 +92,13 @@ def table_of(figures: Figures, reader: Reader, *, several: bool = False, rows: i
         if line.before:
             total, *cells = reader.figures([line.total_before, *line.before[newest]], line.unit)
             columns.append(Column(reader.gettext(N_("Before")), total, cells))
-    periods = [reader.period(start, figures.period) for start in figures.times[newest]]
-    return Table(periods, columns, compared=any(line.before for line in figures.lines))
+    times = figures.times[newest]
+    return Table(
+        [reader.period(start, figures.period) for start in times],
+        columns,
+        compared=any(line.before for line in figures.lines),
+        open_rows=len(times) if figures.open_periods is None else figures.open_periods,
+    )
 
 
 def name_of(figures: Figures, line: FiguresLine, reader: Reader, *, several: bool = False) -> str:

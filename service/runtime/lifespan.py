@@ -19,6 +19,7 @@ from service.access.tenants import Tenants
 from service.access.users import Users
 from service.metrics.breakdowns import Breakdowns
 from service.metrics.catalog import Catalog
+from service.metrics.corrections.closes import Closes
 from service.metrics.corrections.jobs import VoidJobs
 from service.metrics.corrections.selections import SelectionVoids
 from service.metrics.corrections.stale import StaleRollups
@@ -130,7 +131,13 @@ def _resources(
     secret = signing_secret(settings.secret, settings.data_dir)
     hasher = KeyHasher(secret)
     writer = Writer(pool)
-    aggregates = Aggregates(pools.reads, pools.figures, settings.zone, settings.keep["minute"])
+    aggregates = Aggregates(
+        pools.reads,
+        pools.figures,
+        settings.zone,
+        settings.keep["minute"],
+        series.closed.closed_before,
+    )
     catalog = Catalog(pool, pools.read, pools.reads)
     ids = SampleIds(pool)
     recorder = Recorder(Preparer(series, ids, accept), writer, aggregates.forget)
@@ -138,6 +145,10 @@ def _resources(
     async def follow(metrics: frozenset[tuple[str, str]]) -> None:
         await stale.refresh()
         aggregates.forget(metrics)
+
+    async def closed(tenant: str, metric_type: str) -> None:
+        await series.closed.reload()
+        aggregates.forget(series.metrics.of_type(tenant, metric_type))
 
     mappings = Mappings(pool)
     passwords = Passwords(memory=settings.password_memory)
@@ -160,6 +171,7 @@ def _resources(
         door=Door(mappings, series.metrics, recorder),
         corrections=Corrections(pool, ids, accept, follow),
         selection_voids=SelectionVoids(pools.url, pools.read, accept, follow),
+        closes=Closes(pool, settings.zone, closed),
         void_jobs=VoidJobs(pools.url, pool, follow),
         catalog=catalog,
         aggregates=aggregates,

@@ -16,6 +16,7 @@ from service.access.tenants import Tenants
 from service.access.users import Users
 from service.metrics.breakdowns import Breakdowns
 from service.metrics.catalog import Catalog
+from service.metrics.corrections.closes import Closes
 from service.metrics.corrections.jobs import VoidJobs
 from service.metrics.corrections.selections import SelectionVoids
 from service.metrics.corrections.voids import Corrections
@@ -59,6 +60,7 @@ class Resources:
     corrections: Corrections
     selection_voids: SelectionVoids
     void_jobs: VoidJobs
+    closes: Closes
     catalog: Catalog
     aggregates: Aggregates
     breakdowns: Breakdowns

@@ -53,6 +53,7 @@ SECTIONS = [
     Section("catalog", N_("Metrics"), "catalog:write"),
     Section("users", N_("Users"), "keys:admin"),
     Section("keys", N_("API keys"), "keys:admin"),
+    Section("closes", N_("Closed periods"), "keys:admin"),
     Section("audit", N_("Audit log"), "keys:admin"),
     Section("retention", N_("Retention"), "keys:admin", of_default=True),
     Section("tenants", N_("Tenants"), "keys:admin", of_default=True),

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import Any, cast
 
 import httpx2
@@ -40,6 +41,9 @@ GET     /api/metrics/voids                      200   200      403    200    403
 POST    /api/metrics/void                       200   200      403    403    403 200   403          404
 GET     /api/metrics/void/{id:int}              200   200      403    403    403 404   403          404
 POST    /api/metrics/reconcile                  200   200      403    403    403 200   403          404
+GET     /api/periods/close                      200   200      403    200    403 200   200          200
+POST    /api/periods/close                      201   403      403    403    403 403   403          201
+DELETE  /api/periods/close/{id:int}             200   403      403    403    403 403   403          404
 POST    /api/metrics/{metric_id:int}/void       200   200      403    403    403 200   403          404
 POST    /api/metrics/{metric_id:int}/replace    200   200      403    403    403 200   403          404
 GET     /api/metrics/forecast                   422   422      403    422    403 422   422          422
@@ -117,6 +121,12 @@ def a_dashboard() -> dict[str, Any]:
     return {"name": secrets.token_hex(8), "config": {"panels": [], "layout": []}}
 
 
+def a_close() -> dict[str, str]:
+    """A close of a day that nobody else closes, in which nobody posts."""
+    day = date(1990, 1, 1) + timedelta(days=secrets.randbelow(3650))
+    return {"until": day.isoformat(), "metric_type": "gamification"}
+
+
 @dataclass
 class World:
     """A running service, a client of each kind of caller, and things to do something to."""
@@ -145,6 +155,9 @@ class World:
             ).fetchone()
         assert row is not None
         return int(row[0])
+
+    def close(self) -> int:
+        return int(ok(self.service.client.post("/api/periods/close", json=a_close()))["id"])
 
     def event(self) -> int:
         rule = self.rule()
@@ -239,6 +252,7 @@ BODIES: dict[tuple[str, ...], Callable[[World], Any]] = {
     },
     ("PATCH", "/api/metrics/catalog/{metric_name}"): lambda _: {"description": "Shipped."},
     ("POST", "/api/metrics/void"): lambda _: {"metric_name": "only_here", "reason": "A typo"},
+    ("POST", "/api/periods/close"): lambda _: a_close(),
     ("POST", "/api/metrics/reconcile"): lambda _: {
         "metric_name": "only_here",
         "expected": [{"period": "2026-11-01", "value": 0}],

@@ -35,6 +35,7 @@ PAGES = {
     "user-new": "/admin/users/new",
     "keys": "/admin/keys",
     "key-new": "/admin/keys/new",
+    "closes": "/admin/closes",
     "audit": "/admin/audit",
     "retention": "/admin/retention",
     "tenants": "/admin/tenants",

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
@@ -306,6 +306,30 @@ def test_a_message_with_too_many_new_series_is_refused_alone(database: str, tmp_
 
     consuming(database, tmp_path, action, max_series_per_tenant=5)
     assert values(database) == [1, 2, 3, 4]
+
+
+def test_samples_of_closed_periods_become_dead_letters(database: str, tmp_path: Path) -> None:
+    """Also of one that was closed after the consumer looked."""
+    old = (datetime.now(UTC) - timedelta(days=3)).isoformat()
+
+    async def action(group: Group) -> None:
+        brokers = Brokers()
+        member = group.member(brokers)
+        brokers.add(one(1, timestamp=old))
+        await group.consumed(member)
+        with psycopg.connect(database) as conn:
+            conn.execute(
+                "INSERT INTO fature.period_close (tenant, metric_type, until, before, closed_by) "
+                "VALUES ('default', 'revenue', now() - interval '2 days', "
+                "now() - interval '2 days', 'user:1')"
+            )
+        brokers.add(one(2, timestamp=old), one(3), one(4, timestamp=old))
+        await group.consumed(member)
+        assert sorted(brokers.buried()) == [1, 3]
+        await member.end()
+
+    consuming(database, tmp_path, action)
+    assert values(database) == [1, 3]
 
 
 def test_samples_are_of_the_tenant_of_the_key(database: str, tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from psycopg.rows import DictRow
 
 from retention.plan import in_words
 from service.access.caller import Caller
+from service.metrics.ingest.closed import Late, check_open
 from service.metrics.query.selection import Grouping, Part, Selection, group_series
 from sql.calendar import instant_text
 from sql.connections import Connection
@@ -86,7 +87,7 @@ class SelectionVoids:
         """Every sample of the selection counts nowhere any more.
 
         Raises:
-            Conflict: some are too old.
+            Conflict: some are too old, or in a closed period.
         """
         parts = await self._parts(spec)
         async with self._connection() as conn, conn.transaction():
@@ -115,6 +116,7 @@ class SelectionVoids:
         self, conn: Connection, parts: list[Part], spec: VoidSpec, now: datetime
     ) -> Voided:
         number, total, newest = 0, Decimal(), None
+        oldest: datetime | None = None
         units = set()
         for part in parts:
             frequency = part.frequency
@@ -124,8 +126,11 @@ class SelectionVoids:
             if row["number"]:
                 units.add(part.unit)
             newest = max(filter(None, (newest, row["newest"])), default=None)
+            oldest = min(filter(None, (oldest, row["oldest"])), default=None)
             if row["oldest"] is not None and now - row["oldest"] > self._accept[frequency]:
                 raise _too_old(frequency, self._accept[frequency], now)
+        if oldest is not None:
+            await _check_open(conn, spec, oldest)
         return Voided(number, float(total) if len(units) <= 1 else None, newest)
 
 
@@ -161,6 +166,13 @@ async def void_range(conn: Connection, frequency: Frequency, params: Mapping[str
     if row["number"]:
         await run(conn, "await_refresh", {"frequency": frequency, **row})
     return int(row["number"])
+
+
+async def _check_open(conn: Connection, spec: VoidSpec, oldest: datetime) -> None:
+    tenant = spec.selection.tenant
+    params = {"tenant": tenant, "metric_names": [spec.metric_name]}
+    rows = await run(conn, "metric_entries_named", params)
+    await check_open(conn, [Late(tenant, row["metric_type"], oldest) for row in rows])
 
 
 async def _void(conn: Connection, caller: Caller, parts: list[Part], spec: VoidSpec) -> None:

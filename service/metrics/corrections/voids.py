@@ -10,6 +10,7 @@ from psycopg.rows import DictRow
 
 from retention.plan import in_words
 from service.access.caller import Caller
+from service.metrics.ingest.closed import Late, check_open
 from service.metrics.ingest.ids import SampleIds
 from service.metrics.query.samples import Position
 from sql.calendar import instant_text
@@ -65,7 +66,7 @@ class Corrections:
 
         Raises:
             NotFound: there is no such sample in scope.
-            Conflict: it was voided otherwise before, or is too old.
+            Conflict: it was voided otherwise before, is too old, or in a closed period.
         """
         return await self._correct(caller, sample_id, reason)
 
@@ -88,6 +89,8 @@ class Corrections:
             if sample is None:
                 return await _repeated(conn, caller, sample_id, made)
             self._check_age(sample, caller.now)
+            touched = Late(caller.tenant, sample["metric_type"], sample["timestamp"])
+            await check_open(conn, [touched])
             await _move(conn, sample, {**made, "replaced_by": new_id})
             await _record(conn, caller, sample, {**made, "replaced_by": new_id})
             (void,) = await _voids(conn, caller.principal.scope, sample_id)

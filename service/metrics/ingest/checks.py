@@ -4,8 +4,10 @@ of metrics and series.
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from operator import attrgetter, itemgetter
 
 from retention.plan import in_words
+from service.metrics.ingest.closed import oldest_of
 from service.metrics.ingest.labels import label_problem, label_text, name_problem
 from service.metrics.ingest.metric_table import MetricEntry
 from service.metrics.ingest.readings import Reading
@@ -20,6 +22,8 @@ from sql.vocabulary import Frequency
 MAX_AHEAD = 5 * 60 * 1_000_000
 _TOO_NEW = Message("More than 5 minutes in the future")
 _JSONB_VERSION = b"\x01"
+_row_ts = itemgetter(2)
+_reading_ts = attrgetter("ts")
 
 
 # A sample that was checked: its frequency, its series (the id, or the key of one whose id is not
@@ -29,14 +33,18 @@ Row = tuple[Frequency, int | SeriesKey, int, float, bytes | None, Origin | None]
 
 
 class Checks:
-    """Of the samples of one request: their `rows`, their `problems`, and the entries `assumed`
-    of metrics that the catalogue does not have.
+    """Of the samples of one request: their `rows`, their `problems`, which are in `closed` periods,
+    and the entries `assumed` of metrics that the catalogue does not have. `late` are the oldest
+    instants by type of metric, where they are before `today`.
     """
 
     def __init__(
         self, series: SeriesCache, accept: Mapping[Frequency, int], scope: Scope, now: int
     ) -> None:
         self.problems: list[Problem] = []
+        self.closed: list[Problem] = []
+        self.late: dict[str, int] = {}
+        self.today = series.closed.today(now)
         self.assumed: dict[str, MetricEntry] = {}
         self._series = series
         self._accept = accept
@@ -66,6 +74,11 @@ class Checks:
             readings.append(
                 Reading(origin, frequency, known.series_id, ts, 0, one.value, known.metadata)
             )
+        if min(map(_reading_ts, readings), default=self.today) < self.today:
+            types = (source.sample.metric_type for source in sources)
+            self.late = oldest_of(types, map(_reading_ts, readings), self.today)
+            if self._touches_closed():
+                return None
         return readings
 
     def rows_of(self, sources: Sequence[Source], values: Sequence[Measured]) -> list[Row]:
@@ -128,7 +141,23 @@ class Checks:
                 key = self._stored(SeriesKey(*labels), index)
                 series = id_of(key) or key
             rows.append((frequency, series, ts, s.value, metadata, s.origin))
+        if min(map(_row_ts, rows), default=self.today) < self.today:
+            self._note_late(samples, rows)
         return rows
+
+    def _note_late(self, samples: Sequence[Sample], rows: Sequence[Row]) -> None:
+        types = (sample.metric_type for sample in samples)
+        self.late = oldest_of(types, map(_row_ts, rows), self.today)
+        if not self._touches_closed():
+            return
+        for index, (sample, row) in enumerate(zip(samples, rows, strict=True)):
+            close = self._series.closed.close_of(self._tenant, sample.metric_type, row[2])
+            if close is not None:
+                self.closed.append(Problem(close.refusal, "timestamp", index))
+
+    def _touches_closed(self) -> bool:
+        close_of = self._series.closed.close_of
+        return any(close_of(self._tenant, *oldest) for oldest in self.late.items())
 
     def _report(self, field: str, message: Message, index: int) -> None:
         self.problems.append(Problem(message, field, index))

@@ -8,6 +8,7 @@ from contextlib import nullcontext
 from prometheus_client import Counter, Histogram
 from psycopg.copy import AsyncLibpqWriter
 
+from service.metrics.ingest.closed import closed, closes_touched
 from service.metrics.ingest.idempotency import Answer, claim
 from service.metrics.ingest.prepare import Submission
 from service.metrics.ingest.sources import count_readings
@@ -63,10 +64,11 @@ async def _commit(
     """The answers, and how many samples of each frequency were stored.
 
     Raises:
-        Refused: by steps; nothing was stored.
+        Refused: by steps, or as closed; nothing was stored.
     """
     async with nullcontext() if _is_one_statement(submissions) else conn.transaction():
         answers = await claim(conn, submissions)
+        await _check_open(conn, submissions, answers)
         await take_steps(conn, submissions, answers)
         new = [
             submission
@@ -92,11 +94,33 @@ async def _commit_others(
     return [found[place] for place in range(len(submissions))], stored
 
 
+async def _check_open(
+    conn: Connection, submissions: Sequence[Submission], answers: Sequence[Answer]
+) -> None:
+    """Refuse submissions with samples in closed periods.
+
+    Raises:
+        Refused: all of them.
+    """
+    late = [
+        (place, one)
+        for place, (submission, answer) in enumerate(zip(submissions, answers, strict=True))
+        if is_new(answer)
+        for one in submission.late
+    ]
+    touched = await closes_touched(conn, [one for _, one in late])
+    if touched:
+        raise Refused({late[number][0]: closed(close) for number, close in touched.items()})
+
+
 def _is_one_statement(submissions: Sequence[Submission]) -> bool:
     """True where a single COPY writes all: that is a transaction by itself, and BEGIN and COMMIT
     would be two more round trips.
     """
-    alone = all(s.idempotency is None and s.step is None and not s.readings for s in submissions)
+    alone = all(
+        s.idempotency is None and s.step is None and not s.readings and not s.late
+        for s in submissions
+    )
     return alone and len({f for submission in submissions for f in submission.rows}) == 1
 
 

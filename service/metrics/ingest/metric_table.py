@@ -90,6 +90,13 @@ class MetricTable:
         assert self._entries is not None
         return self._entries.setdefault(tenant, {})
 
+    def of_type(self, tenant: str, metric_type: str) -> frozenset[tuple[str, str]]:
+        """Tenant and name of the metrics of a type, as far as they are known."""
+        entries = (self._entries or {}).get(tenant, {})
+        return frozenset(
+            (tenant, name) for name, entry in entries.items() if entry.metric_type == metric_type
+        )
+
     async def learn(
         self, conn: Connection, tenant: str, metric_names: Iterable[str]
     ) -> dict[str, MetricEntry]:

@@ -5,12 +5,14 @@ import struct
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import NamedTuple
 
 from service.metrics.ingest.checks import Checks, Row
+from service.metrics.ingest.closed import Late, closed_samples, oldest_of
 from service.metrics.ingest.ids import SampleIds
 from service.metrics.ingest.metric_table import MetricEntry
 from service.metrics.ingest.readings import Reading
-from service.metrics.ingest.sample import Measured, Sample, Source, microseconds
+from service.metrics.ingest.sample import Measured, Sample, Source, instant_of, microseconds
 from service.metrics.ingest.series import CatalogChanged, SeriesCache, SeriesKey
 from sql.connections import Connection
 from sql.errors import Invalid, Problem
@@ -41,7 +43,8 @@ class IdempotencyKey:
 @dataclass(frozen=True, slots=True)
 class Submission:
     """The samples of one request: rows of COPY's binary format by frequency, and `readings` of
-    which the writer finds out which count; ids `first_id` and following.
+    which the writer finds out which count; ids `first_id` and following. The writer refuses it
+    where what is `late` is in a closed period.
     """
 
     rows: Mapping[str, bytes]
@@ -51,6 +54,17 @@ class Submission:
     idempotency: IdempotencyKey | None = None
     step: Step | None = None
     readings: Sequence[Reading] = ()
+    late: Sequence[Late] = ()
+
+
+class _Resolved(NamedTuple):
+    """Rows that are good, the ids of series of which they have the keys, and the oldest of them by
+    type of metric, where they are before today.
+    """
+
+    rows: list[Row]
+    found: Mapping[SeriesKey, int]
+    late: Mapping[str, int]
 
 
 class Preparer:
@@ -76,16 +90,17 @@ class Preparer:
         Raises:
             Invalid: every sample that is too old, too new, of another type or unit than its
                 metric or not storable, its number as `index`; or one series too many.
+            Closed: samples in closed periods, all of them named.
             Forbidden: a sample of another service than the scope's.
         """
-        await self._series.metrics.ready()
+        await self._series.ready()
         try:
-            rows, found = await self._resolved(samples, scope, now)
+            resolved = await self._resolved(samples, scope, now)
         except CatalogChanged:
             # Now the table knows the metrics that were taken to be new.
-            rows, found = await self._resolved(samples, scope, now)
+            resolved = await self._resolved(samples, scope, now)
         names = {sample.metric_name for sample in samples}
-        return await self._submission(rows, found, scope, names, idempotency, step)
+        return await self._submission(resolved, scope, names, idempotency, step)
 
     async def prepare_each(
         self, sources: Sequence[Source], values: Sequence[Measured], scope: Scope, now: datetime
@@ -96,35 +111,42 @@ class Preparer:
         Raises:
             Forbidden: a sample of another service than the scope's.
         """
-        await self._series.metrics.ready()
-        readings = self._checks(scope, now).readings(sources, values)
+        await self._series.ready()
+        checks = self._checks(scope, now)
+        readings = checks.readings(sources, values)
         if readings is not None:
-            return await self._of_known(sources, readings, scope), []
+            return await self._of_known(sources, readings, scope, checks.late), []
         try:
-            rows, found, problems = await self._resolved_each(sources, values, scope, now)
+            resolved, problems = await self._resolved_each(sources, values, scope, now)
         except CatalogChanged:
-            rows, found, problems = await self._resolved_each(sources, values, scope, now)
+            resolved, problems = await self._resolved_each(sources, values, scope, now)
         names = _metric_names(sources, problems)
-        return await self._submission(rows, found, scope, names), problems
+        return await self._submission(resolved, scope, names), problems
 
     async def _of_known(
-        self, sources: Sequence[Source], readings: Sequence[Reading], scope: Scope
+        self,
+        sources: Sequence[Source],
+        readings: Sequence[Reading],
+        scope: Scope,
+        late: Mapping[str, int],
     ) -> Submission:
         first_id = await self._ids.take(len(readings))
         for number, reading in enumerate(readings, first_id):
             reading.id = number
         metrics = frozenset((scope.tenant, name) for name in _metric_names(sources, ()))
-        return Submission({}, first_id, len(readings), metrics, readings=readings)
+        return Submission(
+            {}, first_id, len(readings), metrics, readings=readings, late=_late(scope, late)
+        )
 
     async def _submission(
         self,
-        rows: Sequence[Row],
-        found: Mapping[SeriesKey, int],
+        resolved: _Resolved,
         scope: Scope,
         metric_names: Collection[str],
         idempotency: IdempotencyKey | None = None,
         step: Step | None = None,
     ) -> Submission:
+        rows, found, late = resolved
         first_id = await self._ids.take(len(rows))
         return Submission(
             _copy_rows(rows, found, first_id),
@@ -134,35 +156,39 @@ class Preparer:
             idempotency,
             step,
             _readings(rows, found, first_id),
+            _late(scope, late),
         )
+
+    async def reload_closed(self) -> None:
+        """Know of closes that were made meanwhile."""
+        await self._series.closed.reload()
 
     async def problems(
         self, samples: Sequence[Sample], scope: Scope, now: datetime
     ) -> list[Problem]:
         """All that `prepare` would refuse samples for, but for series too many."""
-        await self._series.metrics.ready()
+        await self._series.ready()
         checks = self._checks(scope, now)
         checks.rows(samples)
-        return checks.problems
+        return [*checks.problems, *checks.closed]
 
-    async def _resolved(
-        self, samples: Sequence[Sample], scope: Scope, now: datetime
-    ) -> tuple[list[Row], Mapping[SeriesKey, int]]:
-        """The rows, and the ids of series of which they have the keys."""
+    async def _resolved(self, samples: Sequence[Sample], scope: Scope, now: datetime) -> _Resolved:
         checks = self._checks(scope, now)
         rows = checks.rows(samples)
         if checks.problems:
-            raise Invalid(*checks.problems)
+            raise Invalid(*checks.problems, *checks.closed)
+        if checks.closed:
+            raise closed_samples(checks.closed)
         unknown = [series for _, series, *_ in rows if not isinstance(series, int)]
-        return rows, await self._series.resolve(unknown, checks.assumed)
+        return _Resolved(rows, await self._series.resolve(unknown, checks.assumed), checks.late)
 
     async def _resolved_each(
         self, sources: Sequence[Source], values: Sequence[Measured], scope: Scope, now: datetime
-    ) -> tuple[list[Row], Mapping[SeriesKey, int], list[Problem]]:
-        """The rows without those that have problems, and the series of those that have none."""
+    ) -> tuple[_Resolved, list[Problem]]:
+        """The rows without those that have problems, and the problems."""
         checks = self._checks(scope, now)
         rows = checks.rows_of(sources, values)
-        problems = list(checks.problems)
+        problems = [*checks.problems, *checks.closed]
         bad = {problem.index for problem in problems}
         good = [(place, row) for place, row in enumerate(rows) if place not in bad]
         names = _metric_names(sources, problems)
@@ -172,7 +198,9 @@ class Preparer:
             lost = {place for place, (_, series, *_) in good if _has_no_id(series, found)}
             problems += [Problem(full, index=place) for place in sorted(lost)]
             good = [(place, row) for place, row in good if place not in lost]
-        return [row for _, row in good], found, problems
+        types = (sources[place].sample.metric_type for place, _ in good)
+        late = oldest_of(types, (row[2] for _, row in good), checks.today) if checks.late else {}
+        return _Resolved([row for _, row in good], found, late), problems
 
     async def _resolved_with_room(
         self, rows: Sequence[Row], assumed: Mapping[str, MetricEntry]
@@ -188,6 +216,10 @@ class Preparer:
 
     def _checks(self, scope: Scope, now: datetime) -> Checks:
         return Checks(self._series, self._accept, scope, microseconds(now))
+
+
+def _late(scope: Scope, oldest: Mapping[str, int]) -> list[Late]:
+    return [Late(scope.tenant, one, instant_of(ts)) for one, ts in oldest.items()]
 
 
 def _metric_names(sources: Sequence[Source], problems: Sequence[Problem]) -> set[str]:

@@ -4,8 +4,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from service.metrics.ingest.closed import Closed
 from service.metrics.ingest.idempotency import Receipt
-from service.metrics.ingest.prepare import IdempotencyKey, Preparer, Step
+from service.metrics.ingest.prepare import IdempotencyKey, Preparer, Step, Submission
 from service.metrics.ingest.sample import Decoded, Measured, Source
 from service.metrics.ingest.writer import Writer
 from sql.errors import Forbidden, Invalid, Problem
@@ -34,6 +35,7 @@ class Recorder:
 
         Raises:
             Invalid: everything that is wrong, with its place in the request.
+            Closed: the samples that are in closed periods, where nothing else is wrong.
             Forbidden: a sample of another service than the scope's.
             Busy: too many samples wait; try again.
             Conflict: the Idempotency-Key came with another body before.
@@ -42,7 +44,7 @@ class Recorder:
         """
         try:
             return await self._write(decoded, scope, idempotency, step)
-        except Invalid:
+        except (Invalid, Closed):
             # The first time it was accepted; meanwhile a sample may have become too old.
             first = await self.writer.first_answer(idempotency) if idempotency else None
             if first is None:
@@ -69,12 +71,12 @@ class Recorder:
             Busy: too many samples wait; try again.
             DatabaseError: as `Writer.submit` says.
         """
-        now = datetime.now(UTC)
-        submission, problems = await self.preparer.prepare_each(sources, values, scope, now)
-        if submission.count:
-            await self.writer.submit(submission)
-            self.on_stored(submission.metrics)
-        return problems
+        try:
+            return await self._write_each(sources, values, scope)
+        except Closed:
+            # Meanwhile. Now it is known which.
+            await self.preparer.reload_closed()
+            return await self._write_each(sources, values, scope)
 
     async def _write(
         self,
@@ -85,16 +87,41 @@ class Recorder:
     ) -> Receipt:
         if decoded.problems and (refusal := await self.refusal(decoded, scope)):
             raise refusal
-        now = datetime.now(UTC)
+        submission = await self._prepared(decoded, scope, idempotency, step)
         try:
-            submission = await self.preparer.prepare(decoded.samples, scope, now, idempotency, step)
-        except Invalid as error:
-            raise Invalid(*_placed(decoded, error.problems)) from error
-        except Forbidden as error:
-            raise Forbidden(error.message, _placed(decoded, error.problems)) from error
-        receipt = await self.writer.submit(submission)
+            receipt = await self.writer.submit(submission)
+        except Closed:
+            # Meanwhile. Now it is known which samples are.
+            await self.preparer.reload_closed()
+            submission = await self._prepared(decoded, scope, idempotency, step)
+            receipt = await self.writer.submit(submission)
         self.on_stored(submission.metrics)
         return receipt
+
+    async def _prepared(
+        self,
+        decoded: Decoded,
+        scope: Scope,
+        idempotency: IdempotencyKey | None,
+        step: Step | None,
+    ) -> Submission:
+        now = datetime.now(UTC)
+        try:
+            return await self.preparer.prepare(decoded.samples, scope, now, idempotency, step)
+        except Invalid as error:
+            raise Invalid(*_placed(decoded, error.problems)) from error
+        except (Closed, Forbidden) as error:
+            raise type(error)(error.message, _placed(decoded, error.problems)) from error
+
+    async def _write_each(
+        self, sources: Sequence[Source], values: Sequence[Measured], scope: Scope
+    ) -> list[Problem]:
+        now = datetime.now(UTC)
+        submission, problems = await self.preparer.prepare_each(sources, values, scope, now)
+        if submission.count:
+            await self.writer.submit(submission)
+            self.on_stored(submission.metrics)
+        return problems
 
 
 def _in_order(problems: Sequence[Problem]) -> list[Problem]:

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import msgspec
 
+from service.metrics.ingest.closed import ClosedPeriods
 from service.metrics.ingest.labels import label_text
 from service.metrics.ingest.metric_table import MetricEntry, MetricTable
 from service.metrics.ingest.room import NewSeries, Owner, SeriesLimits, SeriesRoom
@@ -44,10 +45,11 @@ class CatalogChanged(Busy):
 
 
 class SeriesCache:
-    """Knows the ids of series, and the metrics that they belong to."""
+    """Knows the ids of series, the metrics that they belong to, and what of them is closed."""
 
     def __init__(self, pool: Pool, limits: SeriesLimits) -> None:
         self.metrics = MetricTable(pool)
+        self.closed = ClosedPeriods(pool, self.metrics)
         self.room = SeriesRoom(pool, limits)
         self._pool = pool
         # Of a dict it would take ever longer to find the oldest.
@@ -57,8 +59,16 @@ class SeriesCache:
         """The id, where it is known already, of a key or of the plain tuple of its fields."""
         return self._ids.get(key)
 
+    async def ready(self) -> None:
+        """Have read the catalogue and the closed periods once."""
+        await self.metrics.ready()
+        await self.closed.ready()
+
     async def reload(self) -> None:
-        """Read the catalogue as it is now; the series of metrics that were deleted are gone."""
+        """Read catalogue and closed periods as they are now; the series of metrics that were
+        deleted are gone.
+        """
+        await self.closed.reload()
         if deleted := await self.metrics.reload():
             gone = [key for key in self._ids if key[:2] in deleted]
             for key in gone:

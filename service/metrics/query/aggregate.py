@@ -1,6 +1,6 @@
 """Answering aggregate queries: their series, then their rollups, each read once."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -34,7 +34,8 @@ _RESULT_AGE = 0.5
 class Aggregates:
     """Answers aggregate queries; equal ones made at the same time share one result, and
     those about the same series their selection. Values are read from connections that may
-    keep the plans of statements.
+    keep the plans of statements. `closed_before` says up to when those of a metric (tenant, name)
+    are final.
     """
 
     def __init__(
@@ -43,9 +44,11 @@ class Aggregates:
         figures: Connections,
         business_zone: ZoneInfo,
         minutes_kept: timedelta,
+        closed_before: Callable[[str, str], datetime | None],
     ) -> None:
         self._reads = reads
         self._minutes_kept = minutes_kept
+        self._closed_before = closed_before
         self._limits = QueryLimits()
         self._groupings = Batcher(partial(group_series, figures), by_group_by)
         self._rollups = Rollups(figures)
@@ -150,6 +153,7 @@ class Aggregates:
             rollups_of(selected.frequencies, selected.level),
             selected.units_left_out,
             selected.group_count,
+            self._closed_before(*query.subject),
         )
 
     async def selected(self, query: AggregateQuery) -> Selected:

@@ -21,7 +21,8 @@ class Result:
     `sizes` are how many series each group has (of last values). `points` are those with samples,
     oldest first; where there are more than the limit, one more than it. `omitted` are frequencies
     too coarse for the period, `rollups` the relations that the values are computed from,
-    `units_left_out` units with samples that do not count. `group_count` is the number of groups
+    `units_left_out` units with samples that do not count; what ends by `closed_before` is final.
+    `group_count` is the number of groups
     with samples where only the largest were kept.
     """
 
@@ -35,6 +36,7 @@ class Result:
     rollups: Sequence[str]
     units_left_out: Sequence[str | None] = ()
     group_count: int | None = None
+    closed_before: datetime | None = None
 
     def unit_of(self, group: Group) -> str | None:
         """The unit of the values of a group; numbers of samples have none."""
@@ -93,22 +95,23 @@ class Result:
         Raises:
             Invalid: as `shown`.
         """
-        query, now = self.query, self.now
+        query, now, closed = self.query, self.now, self.closed_before
         labels = [dict(zip(query.group_by, group, strict=True)) for group in self.groups]
         rows = []
         # A loop, as there are up to ten thousand: a call for each takes a fifth longer.
         for point in self.shown:
             period = named_period(point.start, query.period, query.zone)
-            rows.append(
-                {
-                    "period": period.label,
-                    **labels[point.group],
-                    "value": point.value,
-                    "start": period.start_text,
-                    "end": period.end_text,
-                    "complete": period.end <= now,
-                }
-            )
+            row = {
+                "period": period.label,
+                **labels[point.group],
+                "value": point.value,
+                "start": period.start_text,
+                "end": period.end_text,
+                "complete": period.end <= now,
+            }
+            if closed is not None and period.end <= closed:
+                row["closed"] = True
+            rows.append(row)
         return rows
 
     @cached_property

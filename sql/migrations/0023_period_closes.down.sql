@@ -1,0 +1,2 @@
+DROP FUNCTION IF EXISTS fature.closed_by;
+DROP TABLE fature.period_close;
