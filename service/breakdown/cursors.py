@@ -1,9 +1,8 @@
 """Cursors of breakdowns: the group that a page ended with, and its key in the order."""
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
-
 import msgspec
 
+from service.http.pagination import cursor_with, key_of
 from service.metrics.query.breakdown import After, RankOrder
 from sql.errors import Invalid, Problem
 from sql.messages import Message
@@ -13,8 +12,7 @@ _decoder = msgspec.json.Decoder(tuple[str, float | None, list[str | None]])
 
 def cursor_of(order: RankOrder, after: After) -> str:
     """The cursor behind that group in an order."""
-    parts = [f"breakdown.{order}", after.key, after.group]
-    return urlsafe_b64encode(msgspec.json.encode(parts)).decode().rstrip("=")
+    return cursor_with(f"breakdown.{order}", after.key, after.group)
 
 
 def after_of(cursor: str, order: RankOrder, labels: int) -> After:
@@ -23,10 +21,7 @@ def after_of(cursor: str, order: RankOrder, labels: int) -> After:
     Raises:
         Invalid: it is none, or one of another order or other groups.
     """
-    try:
-        listing, key, group = _decoder.decode(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except (ValueError, msgspec.DecodeError) as error:
-        raise Invalid(Problem(Message("Not a cursor from here"), "cursor")) from error
-    if listing != f"breakdown.{order}" or len(group) != labels:
+    key, group = key_of(f"breakdown.{order}", cursor, _decoder)
+    if len(group) != labels:
         raise Invalid(Problem(Message("It belongs to another list or order"), "cursor"))
     return After(key, tuple(group))

@@ -1,6 +1,5 @@
 """Lists as connections: the catalogue, rules, events, services."""
 
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -12,6 +11,7 @@ from service.alerts.models import EventParams, event_out
 from service.alerts.paging import cursor_of_event, read_page
 from service.graphql.context import context_of
 from service.health import history
+from service.http.pagination import cursor_with, key_of
 from service.http.responses import utc_instant
 from service.http.validation import problems_of
 from service.rules.models import rule_out
@@ -104,7 +104,7 @@ def _connection(
     if after is not None:
         last = _key_of(listing, after, key(rows[0]) if rows else None)
         rows = [row for row in rows if key(row) > last]
-    edges = [{"cursor": _cursor(listing, key(row)), "node": row} for row in rows[:first]]
+    edges = [{"cursor": cursor_with(listing, key(row)), "node": row} for row in rows[:first]]
     return _page(edges, has_more=len(rows) > first)
 
 
@@ -126,15 +126,8 @@ def _checked(first: int) -> int:
     return first
 
 
-def _cursor(listing: str, key: str | int) -> str:
-    return urlsafe_b64encode(msgspec.json.encode([listing, key])).decode().rstrip("=")
-
-
 def _key_of(listing: str, cursor: str, like: Any) -> Any:
-    try:
-        of_listing, key = _decoder.decode(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-    except (ValueError, msgspec.DecodeError) as error:
-        raise Invalid(Problem(Message("Not a cursor from here"), "after")) from error
-    if of_listing != listing or (like is not None and type(key) is not type(like)):
+    (key,) = key_of(listing, cursor, _decoder, "after")
+    if like is not None and type(key) is not type(like):
         raise Invalid(Problem(Message("It belongs to another list or order"), "after"))
     return key

@@ -2,7 +2,7 @@
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
 from datetime import UTC, datetime, timedelta
-from typing import NamedTuple
+from typing import NamedTuple, TypeVarTuple
 
 import msgspec
 
@@ -14,6 +14,8 @@ _MICROSECOND = timedelta(microseconds=1)
 # The name of the list, microseconds since 1970, the number.
 _decoder = msgspec.json.Decoder(tuple[str, int, int])
 
+Key = TypeVarTuple("Key")
+
 
 class Position(NamedTuple):
     """The entry that a page ended with: its instant, in UTC, and its number."""
@@ -24,8 +26,33 @@ class Position(NamedTuple):
 
 def cursor_of(listing: str, at: datetime, number: int = 0) -> str:
     """The cursor behind that entry of a list, which is named so that no other takes it."""
-    parts = [listing, (at - _EPOCH) // _MICROSECOND, number]
-    return urlsafe_b64encode(msgspec.json.encode(parts)).decode().rstrip("=")
+    return cursor_with(listing, (at - _EPOCH) // _MICROSECOND, number)
+
+
+def cursor_with(listing: str, *key: object) -> str:
+    """The cursor behind the entry of a list that has that key."""
+    return urlsafe_b64encode(msgspec.json.encode([listing, *key])).decode().rstrip("=")
+
+
+def key_of(
+    listing: str,
+    cursor: str,
+    decoder: msgspec.json.Decoder[tuple[str, *Key]],
+    parameter: str = "cursor",
+) -> tuple[*Key]:
+    """The key that a cursor of that list was made with; `decoder` reads the list's name and it.
+
+    Raises:
+        Invalid: it is no cursor with such a key, or one of another list.
+    """
+    try:
+        padded = cursor + "=" * (-len(cursor) % 4)
+        found = decoder.decode(urlsafe_b64decode(padded))
+    except (ValueError, msgspec.DecodeError) as error:
+        raise Invalid(Problem(Message("Not a cursor from here"), parameter)) from error
+    if found[0] != listing:
+        raise Invalid(Problem(Message("It belongs to another list or order"), parameter))
+    return found[1:]
 
 
 def position_of(listing: str, cursor: str) -> Position:
@@ -34,14 +61,11 @@ def position_of(listing: str, cursor: str) -> Position:
     Raises:
         Invalid: it is none, or one of another list.
     """
+    microseconds, number = key_of(listing, cursor, _decoder)
     try:
-        found = _decoder.decode(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
-        of_listing, microseconds, number = found
         at = _EPOCH + microseconds * _MICROSECOND
-    except (ValueError, OverflowError, msgspec.DecodeError) as error:
+    except OverflowError as error:
         raise Invalid(Problem(Message("Not a cursor from here"), "cursor")) from error
     if not 0 <= number < 2**63:
         raise Invalid(Problem(Message("Not a cursor from here"), "cursor"))
-    if of_listing != listing:
-        raise Invalid(Problem(Message("It belongs to another list or order"), "cursor"))
     return Position(at, number)
