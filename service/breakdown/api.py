@@ -8,8 +8,8 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.breakdown.cursors import cursor_of
 from service.breakdown.models import BreakdownAnswer, BreakdownParams
+from service.explore.group_cursors import cursor_of
 from service.http.authentication import principal_of
 from service.http.endpoint import Endpoint
 from service.http.parameters import read_params, zone_of

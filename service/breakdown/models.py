@@ -6,7 +6,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, Field
 
-from service.breakdown.cursors import after_of
+from service.explore.group_cursors import after_of
 from service.explore.models import Filters
 from service.metrics.catalog import MetricEntry
 from service.metrics.query.breakdown import MAX_GROUP_BY, BreakdownQuery, RankOrder

@@ -3,21 +3,22 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.datastructures import QueryParams
 
 from service.http.validation import problems_of
+from service.metrics.query.breakdown import RankOrder
 from service.metrics.query.ranges import RangeName
 from service.panels.addresses import FILTER, selection_pairs
 from service.panels.config import Compare, Day, Query, TimeRange
 from service.web.charts import Look
 from sql.calendar import Period
 from sql.errors import Invalid
-from sql.vocabulary import Aggregation
+from sql.vocabulary import NONE, Aggregation
 
 _DEFAULT_DAYS = timedelta(days=29)
 
@@ -34,16 +35,24 @@ class _Given(BaseModel):
     group_by: list[str] = []
     compare: Compare = "none"
     look: Look = "line"
+    rank: RankOrder = "value"
+    search: Annotated[str, Field(max_length=200)] = ""
+    cursor: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Exploration:
-    """`query` has no metric before one is picked."""
+    """`query` has no metric before one is picked. Its groups are ranked by `rank`: those with a
+    label that contains `search`, from `cursor` on.
+    """
 
     query: Query
     range: TimeRange
     compare: Compare
     look: Look
+    rank: RankOrder = "value"
+    search: str = ""
+    cursor: str = ""
 
     @property
     def pairs(self) -> list[tuple[str, str]]:
@@ -60,6 +69,17 @@ class Exploration:
         kept = ("range", "start_date", "end_date", "compare", "look")
         pairs = [("metric_name", metric_name), *(p for p in self.pairs if p[0] in kept)]
         return f"/explore?{urlencode(pairs)}"
+
+    def within(self, labels: Mapping[str, str | None]) -> str:
+        """The address of one group: filtered by its labels, to be grouped by others."""
+        taken = {FILTER + name for name in labels}
+        kept = [
+            pair
+            for pair in self.pairs
+            if pair[0] not in ("rank", "search", "group_by") and pair[0] not in taken
+        ]
+        filters = [(FILTER + name, value or NONE) for name, value in labels.items()]
+        return f"/explore?{urlencode([*kept, *filters])}"
 
     def rule_address(self, aggregation: Aggregation, period: Period) -> str:
         """The address of a new alert rule on what is shown: the same metric, figure, period,
@@ -79,6 +99,10 @@ class Exploration:
         yield from selection_pairs(self.query, self.range, self.compare)
         if self.look != "line":
             yield "look", self.look
+        if self.rank != "value":
+            yield "rank", self.rank
+        if self.search:
+            yield "search", self.search
 
 
 def read_exploration(given: QueryParams, usual: str, now: datetime, zone: ZoneInfo) -> Exploration:
@@ -101,7 +125,7 @@ def read_exploration(given: QueryParams, usual: str, now: datetime, zone: ZoneIn
         chosen = _range(read, now.astimezone(zone).date())
     except ValidationError as error:
         raise Invalid(*problems_of(error)) from error
-    return Exploration(query, chosen, read.compare, read.look)
+    return Exploration(query, chosen, read.compare, read.look, read.rank, read.search, read.cursor)
 
 
 def as_given(given: QueryParams, usual: str) -> Exploration:

@@ -18,6 +18,7 @@ from service.explore.exploration import (
     filter_fields,
     read_exploration,
 )
+from service.explore.ranking import read_ranking
 from service.explore.rows import figures_csv
 from service.http.authentication import principal_of
 from service.language.names import title_of
@@ -177,6 +178,7 @@ async def _look(
             if principal.may("alerts:read")
             else _none(),
         )
+        ranking = await read_ranking(resources, scope, asked, metric, span, figures.period, now)
     except DomainError as error:
         return await _nothing(error)
     marks = marks_of(events, reader, linked=True)
@@ -185,6 +187,7 @@ async def _look(
         "figures": figures,
         "latest": latest_of(figures, span, now, zone),
         "events": events,
+        "ranking": ranking,
         "charts": charts_of([figures], asked.look, reader, marks, zoom=True),
     }
 
@@ -199,7 +202,7 @@ def latest_of(figures: Figures, span: Span, now: datetime, zone: ZoneInfo) -> da
 
 
 async def _nothing(problem: DomainError) -> dict[str, Any]:
-    return {"problem": problem, "figures": None, "events": [], "charts": []}
+    return {"problem": problem, "figures": None, "events": [], "charts": [], "ranking": None}
 
 
 async def _none() -> list[DictRow]:

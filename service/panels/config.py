@@ -18,7 +18,7 @@ MAX_QUERIES = 8
 
 Slug = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,39}$")]
 Refresh = Literal["30s", "1m", "5m", "15m", "1h"]
-Compare = Literal["none", "previous_period", "previous_year"]
+Compare = Literal["none", "previous_period", "previous_day", "previous_week", "previous_year"]
 
 
 def _distinct(names: list[str]) -> list[str]:

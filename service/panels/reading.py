@@ -11,6 +11,7 @@ from service.metrics.catalog import MetricEntry
 from service.metrics.query.ranges import (
     Span,
     period_a_year_before,
+    period_days_before,
     period_for,
     previous,
     span_between,
@@ -39,6 +40,8 @@ MAX_GROUPS = 24
 # Of the CSV of a page.
 EXPORT_ROWS = 100_000
 Read = TypeVar("Read")
+# The comparisons with the same of a day some days before.
+DAYS_BEFORE = {"previous_day": 1, "previous_week": 7}
 # Nothing is compared with what nobody can ask for.
 _FIRST = datetime(1899, 12, 31, tzinfo=UTC)
 
@@ -169,9 +172,12 @@ class _Inquiry:
             # Whole weeks or months, none of which is in both ranges.
             number = len(axis(span, period, span.before, zone))
             starts = preceding(times[0], period, number, zone)[: len(times)]
-        else:
+        elif compare == "previous_year":
             years = (period_a_year_before(time, period, zone) for time in times)
             starts = [start.astimezone(UTC) for start in years]
+        else:
+            days = DAYS_BEFORE[compare]
+            starts = [period_days_before(time, days, period, zone) for time in times]
         return self.span_of(starts, period), starts
 
     async def results(

@@ -38,6 +38,8 @@ AGGREGATIONS = {
 COMPARISONS = {
     "none": N_("Nothing"),
     "previous_period": N_("The period before"),
+    "previous_day": N_("The same a day before"),
+    "previous_week": N_("The same a week before"),
     "previous_year": N_("The same a year before"),
 }
 LOOKS = {"line": N_("Line"), "bar": N_("Bars")}

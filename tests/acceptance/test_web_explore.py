@@ -18,6 +18,7 @@ from tests.clock import today
 pytestmark = pytest.mark.one_engine
 
 _SPEC = re.compile(r'(?s)<script type="application/json">(.*?)</script>')
+_TAG = re.compile(r"<[^>]+>")
 SERVICES, REGIONS = ("shop", "app"), ("SP", "RJ", None)
 
 
@@ -458,3 +459,94 @@ def test_one_of_a_service_sees_its_figures_only(api: httpx2.Client, sold: str) -
 
 def title(metric: str) -> str:
     return metric.replace("_", " ").capitalize()
+
+
+def ranked(page: httpx2.Response) -> list[tuple[str, ...]]:
+    """The rows of the ranking, as texts."""
+    (table,) = re.findall(r'(?s)<table class="ranking">(.*?)</table>', page.text)
+    (body,) = re.findall(r"(?s)<tbody>(.*?)</tbody>", table)
+    rows = re.findall(r"(?s)<tr>(.*?)</tr>", body)
+    cells = [re.findall(r"(?s)<t[hd].*?</t[hd]>", row) for row in rows]
+    return [tuple(" ".join(_TAG.sub(" ", one).split()) for one in row) for row in cells]
+
+
+@pytest.fixture
+def by_affiliate(api: httpx2.Client, metric: str) -> str:
+    """Sales of 60 affiliates yesterday: the first sold most and lost most."""
+    yesterday = today() - timedelta(hours=12)
+    values = {f"affiliate-{number:02}": 1000.0 - 10 * number for number in range(60)}
+    submit(
+        api,
+        metric,
+        *(at(yesterday, value, affiliate_id=name) for name, value in values.items()),
+        *(at(yesterday - timedelta(days=7), 2000.0, affiliate_id=name) for name in values),
+    )
+    return metric
+
+
+def ranking_page(web: httpx2.Client, metric: str, **params: str) -> httpx2.Response:
+    asked = {"metric_name": metric, "range": "yesterday", "group_by": "affiliate_id", **params}
+    page = web.get("/explore", params=asked)
+    assert page.status_code == 200
+    return page
+
+
+def test_groups_are_ranked_with_their_share(web: httpx2.Client, by_affiliate: str) -> None:
+    page = ranking_page(web, by_affiliate)
+    first, second, *_ = ranked(page)
+    # 60 affiliates from 1,000 down to 410 have sold 42,300.
+    assert first == ("affiliate-00", "1,000", "2.4%")
+    assert second[0] == "affiliate-01"
+    assert "35 others" in page.text
+    assert "60 groups" in page.text
+
+
+def test_the_ranking_says_what_changed(web: httpx2.Client, by_affiliate: str) -> None:
+    page = ranking_page(web, by_affiliate, compare="previous_week", rank="-change")
+    first = ranked(page)[0]
+    assert first[0] == "affiliate-59"
+    assert [text.replace("\N{MINUS SIGN}", "-") for text in first[3:5]] == ["2,000", "-1,590"]
+
+
+def test_the_ranking_goes_on_and_is_searched(web: httpx2.Client, by_affiliate: str) -> None:
+    seen: list[str] = []
+    page = ranking_page(web, by_affiliate)
+    while True:
+        seen += [row[0] for row in ranked(page)]
+        following = re.search(r'href="(/explore[^"]+)" rel="next"', page.text)
+        if not following:
+            break
+        page = web.get(unescape(following[1]))
+    assert seen == [f"affiliate-{number:02}" for number in range(60)]
+    found = ranking_page(web, by_affiliate, search="TE-1")
+    assert len(ranked(found)) == 10
+    assert "No group matches" in ranking_page(web, by_affiliate, search="nobody").text
+
+
+def test_a_group_of_the_ranking_leads_to_itself_alone(
+    web: httpx2.Client, by_affiliate: str
+) -> None:
+    page = ranking_page(web, by_affiliate)
+    (link,) = re.findall(r'<th scope="row"><a href="([^"]+)">affiliate-07', page.text)
+    alone = web.get(unescape(link))
+    assert sum(drawn(alone).values()) == 930.0
+    assert "Ranking" not in alone.text
+
+
+def test_a_bad_cursor_of_the_ranking_is_named(web: httpx2.Client, by_affiliate: str) -> None:
+    asked = {"metric_name": by_affiliate, "group_by": "affiliate_id", "cursor": "nonsense"}
+    assert "Not a cursor from here" in web.get("/explore", params=asked).text
+
+
+@pytest.mark.parametrize(("compare", "days"), [("previous_day", 1), ("previous_week", 7)])
+def test_a_day_is_compared_with_another(
+    api: httpx2.Client, web: httpx2.Client, metric: str, compare: str, days: int
+) -> None:
+    noon = today() - timedelta(hours=36)
+    submit(api, metric, at(noon, 150.0), at(noon - timedelta(days=days), 100.0))
+    day = str(noon.date())
+    params = {"metric_name": metric, "start_date": day, "end_date": day, "compare": compare}
+    page = web.get("/explore", params=params)
+    before = [line for spec in specs_of(page) for line in spec["lines"] if line["before"]]
+    assert [value for line in before for value in line["values"] if value is not None] == [100.0]
+    assert "+50.0%" in text_of(page)

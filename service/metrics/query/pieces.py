@@ -12,7 +12,7 @@ from sql import calendar
 from sql.calendar import Period
 from sql.vocabulary import LEVELS, Frequency
 
-_COARSEST_FIRST: tuple[Period, ...] = ("month", "week", "day")
+_COARSEST_FIRST: tuple[Period, ...] = ("week", "day")
 
 
 class Piece(NamedTuple):

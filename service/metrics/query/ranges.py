@@ -113,6 +113,11 @@ def period_a_year_before(start: datetime, period: Period, zone: ZoneInfo) -> dat
     return floor(year_before(start, zone), period, zone)
 
 
+def period_days_before(start: datetime, days: int, period: Period, zone: ZoneInfo) -> datetime:
+    """The start of the period in which the same time of day so many days before is, in UTC."""
+    return floor(start.astimezone(zone) - timedelta(days=days), period, zone).astimezone(UTC)
+
+
 def year_before(moment: datetime, zone: ZoneInfo) -> datetime:
     """The same time of day and day of the year before; the 28th for a 29 February."""
     local = moment.astimezone(zone)
