@@ -23,6 +23,7 @@ import service.dashboards.pages
 import service.dashboards.panel_editing
 import service.dashboards.sharing
 import service.documentation.pages
+import service.explain.api
 import service.explore.api
 import service.explore.pages
 import service.explore.saving
@@ -67,6 +68,7 @@ ENDPOINTS = [
     *service.mappings.api.ENDPOINTS,
     *service.explore.api.ENDPOINTS,
     *service.breakdown.api.ENDPOINTS,
+    *service.explain.api.ENDPOINTS,
     *service.corrections.api.ENDPOINTS,
     *service.corrections.reconciling.ENDPOINTS,
     *service.corrections.closing.ENDPOINTS,

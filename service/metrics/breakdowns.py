@@ -89,7 +89,7 @@ class Breakdowns:
         if query.compare is None:
             return ()
         zone = query.figures.zone
-        level = _finest(selected.frequencies)
+        level = selected.level if selected.level == "minute" else _finest(selected.frequencies)
         until = calendar.ceiling(now, level, zone).astimezone(UTC)
         spans = compared_spans(query.compare, span, until, zone)
         return [_floored(one, level, zone) for one in spans]

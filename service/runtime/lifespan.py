@@ -24,6 +24,7 @@ from service.metrics.corrections.jobs import VoidJobs
 from service.metrics.corrections.selections import SelectionVoids
 from service.metrics.corrections.stale import StaleRollups
 from service.metrics.corrections.voids import Corrections
+from service.metrics.explanations import Explanations
 from service.metrics.forecasts import Forecasts
 from service.metrics.ingest.ids import SampleIds
 from service.metrics.ingest.prepare import Preparer
@@ -138,6 +139,7 @@ def _resources(
         settings.keep["minute"],
         series.closed.closed_before,
     )
+    breakdowns = Breakdowns(aggregates, pools.figures, settings.zone)
     catalog = Catalog(pool, pools.read, pools.reads)
     ids = SampleIds(pool)
     recorder = Recorder(Preparer(series, ids, accept), writer, aggregates.forget)
@@ -175,7 +177,8 @@ def _resources(
         void_jobs=VoidJobs(pools.url, pool, follow),
         catalog=catalog,
         aggregates=aggregates,
-        breakdowns=Breakdowns(aggregates, pools.figures, settings.zone),
+        breakdowns=breakdowns,
+        explanations=Explanations(breakdowns),
         forecasts=Forecasts(aggregates),
         newest=NewestValues(catalog, aggregates, settings.zone),
         backtests=Backtests(pools.read, settings.zone, BACKTESTS_AT_ONCE),

@@ -20,6 +20,7 @@ from service.metrics.corrections.closes import Closes
 from service.metrics.corrections.jobs import VoidJobs
 from service.metrics.corrections.selections import SelectionVoids
 from service.metrics.corrections.voids import Corrections
+from service.metrics.explanations import Explanations
 from service.metrics.forecasts import Forecasts
 from service.metrics.ingest.recorder import Recorder
 from service.metrics.ingest.series import SeriesCache
@@ -64,6 +65,7 @@ class Resources:
     catalog: Catalog
     aggregates: Aggregates
     breakdowns: Breakdowns
+    explanations: Explanations
     forecasts: Forecasts
     newest: NewestValues
     backtests: Backtests

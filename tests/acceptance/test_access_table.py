@@ -37,6 +37,7 @@ POST    /api/mappings/test                      200   200      403    200    403
 GET     /api/metrics/query                      200   200      403    200    403 200   200          200
 GET     /api/metrics/aggregate                  200   200      403    200    403 200   200          200
 GET     /api/metrics/breakdown                  200   200      403    200    403 200   200          200
+GET     /api/metrics/explain                    200   200      403    200    403 200   200          200
 GET     /api/metrics/voids                      200   200      403    200    403 200   200          200
 POST    /api/metrics/void                       200   200      403    403    403 200   403          404
 GET     /api/metrics/void/{id:int}              200   200      403    403    403 404   403          404
@@ -309,6 +310,8 @@ def ask(world: World, who: str, route: tuple[str, ...]) -> httpx2.Response:
     params = {"metric_name": "orders_shipped"} if asks else None
     if path == "/api/metrics/breakdown":
         params = {"metric_name": "orders_shipped", "group_by": "region"}
+    if path == "/api/metrics/explain":
+        params = {"metric_name": "orders_shipped", "start_date": "2026-01-01"}
     if path == "/metrics/business":
         params = {"metric": "orders_shipped"}
     if route in CONTENTS:

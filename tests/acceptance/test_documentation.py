@@ -92,6 +92,8 @@ def test_every_endpoint_is_listed_and_nothing_else(document: dict[str, Any]) -> 
         ("GET", "/api/metrics/void/{id}"),
         ("POST", "/api/metrics/{metric_id}/void"),
         ("POST", "/api/metrics/{metric_id}/replace"),
+        ("GET", "/api/metrics/breakdown"),
+        ("GET", "/api/metrics/explain"),
         ("GET", "/api/metrics/forecast"),
         ("GET", "/api/metrics/catalog"),
         ("PATCH", "/api/metrics/catalog/{metric_name}"),

@@ -116,6 +116,7 @@ def test_whatever_is_asked_only_what_is_ones_own_is_answered(
                 check_figures(client, mine.metric, given_filters, expected)
                 check_groups(client, mine.metric, given_filters, expected)
                 check_breakdown(client, mine.metric, given_filters, expected)
+                check_explain(client, mine.metric, given_filters, expected)
                 check_exposition(client, mine.metric, given_filters, expected)
                 check_graphql(client, mine.metric, given_filters, expected)
             else:
@@ -341,6 +342,17 @@ def check_breakdown(
     shown = {(row["service_name"], row["region"]) for row in body["data"]}
     assert shown == {(item.owner.service_name, item.region) for item in expected}
     assert (body["total"]["value"] or 0) == len(expected)
+
+
+def check_explain(
+    client: httpx2.Client, metric: str, given_filters: dict[str, str], expected: list[Item]
+) -> None:
+    params = {"metric_name": metric, "start_date": "2026-01-01", **given_filters}
+    body = client.get("/api/metrics/explain", params=params).json()
+    assert (body["value"] or 0) == sum(item.value for item in expected)
+    named = {name for one in body["contributors"] for name in one["labels"].values()}
+    owners = {item.owner.service_name for item in expected}
+    assert named <= owners | {item.region for item in expected} | {None}
 
 
 def check_catalog(client: httpx2.Client, metric: str, expected: list[Item]) -> None:

@@ -1,0 +1,1 @@
+"""Explaining changes of metrics: the API and its page."""

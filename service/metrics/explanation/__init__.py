@@ -1,0 +1,1 @@
+"""Explaining a change: which few sets of labels account for it; pure."""
