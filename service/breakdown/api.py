@@ -1,7 +1,6 @@
 """Breaking a metric down: /api/metrics/breakdown."""
 
 import asyncio
-from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,21 +9,21 @@ from starlette.responses import Response
 
 from service.breakdown.models import BreakdownAnswer, BreakdownParams
 from service.explore.group_cursors import cursor_of
+from service.explore.groups import columns_of, groups_table, rows_of, values_of
 from service.http.authentication import principal_of
 from service.http.endpoint import Endpoint
+from service.http.files import Format, file_response
 from service.http.parameters import read_params, zone_of
-from service.http.responses import csv_response, json_response, wants_csv
-from service.metrics.query.breakdown import Breakdown, Row
+from service.http.responses import csv_response, json_response
+from service.metrics.query.breakdown import Breakdown
 from service.runtime.resources import resources_of
 from sql.calendar import instant_text
-
-_VALUES = ("value", "share", "baseline", "change", "change_percent")
 
 
 async def break_down(request: Request) -> Response:
     """The groups of a metric over a range, ranked, with what they are compared with.
 
-    As CSV with ``Accept: text/csv``.
+    As CSV with ``Accept: text/csv``, or as a file with all groups from there on.
     """
     resources, scope = resources_of(request), principal_of(request).scope
     metric = await resources.catalog.entry(scope, request.query_params.get("metric_name", ""))
@@ -33,14 +32,17 @@ async def break_down(request: Request) -> Response:
     params, dimensions = read_params(request, BreakdownParams, frozenset(metric.dimensions))
     zone = zone_of(params.tz, resources.settings.zone)
     query = params.query(metric, dimensions, scope, zone)
-    found = await resources.breakdowns.breakdown(query, datetime.now(UTC))
-    return await asyncio.to_thread(_response, request, found)
+    now = datetime.now(UTC)
+    if params.is_file:
+        return await file_response(groups_table(resources.breakdowns, query, now), params)
+    found = await resources.breakdowns.breakdown(query, now)
+    return await asyncio.to_thread(_response, params.chosen(request), found)
 
 
-def _response(request: Request, found: Breakdown) -> Response:
-    if not wants_csv(request):
+def _response(chosen: Format, found: Breakdown) -> Response:
+    if chosen == "json":
         return json_response(body_of(found))
-    response = csv_response((*found.query.figures.group_by, *_VALUES), rows_of(found))
+    response = csv_response(columns_of(found.query), rows_of(found))
     if found.next:
         response.headers["X-Next-Cursor"] = cursor_of(found.query.order, found.next)
     return response
@@ -55,8 +57,8 @@ def body_of(found: Breakdown) -> dict[str, Any]:
         "data": list(rows_of(found)),
         "count": len(found.rows),
         "groups": found.groups,
-        "total": _row(found.total),
-        "others": {"groups": found.others.groups, **_row(found.others.row)},
+        "total": values_of(found.total),
+        "others": {"groups": found.others.groups, **values_of(found.others.row)},
         "next_cursor": found.next and cursor_of(query.order, found.next),
         "metric_name": figures.metric_name,
         "aggregation": figures.aggregation,
@@ -75,17 +77,6 @@ def body_of(found: Breakdown) -> dict[str, Any]:
         ],
     }
     return body | ({"omitted_frequencies": found.omitted} if found.omitted else {})
-
-
-def rows_of(found: Breakdown) -> Iterator[dict[str, Any]]:
-    """The groups of a breakdown with their fields."""
-    names = found.query.figures.group_by
-    for group, row in found.rows:
-        yield {**dict(zip(names, group, strict=True)), **_row(row)}
-
-
-def _row(row: Row) -> Mapping[str, float | None]:
-    return {name: getattr(row, name) for name in _VALUES}
 
 
 ENDPOINTS = [

@@ -8,6 +8,7 @@ from pydantic import BaseModel, Field
 
 from service.explore.group_cursors import after_of
 from service.explore.models import Filters
+from service.http.files import FileParams
 from service.metrics.catalog import MetricEntry
 from service.metrics.query.breakdown import MAX_GROUP_BY, BreakdownQuery, RankOrder
 from service.metrics.query.ranges import days_or_hours
@@ -19,7 +20,7 @@ from sql.scope import Scope
 from sql.vocabulary import MAX_ROWS, Aggregation, Comparison
 
 
-class BreakdownParams(Filters):
+class BreakdownParams(Filters, FileParams):
     """``GET /api/metrics/breakdown``."""
 
     metric_name: str = Field(min_length=1)

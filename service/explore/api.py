@@ -15,10 +15,11 @@ from service.explore.models import (
     SamplePage,
     listing,
 )
-from service.explore.rows import figures_csv
+from service.explore.rows import figures_csv, figures_table, sample_batches
 from service.http.authentication import principal_of
 from service.http.endpoint import Endpoint
 from service.http.envelopes import list_response
+from service.http.files import Table, file_response
 from service.http.pagination import cursor_of
 from service.http.parameters import read_params, zone_of
 from service.http.responses import csv_response, json_response, utc_instant, wants_csv
@@ -32,7 +33,7 @@ _COLUMNS = tuple(Sample.model_fields)
 
 
 async def query_samples(request: Request) -> Response:
-    """Samples as submitted, newest first; as CSV with ``Accept: text/csv``."""
+    """Samples as submitted, newest first; also as CSV (``Accept: text/csv``) or a file."""
     resources, scope = resources_of(request), principal_of(request).scope
     name = request.query_params.get("metric_name")
     metric = None if name is None else await resources.catalog.entry(scope, name)
@@ -40,10 +41,14 @@ async def query_samples(request: Request) -> Response:
         request, QueryParams, frozenset(metric.dimensions if metric else ())
     )
     query = params.query(metric, dimensions, scope, resources.settings.zone)
+    if params.is_file:
+        batches = sample_batches(resources.reads, query)
+        table = Table(name or "samples", _COLUMNS, batches, resources.settings.zone)
+        return await file_response(table, params)
     page = await sample_page(resources.reads, query)
     next_cursor = page.next and cursor_of(listing(params.order), *page.next)
     data = [{**row, "timestamp": utc_instant(row["timestamp"])} for row in page.rows]
-    if wants_csv(request):
+    if params.chosen(request) == "csv":
         response = csv_response(_COLUMNS, data)
         if next_cursor:
             response.headers["X-Next-Cursor"] = next_cursor
@@ -52,7 +57,7 @@ async def query_samples(request: Request) -> Response:
 
 
 async def aggregate(request: Request) -> Response:
-    """Figures per minute, hour, day, week or month; as CSV with ``Accept: text/csv``."""
+    """Figures per minute, hour, day, week or month; also as CSV (``Accept: text/csv``) or file."""
     resources, scope = resources_of(request), principal_of(request).scope
     metric = await resources.catalog.entry(scope, request.query_params.get("metric_name", ""))
     # Nobody knows the dimensions of a metric that does not exist.
@@ -66,6 +71,8 @@ async def aggregate(request: Request) -> Response:
     result = await resources.aggregates.result(query, datetime.now(UTC))
     if not result.points:
         await resources.catalog.check_known(scope, metric)
+    if params.is_file:
+        return await file_response(figures_table(result), params)
     until = await resources.aggregates.materialized_until(result)
     if len(result.points) < _MANY:
         return _response(request, result, until)

@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, Field
 
+from service.http.files import MAX_FILE_ROWS, FileParams
 from service.http.pagination import position_of
 from service.http.parameters import DateRange
 from service.metrics.catalog import MetricEntry
@@ -14,6 +15,8 @@ from service.metrics.query.samples import Position, SampleQuery
 from service.metrics.query.selection import select
 from service.metrics.query.spec import AggregateQuery, aggregate_query
 from sql.calendar import Period
+from sql.errors import Invalid, Problem
+from sql.messages import Message
 from sql.scope import Scope
 from sql.vocabulary import MAX_ROWS, Aggregation, Fill, Frequency, MetricType, Order
 
@@ -37,10 +40,12 @@ class Filters(DateRange):
         return {name: getattr(self, name) for name in LABELS}
 
 
-class QueryParams(Filters):
+class QueryParams(Filters, FileParams):
     """``GET /api/metrics/query``."""
 
-    limit: int = Field(100, ge=1, le=MAX_ROWS)
+    limit: int = Field(
+        100, ge=1, le=MAX_FILE_ROWS, description=f"More than {MAX_ROWS:,} only of files"
+    )
     order: Order = "desc"
     cursor: str | None = None
 
@@ -57,6 +62,9 @@ class QueryParams(Filters):
             Invalid: the range, a filter or the cursor is none.
         """
         self.check(zone)
+        if self.limit > MAX_ROWS and not self.is_file:
+            message = Message("Beyond {number} samples, ask for a file", {"number": MAX_ROWS})
+            raise Invalid(Problem(message, "limit"))
         cursor = self.cursor
         after = None if cursor is None else Position(*position_of(listing(self.order), cursor))
         return SampleQuery(
@@ -69,7 +77,7 @@ class QueryParams(Filters):
         )
 
 
-class AggregateParams(Filters):
+class AggregateParams(Filters, FileParams):
     """``GET /api/metrics/aggregate``."""
 
     metric_name: str = Field(min_length=1)

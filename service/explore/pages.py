@@ -18,9 +18,10 @@ from service.explore.exploration import (
     filter_fields,
     read_exploration,
 )
-from service.explore.ranking import read_ranking
-from service.explore.rows import figures_csv
+from service.explore.ranking import ranking_table, read_ranking
+from service.explore.rows import figures_csv, figures_table
 from service.http.authentication import principal_of
+from service.http.files import FileParams, Format, Locale, file_response
 from service.language.names import title_of
 from service.metrics.catalog import MetricEntry, entry_of
 from service.metrics.query.labels import label_values
@@ -138,6 +139,28 @@ async def explorer_csv(request: Request) -> Response:
     return response
 
 
+async def explorer_file(request: Request) -> Response:
+    """The figures of the explorer as a file for a spreadsheet in the reader's language, or with
+    ``what=ranking`` its groups.
+    """
+    resources, scope = resources_of(request), principal_of(request).scope
+    now, zone = datetime.now(UTC), resources.settings.zone
+    given = QueryParams(
+        [(n, v) for n, v in request.query_params.multi_items() if n not in ("format", "what")]
+    )
+    asked = read_exploration(given, USUAL, now, zone)
+    metric = await resources.catalog.entry(scope, asked.query.metric_name)
+    span = span_of_range(asked.range, now, zone)
+    result = await read_everything(resources, scope, asked.query, metric, span, now)
+    if request.query_params.get("what") == "ranking":
+        table = await ranking_table(resources, scope, asked, metric, span, result.query.period, now)
+    else:
+        table = figures_table(result)
+    locale: Locale = "pt-BR" if reader_of(request).language == "pt-BR" else "en"
+    kind: Format = "csv" if request.query_params.get("format") == "csv" else "xlsx"
+    return await file_response(table, FileParams(format=kind, locale=locale))
+
+
 async def list_choices(request: Request) -> Response:
     """The values of one filter of a metric that contain what was typed."""
     given = request.query_params
@@ -226,4 +249,5 @@ PAGES = [
     Page("GET", "/explore", explorer, scope="metrics:read"),
     Page("GET", "/explore/choices", list_choices, scope="metrics:read"),
     Page("GET", "/explore.csv", explorer_csv, scope="metrics:read"),
+    Page("GET", "/explore/file", explorer_file, scope="metrics:read"),
 ]

@@ -6,6 +6,8 @@ from datetime import datetime
 
 from service.explore.exploration import Exploration
 from service.explore.group_cursors import after_of, cursor_of
+from service.explore.groups import groups_table
+from service.http.files import Table
 from service.metrics.catalog import MetricEntry
 from service.metrics.query.breakdown import MAX_GROUP_BY, Breakdown, BreakdownQuery, Row
 from service.metrics.query.ranges import Span, days_or_hours
@@ -59,6 +61,24 @@ async def read_ranking(
     groups = [_ranked(asked, found, group, row) for group, row in found.rows]
     following = found.next and asked.address(cursor=cursor_of(asked.rank, found.next))
     return Ranking(found, groups, following)
+
+
+async def ranking_table(
+    resources: Resources,
+    scope: Scope,
+    asked: Exploration,
+    metric: MetricEntry,
+    span: Span,
+    period: Period,
+    now: datetime,
+) -> Table:
+    """All groups of that ranking.
+
+    Raises:
+        Invalid: as `read_ranking`.
+    """
+    query = _query(resources, scope, asked, metric, span, period)
+    return groups_table(resources.breakdowns, query, now)
 
 
 def _query(

@@ -1,19 +1,71 @@
-"""Results of aggregate queries as CSV."""
+"""Results of queries as rows of files."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
 
 from starlette.responses import Response
 
+from service.http.files import BATCH, Batches, Table, in_batches
 from service.http.responses import csv_response
+from service.metrics.query.periods import named_period
 from service.metrics.query.result import Result
+from service.metrics.query.samples import SampleQuery, sample_page
+from sql.database import Connections
 
 
 def figures_csv(result: Result) -> Response:
     """The rows of a result as CSV; what JSON says beside them if they are not all is in
     headers.
     """
-    columns = ("period", *result.query.group_by, "value", "start", "end", "complete")
-    response = csv_response(columns, result.rows)
-    if result.is_truncated:
-        response.headers["X-Truncated"] = "true"
-    if result.omitted:
-        response.headers["X-Omitted-Frequencies"] = ", ".join(result.omitted)
+    response = csv_response(_columns(result), result.rows)
+    response.headers.update(_headers(result))
     return response
+
+
+def figures_table(result: Result) -> Table:
+    """The same as a table of a file."""
+    query = result.query
+    rows = list(_rows(result))
+    return Table(
+        query.metric_name, _columns(result), in_batches(rows), query.zone, _headers(result)
+    )
+
+
+async def sample_batches(reads: Connections, query: SampleQuery) -> Batches:
+    """The samples of a query, so many at a time."""
+    left = query.limit
+    while left > 0:
+        page = await sample_page(reads, replace(query, limit=min(left, BATCH)))
+        yield page.rows
+        left -= len(page.rows)
+        if page.next is None:
+            return
+        query = replace(query, after=page.next)
+
+
+def _columns(result: Result) -> Sequence[str]:
+    return ("period", *result.query.group_by, "value", "start", "end", "complete")
+
+
+def _headers(result: Result) -> dict[str, str]:
+    headers = {"X-Truncated": "true"} if result.is_truncated else {}
+    if result.omitted:
+        headers["X-Omitted-Frequencies"] = ", ".join(result.omitted)
+    return headers
+
+
+def _rows(result: Result) -> Iterator[Mapping[str, Any]]:
+    """As `Result.rows`, with instants that a file tells in its own way."""
+    query = result.query
+    labels = [dict(zip(query.group_by, group, strict=True)) for group in result.groups]
+    for point in result.shown:
+        period = named_period(point.start, query.period, query.zone)
+        yield {
+            "period": period.label,
+            **labels[point.group],
+            "value": point.value,
+            "start": point.start,
+            "end": period.end,
+            "complete": period.end <= result.now,
+        }

@@ -12,6 +12,7 @@ from pydantic.json_schema import models_json_schema
 from service import __version__
 from service.http.endpoint import Endpoint
 from service.http.errors import ErrorResponse
+from service.http.workbook import XLSX
 
 _REF = "#/components/schemas/{name}"
 _ERRORS = {
@@ -125,6 +126,7 @@ def _responses(endpoint: Endpoint) -> dict[str, Any]:
         content |= {media: {"schema": schema} for media in endpoint.answers}
     if endpoint.csv:
         content["text/csv"] = {"schema": {"type": "string"}}
+        content[XLSX] = {"schema": {"type": "string", "format": "binary"}}
     if endpoint.raw:
         content[endpoint.raw] = {"schema": _foreign_schema(endpoint.raw)}
     success = {"description": "Success", **({"content": content} if content else {})}

@@ -32,10 +32,21 @@ def csv_response(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> R
     """
     buffer = io.StringIO()
     writer = csv.writer(buffer)
-    writer.writerow(map(_cell, columns))
+    writer.writerow(map(csv_cell, columns))
     for row in rows:
-        writer.writerow(_cell(row.get(column)) for column in columns)
+        writer.writerow(csv_cell(row.get(column)) for column in columns)
     return Response(buffer.getvalue(), media_type="text/csv")
+
+
+def csv_cell(value: Any) -> Any:
+    """A value as a cell of CSV that no spreadsheet runs."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, dict | list):
+        return msgspec.json.encode(value).decode()
+    if isinstance(value, str) and value.startswith(_FORMULA_STARTS):
+        return f"'{value}"
+    return value
 
 
 def wants_csv(request: Request) -> bool:
@@ -62,13 +73,3 @@ def _accepted(header: str) -> dict[bytes, float]:
             weight = float(options.get(b"q", 1.0))
             found[media_range] = max(weight, found.get(media_range, 0.0))
     return found
-
-
-def _cell(value: Any) -> Any:
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, dict | list):
-        return msgspec.json.encode(value).decode()
-    if isinstance(value, str) and value.startswith(_FORMULA_STARTS):
-        return f"'{value}"
-    return value
