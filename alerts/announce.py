@@ -118,6 +118,7 @@ def notification_of(step: Step, context: MessageContext) -> Notification:
         peak_value=event["peak_value"],
         unit=event["unit"],
         silent=step.silent,
+        compared=step.compared,
         group=event["group_labels"],
         window_start=step.window_start or event["window_start"],
         window_end=step.window_end or event["window_end"],

@@ -12,8 +12,10 @@ from functools import lru_cache, partial
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from alerts.baselines import Stretch
 from alerts.decision import (
     INACTIVE,
+    Compared,
     Observation,
     Reading,
     State,
@@ -21,8 +23,9 @@ from alerts.decision import (
     next_deadline,
     next_state,
 )
-from alerts.figures import bucket_end, bucket_start, figure, periods
+from alerts.figures import bucket_end, bucket_start, periods
 from alerts.past import History, finest_level, read_history
+from alerts.readings import baselines_of, changed, may_open, reading_of
 from alerts.registry import check_rule
 from alerts.rules import Rule
 from alerts.selection import Group, Labels, Plan
@@ -48,6 +51,7 @@ class Episode:
     resolved_at: datetime | None = None
     resolved_value: float | None = None
     resolved_reason: Message | None = None
+    compared: Compared | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +119,7 @@ def sightings(result: Backtest) -> Iterator[Sighting]:
 
 
 def _replay(plan: Plan, history: History, since: datetime, until: datetime) -> Backtest:
-    steps = list(_steps(finest_level(plan), since, until, history.zone))
+    steps = _steps(plan, since, until, history.zone)
     episodes: list[Episode] = []
     for group in plan.groups:
         episodes += _episodes(plan, group, history, steps)
@@ -123,13 +127,20 @@ def _replay(plan: Plan, history: History, since: datetime, until: datetime) -> B
     return Backtest(since, until, plan, episodes, history.latest)
 
 
-def _steps(level: Level, since: datetime, until: datetime, zone: ZoneInfo) -> Iterator[datetime]:
-    """The edges of the buckets after `since`, and `until`."""
+def _steps(plan: Plan, since: datetime, until: datetime, zone: ZoneInfo) -> list[datetime]:
+    """The edges of the buckets after `since`, those of the rule's hours, and `until`."""
+    schedule = plan.watch.schedule
+    edges = set(_edges(finest_level(plan), since, until, zone))
+    if schedule is not None:
+        edges.update(schedule.edges(since, until, zone))
+    return [*sorted(edges), until]
+
+
+def _edges(level: Level, since: datetime, until: datetime, zone: ZoneInfo) -> Iterator[datetime]:
     edge = bucket_end(bucket_start(since, level, zone), level, zone)
     while edge < until:
         yield edge
         edge = bucket_end(edge, level, zone)
-    yield until
 
 
 def _episodes(
@@ -167,6 +178,7 @@ def _note(
                 transition.reason,
                 reading.unit,
                 state.peak,
+                compared=reading.compared,
             )
         )
     elif transition.change == "resolved":
@@ -180,24 +192,33 @@ def _observe(
     group: Group,
     history: History,
     now: datetime,
-    reading: Callable[[datetime, datetime], Reading],
+    reading: Callable[[Stretch], Reading],
 ) -> Observation:
-    retired = history.is_retired(group, now, plan.watch.retire)
-    window = plan.watch.window
+    watch, zone = plan.watch, history.zone
+    retired = history.is_retired(group, now, watch.retire)
+    window = watch.window
     if not isinstance(window, Calendar):
-        start = now - timedelta(seconds=window.seconds)
-        return Observation(_reading(plan, group, history, start, now), retired=retired)
-    around = periods(window, now, history.zone)
-    settled = reading(around.previous, around.current)
-    if not plan.watch.may_fire_early or history.is_negative:
-        return Observation(settled, retired=retired)
-    unsettled = _reading(plan, group, history, around.current, now)
-    return Observation(settled, (unsettled,), retired=retired)
+        judged = Stretch(now - timedelta(seconds=window.seconds), now)
+        opens = may_open(watch, judged, now, zone)
+        return Observation(reading(judged), retired=retired, may_open=opens)
+    around = periods(window, now, zone)
+    judged = Stretch(around.previous, around.current)
+    opens = may_open(watch, judged, now, zone)
+    settled = reading(judged)
+    if not watch.may_fire_early or history.is_negative:
+        return Observation(settled, retired=retired, may_open=opens)
+    unsettled = _figure(plan, group, history, Stretch(around.current, now))
+    return Observation(settled, (unsettled,), retired=retired, may_open=opens)
 
 
-def _reading(plan: Plan, group: Group, history: History, start: datetime, end: datetime) -> Reading:
-    if found := history.within(group, start, end):
-        return Reading(figure(plan.watch.aggregation, found), start, end, group.unit)
-    if plan.zero_when_silent and history.existed(group, start):
-        return Reading(0.0, start, end, group.unit, silent=True)
-    return Reading(None, start, end, group.unit)
+def _reading(plan: Plan, group: Group, history: History, window: Stretch) -> Reading:
+    found = _figure(plan, group, history, window)
+    if plan.watch.compare is None:
+        return found
+    earlier = baselines_of(plan, group, window, history.zone)
+    return changed(plan.watch, found, [_figure(plan, group, history, one) for one in earlier])
+
+
+def _figure(plan: Plan, group: Group, history: History, window: Stretch) -> Reading:
+    buckets = history.within(group, *window)
+    return reading_of(plan, group, window, buckets, partial(history.existed, group))

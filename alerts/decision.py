@@ -12,9 +12,10 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from alerts import reasons
+from alerts.schedule import Schedule
 from sql.durations import Window
 from sql.messages import Message
-from sql.vocabulary import Aggregation, Condition, NoData
+from sql.vocabulary import Aggregation, ChangeUnit, Comparison, Condition, NoData
 
 Phase = Literal["inactive", "pending", "open", "quiet"]
 Change = Literal["pending", "inactive", "opened", "resolved", "repeated"]
@@ -48,18 +49,32 @@ class Watch(NamedTuple):
     no_data: NoData = "ignore"
     settle: float = 60.0
     retire: float = 30 * 86400.0
+    compare: Comparison | None = None
+    change: ChangeUnit = "percent"
+    min_samples: int = 0
+    schedule: Schedule | None = None
 
     @property
     def may_fire_early(self) -> bool:
         """True where a period that is not over can already break the rule for good, where nothing
         negative is added.
         """
-        return self.condition in (">", ">=") and self.aggregation in GROWING
+        grows = self.condition in (">", ">=") and self.aggregation in GROWING
+        return grows and self.compare is None
+
+
+class Compared(msgspec.Struct, frozen=True):
+    """The figure that a change is of, and what it is from: None where there is nothing."""
+
+    figure: float
+    expected: float | None
+    unit: str | None = None
+    compare: Comparison | None = None
 
 
 class Reading(NamedTuple):
-    """The figure of one window; None where there is no data. `silent` where it is 0 because no
-    sample arrived.
+    """The value of one window that is judged: its figure or, where it is `compared`, the change of
+    that; None where there is no data. `silent` where the figure is 0 because no sample arrived.
     """
 
     value: float | None
@@ -67,18 +82,20 @@ class Reading(NamedTuple):
     end: datetime
     unit: str | None = None
     silent: bool = False
+    compared: Compared | None = None
 
 
 class Observation(NamedTuple):
     """The figures seen: the trailing window or the last period that has settled, and for calendar
-    windows also those since; whether notifications are silenced, and whether the group had no
-    samples for so long that it is not judged.
+    windows also those since; whether notifications are silenced, whether the group had no
+    samples for so long that it is not judged, and whether an event may open at that time.
     """
 
     settled: Reading
     unsettled: tuple[Reading, ...] = ()
     silenced: bool = False
     retired: bool = False
+    may_open: bool = True
 
 
 class State(msgspec.Struct, frozen=True):
@@ -125,6 +142,8 @@ def next_state(
     verdict = _judge(rule, state, observation)
     match state.phase:
         case "inactive" | "pending":
+            if not observation.may_open:
+                return _off_schedule(rule, state, verdict)
             return _waiting(rule, state, verdict, now, observation.silenced)
         case "open":
             return _open(rule, state, verdict, now, observation.silenced)
@@ -156,6 +175,9 @@ def _judge(rule: Watch, state: State, observation: Observation) -> _Verdict:
     settled = observation.settled
     if settled.value is not None:
         return _Verdict(False, settled)
+    if settled.compared is not None:
+        # There is a figure, and nothing to compare it with.
+        return _Verdict(None, settled)
     return _Verdict({"ignore": None, "alert": True, "resolve": False}[rule.no_data], settled)
 
 
@@ -193,6 +215,14 @@ def _retired(rule: Watch, state: State, reading: Reading) -> tuple[State, list[T
             suppressed = state.notified_at is None
             return INACTIVE, [Transition("resolved", reason, seen, suppressed)]
     return INACTIVE, [Transition("inactive", reason, reading)]
+
+
+def _off_schedule(rule: Watch, state: State, verdict: _Verdict) -> tuple[State, list[Transition]]:
+    """Nothing opens, nor does it begin to hold."""
+    if state.phase == "inactive":
+        return state, []
+    reason = reasons.off_schedule(_figure(rule, verdict))
+    return INACTIVE, [Transition("inactive", reason, verdict.reading)]
 
 
 def _waiting(
@@ -260,7 +290,7 @@ def _figure(rule: Watch, verdict: _Verdict, bound: float | None = None) -> Messa
     """The figure against the threshold, or that there is none."""
     reading = verdict.reading
     if reading.value is None:
-        return reasons.no_data(rule, verdict.holds)
+        return reasons.no_data(rule, reading, verdict.holds)
     bound = rule.threshold if bound is None else bound
     past = _HOLDS[rule.condition](reading.value, bound)
     return reasons.figure(rule, reading, bound, past=past)

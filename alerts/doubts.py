@@ -10,7 +10,7 @@ from datetime import datetime
 
 from alerts.figures import Bucket
 from alerts.memory import Memory
-from alerts.observe import Figures, window_key
+from alerts.observe import Figures, baseline_spans, key_of, window_key
 from alerts.rollups import has_negative, read_sample_counts
 from alerts.selection import Plan, Source
 from alerts.store import Decided
@@ -44,7 +44,8 @@ def _ranges(
     one: Decided, figures: Figures, marks: Mapping[str, datetime]
 ) -> dict[_Range, dict[int, int]]:
     """The number of samples that the rollups have of each series, by ranges that may be stale."""
-    window, settled = one.plan.watch.window, one.observation.settled
+    watch, settled = one.plan.watch, one.observation.settled
+    window = watch.window
     ranges: dict[_Range, dict[int, int]] = {}
     for source, series in one.group.sources.items():
         if isinstance(window, Calendar):
@@ -52,11 +53,15 @@ def _ranges(
         else:
             its = figures.trail(window, source)
             since, before = its.since, its.before
-        if since < _watermark(source, marks):
-            key = window_key(one.plan, source, figures, settled.start)
-            buckets = figures.buckets.get(key, {})
-            has = {number: _count(buckets.get(number)) for number in series}
-            ranges.setdefault((source.frequency, since, before), {}).update(has)
+        judged = window_key(one.plan, source, figures, settled.start)
+        earlier = baseline_spans(watch, one.group.level, source, figures)
+        looked_at = [(since, before, judged)]
+        looked_at += [(span.since, span.before, key_of(span)) for span in earlier]
+        for since, before, key in looked_at:
+            if since < _watermark(source, marks):
+                buckets = figures.buckets.get(key, {})
+                has = {number: _count(buckets.get(number)) for number in series}
+                ranges.setdefault((source.frequency, since, before), {}).update(has)
     return ranges
 
 

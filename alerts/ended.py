@@ -66,8 +66,8 @@ def _length(window: Window) -> timedelta:
 
 async def living(
     conn: Connection, groups: Iterable[tuple[Plan, Group, datetime, datetime]]
-) -> dict[tuple[int, str], set[int]]:
-    """By rule and group, the series that go on at the end of the window."""
+) -> dict[tuple[int, str, datetime], set[int]]:
+    """By rule, group and start of the window, the series that go on at its end."""
     asked: dict[_Range, set[int]] = {}
     wanted = list(groups)
     for _, group, since, before in wanted:
@@ -77,7 +77,7 @@ async def living(
         place: await read_last_samples(conn, place[0], sorted(series), *place[1:])
         for place, series in asked.items()
     }
-    found: dict[tuple[int, str], set[int]] = {}
+    found: dict[tuple[int, str, datetime], set[int]] = {}
     for plan, group, since, before in wanted:
         frequencies = {
             one: source.frequency for source, its in group.sources.items() for one in its
@@ -87,7 +87,7 @@ async def living(
             for one, frequency in frequencies.items()
             if one in last[frequency, since, before]
         }
-        found[plan.stored.rule_id, group.key] = alive(seen, frequencies)
+        found[plan.stored.rule_id, group.key, since] = alive(seen, frequencies)
     return found
 
 

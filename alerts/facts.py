@@ -36,12 +36,19 @@ def _condition(phrases: Phrases) -> _Row:
     return Message("Condition"), f"{phrases.notification.condition} {phrases.threshold}"
 
 
+def _compared(phrases: Phrases) -> list[_Row]:
+    if phrases.notification.compared is None:
+        return []
+    return [(Message("Figure"), phrases.figure), (Message("Before"), phrases.earlier)]
+
+
 def _event(phrases: Phrases) -> list[_Row]:
     its = phrases.notification
     return [
         _metric(phrases),
         (Message("Value"), Message("{value}", {"value": phrases.value})),
         _condition(phrases),
+        *_compared(phrases),
         (Message("Window"), Message("{window}", {"window": phrases.window})),
         (Message("Severity"), Message("{severity}", {"severity": phrases.severity})),
         *((name, label or "(none)") for name, label in its.group.items()),

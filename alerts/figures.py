@@ -129,9 +129,14 @@ class Trail(NamedTuple):
 def trail(window: Trailing, level: Level, now: datetime, zone: ZoneInfo) -> Trail:
     """The window up to the end of the bucket that `now` is in, in UTC."""
     since = now.astimezone(UTC) - timedelta(seconds=window.seconds)
+    return trail_up_to(since, bucket_end(bucket_start(now, level, zone), level, zone), level, zone)
+
+
+def trail_up_to(since: datetime, before: datetime, level: Level, zone: ZoneInfo) -> Trail:
+    """The window from an instant up to where a bucket ends, both in UTC."""
     start = bucket_start(since, level, zone)
     edge = start if start == since else bucket_end(start, level, zone)
-    return Trail(since, edge, bucket_end(bucket_start(now, level, zone), level, zone))
+    return Trail(since, edge, before)
 
 
 def bucket_start(instant: datetime, level: Level, zone: ZoneInfo) -> datetime:

@@ -7,6 +7,7 @@ from datetime import datetime
 
 import msgspec
 
+from alerts.decision import Compared
 from sql.messages import Message
 
 
@@ -26,8 +27,8 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True):
     `transition` is opened, acknowledged, resolved, repeated or test of one event (`event_id`);
     digest of many, whose number by transition is in `counts` and of which `lines` has the worst;
     failing and judged of a rule that cannot be judged, and can again. Windows and instants are
-    UTC; `timezone` is the business time zone they are shown in. `silent` where the value is 0 as
-    no sample arrived.
+    UTC; `timezone` is the business time zone they are shown in. `silent` where the figure is 0 as
+    no sample arrived, `compared` where the value is the change of a figure.
     """
 
     transition: str
@@ -49,6 +50,7 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True):
     peak_value: float | None = None
     unit: str | None = None
     silent: bool = False
+    compared: Compared | None = None
     group: Mapping[str, str | None] = {}
     window_start: datetime | None = None
     window_end: datetime | None = None

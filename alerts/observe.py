@@ -7,16 +7,19 @@ from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from alerts.announce import is_silenced
-from alerts.decision import Observation, Reading
+from alerts.baselines import Stretch, stretches
+from alerts.decision import Observation, Reading, Watch
 from alerts.ended import living, may_end
 from alerts.errors import RuleProblem
-from alerts.figures import Bucket, Periods, Trail, bucket_start, figure, periods, trail
+from alerts.figures import Bucket, Periods, Trail, bucket_start, periods, trail, trail_up_to
+from alerts.readings import changed, may_open, reading_of
 from alerts.rollups import Span, begins_with_minutes, bucket_of_row, read_span
 from alerts.selection import Group, Plan, Source
 from sql.database import Connection
 from sql.durations import Calendar, Trailing, Window
 from sql.errors import DatabaseError, DatabaseTimeout
 from sql.messages import Message
+from sql.vocabulary import Level
 
 
 @dataclass(slots=True)
@@ -41,9 +44,10 @@ class Figures:
     retired: Mapping[tuple[int, str], bool] = field(default_factory=dict)
     unchecked: dict[tuple[int, str], tuple[Plan, Group]] = field(default_factory=dict)
     negative: set[tuple[str, str]] = field(default_factory=set)
-    living: dict[tuple[int, str], set[int]] = field(default_factory=dict)
+    living: dict[tuple[int, str, datetime], set[int]] = field(default_factory=dict)
     edges: dict[tuple[Calendar, float], Periods] = field(default_factory=dict)
     trails: dict[tuple[Trailing, Source], Trail] = field(default_factory=dict)
+    earlier: dict[Any, tuple[Stretch, ...]] = field(default_factory=dict)
 
     def periods(self, window: Calendar, settle: float) -> Periods:
         """The periods around now."""
@@ -55,18 +59,40 @@ class Figures:
         """A trailing window in a rollup."""
         if (window, source) not in self.trails:
             found = trail(window, source.level, self.now, self.zone)
-            if begins_with_minutes(source):
-                found = found._replace(since=bucket_start(found.since, "minute", self.zone))
-            self.trails[window, source] = found
+            self.trails[window, source] = _from_a_minute(found, source, self.zone)
         return self.trails[window, source]
+
+    def judged(self, watch: Watch) -> Stretch:
+        """The trailing window, or the last period that has settled."""
+        if isinstance(watch.window, Calendar):
+            around = self.periods(watch.window, watch.settle)
+            return Stretch(around.previous, around.current)
+        return Stretch(self.now - timedelta(seconds=watch.window.seconds), self.now)
+
+    def baselines(self, watch: Watch, level: Level) -> tuple[Stretch, ...]:
+        """The windows that the judged one is compared with, the furthest back first."""
+        if watch.compare is None:
+            return ()
+        key = watch.window, watch.settle, watch.compare, level
+        if key not in self.earlier:
+            judged = self.judged(watch)
+            self.earlier[key] = stretches(watch.window, watch.compare, judged, level, self.zone)
+        return self.earlier[key]
 
 
 class WindowKey(NamedTuple):
-    """One window in one rollup; `edge` as in its span."""
+    """One window in one rollup; of a trailing one, `edge` and `before` as in its span."""
 
     source: Source
     since: datetime
-    edge: datetime | None
+    edge: datetime | None = None
+    before: datetime | None = None
+
+
+def _from_a_minute(found: Trail, source: Source, zone: ZoneInfo) -> Trail:
+    if not begins_with_minutes(source):
+        return found
+    return found._replace(since=bucket_start(found.since, "minute", zone))
 
 
 async def read_figures(
@@ -101,7 +127,14 @@ def observe(plan: Plan, group: Group, figures: Figures) -> Observation:
         retired = figures.retired.get(key, False)
         if key not in figures.retired:
             figures.unchecked[key] = plan, group
-    return Observation(settled.reading, tuple(one.reading for one in unsettled), silenced, retired)
+    judged = figures.judged(plan.watch)
+    return Observation(
+        settled.reading,
+        tuple(one.reading for one in unsettled),
+        silenced,
+        retired,
+        may_open(plan.watch, judged, figures.now, figures.zone),
+    )
 
 
 class _Seen(NamedTuple):
@@ -113,58 +146,76 @@ class _Seen(NamedTuple):
 
 def _readings(plan: Plan, group: Group, figures: Figures) -> tuple[_Seen, list[_Seen]]:
     """The settled window, and those since that may fire early."""
-    window, now = plan.watch.window, figures.now
-    if not isinstance(window, Calendar):
-        start = now - timedelta(seconds=window.seconds)
-        return _reading(plan, group, figures, start, now), []
-    around = figures.periods(window, plan.watch.settle)
-    settled = _reading(plan, group, figures, around.previous, around.current)
-    if not plan.watch.may_fire_early or plan.metric in figures.negative:
+    watch = plan.watch
+    settled = _reading(plan, group, figures, figures.judged(watch))
+    if watch.compare is not None:
+        earlier = [
+            _reading(plan, group, figures, one, is_baseline=True).reading
+            for one in figures.baselines(watch, group.level)
+        ]
+        settled = settled._replace(reading=changed(watch, settled.reading, earlier))
+    if not isinstance(watch.window, Calendar):
+        return settled, []
+    if not watch.may_fire_early or plan.metric in figures.negative:
         return settled, []
     return settled, [
-        _reading(plan, group, figures, start, min(now, end)) for start, end in around.unsettled
+        _reading(plan, group, figures, Stretch(start, min(figures.now, end)))
+        for start, end in figures.periods(watch.window, watch.settle).unsettled
     ]
 
 
-def _reading(plan: Plan, group: Group, figures: Figures, start: datetime, end: datetime) -> _Seen:
+def _reading(
+    plan: Plan, group: Group, figures: Figures, window: Stretch, *, is_baseline: bool = False
+) -> _Seen:
     """The figure of a window."""
     found = []
-    living = figures.living.get((plan.stored.rule_id, group.key))
+    living = figures.living.get((plan.stored.rule_id, group.key, window.start))
     for source, series in group.sources.items():
-        if known := figures.buckets.get(window_key(plan, source, figures, start)):
+        key = (
+            key_of(baseline_span(plan.watch.window, source, window, figures.zone))
+            if is_baseline
+            else window_key(plan, source, figures, window.start)
+        )
+        if known := figures.buckets.get(key):
             those = series if living is None else [one for one in series if one in living]
             found += [known[one] for one in those if one in known]
-    if found:
-        value = figure(plan.watch.aggregation, found)
-        return _Seen(Reading(value, start, end, group.unit), has_samples=True)
-    if plan.zero_when_silent and _existed(group, figures, start):
-        return _Seen(Reading(0.0, start, end, group.unit, silent=True), has_samples=False)
-    return _Seen(Reading(None, start, end, group.unit), has_samples=False)
+    reading = reading_of(plan, group, window, found, lambda start: _existed(group, figures, start))
+    return _Seen(reading, bool(found))
 
 
 def _that_may_end(
     plans: Iterable[Plan], figures: Figures
 ) -> Iterator[tuple[Plan, Group, datetime, datetime]]:
-    """Groups of which some series may have ended in the settled window, and that window."""
+    """Groups of which some series may have ended in a window, and that window."""
     for plan in plans:
         for group in plan.groups:
             if not may_end(plan, group):
                 continue
-            window, now = plan.watch.window, figures.now
-            if isinstance(window, Calendar):
-                around = figures.periods(window, plan.watch.settle)
-                yield plan, group, around.previous, around.current
-            else:
-                yield plan, group, now - timedelta(seconds=window.seconds), now
+            yield plan, group, *figures.judged(plan.watch)
+            for earlier in figures.baselines(plan.watch, group.level):
+                yield plan, group, *earlier
 
 
 def window_key(plan: Plan, source: Source, figures: Figures, start: datetime) -> WindowKey:
     """The key of the buckets of a plan's window that starts then."""
     window = plan.watch.window
     if isinstance(window, Calendar):
-        return WindowKey(source, start, None)
+        return WindowKey(source, start)
     its = figures.trail(window, source)
-    return WindowKey(source, its.since, its.edge)
+    return WindowKey(source, its.since, its.edge, its.before)
+
+
+def baseline_span(window: Window, source: Source, stretch: Stretch, zone: ZoneInfo) -> Span:
+    """Where the buckets of a window are that another is compared with."""
+    if isinstance(window, Calendar):
+        return Span(source, *stretch)
+    its = _from_a_minute(trail_up_to(stretch.start, stretch.end, source.level, zone), source, zone)
+    return Span(source, its.since, its.before, its.edge)
+
+
+def key_of(span: Span) -> WindowKey:
+    """The key of the first window of a span."""
+    return WindowKey(span.source, span.since, span.edge, span.before if span.edge else None)
 
 
 def _is_silenced(plan: Plan, group: Group, figures: Figures) -> bool:
@@ -199,16 +250,30 @@ def _check(group: Group, figures: Figures) -> None:
 
 def _spans(plans: Iterable[Plan], figures: Figures) -> dict[Span, set[int]]:
     spans: dict[Span, set[int]] = {}
-    known: dict[tuple[Any, float, Source], set[int]] = {}
+    known: dict[tuple[Any, ...], list[set[int]]] = {}
     for plan in plans:
-        window, settle = plan.watch.window, plan.watch.settle
+        watch = plan.watch
         for group in plan.groups:
+            level = group.level if watch.compare else "minute"
             for source, series in group.sources.items():
-                if (members := known.get((window, settle, source))) is None:
-                    span = _span(window, settle, source, figures)
-                    members = known[window, settle, source] = spans.setdefault(span, set())
-                members.update(series)
+                key = watch.window, watch.settle, watch.compare, level, source
+                if (members := known.get(key)) is None:
+                    needed = [
+                        _span(watch.window, watch.settle, source, figures),
+                        *baseline_spans(watch, level, source, figures),
+                    ]
+                    members = known[key] = [spans.setdefault(one, set()) for one in needed]
+                for one in members:
+                    one.update(series)
     return spans
+
+
+def baseline_spans(watch: Watch, level: Level, source: Source, figures: Figures) -> list[Span]:
+    """Where the buckets of the windows are that a rule compares with."""
+    return [
+        baseline_span(watch.window, source, one, figures.zone)
+        for one in figures.baselines(watch, level)
+    ]
 
 
 def _span(window: Window, settle: float, source: Source, figures: Figures) -> Span:
@@ -235,5 +300,5 @@ async def _read_span(conn: Connection, figures: Figures, span: Span, series: Seq
         return
     for row in rows:
         since = row["bucket"].astimezone(UTC) if span.edge is None else span.since
-        buckets = figures.buckets.setdefault(WindowKey(span.source, since, span.edge), {})
-        buckets[row["series_id"]] = bucket_of_row(row)
+        key = key_of(span)._replace(since=since)
+        figures.buckets.setdefault(key, {})[row["series_id"]] = bucket_of_row(row)

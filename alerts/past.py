@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
+from alerts.baselines import Stretch, stretches
 from alerts.decision import Observation
 from alerts.ended import Ends, may_end, read_ends
 from alerts.errors import RuleProblem
@@ -22,7 +23,16 @@ from alerts.rollups import (
     read_last_buckets,
 )
 from alerts.rules import Rule
-from alerts.selection import Group, Plan, Series, Source, StoredRule, plan_of, series_of_row
+from alerts.selection import (
+    COARSER,
+    Group,
+    Plan,
+    Series,
+    Source,
+    StoredRule,
+    plan_of,
+    series_of_row,
+)
 from sql.database import Connection, Pool, connection, run
 from sql.durations import Calendar, Window
 from sql.messages import Message, Quantity, Term, Value
@@ -37,7 +47,6 @@ _LENGTH: Mapping[Level, timedelta] = {
 }
 # Looking at one group at one instant takes about 10 µs.
 MAX_LOOKS = 500_000
-_ORDER: tuple[Level, ...] = ("minute", "hour", "day", "week", "month")
 # The level below, from which a period that is not over can be judged.
 _BELOW: Mapping[Level, Level] = {"hour": "minute", "day": "hour", "week": "day", "month": "day"}
 
@@ -109,9 +118,10 @@ class History:
 
     def _last(self, series: int, now: datetime) -> datetime | None:
         """The end of the series' newest bucket that begins before then."""
-        past = self.past.get(series)
+        past, before = self.past.get(series), self.last_before.get(series)
         number = bisect_right(past.starts, now) if past else 0
-        return past.ends[number - 1] if past and number else self.last_before.get(series)
+        last = past.ends[number - 1] if past and number else None
+        return max(filter(None, (last, before)), default=None)
 
 
 def _members(group: Group) -> list[int]:
@@ -140,9 +150,9 @@ async def read_history(
         await _read_ends(conn, plan, history, now)
         history.is_negative = await _shrinks(conn, plan, series)
         for source, ids in _sources(plan).items():
-            start = _reach_back(plan.watch.window, source.level, since, zone)
-            rows = await read_buckets(conn, source, ids, start, now)
-            _remember(history, rows, source.level)
+            for start, end in _ranges(plan, source.level, since, now, zone):
+                rows = await read_buckets(conn, source, ids, start, end)
+                _remember(history, rows, source.level)
             place, retired = place_of(source.frequency, plan.watch.retire, since, zone)
             history.last_before |= await read_last_buckets(conn, place, ids, retired, since)
         history.latest = await _latest(conn, plan, history, now)
@@ -159,7 +169,7 @@ async def _read_ends(conn: Connection, plan: Plan, history: History, now: dateti
     for group in groups:
         for one in _members(group):
             series.setdefault(history.frequencies[one], []).append(one)
-    start = periods(window, history.since, history.zone).previous
+    start, _ = _ranges(plan, window.period, history.since, now, history.zone)[0]
     history.ends = await read_ends(conn, window, series, start, now, history.zone)
 
 
@@ -208,7 +218,11 @@ def _check_looks(plan: Plan, duration: timedelta) -> None:
 def finest_level(plan: Plan) -> Level:
     """The level of the finest buckets that are replayed."""
     levels = [source.level for source in _sources(plan)] or [_level_of(plan.watch.window)]
-    return min(levels, key=_ORDER.index)
+    return min(levels, key=COARSER.index)
+
+
+def _coarsest(plan: Plan) -> Level:
+    return max((group.level for group in plan.groups), key=COARSER.index, default="minute")
 
 
 def _level_of(window: Window) -> Level:
@@ -233,10 +247,39 @@ def _finer(plan: Plan, source: Source) -> Source:
     return Source(source.frequency, below) if below in LEVELS[source.frequency] else source
 
 
-def _reach_back(window: Window, level: Level, since: datetime, zone: ZoneInfo) -> datetime:
+def _ranges(
+    plan: Plan, level: Level, since: datetime, now: datetime, zone: ZoneInfo
+) -> list[Stretch]:
+    """What is judged since then, and what that is compared with: the furthest back first, none
+    overlapping.
+    """
+    first = _first_window(plan.watch.window, since, zone)
+    judged = Stretch(bucket_start(first.start, level, zone), now)
+    if (compare := plan.watch.compare) is None:
+        return [judged]
+    ranges: list[Stretch] = []
+    for earlier in stretches(plan.watch.window, compare, first, _coarsest(plan), zone):
+        start = bucket_start(earlier.start, level, zone)
+        # Some days more: clocks are put forward, and months differ.
+        end = min(start + (now - first.start) + timedelta(days=3), judged.start)
+        _join(ranges, Stretch(start, end))
+    _join(ranges, judged)
+    return ranges
+
+
+def _join(ranges: list[Stretch], further: Stretch) -> None:
+    """Add a range that does not begin before the others do."""
+    if ranges and further.start <= ranges[-1].end:
+        further = Stretch(ranges[-1].start, max(ranges[-1].end, further.end))
+        ranges.pop()
+    ranges.append(further)
+
+
+def _first_window(window: Window, since: datetime, zone: ZoneInfo) -> Stretch:
     if isinstance(window, Calendar):
-        return periods(window, since, zone).previous
-    return bucket_start(since - timedelta(seconds=window.seconds), level, zone)
+        around = periods(window, since, zone)
+        return Stretch(around.previous, around.current)
+    return Stretch(since - timedelta(seconds=window.seconds), since)
 
 
 def _remember(history: History, rows: Sequence[Mapping[str, Any]], level: Level) -> None:

@@ -5,6 +5,7 @@ from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from alerts.notification import Notification
+from alerts.reasons import COMPARED
 from alerts.rendering import Renderer
 from alerts.texts import one_line
 from sql.durations import Trailing, parse_window
@@ -83,6 +84,24 @@ class Phrases:
         return Message("no data") if value is None else self.amount(value)
 
     @property
+    def figure(self) -> str:
+        """The figure that the value is the change of."""
+        compared = self.notification.compared
+        return "" if compared is None else self.renderer.figure(compared.figure, compared.unit)
+
+    @property
+    def earlier(self) -> Message:
+        """The figure that the change is from, such as ``a week before it was 2,000 BRL``."""
+        compared = self.notification.compared
+        if compared is None or compared.expected is None or compared.compare is None:
+            return Message("nothing to compare with")
+        values: dict[str, Value] = {
+            "when": COMPARED[compared.compare],
+            "expected": self.renderer.figure(compared.expected, compared.unit),
+        }
+        return Message("{when} it was {expected}", values)
+
+    @property
     def threshold(self) -> str:
         """The threshold with its unit."""
         return self.amount(self.notification.threshold_value)
@@ -107,7 +126,8 @@ class Phrases:
     def amount(self, figure: float, unit: str | None = None) -> str:
         """A figure with a unit, by default the notification's; what is counted has none."""
         its = self.notification
-        unit = None if its.aggregation == "count" else unit or its.unit
+        counted = its.aggregation == "count" and its.compared is None
+        unit = None if counted else unit or its.unit
         return self.renderer.figure(figure, unit)
 
     def moment(self, instant: datetime) -> Message:

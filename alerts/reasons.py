@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from sql.durations import duration_text
 from sql.messages import Message, Quantity, Term, Value
-from sql.vocabulary import Condition
+from sql.vocabulary import Comparison, Condition
 
 if TYPE_CHECKING:
     from alerts.decision import Reading, Watch
@@ -17,6 +17,13 @@ CONDITIONS: Mapping[Condition, str] = {
     "<=": "at or below",
     "==": "equal to",
     "!=": "different from",
+}
+COMPARED: Mapping[Comparison, Message] = {
+    "previous_period": Message("in the period before"),
+    "previous_day": Message("a day before"),
+    "previous_week": Message("a week before"),
+    "previous_year": Message("364 days before"),
+    "average_4_weeks": Message("in the mean of four weeks before"),
 }
 
 
@@ -32,6 +39,8 @@ def figure(rule: "Watch", reading: "Reading", bound: float, *, past: bool) -> Me
         "condition": Term(CONDITIONS[rule.condition]),
         "bound": Quantity(bound),
     }
+    if reading.compared is not None:
+        return _change(values, reading, past=past)
     if reading.silent and past:
         return Message(
             "no sample of {metric} arrived: its {aggregation} is {value}, {condition} {bound}",
@@ -47,9 +56,38 @@ def figure(rule: "Watch", reading: "Reading", bound: float, *, past: bool) -> Me
     return Message("{aggregation} of {metric} is {value}, not {condition} {bound}", values)
 
 
-def no_data(rule: "Watch", holds: bool | None) -> Message:
+def _change(values: dict[str, Value], reading: "Reading", *, past: bool) -> Message:
+    """The change of a figure against a bound, such as ``sum of revenue_hourly is 1200 BRL after
+    2000 BRL a week before, a change of -40 percent: below -30``.
+    """
+    assert reading.value is not None
+    compared = reading.compared
+    assert compared is not None
+    assert compared.expected is not None
+    assert compared.compare is not None
+    values |= {
+        "figure": Quantity(compared.figure, compared.unit),
+        "expected": Quantity(compared.expected, compared.unit),
+        "compare": COMPARED[compared.compare],
+    }
+    if past:
+        return Message(
+            "{aggregation} of {metric} is {figure}, {compare} it was {expected}: the change of "
+            "{value} is {condition} {bound}",
+            values,
+        )
+    return Message(
+        "{aggregation} of {metric} is {figure}, {compare} it was {expected}: the change of "
+        "{value} is not {condition} {bound}",
+        values,
+    )
+
+
+def no_data(rule: "Watch", reading: "Reading", holds: bool | None) -> Message:
     """Nothing is known, and what the rule makes of that."""
     values: dict[str, Value] = {"aggregation": Term(rule.aggregation), "metric": rule.metric_name}
+    if reading.compared is not None:
+        return Message("There is nothing to compare the {aggregation} of {metric} with", values)
     match holds:
         case True:
             return Message(
@@ -77,6 +115,11 @@ def too_short(reason: Message, seconds: float) -> Message:
 def begun(reason: Message, seconds: float) -> Message:
     """It has to hold for a while before an event opens."""
     return Message("{reason}; opens once it has held for {duration}", _with(reason, seconds))
+
+
+def off_schedule(reason: Message) -> Message:
+    """The hours in which it may open are over before it has held as long as it must."""
+    return Message("{reason}; nothing opens outside the rule's hours", {"reason": reason})
 
 
 def still_open(reason: Message) -> Message:

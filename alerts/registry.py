@@ -21,6 +21,8 @@ from sql.errors import Invalid, missing, on_violation
 from sql.messages import Message
 from sql.scope import Scope
 
+# Columns that hold JSON.
+_JSON = ("filters", "schedule")
 EDITED = Message("The rule was edited")
 DEACTIVATED = Message("The rule was deactivated")
 
@@ -216,4 +218,4 @@ async def _update(conn: Connection, rule: Rule, rule_id: int) -> DictRow:
 
 def _params(rule: Rule) -> dict[str, Any]:
     values = as_stored(rule)
-    return values | {"filters": msgspec.json.encode(values["filters"]).decode()}
+    return values | {name: msgspec.json.encode(values[name]).decode() for name in _JSON}

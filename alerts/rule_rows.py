@@ -18,6 +18,7 @@ KEEPS_EVENTS = frozenset(
         "repeat_seconds",
         "description",
         "digest_over",
+        "schedule",
     }
 )
 
@@ -35,6 +36,7 @@ def as_stored(rule: Rule) -> dict[str, Any]:
         "repeat_seconds": rule.repeat_interval,
         "settle_seconds": rule.settle,
         "retire_seconds": rule.retire_after,
+        "schedule": rule.schedule and rule.schedule.stored,
     }
 
 

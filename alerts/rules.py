@@ -13,6 +13,7 @@ from pydantic import (
     field_validator,
 )
 
+from alerts.baselines import is_comparable
 from alerts.fields import (
     Duration,
     Number,
@@ -23,6 +24,7 @@ from alerts.fields import (
     duration_field,
 )
 from alerts.recipients import Channel, problem_of
+from alerts.schedule import Schedule
 from sql.durations import Calendar, Window, duration_text, parse_window
 from sql.errors import Problem
 from sql.messages import Listing, Message, Quantity, Term, Value
@@ -31,10 +33,13 @@ from sql.vocabulary import (
     GROUPABLE,
     LEVELS,
     Aggregation,
+    ChangeUnit,
+    Comparison,
     Condition,
     Frequency,
     Kind,
     NoData,
+    RuleType,
     Severity,
 )
 
@@ -55,6 +60,7 @@ OWN_WINDOW: dict[Frequency, str] = {
 SETTLE, MAX_SETTLE = 60, 7 * 86400
 RETIRE, MIN_RETIRE = 30 * 86400, 3600
 DIGEST_OVER = 5
+PERCENT = "percent"
 
 
 class CatalogueEntry(NamedTuple):
@@ -78,8 +84,17 @@ class Rule(BaseModel):
 
     rule_name: Text
     metric_name: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9_.:-]+$")]
+    type: RuleType = Field(
+        "threshold", description="What is compared with the threshold: a value, or its change"
+    )
     condition: Condition
     threshold_value: Number
+    compare: Comparison | None = Field(
+        None, validate_default=True, description="Of type change: what the change is from"
+    )
+    change: ChangeUnit | None = Field(
+        None, validate_default=True, description="Of type change: percent if absent"
+    )
     severity: Severity
     notification_channels: list[Annotated[Channel, BeforeValidator(checked_channel)]] = Field(
         default_factory=list, max_length=4
@@ -114,6 +129,12 @@ class Rule(BaseModel):
     retire_after: Duration = duration_field(
         RETIRE, "A group without samples for that long is not judged"
     )
+    min_samples: Annotated[int, Field(strict=True, ge=0, le=1_000_000_000)] = Field(
+        0, description="A value of fewer samples is none"
+    )
+    schedule: Schedule | None = Field(
+        None, description="Outside these hours of the business time zone nothing opens"
+    )
     digest_over: Annotated[int, Field(strict=True, ge=1, le=1000)] = Field(
         DIGEST_OVER, description="More transitions in one tick are one notification"
     )
@@ -133,6 +154,25 @@ class Rule(BaseModel):
         if found := [problem for problem in problems if problem]:
             raise ValueError(_joined(found))
         return recipients
+
+    @field_validator("compare")
+    @classmethod
+    def _with_change(cls, compare: Comparison | None, info: ValidationInfo) -> Comparison | None:
+        is_change = info.data.get("type") == "change"
+        if is_change and compare is None:
+            raise ValueError(Message("A rule of type change needs it"))
+        if not is_change and compare is not None:
+            raise ValueError(Message("Only rules of type {type} have it", {"type": "change"}))
+        return compare
+
+    @field_validator("change")
+    @classmethod
+    def _in_percent(cls, change: ChangeUnit | None, info: ValidationInfo) -> ChangeUnit | None:
+        if info.data.get("type") == "change":
+            return change or "percent"
+        if change is not None:
+            raise ValueError(Message("Only rules of type {type} have it", {"type": "change"}))
+        return None
 
     @field_validator("repeat_interval")
     @classmethod
@@ -207,6 +247,13 @@ def unit_of(rule: Rule, entry: CatalogueEntry | None) -> str | None:
     return (entry or UNKNOWN).unit
 
 
+def judged_unit(rule: Rule, entry: CatalogueEntry | None) -> str | None:
+    """The unit of what is compared with the threshold; what is counted has none."""
+    if rule.change == "percent":
+        return PERCENT
+    return None if aggregation_of(rule, entry) == "count" else unit_of(rule, entry)
+
+
 def window_of(rule: Rule, entry: CatalogueEntry | None) -> Window:
     """The window the rule watches."""
     return parse_window(rule.window or OWN_WINDOW[(entry or UNKNOWN).frequency])
@@ -225,9 +272,15 @@ def problems(
     """The problems of the rule given what the catalogue says of its metric (None:
     nothing yet) and how often it is submitted, which counts more.
     """
+    window = window_of(rule, entry)
+    if rule.compare and not is_comparable(window, rule.compare):
+        said: dict[str, Value] = {"window": Term(str(window)), "compare": rule.compare}
+        yield Problem(
+            Message("{window} is longer than the time back to {compare}", said), "compare"
+        )
     if entry is not None:
         finest = min(submitted or (entry.frequency,), key=FREQUENCIES.index)
-        if not fits(finest, window := window_of(rule, entry)):
+        if not fits(finest, window):
             values: dict[str, Value] = {
                 "window": Term(str(window)),
                 "metric": rule.metric_name,

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, get_args
 
 import msgspec
 
@@ -22,6 +22,7 @@ from sql.durations import Calendar, Window
 from sql.messages import Listing, Message, Term, Value, terms
 from sql.vocabulary import FREQUENCIES, GROUPABLE, LEVELS, NONE, Frequency, Level
 
+COARSER: tuple[Level, ...] = get_args(Level)
 # Trailing windows longer than this are put together from hours rather than minutes.
 MINUTES_UP_TO = 6 * 3600
 
@@ -71,6 +72,12 @@ class Group(NamedTuple):
     key: str
     unit: str | None
     sources: Mapping[Source, Sequence[int]]
+
+    @property
+    def level(self) -> Level:
+        """The coarsest level of its rollups."""
+        levels = [source.level for source in self.sources] or ["minute"]
+        return max(levels, key=COARSER.index)
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +170,10 @@ def watch_of(rule: Rule, entry: CatalogueEntry | None) -> Watch:
         no_data=rule.no_data,
         settle=rule.settle,
         retire=rule.retire_after,
+        compare=rule.compare,
+        change=rule.change or "percent",
+        min_samples=rule.min_samples,
+        schedule=rule.schedule,
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import msgspec
 
+from alerts.decision import Compared
 from alerts.rules import Rule
 from alerts.selection import Labels
 from sql.messages import Message
@@ -28,6 +29,7 @@ class Step(NamedTuple):
     comment: str | None = None
     suppressed: bool = False
     silent: bool = False
+    compared: Compared | None = None
 
 
 def group_key(rule_id: int, labels: Labels) -> tuple[int, str]:

@@ -149,6 +149,7 @@ def _step(event: dict[str, Any], decided: Decided, transition: Transition, now: 
         reading.end,
         suppressed=transition.suppressed,
         silent=reading.silent,
+        compared=reading.compared,
     )
 
 
@@ -191,6 +192,7 @@ def _event_row(one: Decided, transition: Transition, now: datetime) -> dict[str,
         "window_start": reading.start,
         "window_end": reading.end,
         "opened_at": now,
+        "compared": reading.compared,
     }
 
 

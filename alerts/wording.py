@@ -119,16 +119,36 @@ class Wording(Phrases):
         return self._figure
 
     @property
-    def _figure(self) -> Message:
-        its = self.notification
-        values: dict[str, Value] = {
+    def _parts(self) -> dict[str, Value]:
+        return {
             "aggregation": self.aggregation,
-            "metric": its.metric_name + self.group,
+            "metric": self.notification.metric_name + self.group,
             "value": self.value,
             "window": self.window,
             "condition": self.condition,
             "threshold": self.threshold,
         }
+
+    @property
+    def _change(self) -> Message:
+        values = self._parts | {"figure": self.figure, "earlier": self.earlier}
+        if self.notification.transition == "resolved":
+            return Message(
+                "The {aggregation} of {metric} is {figure} for {window}, a change of {value} "
+                "({earlier}); the rule is {condition} {threshold}.",
+                values,
+            )
+        return Message(
+            "The {aggregation} of {metric} is {figure} for {window}, a change of {value} "
+            "({earlier}), {condition} {threshold}.",
+            values,
+        )
+
+    @property
+    def _figure(self) -> Message:
+        its, values = self.notification, self._parts
+        if its.value is not None and its.compared is not None:
+            return self._change
         if its.value is None:
             return Message(
                 "There is no data of {metric} for {window}; the rule is {condition} {threshold}.",

@@ -21,6 +21,9 @@ Level = Literal["minute", "hour", "day", "week", "month"]
 Condition = Literal[">", "<", ">=", "<=", "==", "!="]
 Severity = Literal["low", "medium", "high", "critical"]
 NoData = Literal["ignore", "alert", "resolve"]
+RuleType = Literal["threshold", "change"]
+ChangeUnit = Literal["percent", "absolute"]
+Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 EventStatus = Literal["open", "acknowledged", "resolved"]
 HealthStatus = Literal["healthy", "degraded", "unhealthy"]
 # What a value is compared with: that of the period before, of the same a day, a week or 364 days
@@ -37,6 +40,7 @@ Comparison = Literal[
 MAX_ROWS = 10_000
 
 FREQUENCIES: tuple[Frequency, ...] = get_args(Frequency)
+WEEKDAYS: tuple[Weekday, ...] = get_args(Weekday)
 # The kind of a metric that nobody described yet.
 KIND_OF_TYPE: dict[MetricType, Kind] = {
     "revenue": "flow",

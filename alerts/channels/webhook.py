@@ -109,6 +109,7 @@ def _event(its: Notification) -> dict[str, Any]:
         "status": _STATUS.get(its.transition, "open"),
         "value": its.value,
         "peak_value": its.peak_value,
+        "compared": its.compared,
         "window_start": its.window_start,
         "window_end": its.window_end,
         "group": its.group,

@@ -49,6 +49,7 @@ async def get_alert_event(request: Request) -> Response:
     steps = await events.history(pool, row["event_id"])
     data = event_out(row) | {
         "unit": row["unit"],
+        "compared": row["compared"],
         "aggregation": row["aggregation"],
         "window": row["window_name"],
         "history": [transition_out(step) for step in steps],

@@ -10,6 +10,7 @@ from psycopg.rows import DictRow
 from starlette.requests import Request
 
 from service.http.authentication import principal_of
+from service.language.reader import Reader
 from service.language.translations import N_
 from service.metrics.query.ranges import span_between
 from service.metrics.query.result import Result
@@ -65,10 +66,17 @@ async def event_chart(request: Request, row: DictRow, rule: DictRow | None) -> E
         period=result.query.period,
         incomplete=result.is_under_way,
         marks=marks,
-        thresholds=[Threshold(row["threshold_value"], reader.gettext(N_("Threshold")))],
+        thresholds=_thresholds(row, reader),
     )
     is_pending = await aggregates.lacks_samples(result.query, [span])
     return EventChart(chart.spec, result.query.period, is_pending)
+
+
+def _thresholds(row: DictRow, reader: Reader) -> list[Threshold]:
+    """A line at the threshold, where that is one of the figures drawn and not of their change."""
+    if row["compared"] is not None:
+        return []
+    return [Threshold(row["threshold_value"], reader.gettext(N_("Threshold")))]
 
 
 def explorer_of_event(
@@ -136,7 +144,9 @@ def _labels(row: DictRow, rule: DictRow | None) -> dict[str, str]:
         for name, value in row["group_labels"].items()
         if value or name in GROUPABLE
     }
-    return watched | group | ({"unit": row["unit"]} if row["unit"] else {})
+    compared = row["compared"]
+    unit = compared["unit"] if compared else row["unit"]
+    return watched | group | ({"unit": unit} if unit else {})
 
 
 def _period(row: DictRow) -> Period:

@@ -12,9 +12,18 @@ from service.http.instants import Instant, instants
 from service.http.parameters import DateRange
 from service.http.paths import MAX_ID
 from sql.messages import Message
-from sql.vocabulary import EventStatus, Severity
+from sql.vocabulary import Comparison, EventStatus, Severity
 
 MAX_EVENTS = 1000
+
+
+class ComparedOut(BaseModel):
+    """The figure that a value is the change of, and what it was compared with."""
+
+    figure: float
+    expected: float | None
+    unit: str | None
+    compare: Comparison | None
 
 
 class EventOut(BaseModel):
@@ -56,6 +65,7 @@ class EventDetail(EventOut):
     """An event with what it watched and its history, oldest first."""
 
     unit: str | None
+    compared: ComparedOut | None
     aggregation: str
     window: str
     history: list[TransitionOut]

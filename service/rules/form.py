@@ -17,13 +17,20 @@ from sql.errors import Problem
 
 _LISTS = {"notification_recipients": "\n", "group_by": ","}
 _ZERO = ("for", "keep_firing_for")
-_NUMBERS = ("threshold_value", "recovery_threshold", "digest_over")
+_NUMBERS = ("threshold_value", "recovery_threshold", "digest_over", "min_samples")
+_WHOLE = ("digest_over", "min_samples")
+# The parts of a schedule; its days are boxes.
+_HOURS = {"schedule_from": "from", "schedule_to": "to"}
+_DAYS = "schedule_days"
 # Fields that the explorer and other pages may fill in beforehand.
 _PREFILLED = (
     "rule_name",
     "metric_name",
     "condition",
     "threshold_value",
+    "type",
+    "compare",
+    "change",
     "aggregation",
     "window",
     "service_name",
@@ -45,12 +52,20 @@ NAMES = {
     "keep_firing_for": N_("Once it is over for"),
     "unit": N_("Unit"),
     "filters": N_("Dimensions"),
+    "type": N_("Judged"),
+    "compare": N_("Change from"),
+    "change": N_("Change"),
+    "min_samples": N_("Samples at least"),
+    "schedule.from": N_("From"),
+    "schedule.to": N_("Until"),
     "settle": N_("Judged after"),
     "retire_after": N_("Groups end after"),
 }
 # Calendar windows, which the form has in the reader's words.
 WINDOWS = (N_("hour"), N_("day"), N_("week"), N_("month"))
 _FRESH = {
+    "type": "threshold",
+    _DAYS: [],
     "condition": "<",
     "severity": "medium",
     "no_data": "ignore",
@@ -77,6 +92,8 @@ def fresh_form(query: QueryParams, own_service: str | None, reader: Reader) -> F
 def form_of(rule: Rule, reader: Reader) -> Form[Rule]:
     """The form as filled in with a rule."""
     values = rule.model_dump(mode="json", by_alias=True)
+    hours = values.pop("schedule") or {"days": []}
+    values |= {_DAYS: hours["days"]} | {name: hours.get(its) for name, its in _HOURS.items()}
     values["notification_recipients"] = "\n".join(values["notification_recipients"])
     values["group_by"] = ", ".join(values["group_by"])
     values |= {n: reader.plain_number(values[n]) for n in _NUMBERS if values[n] is not None}
@@ -91,8 +108,10 @@ def filled_form(given: FormData, reader: Reader) -> Form[Rule]:
     """The form as it was filled in, with its rule if it makes one."""
     values: dict[str, Any] = {name: str(given.get(name, "")).strip() for name in _names()}
     values["notification_channels"] = [str(one) for one in given.getlist("notification_channels")]
+    values[_DAYS] = [str(one) for one in given.getlist(_DAYS)]
     values["is_active"] = given.get("is_active") == "true"
-    form: Form[Rule] = Form(values)
+    places = {f"schedule.{its}": name for name, its in _HOURS.items()}
+    form: Form[Rule] = Form(values, places)
     for name in _NUMBERS:
         if values[name] and reader.read_number(values[name]) is None:
             form.fail(name, _how_to_write(reader))
@@ -143,7 +162,11 @@ def meant_by(values: Mapping[str, Any], reader: Reader) -> dict[str, Any]:
     for name in _NUMBERS:
         number = reader.read_number(str(values[name]))
         if number is not None:
-            meant[name] = int(number) if name == "digest_over" and number % 1 == 0 else number
+            meant[name] = int(number) if name in _WHOLE and number % 1 == 0 else number
+    days, hours = meant.pop(_DAYS, None), {n: meant.pop(n, None) for n in _HOURS}
+    schedule = {"days": days} | {its: hours[name] for name, its in _HOURS.items()}
+    if given := {name: value for name, value in schedule.items() if value}:
+        meant["schedule"] = given
     return meant
 
 
@@ -161,7 +184,7 @@ def _durations() -> dict[str, Any]:
     """The defaults of a rule that are not nothing."""
     names = ("settle", "retire_after")
     given = {name: duration_text(Rule.model_fields[name].default) for name in names}
-    return given | {"digest_over": Rule.model_fields["digest_over"].default}
+    return given | {name: Rule.model_fields[name].default for name in _WHOLE}
 
 
 def _how_to_write(reader: Reader) -> str:
@@ -177,4 +200,6 @@ def _as_read(text: str, reader: Reader) -> str:
 
 
 def _names() -> list[str]:
-    return [field.alias or name for name, field in Rule.model_fields.items()]
+    names = [field.alias or name for name, field in Rule.model_fields.items()]
+    names.remove("schedule")
+    return [*names, *_HOURS]

@@ -12,6 +12,7 @@ from alerts.backtest import Backtest, Episode, Sighting, sightings
 from alerts.fields import Text
 from alerts.rule_rows import readable
 from alerts.rules import CatalogueEntry, Rule, aggregation_of, window_of
+from service.alerts.models import ComparedOut
 from service.http.envelopes import Item, Listing
 from service.http.instants import instants
 
@@ -75,6 +76,7 @@ class EpisodeOut(BaseModel):
     value: float | None
     peak_value: float | None
     unit: str | None
+    compared: ComparedOut | None
     window_start: datetime
     window_end: datetime
     reason: str
@@ -89,6 +91,7 @@ class ReadingOut(BaseModel):
     group: dict[str, str | None]
     value: float | None
     unit: str | None
+    compared: ComparedOut | None
     window_start: datetime
     window_end: datetime
     firing: bool
@@ -149,6 +152,7 @@ def _sighting_out(one: Sighting) -> dict[str, Any]:
         "group": one.group.labels,
         "value": one.reading.value,
         "unit": one.reading.unit,
+        "compared": one.reading.compared,
         "window_start": one.reading.start,
         "window_end": one.reading.end,
         "firing": one.is_firing,

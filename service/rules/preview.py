@@ -11,6 +11,7 @@ from alerts.backtest import Backtest, sightings
 from alerts.rules import Rule, unit_of, window_of
 from service.alerts.authors import scope_of
 from service.http.authentication import principal_of
+from service.language.reader import Reader
 from service.language.translations import N_
 from service.metrics.query.ranges import Span
 from service.metrics.query.result import Result
@@ -102,6 +103,13 @@ async def _history(request: Request, rule: RuleToTest, period: LongPeriod) -> tu
     )
 
 
+def _thresholds(rule: Rule, reader: Reader) -> list[Threshold]:
+    """A line at the threshold, where that is one of the figures drawn and not of their change."""
+    if rule.compare is not None:
+        return []
+    return [Threshold(rule.threshold_value, reader.gettext(N_("Threshold")))]
+
+
 def _chart(request: Request, rule: Rule, result: Result, tested: Backtest) -> dict[str, Any]:
     reader = reader_of(request)
     times = sorted({point.start for point in result.shown})
@@ -120,5 +128,5 @@ def _chart(request: Request, rule: Rule, result: Result, tested: Backtest) -> di
             Mark(one.opened_at, reader.gettext(N_("Would have fired")), severity=rule.severity)
             for one in tested.episodes
         ],
-        thresholds=[Threshold(rule.threshold_value, reader.gettext(N_("Threshold")))],
+        thresholds=_thresholds(rule, reader),
     ).spec

@@ -23,11 +23,17 @@ Result = TypeVar("Result")
 class Form(Generic[Model]):
     """`values` are as filled in, for showing the form again, and `errors` what is wrong, by
     field; the empty field is the whole form. `data` is what it means, once nothing is wrong.
-    `status` and `headers` are those of the page that shows what is wrong.
+    `status` and `headers` are those of the page that shows what is wrong. `places` are the fields
+    of the form in which parts of others are filled in, by their dotted names.
     """
 
-    def __init__(self, values: Mapping[str, Any] | None = None) -> None:
+    def __init__(
+        self,
+        values: Mapping[str, Any] | None = None,
+        places: Mapping[str, str] | None = None,
+    ) -> None:
         self.values: dict[str, Any] = dict(values or {})
+        self._places = dict(places or {})
         self.errors: dict[str, str | Message] = {}
         self.status = 422
         self.headers: dict[str, str] | None = None
@@ -51,7 +57,8 @@ class Form(Generic[Model]):
     def fail_all(self, problems: Sequence[Problem]) -> None:
         """Each problem at the field that it is in."""
         for problem in problems:
-            self.fail((problem.field or "").partition(".")[0], problem.message)
+            field = problem.field or ""
+            self.fail(self._places.get(field, field.partition(".")[0]), problem.message)
 
     def refuse(self, error: DomainError) -> None:
         """The domain refuses what was filled in: say why, by field where it names one."""

@@ -34,6 +34,30 @@ CONDITIONS = {
     "==": N_("equal to"),
     "!=": N_("other than"),
 }
+RULE_TYPES = {
+    "threshold": N_("The value"),
+    "change": N_("Its change"),
+}
+COMPARISONS = {
+    "previous_period": N_("the period before"),
+    "previous_day": N_("a day before"),
+    "previous_week": N_("a week before"),
+    "previous_year": N_("364 days before"),
+    "average_4_weeks": N_("the mean of four weeks before"),
+}
+CHANGE_UNITS = {
+    "percent": N_("in percent"),
+    "absolute": N_("in the metric's unit"),
+}
+DAYS = {
+    "mon": N_("Monday"),
+    "tue": N_("Tuesday"),
+    "wed": N_("Wednesday"),
+    "thu": N_("Thursday"),
+    "fri": N_("Friday"),
+    "sat": N_("Saturday"),
+    "sun": N_("Sunday"),
+}
 WORDS = {
     "options": options,
     "severities": SEVERITIES,
@@ -43,4 +67,8 @@ WORDS = {
     "conditions": CONDITIONS,
     "aggregations": AGGREGATIONS,
     "windows": PERIODS,
+    "rule_types": RULE_TYPES,
+    "comparisons": COMPARISONS,
+    "change_units": CHANGE_UNITS,
+    "weekdays": DAYS,
 }

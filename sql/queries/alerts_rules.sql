@@ -33,7 +33,7 @@ INSERT INTO fature.alert_rule (
     notification_channels, notification_recipients, is_active, aggregation, window_name,
     service_name, affiliate_id, region, group_by, for_seconds, keep_firing_seconds,
     repeat_seconds, recovery_threshold, no_data, description, unit, filters, settle_seconds,
-    retire_seconds, digest_over
+    retire_seconds, digest_over, type, compare, change, min_samples, schedule
 )
 VALUES (
     %(tenant)s, %(rule_name)s, %(metric_name)s, %(condition)s, %(threshold_value)s,
@@ -41,7 +41,8 @@ VALUES (
     %(is_active)s, %(aggregation)s, %(window_name)s, %(service_name)s, %(affiliate_id)s,
     %(region)s, %(group_by)s::text [], %(for_seconds)s, %(keep_firing_seconds)s,
     %(repeat_seconds)s, %(recovery_threshold)s, %(no_data)s, %(description)s, %(unit)s,
-    %(filters)s::jsonb, %(settle_seconds)s, %(retire_seconds)s, %(digest_over)s
+    %(filters)s::jsonb, %(settle_seconds)s, %(retire_seconds)s, %(digest_over)s, %(type)s,
+    %(compare)s, %(change)s, %(min_samples)s, nullif(%(schedule)s::jsonb, 'null')
 )
 ON CONFLICT (tenant, rule_name) DO NOTHING
 RETURNING *;
@@ -75,6 +76,11 @@ SET
     settle_seconds = %(settle_seconds)s,
     retire_seconds = %(retire_seconds)s,
     digest_over = %(digest_over)s,
+    type = %(type)s,
+    compare = %(compare)s,
+    change = %(change)s,
+    min_samples = %(min_samples)s,
+    schedule = nullif(%(schedule)s::jsonb, 'null'),
     version = version + 1,
     last_error = NULL,
     last_error_message = NULL,

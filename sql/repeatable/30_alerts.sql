@@ -33,7 +33,12 @@ SELECT
     filters,
     settle_seconds,
     retire_seconds,
-    digest_over
+    digest_over,
+    type,
+    compare,
+    change,
+    min_samples,
+    schedule
 FROM fature.alert_rule
 WHERE
     (SELECT sees_every_tenant FROM fature.reader)
@@ -45,7 +50,7 @@ COMMENT ON COLUMN analytics.alert_rules.tenant IS 'Tenant that owns the rule.';
 COMMENT ON COLUMN analytics.alert_rules.rule_name IS 'Name, unique in the tenant.';
 COMMENT ON COLUMN analytics.alert_rules.metric_name IS 'Metric that is watched.';
 COMMENT ON COLUMN analytics.alert_rules.condition IS 'How the figure compares with the threshold when it alerts: >, <, >=, <=, == or !=.';
-COMMENT ON COLUMN analytics.alert_rules.threshold_value IS 'Threshold, in the unit of the metric.';
+COMMENT ON COLUMN analytics.alert_rules.threshold_value IS 'Threshold, in the unit of the metric, of a change in percent as such.';
 COMMENT ON COLUMN analytics.alert_rules.severity IS 'low, medium, high or critical.';
 COMMENT ON COLUMN analytics.alert_rules.notification_channels IS 'Channels people are notified through.';
 COMMENT ON COLUMN analytics.alert_rules.is_active IS 'Whether it is judged.';
@@ -70,6 +75,11 @@ COMMENT ON COLUMN analytics.alert_rules.filters IS 'Only series that have these 
 COMMENT ON COLUMN analytics.alert_rules.settle_seconds IS 'How long after its end a period is judged.';
 COMMENT ON COLUMN analytics.alert_rules.retire_seconds IS 'A group without samples for that long is not judged.';
 COMMENT ON COLUMN analytics.alert_rules.digest_over IS 'More transitions in one tick than this are one notification.';
+COMMENT ON COLUMN analytics.alert_rules.type IS 'What is compared with the threshold: threshold (the figure) or change (its change).';
+COMMENT ON COLUMN analytics.alert_rules.compare IS 'Earlier figures that the change is from: previous_period, previous_day, previous_week, previous_year or average_4_weeks.';
+COMMENT ON COLUMN analytics.alert_rules.change IS 'percent or absolute.';
+COMMENT ON COLUMN analytics.alert_rules.min_samples IS 'A figure of fewer samples is none.';
+COMMENT ON COLUMN analytics.alert_rules.schedule IS 'Days and hours of the business time zone; nothing opens outside them. NULL: always.';
 
 CREATE OR REPLACE VIEW analytics.alert_events WITH (security_barrier) AS
 SELECT
@@ -95,7 +105,8 @@ SELECT
     acknowledged_by,
     comment,
     resolved_at,
-    resolved_by
+    resolved_by,
+    compared
 FROM fature.alert_event
 WHERE
     (SELECT sees_every_tenant FROM fature.reader)
@@ -125,4 +136,5 @@ COMMENT ON COLUMN analytics.alert_events.acknowledged_at IS 'When somebody said 
 COMMENT ON COLUMN analytics.alert_events.acknowledged_by IS 'Who that was.';
 COMMENT ON COLUMN analytics.alert_events.comment IS 'What was last said about it.';
 COMMENT ON COLUMN analytics.alert_events.resolved_at IS 'When it was over.';
+COMMENT ON COLUMN analytics.alert_events.compared IS 'Where value is a change: the figure, what was expected, their unit.';
 COMMENT ON COLUMN analytics.alert_events.resolved_by IS 'Who resolved it; NULL: it recovered by itself.';

@@ -358,3 +358,37 @@ def test_a_rule_is_about_one_unit_whatever_else_comes(alerting: httpx2.Client, m
     detail = alerting.get(f"/api/alerts/events/{event['id']}").json()["data"]
     assert (detail["value"], detail["unit"]) == (900, "ms")
     assert alerting.get(f"/api/alerts/rules/{rule['id']}").json()["data"]["last_error"] is None
+
+
+def post_hour(client: httpx2.Client, metric: str, value: float, hour: datetime) -> None:
+    fields = {"metric_type": "revenue", "frequency": "hourly", "unit": "BRL"}
+    post(client, metric, value, timestamp=hour.isoformat(), **fields)
+
+
+def test_a_change_from_last_week_opens_and_keeps_its_event_through_other_hours(
+    alerting: httpx2.Client, metric: str
+) -> None:
+    hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    for back in (1, 2):
+        post_hour(alerting, metric, 60, hour - timedelta(hours=back))
+        post_hour(alerting, metric, 100, hour - timedelta(days=7, hours=back))
+    change = {"type": "change", "compare": "previous_week", "settle": "0s"}
+    below = {"condition": "<", "threshold_value": -30}
+    tested = alerting.post("/api/alerts/rules/test", json=rule_of(metric, **change, **below)).json()
+    compared = {"figure": 60, "expected": 100, "unit": "BRL", "compare": "previous_week"}
+    (now,) = tested["data"]["now"]
+    assert (now["value"], now["unit"], now["compared"], now["firing"]) == (
+        -40, "percent", compared, True,
+    )  # fmt: skip
+    rule = make(alerting, metric, **change, **below)
+    assert (rule["change"], rule["schedule"]) == ("percent", None)
+    event = wait_for_event(alerting, rule_id=rule["id"])
+    detail = alerting.get(f"/api/alerts/events/{event['id']}").json()["data"]
+    assert (event["value"], detail["compared"]) == (-40, compared)
+    night = {"days": ["mon"], "from": "22:00", "to": "06:00"}
+    edited = alerting.patch(f"/api/alerts/rules/{rule['id']}", json={"schedule": night})
+    assert edited.json()["data"]["schedule"] == night
+    (kept,) = events(alerting, rule_id=rule["id"])
+    assert (kept["id"], kept["status"]) == (event["id"], "open")
+    wrong = alerting.patch(f"/api/alerts/rules/{rule['id']}", json={"type": "threshold"})
+    assert wrong.status_code == 422
