@@ -24,6 +24,7 @@ import service.dashboards.panel_editing
 import service.dashboards.sharing
 import service.documentation.pages
 import service.explain.api
+import service.explain.pages
 import service.explore.api
 import service.explore.pages
 import service.explore.saving
@@ -95,6 +96,7 @@ ENDPOINTS = [
 PAGES = [
     *service.overview.pages.PAGES,
     *service.explore.pages.PAGES,
+    *service.explain.pages.PAGES,
     *service.explore.saving.PAGES,
     *service.graphql.pages.PAGES,
     *service.corrections.pages.PAGES,

@@ -12,10 +12,13 @@ from starlette.requests import Request
 from service.http.authentication import principal_of
 from service.language.reader import Reader
 from service.language.translations import N_
+from service.metrics.explanations import UNEXPLAINED
 from service.metrics.query.ranges import span_between
 from service.metrics.query.result import Result
 from service.metrics.query.spec import aggregate_query
 from service.metrics.query.totals import rolling
+from service.panels.addresses import why_address
+from service.panels.config import Compare, Query
 from service.runtime.resources import resources_of
 from service.web.charts import Chart, Line, Mark, Threshold
 from service.web.session import reader_of
@@ -94,6 +97,19 @@ def explorer_of_event(
         **{f"filter.{name}": value for name, value in _labels(row, rule).items()},
     }
     return f"/explore?{urlencode(chosen)}"
+
+
+def why_of_event(row: DictRow, rule: DictRow | None) -> str | None:
+    """The page that explains the value that the event was opened by, against the same a week
+    before; None of what cannot be explained.
+    """
+    labels, since, before = _labels(row, rule), row["window_start"], row["window_end"]
+    is_explained = row["aggregation"] not in UNEXPLAINED and set(row["group_labels"]) <= set(labels)
+    if since is None or before is None or not is_explained:
+        return None
+    compare: Compare = "previous_week" if before - since <= _DAY else "previous_period"
+    query = Query(metric_name=row["metric_name"], filters=labels)
+    return why_address(query, row["aggregation"], since, before, compare)
 
 
 async def _figures(request: Request, row: DictRow, rule: DictRow | None) -> Result | None:

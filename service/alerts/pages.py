@@ -11,7 +11,7 @@ from starlette.responses import Response
 from alerts import events, registry
 from alerts.context import Author
 from service.alerts.authors import author_of, scope_of
-from service.alerts.charts import event_chart, explorer_of_event
+from service.alerts.charts import event_chart, explorer_of_event, why_of_event
 from service.alerts.models import EventParams, Remark
 from service.alerts.paging import read_page
 from service.alerts.undelivered import undelivered
@@ -138,6 +138,7 @@ async def _event_page(
         "rule": rule,
         "chart": chart,
         "explore": explorer_of_event(row, rule, zone, chart),
+        "why": chart and why_of_event(row, rule),
         **WORDS,
     }
     return render(request, "alerts/event.html", context, status=status)

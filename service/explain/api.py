@@ -8,10 +8,9 @@ from zoneinfo import ZoneInfo
 from starlette.requests import Request
 from starlette.responses import Response
 
+from service.explain.asking import asked_of
 from service.explain.models import ExplainAnswer, ExplainParams
-from service.http.authentication import principal_of
 from service.http.endpoint import Endpoint
-from service.http.parameters import read_params, zone_of
 from service.http.responses import json_response
 from service.metrics.explanations import Explanation, ExplanationQuery
 from service.metrics.query.ranges import Span
@@ -21,14 +20,10 @@ from sql.calendar import instant_text
 
 async def explain(request: Request) -> Response:
     """The few sets of labels that account for a change of a metric."""
-    resources, scope = resources_of(request), principal_of(request).scope
-    metric = await resources.catalog.entry(scope, request.query_params.get("metric_name", ""))
-    if metric.metric_name:
-        await resources.catalog.check_known(scope, metric)
-    params, dimensions = read_params(request, ExplainParams, frozenset(metric.dimensions))
-    zone, now = zone_of(params.tz, resources.settings.zone), datetime.now(UTC)
-    query = params.query(metric, dimensions, scope, zone, now)
-    return json_response(_body(query, await resources.explanations.explanation(query, now)))
+    now = datetime.now(UTC)
+    query = await asked_of(request, now)
+    found = await resources_of(request).explanations.explanation(query, now)
+    return json_response(_body(query, found))
 
 
 def _body(query: ExplanationQuery, found: Explanation) -> dict[str, Any]:

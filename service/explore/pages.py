@@ -20,6 +20,7 @@ from service.explore.exploration import (
 )
 from service.explore.ranking import ranking_table, read_ranking
 from service.explore.rows import figures_csv, figures_table
+from service.explore.why import whys_of
 from service.http.authentication import principal_of
 from service.http.files import FileParams, Format, Locale, file_response
 from service.language.names import title_of
@@ -210,6 +211,7 @@ async def _look(
         "figures": figures,
         "latest": latest_of(figures, span, now, zone),
         "events": events,
+        "why": whys_of(asked, figures, span, zone),
         "ranking": ranking,
         "charts": charts_of([figures], asked.look, reader, marks, zoom=True),
     }

@@ -14,7 +14,7 @@ from service.metrics.explanation.leaves import Amounts, Leaves
 from service.metrics.query.breakdown import Breakdown, BreakdownQuery
 from service.metrics.query.ranges import Span, days_or_hours
 from service.metrics.query.selected import TooFine
-from service.metrics.query.spec import AggregateQuery, aggregate_query, with_period
+from service.metrics.query.spec import AggregateQuery, Units, aggregate_query, with_period
 from sql import calendar
 from sql.calendar import Period
 from sql.errors import Invalid, Problem
@@ -25,7 +25,8 @@ from sql.vocabulary import LABELS, Aggregation, Comparison
 MAX_LEAVES = 20_000
 MAX_DIMENSIONS = 12
 _PERIODS: tuple[Period, ...] = ("minute", "hour", "day", "month")
-_UNEXPLAINED = frozenset[Aggregation]({"min", "max"})
+# No groups make them up.
+UNEXPLAINED = frozenset[Aggregation]({"min", "max"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +43,7 @@ class ExplanationQuery:
     aggregation: Aggregation | None = None
     filters: Mapping[str, str | None] | None = None
     dimensions: Sequence[str] | None = None
+    units: Units = "one"
 
 
 class Explanation(NamedTuple):
@@ -73,7 +75,7 @@ class Explanations:
             Busy: too many queries are read.
         """
         figures = _figures(query)
-        if figures.aggregation in _UNEXPLAINED:
+        if figures.aggregation in UNEXPLAINED:
             message = Message("Smallest and largest values are not made up of those of groups")
             raise Invalid(Problem(message, "aggregation"))
         if figures.aggregation != "avg":
@@ -143,6 +145,7 @@ def _figures(query: ExplanationQuery) -> AggregateQuery:
         since=query.span.since,
         before=query.span.before,
         group_by=dimensions_of(query.metric, filters) if names is None else names,
+        units=query.units,
     )
 
 

@@ -1,9 +1,12 @@
-"""The explorer's address of what a panel shows."""
+"""Addresses of pages that show, or explain, what a panel shows."""
 
 from collections.abc import Iterator
+from datetime import datetime, timedelta
 from urllib.parse import urlencode
 
 from service.panels.config import Compare, Query, TimeRange
+from sql.calendar import instant_text
+from sql.vocabulary import Aggregation
 
 FILTER = "filter."
 
@@ -31,3 +34,22 @@ def selection_pairs(
     yield from ((FILTER + name, value) for name, value in query.filters.items())
     if compare != "none":
         yield "compare", compare
+
+
+def why_address(
+    query: Query,
+    aggregation: Aggregation,
+    since: datetime,
+    before: datetime,
+    compare: Compare,
+) -> str:
+    """The page that explains the change of a selection in that range."""
+    pairs = [
+        ("metric_name", query.metric_name),
+        ("aggregation", aggregation),
+        ("start_date", instant_text(since)),
+        ("end_date", instant_text(before - timedelta(microseconds=1))),
+        *(query.filters.items()),
+        *([] if compare == "none" else [("compare", compare)]),
+    ]
+    return f"/explain?{urlencode(pairs)}"

@@ -42,6 +42,10 @@ COMPARISONS = {
     "previous_week": N_("The same a week before"),
     "previous_year": N_("The same a year before"),
 }
+EXPLAINED = {
+    **{name: words for name, words in COMPARISONS.items() if name != "none"},
+    "average_4_weeks": N_("The average of four weeks"),
+}
 LOOKS = {"line": N_("Line"), "bar": N_("Bars")}
 FILLS = {
     "none": N_("Leave out"),
