@@ -15,6 +15,7 @@ import service.corrections.closing_page
 import service.corrections.pages
 import service.corrections.reconcile_page
 import service.corrections.reconciling
+import service.corrections.relabelling
 import service.corrections.selection_page
 import service.dashboards.api
 import service.dashboards.editing
@@ -73,6 +74,7 @@ ENDPOINTS = [
     *service.corrections.api.ENDPOINTS,
     *service.corrections.reconciling.ENDPOINTS,
     *service.corrections.closing.ENDPOINTS,
+    *service.corrections.relabelling.ENDPOINTS,
     *service.forecast.api.ENDPOINTS,
     *service.exposition.api.ENDPOINTS,
     *service.remote_read.api.ENDPOINTS,

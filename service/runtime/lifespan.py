@@ -21,6 +21,7 @@ from service.metrics.breakdowns import Breakdowns
 from service.metrics.catalog import Catalog
 from service.metrics.corrections.closes import Closes
 from service.metrics.corrections.jobs import VoidJobs
+from service.metrics.corrections.relabels import MergedSeries, Relabelling
 from service.metrics.corrections.selections import SelectionVoids
 from service.metrics.corrections.stale import StaleRollups
 from service.metrics.corrections.voids import Corrections
@@ -56,6 +57,7 @@ TELEMETRY_SECONDS = 5.0
 REPLICA_SECONDS = 1.0
 READERS_SECONDS = 15.0
 JOBS_SECONDS = 2.0
+MERGED_SECONDS = 600.0
 # Each takes a core for up to 5 s, and whoever reads metrics may ask for one.
 BACKTESTS_AT_ONCE = 2
 
@@ -106,6 +108,8 @@ def _tasks(resources: Resources) -> Iterator[Coroutine[None, None, None]]:
     yield repeat(TELEMETRY_SECONDS, partial(_note_pools, resources))
     yield repeat(READERS_SECONDS, partial(end_overlong_reading, resources.pool))
     yield repeat(JOBS_SECONDS, resources.void_jobs.work)
+    yield repeat(CATALOGUE_SECONDS, partial(resources.merged_series.move_late, "2 minutes"))
+    yield repeat(MERGED_SECONDS, partial(resources.merged_series.move_late, "1 day"))
     yield every_night(settings, resources.engine)
     if settings.alert_interval:
         context, interval = resources.message_context, settings.alert_interval
@@ -148,6 +152,10 @@ def _resources(
         await stale.refresh()
         aggregates.forget(metrics)
 
+    async def relabelled(metrics: frozenset[tuple[str, str]]) -> None:
+        await series.reload_relabels()
+        await follow(metrics)
+
     async def closed(tenant: str, metric_type: str) -> None:
         await series.closed.reload()
         aggregates.forget(series.metrics.of_type(tenant, metric_type))
@@ -173,6 +181,8 @@ def _resources(
         door=Door(mappings, series.metrics, recorder),
         corrections=Corrections(pool, ids, accept, follow),
         selection_voids=SelectionVoids(pools.url, pools.read, accept, follow),
+        relabelling=Relabelling(pools.url, relabelled),
+        merged_series=MergedSeries(pools.url, follow),
         closes=Closes(pool, settings.zone, closed),
         void_jobs=VoidJobs(pools.url, pool, follow),
         catalog=catalog,

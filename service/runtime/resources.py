@@ -18,6 +18,7 @@ from service.metrics.breakdowns import Breakdowns
 from service.metrics.catalog import Catalog
 from service.metrics.corrections.closes import Closes
 from service.metrics.corrections.jobs import VoidJobs
+from service.metrics.corrections.relabels import MergedSeries, Relabelling
 from service.metrics.corrections.selections import SelectionVoids
 from service.metrics.corrections.voids import Corrections
 from service.metrics.explanations import Explanations
@@ -62,6 +63,8 @@ class Resources:
     selection_voids: SelectionVoids
     void_jobs: VoidJobs
     closes: Closes
+    relabelling: Relabelling
+    merged_series: MergedSeries
     catalog: Catalog
     aggregates: Aggregates
     breakdowns: Breakdowns

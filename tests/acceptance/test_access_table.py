@@ -45,6 +45,7 @@ POST    /api/metrics/reconcile                  200   200      403    403    403
 GET     /api/periods/close                      200   200      403    200    403 200   200          200
 POST    /api/periods/close                      201   403      403    403    403 403   403          201
 DELETE  /api/periods/close/{id:int}             200   403      403    403    403 403   403          404
+POST    /api/metrics/relabel                    200   200      403    403    403 200   403          404
 POST    /api/metrics/{metric_id:int}/void       200   200      403    403    403 200   403          404
 POST    /api/metrics/{metric_id:int}/replace    200   200      403    403    403 200   403          404
 GET     /api/metrics/forecast                   422   422      403    422    403 422   422          422
@@ -253,6 +254,14 @@ BODIES: dict[tuple[str, ...], Callable[[World], Any]] = {
     },
     ("PATCH", "/api/metrics/catalog/{metric_name}"): lambda _: {"description": "Shipped."},
     ("POST", "/api/metrics/void"): lambda _: {"metric_name": "only_here", "reason": "A typo"},
+    ("POST", "/api/metrics/relabel"): lambda _: {
+        "metric_name": "only_here",
+        "label": "region",
+        "from": "Sao Paulo",
+        "to": "SP",
+        "reason": "One spelling",
+        "dry_run": True,
+    },
     ("POST", "/api/periods/close"): lambda _: a_close(),
     ("POST", "/api/metrics/reconcile"): lambda _: {
         "metric_name": "only_here",

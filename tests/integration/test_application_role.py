@@ -125,6 +125,20 @@ def test_the_application_adds_to_voids_and_reads_them(app_url: str) -> None:
         conn.execute("SELECT * FROM fature.void")
 
 
+def test_the_application_relabels_without_changing_the_audit_log_itself(app_url: str) -> None:
+    with psycopg.connect(app_url, autocommit=True) as conn:
+        for statement in (
+            "SELECT fature.merge_series(1, 2)",
+            "SELECT fature.relabel_metadata('{1}', 'region', 'A', 'B')",
+            "SELECT fature.relabel_records('nobody', NULL, 'affiliate_id', 'A', 'B')",
+            "BEGIN; LOCK TABLE fature.series IN SHARE ROW EXCLUSIVE MODE; ROLLBACK",
+        ):
+            conn.execute(statement.encode())
+        conn.execute("SET fature.erasing = 'yes'")
+        with pytest.raises(InsufficientPrivilege):
+            conn.execute("UPDATE fature.audit_log SET action = 'mine'")
+
+
 def test_the_application_adds_to_the_audit_log_and_reads_it(app_url: str) -> None:
     with psycopg.connect(app_url, autocommit=True) as conn:
         columns = {

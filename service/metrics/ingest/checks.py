@@ -138,7 +138,10 @@ class Checks:
             )
             series: int | SeriesKey | None = id_of(labels)
             if series is None:
-                key = self._stored(SeriesKey(*labels), index)
+                given = self._stored(SeriesKey(*labels), index)
+                key = self._series.relabels.relabelled(given)
+                if key.dimensions != given.dimensions and s.metadata is not None:
+                    metadata = self._metadata(_relabelled(s.metadata, given, key), index)
                 series = id_of(key) or key
             rows.append((frequency, series, ts, s.value, metadata, s.origin))
         if min(map(_row_ts, rows), default=self.today) < self.today:
@@ -225,6 +228,14 @@ class Checks:
                 "age": in_words(timedelta(microseconds=age)),
             },
         )
+
+
+def _relabelled(
+    metadata: Mapping[str, object], before: SeriesKey, after: SeriesKey
+) -> dict[str, object]:
+    """Metadata whose promoted keys are as they are stored."""
+    names, kept = dict(before.dimensions), dict(after.dimensions)
+    return {**metadata, **{name: kept.get(name) for name in names if kept.get(name) != names[name]}}
 
 
 def _not_own(service_name: str, index: int) -> Forbidden:

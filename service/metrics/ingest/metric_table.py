@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Iterable, Mapping
+from copy import copy
 from datetime import datetime
 from typing import Any
 
@@ -89,6 +90,14 @@ class MetricTable:
         """The metrics of a tenant by name, once `ready` was awaited."""
         assert self._entries is not None
         return self._entries.setdefault(tenant, {})
+
+    def renew(self) -> None:
+        """Make other objects of all entries: nothing found out by them is taken for right."""
+        if self._entries is not None:
+            self._entries = {
+                tenant: {name: copy(entry) for name, entry in entries.items()}
+                for tenant, entries in self._entries.items()
+            }
 
     def of_type(self, tenant: str, metric_type: str) -> frozenset[tuple[str, str]]:
         """Tenant and name of the metrics of a type, as far as they are known."""

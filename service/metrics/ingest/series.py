@@ -9,9 +9,10 @@ import msgspec
 from service.metrics.ingest.closed import ClosedPeriods
 from service.metrics.ingest.labels import label_text
 from service.metrics.ingest.metric_table import MetricEntry, MetricTable
+from service.metrics.ingest.relabels import Relabels
 from service.metrics.ingest.room import NewSeries, Owner, SeriesLimits, SeriesRoom
 from sql.database import Connection, Pool, connection, run
-from sql.errors import Busy, Invalid
+from sql.errors import Busy, Invalid, Violation
 from sql.messages import Message
 from sql.vocabulary import DEFAULT_AGGREGATION, Frequency, MetricType
 
@@ -38,18 +39,23 @@ class SeriesKey(NamedTuple):
 
 
 class CatalogChanged(Busy):
-    """A metric that was taken to be new is in the catalogue, and not as its sample has it."""
+    """A metric that was taken to be new is in the catalogue, and not as its sample has it; or a
+    label was relabelled meanwhile.
+    """
 
     def __init__(self) -> None:
         super().__init__(Message("The catalogue is changing; try again"))
 
 
 class SeriesCache:
-    """Knows the ids of series, the metrics that they belong to, and what of them is closed."""
+    """Knows the ids of series, the metrics that they belong to, what of them is closed, and which
+    labels are stored as others.
+    """
 
     def __init__(self, pool: Pool, limits: SeriesLimits) -> None:
         self.metrics = MetricTable(pool)
         self.closed = ClosedPeriods(pool, self.metrics)
+        self.relabels = Relabels()
         self.room = SeriesRoom(pool, limits)
         self._pool = pool
         # Of a dict it would take ever longer to find the oldest.
@@ -60,19 +66,30 @@ class SeriesCache:
         return self._ids.get(key)
 
     async def ready(self) -> None:
-        """Have read the catalogue and the closed periods once."""
+        """Have read the catalogue, the closed periods and the relabels once."""
         await self.metrics.ready()
         await self.closed.ready()
+        if not self.relabels.is_known:
+            await self.reload_relabels()
 
     async def reload(self) -> None:
-        """Read catalogue and closed periods as they are now; the series of metrics that were
-        deleted are gone.
+        """Read catalogue, closed periods and relabels as they are now; the series of metrics that
+        were deleted are gone.
         """
         await self.closed.reload()
+        await self.reload_relabels()
         if deleted := await self.metrics.reload():
             gone = [key for key in self._ids if key[:2] in deleted]
             for key in gone:
                 del self._ids[key]
+
+    async def reload_relabels(self) -> None:
+        """Read relabels as they are now. Where there are others, no series is taken for known."""
+        async with connection(self._pool) as conn:
+            changed = await self.relabels.reload(conn)
+        if changed:
+            self._ids.clear()
+            self.metrics.renew()
 
     async def resolve(
         self, keys: Iterable[SeriesKey], assumed: Mapping[str, MetricEntry]
@@ -83,8 +100,8 @@ class SeriesCache:
 
         Raises:
             Invalid: a tenant or service would have more series than it may.
-            CatalogChanged: a metric was not new. `metrics` knows it from now on; no series was
-                created.
+            CatalogChanged: a metric was not new, or a label is stored as another. That is known
+                from now on; no series was created.
         """
         unknown = list(dict.fromkeys(keys))
         if not unknown:
@@ -97,7 +114,7 @@ class SeriesCache:
             if assumed:
                 await self._learn(conn, unknown[0].tenant, assumed)
             if new:
-                await run(conn, "insert_series", _columns(sorted(new, key=_order)))
+                await self._insert(conn, new)
                 found |= await _look_up(conn, new)
         self._ids.update(found.items())
         while len(self._ids) > CACHE_SIZE:
@@ -109,6 +126,15 @@ class SeriesCache:
         unknown = list(dict.fromkeys(keys))
         async with connection(self._pool) as conn:
             return await _look_up(conn, unknown)
+
+    async def _insert(self, conn: Connection, new: Sequence[SeriesKey]) -> None:
+        try:
+            await run(conn, "insert_series", _columns(sorted(new, key=_order)))
+        except Violation as error:
+            if error.constraint != "series_relabelled":
+                raise
+            await self.reload_relabels()
+            raise CatalogChanged from error
 
     async def _learn(
         self, conn: Connection, tenant: str, assumed: Mapping[str, MetricEntry]

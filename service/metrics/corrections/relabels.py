@@ -1,0 +1,224 @@
+"""Relabels: another value of a label, of what is there at every level and of what comes."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple
+
+from psycopg import sql
+from psycopg.rows import DictRow
+
+from service.access.caller import Caller
+from service.metrics.ingest.closed import Late, check_open
+from sql.connections import Connection
+from sql.database import dedicated_connection, run
+from sql.errors import Conflict
+from sql.messages import Message
+from sql.statements import array_of, query, samples_of
+from sql.vocabulary import FREQUENCIES, LABELS, LEVELS, Frequency, Level
+
+# Samples that one relabel moves to other series; beside them, any number keeps its own.
+MOST_MOVED = 1_000_000
+# The label of people: what is replaced is kept nowhere.
+PERSONAL = "affiliate_id"
+_LIMIT_SECONDS = 300.0
+_LENGTHS: Mapping[Level, str] = {"day": "1 day", "month": "1 month"}
+
+Follow = Callable[[frozenset[tuple[str, str]]], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RelabelSpec:
+    """`label`, a label or dimension, is `to` (None: absent) wherever it is `value`; of one metric,
+    or of all.
+    """
+
+    label: str
+    value: str
+    to: str | None
+    reason: str
+    metric_name: str | None = None
+
+
+class Relabelled(NamedTuple):
+    """How many series have other labels, how many of them became part of others that had those
+    labels already, and how many samples are in them.
+    """
+
+    series: int
+    merged: int
+    samples: int
+
+
+class Relabelling:
+    """Relabels; `most` samples of one relabel may move to other series. After each, `follow` is
+    told of the tenant and name of the metrics.
+    """
+
+    def __init__(self, url: str, follow: Follow, most: int = MOST_MOVED) -> None:
+        self._url = url
+        self._follow = follow
+        self._most = most
+        self._turn = asyncio.Lock()
+
+    async def count(self, caller: Caller, spec: RelabelSpec) -> Relabelled:
+        """What `relabel` would do now.
+
+        Raises:
+            Conflict: as `relabel`.
+        """
+        async with self._turn, dedicated_connection(self._url, _LIMIT_SECONDS) as conn:
+            rows = await _series(conn, caller, spec)
+            return await self._checked(conn, caller, rows)
+
+    async def relabel(self, caller: Caller, spec: RelabelSpec) -> Relabelled:
+        """In one transaction, with all that is kept about those series.
+
+        Raises:
+            Conflict: some of it is in a closed period or being voided, or too many samples would
+                be moved to other series.
+        """
+        async with (
+            self._turn,
+            dedicated_connection(self._url, _LIMIT_SECONDS) as conn,
+            conn.transaction(),
+        ):
+            await run(conn, "lock_corrections")
+            await run(conn, "lock_series")
+            rows = await _series(conn, caller, spec)
+            found = await self._checked(conn, caller, rows)
+            if await run(conn, "void_job_of", _params(caller, spec)):
+                raise Conflict(Message("Samples of it are being voided; try again later"))
+            await _relabel(conn, caller, spec, rows)
+            await _record(conn, caller, spec, found)
+        await self._follow(frozenset((caller.tenant, row["metric_name"]) for row in rows))
+        return found
+
+    async def _checked(
+        self, conn: Connection, caller: Caller, rows: Sequence[DictRow]
+    ) -> Relabelled:
+        merging = [row for row in rows if row["target"] is not None]
+        moved = await _number_of_samples(conn, merging)
+        if moved > self._most:
+            raise Conflict(
+                Message(
+                    "{number} samples would move to other series, at most {most} at once: "
+                    "name one metric after the other",
+                    {"number": moved, "most": self._most},
+                )
+            )
+        await check_open(conn, await _oldest(conn, caller, rows))
+        return Relabelled(len(rows), len(merging), await _number_of_samples(conn, rows))
+
+
+class MergedSeries:
+    """Moves samples that were on their way to a series while it became part of another."""
+
+    def __init__(self, url: str, follow: Follow) -> None:
+        self._url = url
+        self._follow = follow
+
+    async def move_late(self, age: str) -> None:
+        """Of series that were merged within that time (an interval of PostgreSQL's)."""
+        async with dedicated_connection(self._url, _LIMIT_SECONDS) as conn:
+            merged = await run(conn, "merged_lately", {"age": age})
+            moved = 0
+            for row in merged:
+                async with conn.transaction():
+                    await run(conn, "lock_corrections")
+                    moved += (await run(conn, "merge_series", row))[0]["moved"]
+        if moved:
+            await self._follow(frozenset())
+
+
+async def _series(conn: Connection, caller: Caller, spec: RelabelSpec) -> list[DictRow]:
+    statement = query("series_to_relabel").format(dimensions=query("dimensions_relabelled").body)
+    return await run(conn, statement, _params(caller, spec))
+
+
+async def _relabel(
+    conn: Connection, caller: Caller, spec: RelabelSpec, rows: Sequence[DictRow]
+) -> None:
+    params = _params(caller, spec)
+    kept = [row["series_id"] for row in rows if row["target"] is None]
+    statement = query("relabel_series").format(dimensions=query("dimensions_relabelled").body)
+    await run(conn, statement, {**params, "series": array_of(kept)})
+    merging = [row for row in rows if row["target"] is not None]
+    for row in merging:
+        await run(conn, "merge_series", row)
+        await run(conn, "redirect_merged_series", row)
+        await run(conn, "delete_merged_series", row)
+    series = [*kept, *(row["target"] for row in merging)]
+    await run(conn, "relabel_metadata", {**params, "series": array_of(series)})
+    await run(conn, "relabel_records", params)
+    await run(conn, "end_relabels", params)
+    await run(conn, "insert_relabel", {**params, "actor": caller.principal.id})
+
+
+async def _record(conn: Connection, caller: Caller, spec: RelabelSpec, found: Relabelled) -> None:
+    before = None if spec.label == PERSONAL else {spec.label: spec.value}
+    after = {spec.label: spec.to, "label": spec.label, "reason": spec.reason, **found._asdict()}
+    target = f"metric:{spec.metric_name}" if spec.metric_name else "metrics"
+    await caller.record(conn, "metrics.relabel", target, before=before, after=after)
+
+
+async def _number_of_samples(conn: Connection, rows: Iterable[DictRow]) -> int:
+    number = 0
+    for frequency, series in _by_frequency(rows).items():
+        statement = query("count_samples_of").format(samples=samples_of(frequency))
+        number += (await run(conn, statement, {"series": array_of(series)}))[0]["number"]
+    return number
+
+
+async def _oldest(conn: Connection, caller: Caller, rows: Sequence[DictRow]) -> list[Late]:
+    """The oldest figures of each type of metric of which any period is closed."""
+    closed = await run(conn, "closes", {"tenant": caller.tenant})
+    late = []
+    for metric_type in {row["metric_type"] for row in closed}:
+        of_type = [row for row in rows if row["metric_type"] == metric_type]
+        instants = [
+            instant
+            for frequency, series in _by_frequency(of_type).items()
+            for instant in await _first_instants(conn, frequency, array_of(series))
+        ]
+        if instants:
+            late.append(Late(caller.tenant, metric_type, min(instants)))
+    return late
+
+
+async def _first_instants(conn: Connection, frequency: Frequency, series: str) -> list[datetime]:
+    """Of samples, and of rollups, which outlive them."""
+    statements = [query("oldest_sample_of").format(samples=samples_of(frequency))]
+    for level in LEVELS[frequency]:
+        if level in _LENGTHS:
+            rollup = sql.Identifier("fature", f"rollup_{frequency}_{level}")
+            length = sql.Literal(_LENGTHS[level])
+            statements.append(query("oldest_bucket_of").format(rollup=rollup, length=length))
+    found = [(await run(conn, one, {"series": series}))[0]["oldest"] for one in statements]
+    return [instant for instant in found if instant is not None]
+
+
+def _by_frequency(rows: Iterable[DictRow]) -> dict[Frequency, list[int]]:
+    rows = list(rows)
+    found: dict[Frequency, list[int]] = {
+        frequency: [row["series_id"] for row in rows if row["frequency"] == frequency]
+        for frequency in FREQUENCIES
+    }
+    return {frequency: series for frequency, series in found.items() if series}
+
+
+def _params(caller: Caller, spec: RelabelSpec) -> dict[str, object]:
+    return {
+        "tenant": caller.tenant,
+        "only_service": caller.principal.scope.service_name,
+        "metric_name": spec.metric_name,
+        "label": spec.label,
+        "from": spec.value,
+        "to": spec.to,
+    }
+
+
+def is_label(label: str, dimensions: Iterable[str]) -> bool:
+    """Whether samples of metrics with these dimensions can have that label."""
+    return label in LABELS or label in set(dimensions)
