@@ -14,16 +14,16 @@ _TO_DEVIATION = 1.4826
 
 def weighted_median(values: Values, weights: Values) -> Values:
     """Along the first axis, by the weight of each row; NaN where nothing is known."""
-    order = np.argsort(values, axis=0)
-    ranked = np.take_along_axis(values, order, axis=0)
-    shares = np.where(np.isnan(ranked), 0.0, weights[order])
-    below = np.cumsum(shares, axis=0)
+    flat = values.reshape(len(values), -1)
+    order = flat.argsort(axis=0)
+    columns = np.arange(flat.shape[1])
+    ranked = flat[order, columns]
+    below = np.where(np.isnan(ranked), 0.0, weights[order]).cumsum(axis=0)
     half = below[-1] / 2
-    lower = np.argmax(below >= half, axis=0)
-    upper = np.argmax(below > half * (1 + 1e-12), axis=0)
-    ends = np.take_along_axis(ranked, np.array([lower, upper]), axis=0)
-    middle: Values = np.where(below[-1] > 0, ends.mean(axis=0), np.nan)
-    return middle
+    lower = ranked[(below >= half).argmax(axis=0), columns]
+    upper = ranked[(below > half * (1 + 1e-12)).argmax(axis=0), columns]
+    middle: Values = np.where(half > 0, (lower + upper) / 2, np.nan)
+    return middle.reshape(values.shape[1:])
 
 
 def robust_mean(values: Values, weights: Values, spread: Values | None = None) -> Values:
@@ -34,7 +34,7 @@ def robust_mean(values: Values, weights: Values, spread: Values | None = None) -
     if spread is None:
         spread = weighted_median(np.abs(values - middle), weights)
     reach = _REACH * _TO_DEVIATION * spread
-    drawn = np.clip(values, middle - reach, middle + reach)
+    drawn = np.minimum(np.maximum(values, middle - reach), middle + reach)
     known = np.where(np.isnan(values), 0.0, weights.reshape((-1,) + (1,) * (values.ndim - 1)))
     total = known.sum(axis=0)
     with np.errstate(invalid="ignore", divide="ignore"):

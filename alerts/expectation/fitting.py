@@ -19,8 +19,9 @@ from alerts.expectation.pattern import pattern_of, shape_of
 from alerts.expectation.profile import Profile, row_ahead
 from sql.calendar import LongPeriod
 
-# Shape, spread and tails are made anew for every row of so many first, then once in a cycle.
+# Shape, spread and tails are made anew for some of so many first rows, then once in a cycle.
 _ALWAYS = 14
+_FIRST = frozenset((2, 3, 4, 5, 6, 7, 8, 10, 12, 14))
 # Misses of fewer rows than that say little of the spread: then the history fits itself, which
 # it does closer than it will what comes after it.
 _LEAST_ROWS = 3
@@ -100,6 +101,10 @@ class _Walk:
         self._days = [day_of(row, history.period, grid.day) for row in range(len(self._rows) + 1)]
         self._past = _Past.empty(len(self._rows), self._grain.slots, len(self._grain.memories))
         self._ordinary = self._without_special()
+        finite = np.isfinite(self._rows)
+        self._known = np.concatenate([[0], finite.any(axis=1).cumsum()])
+        lowest = np.where(finite, self._rows, np.inf).min(axis=1)
+        self._least = np.concatenate([[np.inf], np.minimum.accumulate(lowest)])
         self._shape: Values | None = None
         self._tails: list[Tails] = []
         self._floors = np.full(len(self._rows), -np.inf)
@@ -150,12 +155,12 @@ class _Walk:
     def _next(self, row: int) -> Profile:
         """The profile for what comes after the rows before `row`."""
         before, profile = self._rows[:row], self.profile
-        known = before[np.isfinite(before)]
-        if np.isfinite(before).any(axis=1).sum() < self._grain.least:
+        if self._known[row] < self._grain.least:
             return replace(profile, day=self._days[row], place=row)
-        floor = 0.0 if known.min() >= 0 else -np.inf
+        floor = 0.0 if self._least[row] >= 0 else -np.inf
         ordinary = self._ordinary[:row] if row >= _ALWAYS else before
-        is_due = row <= _ALWAYS or self._is_cycle_start(row)
+        is_due = row in _FIRST or (row > _ALWAYS and self._is_cycle_start(row))
+        is_due = is_due or profile.pattern is None or (floor < 0) != (profile.floor < 0)
         if is_due:
             self._shape = shape_of(ordinary, row, self._grain, multiplies=floor == 0)
         pattern = pattern_of(ordinary, row, self._grain, multiplies=floor == 0, shape=self._shape)
@@ -185,7 +190,7 @@ class _Walk:
         is_ordinary = np.isfinite(ordinary[since:])
         # Misses of the first rows, against a spread that was not known yet, until there are more.
         from_ = max(since, _ALWAYS) if row >= 2 * _ALWAYS else since
-        now = np.array([spread.around(one) for one in past.base[from_:row]])
+        now = spread.around(past.base[from_:row])
         tails = self._tails_of(slice(from_, row), now, is_ordinary[from_ - since :])
         self._tails.append(tails)
         return replace(profile, spread=spread, tails=tails, drift=self._drift(since, row))

@@ -1,5 +1,7 @@
 """How far misses reach: empirical quantiles, and beyond what was seen an exponential tail."""
 
+import math
+
 import numpy as np
 
 from alerts.expectation.averages import Values
@@ -14,16 +16,18 @@ _SHOULDER = 0.05
 
 def tail_of(misses: Values) -> Values:
     """How far below 0 misses reach (as a positive number) for each of `SHARES`."""
-    below = np.sort(-misses)[::-1]
-    count = len(below)
-    shoulder = max(float(np.quantile(below, 1 - _SHOULDER)), 0.0)
-    beyond = below[below > shoulder] - shoulder
-    excess = float(beyond.mean()) if len(beyond) else 0.0
+    far = np.sort(-misses)
+    count = len(far)
+    at = (count - 1) * (1 - np.array((_SHOULDER, *SHARES)))
+    shoulder, *seen = np.interp(at, np.arange(count), far).tolist()
+    shoulder = max(shoulder, 0.0)
+    beyond = far[np.searchsorted(far, shoulder, side="right") :]
+    excess = float(beyond.mean()) - shoulder if len(beyond) else 0.0
     tail = [
-        float(np.quantile(below, 1 - share))
+        reached
         if share * count >= _FEW
-        else shoulder + excess * np.log(_SHOULDER / min(share, _SHOULDER))
-        for share in SHARES
+        else shoulder + excess * math.log(_SHOULDER / min(share, _SHOULDER))
+        for share, reached in zip(SHARES, seen, strict=True)
     ]
     # What was seen of few values was not the most.
     rising = np.maximum.accumulate(np.maximum(tail, 0.0)) * (1 + 6 / count)
