@@ -1,8 +1,7 @@
 """What was expected of periods, each as known before it began, and how unusual values are."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,10 +10,6 @@ from alerts.expectation.averages import Values
 from alerts.expectation.misses import RUNS, Tails
 from alerts.expectation.tails import rarity, reach
 
-Sensitivity = Literal["low", "medium", "high"]
-
-# A period is unusual where one in so many is (as a power of ten) on its side.
-RARITIES: Mapping[Sensitivity, float] = {"low": 4.0, "medium": 3.2, "high": 2.3}
 # Beside what came before it, a period is only unusual if one in so many is so by itself.
 _BY_ITSELF = 0.25
 
@@ -45,10 +40,10 @@ class Expected:
         itself or with those before it. NaN where nothing is known of how far values reach.
         """
         share = 10.0**-rare
-        return (
-            self._bounded(-self._edge(lambda tails: tails.below, share, -1.0)),
-            self._bounded(self._edge(lambda tails: tails.above, share, 1.0)),
-        )
+        below = self._bounded(-self._edge(lambda tails: tails.below, share, -1.0))
+        above = self._bounded(self._edge(lambda tails: tails.above, share, 1.0))
+        is_known = self.spread > 0
+        return np.where(is_known, below, np.nan), np.where(is_known, above, np.nan)
 
     def rarity(self, values: Values) -> Values:
         """How rare values are: one in ten to that power; negative where they are below what was

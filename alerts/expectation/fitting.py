@@ -48,16 +48,19 @@ class History:
 
 def fit(history: History) -> Profile | None:
     """The profile of a history of whole rows (whole days, of hours); None where it is empty."""
-    return _Walk(history).through().profile if len(history.starts) else None
+    return fit_and_walk(history)[0] if len(history.starts) else None
 
 
 def walk(history: History) -> Expected | None:
     """What was expected of each period of the history before it began; None where it is empty."""
-    if not len(history.starts):
-        return None
+    return fit_and_walk(history)[1] if len(history.starts) else None
+
+
+def fit_and_walk(history: History) -> tuple[Profile, Expected]:
+    """Both of a history that has a period."""
     gone = _Walk(history).through()
     rows, slots = places(history.starts, history.period, history.zone, gone.first)
-    return gone.expected(rows * GRAINS[history.period].slots + slots)
+    return gone.profile, gone.expected(rows * GRAINS[history.period].slots + slots)
 
 
 @dataclass(slots=True)

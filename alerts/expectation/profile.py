@@ -1,7 +1,7 @@
 """Profiles: what is normal for a series, as known when its history ended.
 
 `fitting.fit` makes one of a history, `fitting.walk` says what was expected of every period of it
-before it began. A profile is plain data (`to_json`, `from_json`, `VERSION`), valid for the
+before it began. A profile is plain data (`to_json`, `from_json`; `version`), valid for the
 periods after its history, its bands the wider the further ahead:
 
     profile = fit(history)
@@ -31,9 +31,8 @@ from alerts.expectation.grid import GRAINS, day_of, places
 from alerts.expectation.memory import Memory, followed
 from alerts.expectation.misses import Spread, Tails
 from alerts.expectation.pattern import Pattern
+from alerts.expectation.version import VERSION
 from sql.calendar import LongPeriod
-
-VERSION = 1
 
 
 @dataclass(frozen=True, slots=True)

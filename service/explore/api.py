@@ -7,6 +7,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from service.explore.expected import ToldOfRows
 from service.explore.models import (
     AggregateAnswer,
     AggregateParams,
@@ -71,25 +72,37 @@ async def aggregate(request: Request) -> Response:
     result = await resources.aggregates.result(query, datetime.now(UTC))
     if not result.points:
         await resources.catalog.check_known(scope, metric)
+    told = await _told(request, result) if params.expected else None
     if params.is_file:
-        return await file_response(figures_table(result), params)
+        return await file_response(figures_table(result, told), params)
     until = await resources.aggregates.materialized_until(result)
     if len(result.points) < _MANY:
-        return _response(request, result, until)
-    return await asyncio.to_thread(_response, request, result, until)
+        return _response(request, result, told, until)
+    return await asyncio.to_thread(_response, request, result, told, until)
 
 
-def _response(request: Request, result: Result, until: datetime | None) -> Response:
+async def _told(request: Request, result: Result) -> ToldOfRows:
+    """What was expected of the rows, and how complete their periods are."""
+    resources, query, now = resources_of(request), result.query, result.now
+    told = await resources.expectations.told(query, result.groups, now)
+    starts = sorted({point.start for point in result.shown})
+    return ToldOfRows(told, await resources.reporters.completeness(query, starts, now))
+
+
+def _response(
+    request: Request, result: Result, told: ToldOfRows | None, until: datetime | None
+) -> Response:
     if wants_csv(request):
-        return figures_csv(result)
-    return json_response({**_body(result), "materialized_until": until and utc_instant(until)})
+        return figures_csv(result, told)
+    body = {**_body(result, told), "materialized_until": until and utc_instant(until)}
+    return json_response(body)
 
 
-def _body(result: Result) -> dict[str, Any]:
+def _body(result: Result, told: ToldOfRows | None) -> dict[str, Any]:
     query = result.query
     body: dict[str, Any] = {
         "success": True,
-        "data": result.rows,
+        "data": told.added(result, result.rows) if told else result.rows,
         "aggregation": query.aggregation,
         "period": query.period,
         "metric_name": query.metric_name,

@@ -91,6 +91,9 @@ class AggregateParams(Filters, FileParams):
     )
     tz: str | None = Field(None, description="Another time zone than the business one")
     fill: Fill = "none"
+    expected: bool = Field(
+        False, description="Also what was expected before each period began, and how complete it is"
+    )
     limit: int = Field(
         MAX_ROWS, ge=1, le=MAX_ROWS, description="The newest rows are kept where there are more"
     )
@@ -150,7 +153,10 @@ class SamplePage(BaseModel):
 
 
 class PeriodRow(BaseModel):
-    """The value of one period; with `group_by`, also the group's fields."""
+    """The value of one period; with `group_by`, also the group's fields. With `expected=true` what
+    was expected before it began, in a band of 90 %, null where too little was known; and of what
+    usually reports by then, how much has, 0 to 1, null where nobody knows what does.
+    """
 
     period: str
     value: float | None
@@ -158,6 +164,12 @@ class PeriodRow(BaseModel):
     end: datetime
     complete: bool
     closed: bool = Field(False, description="true: the period is closed, its value final")
+    expected: float | None = Field(None, description="What was expected before the period began")
+    lower: float | None = None
+    upper: float | None = None
+    completeness: float | None = Field(
+        None, description="Of what usually reports by then, how much has, 0 to 1"
+    )
 
 
 class AggregateAnswer(BaseModel):

@@ -6,6 +6,7 @@ from typing import Any
 
 from starlette.responses import Response
 
+from service.explore.expected import COLUMNS, ToldOfRows
 from service.http.files import BATCH, Batches, Table, in_batches
 from service.http.responses import csv_response
 from service.metrics.query.periods import named_period
@@ -14,22 +15,24 @@ from service.metrics.query.samples import SampleQuery, sample_page
 from sql.database import Connections
 
 
-def figures_csv(result: Result) -> Response:
+def figures_csv(result: Result, told: ToldOfRows | None = None) -> Response:
     """The rows of a result as CSV; what JSON says beside them if they are not all is in
     headers.
     """
-    response = csv_response(_columns(result), result.rows)
+    rows = told.added(result, result.rows) if told else result.rows
+    response = csv_response(_columns(result, told), rows)
     response.headers.update(_headers(result))
     return response
 
 
-def figures_table(result: Result) -> Table:
+def figures_table(result: Result, told: ToldOfRows | None = None) -> Table:
     """The same as a table of a file."""
     query = result.query
-    rows = list(_rows(result))
-    return Table(
-        query.metric_name, _columns(result), in_batches(rows), query.zone, _headers(result)
-    )
+    rows: list[Mapping[str, Any]] = list(_rows(result))
+    if told:
+        rows = [*told.added(result, rows)]
+    columns = _columns(result, told)
+    return Table(query.metric_name, columns, in_batches(rows), query.zone, _headers(result))
 
 
 async def sample_batches(reads: Connections, query: SampleQuery) -> Batches:
@@ -44,8 +47,9 @@ async def sample_batches(reads: Connections, query: SampleQuery) -> Batches:
         query = replace(query, after=page.next)
 
 
-def _columns(result: Result) -> Sequence[str]:
-    return ("period", *result.query.group_by, "value", "start", "end", "complete")
+def _columns(result: Result, told: ToldOfRows | None) -> Sequence[str]:
+    also = COLUMNS if told else ()
+    return ("period", *result.query.group_by, "value", "start", "end", "complete", *also)
 
 
 def _headers(result: Result) -> dict[str, str]:

@@ -1,5 +1,6 @@
-"""Forecasting a metric: /api/metrics/forecast."""
+"""What to expect of a metric: /api/metrics/forecast and /api/metrics/anomalies."""
 
+import asyncio
 from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -8,13 +9,16 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
+from service.forecast.anomalies import AnomaliesAnswer, AnomaliesParams
 from service.forecast.models import ForecastAnswer, ForecastParams
 from service.http.authentication import principal_of
 from service.http.endpoint import Endpoint
 from service.http.parameters import read_params, zone_of
 from service.http.responses import json_response, utc_instant
+from service.metrics.expected.judging import Anomaly, anomalies
 from service.metrics.forecasts import ForecastQuery, GroupForecast
 from service.metrics.query.periods import named_period
+from service.metrics.query.spec import AggregateQuery
 from service.runtime.resources import resources_of
 
 _SINGLE = ("model", "unit", "history", "accuracy")
@@ -78,6 +82,50 @@ def _rows(query: ForecastQuery, one: GroupForecast) -> Iterator[dict[str, Any]]:
         }
 
 
+async def unusual_values(request: Request) -> Response:
+    """The complete periods whose values are unusual: outside of what was expected of each.
+
+    What is expected is known by hour, day, week and month, of up to 20 groups.
+    """
+    resources, scope = resources_of(request), principal_of(request).scope
+    metric = await resources.catalog.entry(scope, request.query_params.get("metric_name", ""))
+    if metric.metric_name:
+        await resources.catalog.check_known(scope, metric)
+    params, dimensions = read_params(request, AnomaliesParams, frozenset(metric.dimensions))
+    query = params.query(metric, dimensions, scope, zone_of(params.tz, resources.settings.zone))
+    result = await resources.aggregates.result(query, datetime.now(UTC))
+    told = await resources.expectations.told(query, result.groups, result.now)
+    found = await asyncio.to_thread(lambda: list(anomalies(result, told, params.sensitivity)))
+    return json_response(
+        {
+            "success": True,
+            "data": [_anomaly(query, one) for one in found],
+            "metric_name": query.metric_name,
+            "aggregation": query.aggregation,
+            "period": query.period,
+            "timezone": str(query.zone),
+            "sensitivity": params.sensitivity,
+            "unit": result.unit,
+        }
+    )
+
+
+def _anomaly(query: AggregateQuery, one: Anomaly) -> dict[str, Any]:
+    period = named_period(one.start, query.period, query.zone)
+    return {
+        "period": period.label,
+        **dict(zip(query.group_by, one.group, strict=True)),
+        "value": one.value,
+        "expected": one.expected,
+        "lower": one.lower,
+        "upper": one.upper,
+        "score": one.score,
+        "direction": one.direction,
+        "start": period.start_text,
+        "end": period.end_text,
+    }
+
+
 ENDPOINTS = [
     Endpoint(
         "GET",
@@ -87,5 +135,14 @@ ENDPOINTS = [
         scope="metrics:read",
         params=ForecastParams,
         response=ForecastAnswer,
-    )
+    ),
+    Endpoint(
+        "GET",
+        "/api/metrics/anomalies",
+        unusual_values,
+        "metrics",
+        scope="metrics:read",
+        params=AnomaliesParams,
+        response=AnomaliesAnswer,
+    ),
 ]

@@ -25,6 +25,8 @@ from service.metrics.corrections.relabels import MergedSeries, Relabelling
 from service.metrics.corrections.selections import SelectionVoids
 from service.metrics.corrections.stale import StaleRollups
 from service.metrics.corrections.voids import Corrections
+from service.metrics.expected.completeness import Reporters
+from service.metrics.expected.expectations import Expectations
 from service.metrics.explanations import Explanations
 from service.metrics.forecasts import Forecasts
 from service.metrics.ingest.ids import SampleIds
@@ -58,6 +60,7 @@ REPLICA_SECONDS = 1.0
 READERS_SECONDS = 15.0
 JOBS_SECONDS = 2.0
 MERGED_SECONDS = 600.0
+FITS_SECONDS = 60.0
 # Each takes a core for up to 5 s, and whoever reads metrics may ask for one.
 BACKTESTS_AT_ONCE = 2
 
@@ -110,6 +113,7 @@ def _tasks(resources: Resources) -> Iterator[Coroutine[None, None, None]]:
     yield repeat(JOBS_SECONDS, resources.void_jobs.work)
     yield repeat(CATALOGUE_SECONDS, partial(resources.merged_series.move_late, "2 minutes"))
     yield repeat(MERGED_SECONDS, partial(resources.merged_series.move_late, "1 day"))
+    yield repeat(FITS_SECONDS, resources.expectations.fit_stale)
     yield every_night(settings, resources.engine)
     if settings.alert_interval:
         context, interval = resources.message_context, settings.alert_interval
@@ -190,6 +194,8 @@ def _resources(
         breakdowns=breakdowns,
         explanations=Explanations(breakdowns),
         forecasts=Forecasts(aggregates),
+        expectations=Expectations(aggregates, pool, pools.read, settings.holidays),
+        reporters=Reporters(aggregates, pools.read),
         newest=NewestValues(catalog, aggregates, settings.zone),
         backtests=Backtests(pools.read, settings.zone, BACKTESTS_AT_ONCE),
         message_context=message_context_of(settings),

@@ -21,6 +21,8 @@ from service.metrics.corrections.jobs import VoidJobs
 from service.metrics.corrections.relabels import MergedSeries, Relabelling
 from service.metrics.corrections.selections import SelectionVoids
 from service.metrics.corrections.voids import Corrections
+from service.metrics.expected.completeness import Reporters
+from service.metrics.expected.expectations import Expectations
 from service.metrics.explanations import Explanations
 from service.metrics.forecasts import Forecasts
 from service.metrics.ingest.recorder import Recorder
@@ -70,6 +72,8 @@ class Resources:
     breakdowns: Breakdowns
     explanations: Explanations
     forecasts: Forecasts
+    expectations: Expectations
+    reporters: Reporters
     newest: NewestValues
     backtests: Backtests
     message_context: MessageContext

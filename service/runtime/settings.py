@@ -24,6 +24,7 @@ from pydantic_settings import (
 from pydantic_settings import SettingsError as UnreadableSetting
 
 from alerts.channels.smtp import Tls
+from alerts.expectation.days import check_country
 from alerts.recipients import kind_of
 from retention.policies import parse_keep
 from service.runtime.kafka_settings import KafkaSettings
@@ -85,6 +86,7 @@ class Settings(KafkaSettings):
     max_series_per_tenant: int = Field(default=100_000, ge=1)
     max_series_per_service: int = Field(default=10_000, ge=1)
     timezone: str = "UTC"
+    holidays: str = ""
     language: Literal["en", "pt-BR"] = "en"
     alert_interval: float = Field(
         default=DEFAULT_ALERT_INTERVAL, ge=0, le=3600, allow_inf_nan=False
@@ -116,6 +118,16 @@ class Settings(KafkaSettings):
     @classmethod
     def _whole_hours(cls, value: str) -> str:
         check_whole_hours(value)
+        return value
+
+    @field_validator("holidays")
+    @classmethod
+    def _country(cls, value: str) -> str:
+        if value:
+            try:
+                check_country(value)
+            except ValueError:
+                raise ValueError("Use a country, or one of its states: BR or BR-SP") from None
         return value
 
     @field_validator("database_url", "database_read_url")

@@ -442,3 +442,71 @@ COMMENT ON COLUMN analytics.voids.voided_by IS 'Who voided it: key:1, user:1.';
 COMMENT ON COLUMN analytics.voids.voided_at IS 'When it was voided.';
 COMMENT ON COLUMN analytics.voids.replaced_by IS 'Id of the sample that stands in its place, if any.';
 COMMENT ON COLUMN analytics.voids.new_value IS 'Value which that sample was given.';
+
+CREATE OR REPLACE VIEW analytics.expected_hour WITH (security_barrier) AS
+SELECT
+    x.bucket,
+    e.tenant,
+    e.metric_name,
+    e.aggregation,
+    e.unit,
+    e.filters - 'metric_name' AS filters,
+    e.dimensions,
+    CASE WHEN x.expectation_id = e.expectation_id THEN x.expected END AS expected,
+    CASE WHEN x.expectation_id = e.expectation_id THEN x.lower END AS lower,
+    CASE WHEN x.expectation_id = e.expectation_id THEN x.upper END AS upper,
+    e.zone AS time_zone,
+    e.fitted_at
+FROM fature.expected AS x
+INNER JOIN fature.expectation AS e ON x.expectation_id = e.expectation_id AND e.period = 'hour'
+WHERE
+    (SELECT sees_every_tenant FROM fature.reader)
+    OR e.tenant = ANY((SELECT tenants FROM fature.reader)::text[]);
+COMMENT ON VIEW analytics.expected_hour IS
+'What was expected per hour before it began, of the selections that somebody asked about; filters = ''{}'' is all of a metric.';
+COMMENT ON COLUMN analytics.expected_hour.bucket IS 'Start of the hour.';
+COMMENT ON COLUMN analytics.expected_hour.tenant IS 'Tenant that owns the metric.';
+COMMENT ON COLUMN analytics.expected_hour.metric_name IS 'Name of the metric, such as revenue_hourly.';
+COMMENT ON COLUMN analytics.expected_hour.aggregation IS 'How samples became one value: sum, avg, min, max, count or last.';
+COMMENT ON COLUMN analytics.expected_hour.unit IS 'Unit of the values, such as BRL.';
+COMMENT ON COLUMN analytics.expected_hour.filters IS 'Labels that the selection is of, as text: filters ->> ''region''.';
+COMMENT ON COLUMN analytics.expected_hour.dimensions IS 'Dimensions that the selection is of, as text.';
+COMMENT ON COLUMN analytics.expected_hour.expected IS 'What was expected before it began.';
+COMMENT ON COLUMN analytics.expected_hour.lower IS 'Lower end of the band of 90 %.';
+COMMENT ON COLUMN analytics.expected_hour.upper IS 'Upper end of the band of 90 %.';
+COMMENT ON COLUMN analytics.expected_hour.time_zone IS 'Time zone of the periods.';
+COMMENT ON COLUMN analytics.expected_hour.fitted_at IS 'When the selection was last fitted.';
+
+CREATE OR REPLACE VIEW analytics.expected_day WITH (security_barrier) AS
+SELECT
+    x.bucket,
+    e.tenant,
+    e.metric_name,
+    e.aggregation,
+    e.unit,
+    e.filters - 'metric_name' AS filters,
+    e.dimensions,
+    CASE WHEN x.expectation_id = e.expectation_id THEN x.expected END AS expected,
+    CASE WHEN x.expectation_id = e.expectation_id THEN x.lower END AS lower,
+    CASE WHEN x.expectation_id = e.expectation_id THEN x.upper END AS upper,
+    e.zone AS time_zone,
+    e.fitted_at
+FROM fature.expected AS x
+INNER JOIN fature.expectation AS e ON x.expectation_id = e.expectation_id AND e.period = 'day'
+WHERE
+    (SELECT sees_every_tenant FROM fature.reader)
+    OR e.tenant = ANY((SELECT tenants FROM fature.reader)::text[]);
+COMMENT ON VIEW analytics.expected_day IS
+'What was expected per day before it began, of the selections that somebody asked about; filters = ''{}'' is all of a metric.';
+COMMENT ON COLUMN analytics.expected_day.bucket IS 'Start of the day.';
+COMMENT ON COLUMN analytics.expected_day.tenant IS 'Tenant that owns the metric.';
+COMMENT ON COLUMN analytics.expected_day.metric_name IS 'Name of the metric, such as revenue_hourly.';
+COMMENT ON COLUMN analytics.expected_day.aggregation IS 'How samples became one value: sum, avg, min, max, count or last.';
+COMMENT ON COLUMN analytics.expected_day.unit IS 'Unit of the values, such as BRL.';
+COMMENT ON COLUMN analytics.expected_day.filters IS 'Labels that the selection is of, as text: filters ->> ''region''.';
+COMMENT ON COLUMN analytics.expected_day.dimensions IS 'Dimensions that the selection is of, as text.';
+COMMENT ON COLUMN analytics.expected_day.expected IS 'What was expected before it began.';
+COMMENT ON COLUMN analytics.expected_day.lower IS 'Lower end of the band of 90 %.';
+COMMENT ON COLUMN analytics.expected_day.upper IS 'Upper end of the band of 90 %.';
+COMMENT ON COLUMN analytics.expected_day.time_zone IS 'Time zone of the periods.';
+COMMENT ON COLUMN analytics.expected_day.fitted_at IS 'When the selection was last fitted.';

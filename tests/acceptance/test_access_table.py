@@ -49,6 +49,7 @@ POST    /api/metrics/relabel                    200   200      403    403    403
 POST    /api/metrics/{metric_id:int}/void       200   200      403    403    403 200   403          404
 POST    /api/metrics/{metric_id:int}/replace    200   200      403    403    403 200   403          404
 GET     /api/metrics/forecast                   422   422      403    422    403 422   422          422
+GET     /api/metrics/anomalies                  200   200      403    200    403 200   200          404
 GET     /api/metrics/catalog                    200   200      403    200    403 200   200          200
 PATCH   /api/metrics/catalog/{metric_name}      200   200      403    403    403 403   403          404
 GET     /api/health                             open
@@ -315,7 +316,7 @@ def ask(world: World, who: str, route: tuple[str, ...]) -> httpx2.Response:
     if "{tenant}" in path:
         concrete = concrete.replace("{tenant}", world.tenant())
     # A forecast of what is new is refused to those who may have one.
-    asks = path.endswith(("/aggregate", "/forecast"))
+    asks = path.endswith(("/aggregate", "/forecast", "/anomalies"))
     params = {"metric_name": "orders_shipped"} if asks else None
     if path == "/api/metrics/breakdown":
         params = {"metric_name": "orders_shipped", "group_by": "region"}

@@ -95,6 +95,7 @@ def test_every_endpoint_is_listed_and_nothing_else(document: dict[str, Any]) -> 
         ("GET", "/api/metrics/breakdown"),
         ("GET", "/api/metrics/explain"),
         ("GET", "/api/metrics/forecast"),
+        ("GET", "/api/metrics/anomalies"),
         ("GET", "/api/metrics/catalog"),
         ("PATCH", "/api/metrics/catalog/{metric_name}"),
     }

@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from alerts.expectation.days import check_country, special_days
-from alerts.expectation.expected import RARITIES
+from alerts.expectation.sensitivity import RARITIES
 from alerts.expectation.fitting import History, fit, walk
 from alerts.expectation.profile import from_json
 from sql import calendar
@@ -153,6 +153,7 @@ def test_of_all_zero_zero_is_expected_and_nothing_is_unusual() -> None:
     assert made is not None
     assert (made.expected[3 * 24 :] == 0).all()
     assert np.isnan(made.rarity(values)[-1])
+    assert np.isnan(made.edges(MEDIUM)).all()
     assert (made.band(0.9)[1][3 * 24 :] == 0).all()
 
 

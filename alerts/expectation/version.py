@@ -1,0 +1,3 @@
+"""The version of profiles: what is kept of another one is made anew."""
+
+VERSION = 1

@@ -1,0 +1,1 @@
+"""What was expected of figures: fitted in the background or when first asked, and kept."""

@@ -1,0 +1,2 @@
+DROP TABLE fature.expected;
+DROP TABLE fature.expectation;
