@@ -49,7 +49,7 @@ POST    /api/metrics/relabel                    200   200      403    403    403
 POST    /api/metrics/{metric_id:int}/void       200   200      403    403    403 200   403          404
 POST    /api/metrics/{metric_id:int}/replace    200   200      403    403    403 200   403          404
 GET     /api/metrics/forecast                   422   422      403    422    403 422   422          422
-GET     /api/metrics/anomalies                  200   200      403    200    403 200   200          404
+GET     /api/metrics/anomalies                  200   200      403    200    403 200   200          200
 GET     /api/metrics/catalog                    200   200      403    200    403 200   200          200
 PATCH   /api/metrics/catalog/{metric_name}      200   200      403    403    403 403   403          404
 GET     /api/health                             open

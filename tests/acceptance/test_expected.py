@@ -111,8 +111,15 @@ def test_an_outage_is_unusual_and_little_else(api: httpx2.Client, past: Past) ->
     assert first["value"] == pytest.approx(past.total[OUTAGE])
     assert first["value"] < first["lower"] < first["expected"] < first["upper"]
     assert first["score"] > 3.2
-    late = [at for at in found if at >= past.at(28 * 24)]
+    late = [at for at in found if past.at(28 * 24) <= at < past.at(DAYS * 24)]
     assert len([at for at in late if not past.at(OUTAGE) <= at < past.at(OUTAGE + 5)]) <= 2
+
+
+def test_silence_of_what_adds_up_is_unusual(api: httpx2.Client, past: Past) -> None:
+    rows = ask(api, "anomalies", past.metric, period="hour", start_date=past.at(DAYS * 24))["data"]
+    over = int((datetime.now(UTC) - past.start).total_seconds() // 3600) - DAYS * 24
+    assert len(rows) >= over - 2
+    assert {(row["value"], row["direction"]) for row in rows} <= {(0, "below")}
 
 
 def test_what_is_found_grows_with_the_sensitivity(api: httpx2.Client, past: Past) -> None:
