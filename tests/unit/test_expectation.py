@@ -10,9 +10,9 @@ import pytest
 from numpy.typing import NDArray
 
 from alerts.expectation.days import check_country, special_days
-from alerts.expectation.sensitivity import RARITIES
 from alerts.expectation.fitting import History, fit, walk
 from alerts.expectation.profile import from_json
+from alerts.expectation.sensitivity import RARITIES
 from sql import calendar
 from sql.calendar import LongPeriod
 
