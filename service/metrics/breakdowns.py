@@ -1,6 +1,6 @@
 """Answering breakdown queries: their series, then the rollups of all ranges in one statement."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
@@ -18,26 +18,36 @@ from service.metrics.query.breakdown import (
     matching,
     position_of,
 )
-from service.metrics.query.breakdown_statement import Sources, breakdown_statement
+from service.metrics.query.breakdown_ranges import (
+    finest_level,
+    floored,
+    level_of,
+    span_of_query,
+)
+from service.metrics.query.breakdown_statement import (
+    Kept,
+    Sources,
+    breakdown_statement,
+    settled_statement,
+)
 from service.metrics.query.comparison import compared_spans
-from service.metrics.query.ended import known_since
-from service.metrics.query.pieces import Piece, coarser_limits, pieces_of
+from service.metrics.query.ended import Since, known_since
+from service.metrics.query.pieces import Piece, Pieces, limits_of, pieces_of
 from service.metrics.query.ranges import Span
-from service.metrics.query.rollups import HOURS
+from service.metrics.query.rollups import HOURS, VERY_MANY
 from service.metrics.query.selected import Selected, TooFine
 from service.metrics.query.selection import Groups
+from service.metrics.query.single_flight import SingleFlight
 from service.metrics.query.spec import with_period
 from sql import calendar
 from sql.calendar import Period
 from sql.database import Connections, fetch_prepared
 from sql.decimals import rounded
 from sql.statements import array_of, joined, repeated
-from sql.vocabulary import LEVELS, Frequency
 
-# Before it there are no samples.
-_FIRST = datetime(1970, 1, 1, tzinfo=UTC)
-# So far ahead a sample may be.
-_AHEAD = timedelta(minutes=5)
+_HOUR = timedelta(hours=1)
+# Of what is materialised, in seconds.
+_MAX_AGE = 60.0
 
 
 class _Found(NamedTuple):
@@ -48,6 +58,16 @@ class _Found(NamedTuple):
     total: Any
 
 
+class _Reading(NamedTuple):
+    """The buckets to read of each range, what others of it come to, and of last values from when
+    on it is known when series ended.
+    """
+
+    ranges: Sequence[tuple[Piece, ...]]
+    kept: Sequence[Kept | None]
+    known: Since | None
+
+
 class Breakdowns:
     """Answers breakdown queries, from connections that may keep the plans of statements."""
 
@@ -55,6 +75,13 @@ class Breakdowns:
         self._aggregates = aggregates
         self._figures = figures
         self._zone = zone
+        # Not forgotten with new samples: what is materialised does not have them.
+        self._settled: SingleFlight[Kept] = SingleFlight(max_age=_MAX_AGE, finished=True)
+
+    def forget(self, metrics: Iterable[tuple[str, str]]) -> None:
+        """Drop what is kept of these metrics (tenant, name): samples of them were corrected."""
+        for metric in metrics:
+            self._settled.forget(metric)
 
     async def breakdown(self, query: BreakdownQuery, now: datetime) -> Breakdown:
         """The page of groups that a query asks for. A metric that has no figures by hour or day is
@@ -73,13 +100,13 @@ class Breakdowns:
             figures = with_period(query.figures, "month")
             query = replace(query, figures=figures)
             selected = await self._aggregates.selected(query.figures)
-        span = _span_of(query, now)
+        span = span_of_query(query, now)
         baselines = self._baselines(query, span, selected, now)
         if not selected.parts:
             return Breakdown(query, None, (), Others(Row(None), 0), Row(None), 0, span, baselines)
-        ranges = await self._ranges(query, selected, [span, *baselines])
-        found = await self._read(query, selected, ranges, now)
-        total = await self._total(query, selected, ranges, now, found)
+        reading = await self._reading(query, selected, [span, *baselines], now)
+        found = await self._read(query, selected, reading)
+        total = await self._total(query, selected, reading, found)
         return _breakdown(query, selected, found, total, span, baselines)
 
     def _baselines(
@@ -89,43 +116,65 @@ class Breakdowns:
         if query.compare is None:
             return ()
         zone = query.figures.zone
-        level = selected.level if selected.level == "minute" else _finest(selected.frequencies)
+        level = selected.level if selected.level == "minute" else finest_level(selected.frequencies)
         until = calendar.ceiling(now, level, zone).astimezone(UTC)
         spans = compared_spans(query.compare, span, until, zone)
-        return [_floored(one, level, zone) for one in spans]
+        return [floored(one, level, zone) for one in spans]
 
-    async def _ranges(
-        self, query: BreakdownQuery, selected: Selected, spans: Sequence[Span]
-    ) -> Sequence[Sequence[Piece]]:
-        """The buckets of each range: of last values and of another zone than the business one of
-        one level.
+    async def _reading(
+        self, query: BreakdownQuery, selected: Selected, spans: Sequence[Span], now: datetime
+    ) -> _Reading:
+        """What is read of each range: of last values and of another zone than the business one,
+        buckets of one level.
         """
-        zone = query.figures.zone
-        is_one_level = query.figures.aggregation == "last" or zone != self._zone
-        watermarks = {} if is_one_level else await self._aggregates.watermarks()
-        found = []
-        for span in spans:
-            level = _level_of(span, selected, zone)
-            limits = coarser_limits(selected.frequencies, level, watermarks)
-            found.append(tuple(pieces_of(span, level, limits, zone)))
-        return found
-
-    async def _read(
-        self,
-        query: BreakdownQuery,
-        selected: Selected,
-        ranges: Sequence[Sequence[Piece]],
-        now: datetime,
-    ) -> _Found:
-        figures, count = query.figures, selected.series_count
-        known = None
+        figures = query.figures
         if figures.aggregation == "last":
             known = known_since(now, figures.period, figures.zone)
-        sources = Sources(selected.frequencies, tuple(map(tuple, ranges)))
-        statement = breakdown_statement(figures.aggregation, query.order, sources, known)
-        size = sum(_buckets(piece) for pieces in ranges for piece in pieces) * count
+            ranges = [_pieces(span, selected, {}, figures.zone).all for span in spans]
+            return _Reading(ranges, [None] * len(spans), known)
+        is_business = figures.zone == self._zone
+        watermarks = await self._aggregates.watermarks() if is_business else {}
+        limits = limits_of(selected.frequencies, watermarks)
+        parts = [_pieces(span, selected, limits, figures.zone) for span in spans]
+        kept = [await self._keep(query, selected, one.settled) for one in parts]
+        ranges = [one.live if by else one.all for one, by in zip(parts, kept, strict=True)]
+        return _Reading(ranges, kept, None)
+
+    async def _keep(
+        self, query: BreakdownQuery, selected: Selected, settled: tuple[Piece, ...]
+    ) -> Kept | None:
+        """What very many buckets that are materialised come to, at most a minute ago; None of
+        fewer.
+        """
+        figures, size = query.figures, _size(settled, selected)
+        if size < VERY_MANY:
+            return None
+        key = repr((figures.selection, figures.units, figures.aggregation, settled))
+        return await self._settled.get(
+            figures.subject, key, lambda: self._settle(query, selected, settled, size)
+        )
+
+    async def _settle(
+        self, query: BreakdownQuery, selected: Selected, settled: tuple[Piece, ...], size: float
+    ) -> Kept:
+        figures = query.figures
+        statement = settled_statement(figures.aggregation, selected.frequencies, settled)
+        params = {"series": joined(part.series for part in selected.parts)}
         async with self._aggregates.turn(figures.selection.tenant, size):
-            rows = await fetch_prepared(self._figures, statement, _params(query, selected))
+            (row,) = await fetch_prepared(self._figures, statement, params)
+        return Kept(*row)
+
+    async def _read(self, query: BreakdownQuery, selected: Selected, reading: _Reading) -> _Found:
+        figures = query.figures
+        kept = tuple(one is not None for one in reading.kept)
+        sources = Sources(selected.frequencies, tuple(reading.ranges), kept)
+        statement = breakdown_statement(figures.aggregation, query.order, sources, reading.known)
+        params = _params(query, selected)
+        for number, one in enumerate(reading.kept):
+            params |= one.params(number) if one else {}
+        size = sum(_size(pieces, selected) for pieces in reading.ranges)
+        async with self._aggregates.turn(figures.selection.tenant, size):
+            rows = await fetch_prepared(self._figures, statement, params)
         by_part = [[row[1:] for row in rows if row[0] == part] for part in range(3)]
         return _Found(by_part[0], by_part[1][0], by_part[2][0])
 
@@ -133,8 +182,7 @@ class Breakdowns:
         self,
         query: BreakdownQuery,
         selected: Selected,
-        ranges: Sequence[Sequence[Piece]],
-        now: datetime,
+        reading: _Reading,
         found: _Found,
     ) -> Row:
         """The value of all groups: none of several units. Of last values it is not that of the
@@ -151,7 +199,7 @@ class Breakdowns:
             groups=Groups([()]),
         )
         alone = replace(query, order="value", after=None, search="")
-        return _row((await self._read(alone, whole, ranges, now)).total)
+        return _row((await self._read(alone, whole, reading)).total)
 
 
 def _breakdown(
@@ -210,43 +258,13 @@ def _params(query: BreakdownQuery, selected: Selected) -> dict[str, object]:
     }
 
 
-def _span_of(query: BreakdownQuery, now: datetime) -> Span:
-    """The range of a query, of unlimited ones as far as there can be samples."""
-    figures = query.figures
-    if figures.before is None:
-        end = calendar.ceiling(now + _AHEAD, figures.period, figures.zone).astimezone(UTC)
-    else:
-        end = figures.before
-    since = figures.since or _FIRST
-    return Span(since, max(since, end), query.unit, whole=query.is_whole)
+def _pieces(
+    span: Span, selected: Selected, limits: Mapping[Period, datetime], zone: ZoneInfo
+) -> Pieces:
+    return pieces_of(span, level_of(span, selected, zone), limits, zone)
 
 
-def _finest(frequencies: Sequence[Frequency]) -> Period:
-    """The finest level down to the hour that all of them have."""
-    levels: tuple[Period, ...] = ("hour", "day", "week", "month")
-    return next(
-        level for level in levels if all(level in LEVELS[frequency] for frequency in frequencies)
-    )
-
-
-def _floored(span: Span, level: Period, zone: ZoneInfo) -> Span:
-    """The span in whole buckets of a level."""
-    return Span(
-        calendar.floor(span.since, level, zone).astimezone(UTC),
-        calendar.floor(span.before, level, zone).astimezone(UTC),
-    )
-
-
-def _level_of(span: Span, selected: Selected, zone: ZoneInfo) -> Period:
-    """The level whose buckets make up a range: that of the selection, or a finer one where the
-    range ends within its buckets.
-    """
-    if _floored(span, selected.level, zone) == Span(span.since, span.before):
-        return selected.level
-    days = _floored(span, "day", zone) == Span(span.since, span.before)
-    has_days = all("day" in LEVELS[frequency] for frequency in selected.frequencies)
-    return "day" if days and has_days else _finest(selected.frequencies)
-
-
-def _buckets(piece: Piece) -> float:
-    return (piece.before - piece.since).total_seconds() / 3600 / HOURS[piece.level]
+def _size(pieces: Sequence[Piece], selected: Selected) -> float:
+    """About how many buckets they are."""
+    hours = ((one.before - one.since) / _HOUR / HOURS[one.level] for one in pieces)
+    return selected.series_count * sum(hours)

@@ -14,6 +14,39 @@ WHERE
     AND bucket >= {since}
     AND bucket < {before};
 
+-- name: breakdown_settled
+-- What pieces of a range that are materialised come to for each series: as arrays, which are sent back
+-- with every question about it.
+SELECT
+    array_agg(t.series_id)::text AS series,
+    array_agg(t.amount)::text AS amounts,
+    array_agg(t.number)::text AS numbers,
+    array_agg(t.extreme)::text AS extremes
+FROM (
+    SELECT
+        r.series_id,
+        sum(r.sum_value) AS amount,
+        sum(r.sample_count)::bigint AS number,
+        {extreme} AS extreme
+    FROM ({sources}) AS r
+    GROUP BY r.series_id
+) AS t;
+
+-- name: breakdown_kept_source
+-- Those arrays as buckets.
+SELECT
+    {range}::integer AS range_number,
+    k.series_id,
+    k.amount AS sum_value,
+    k.number AS sample_count,
+    k.extreme AS min_value,
+    k.extreme AS max_value
+FROM
+    unnest(
+        {series}::integer [], {amounts}::numeric [], {numbers}::bigint [],
+        {extremes}::double precision []
+    ) AS k (series_id, amount, number, extreme);
+
 -- name: breakdown_last_source
 -- The last value of each series in a range, and when the step began that it is of.
 SELECT
@@ -141,11 +174,13 @@ coalesce({value}, 0);
 
 -- name: key_change
 -- What grew most first.
--v.change;
+fature.nearest_double(v.baseline::numeric - v.value::numeric);
 
 -- name: key_change_percent
 -- What grew most for its size first.
--v.change_percent;
+fature.nearest_double(
+    (v.baseline::numeric - v.value::numeric) / nullif(abs(v.baseline::numeric), 0)
+);
 
 -- name: key_name
 -- Groups are numbered by name.
@@ -182,12 +217,7 @@ paired AS MATERIALIZED (
 ),
 
 listed AS (
-    SELECT
-        g.*,
-        fature.nearest_double(g.value::numeric - g.baseline::numeric) AS change,
-        fature.nearest_double(
-            100 * (g.value::numeric - g.baseline::numeric) / nullif(abs(g.baseline::numeric), 0)
-        ) AS change_percent
+    SELECT g.*
     FROM (
         SELECT
             p.*,

@@ -27,10 +27,26 @@ _FLOWS: frozenset[Aggregation] = frozenset({"sum", "count"})
 
 
 class Sources(NamedTuple):
-    """Where the values of some ranges are read, the first that of the selection."""
+    """Where the values of some ranges are read, the first that of the selection: from buckets, and
+    where that is `kept`, from what others come to.
+    """
 
     frequencies: tuple[Frequency, ...]
     ranges: tuple[tuple[Piece, ...], ...]
+    kept: tuple[bool, ...]
+
+
+class Kept(NamedTuple):
+    """What series came to in a part of a range, as PostgreSQL writes arrays; none: nothing."""
+
+    series: str | None
+    amounts: str | None
+    numbers: str | None
+    extremes: str | None
+
+    def params(self, number: int) -> dict[str, str | None]:
+        """As parameters of the statement, of the range of that number."""
+        return {f"{name}_{number}": value for name, value in self._asdict().items()}
 
 
 @lru_cache(maxsize=100)
@@ -63,6 +79,21 @@ def breakdown_statement(
     return query("breakdown").format(**parts).rendered()
 
 
+@lru_cache(maxsize=100)
+def settled_statement(
+    aggregation: Aggregation, frequencies: tuple[Frequency, ...], pieces: tuple[Piece, ...]
+) -> Query:
+    """What these pieces of a range come to for each series."""
+    column = "max_value" if aggregation == "max" else "min_value"
+    extreme = query(_EXTREMES.get(aggregation, "extreme_min"))
+    sources = union_all(_sources(Sources(frequencies, (pieces,), (False,))))
+    return (
+        query("breakdown_settled")
+        .format(extreme=extreme.format(extreme=sql.Identifier("r", column)).body, sources=sources)
+        .rendered()
+    )
+
+
 def _found(aggregation: Aggregation, sources: Sources, known: Since | None) -> sql.Composable:
     if known is not None:
         read = union_all(_last_sources(sources, known))
@@ -74,6 +105,11 @@ def _found(aggregation: Aggregation, sources: Sources, known: Since | None) -> s
 
 def _sources(sources: Sources) -> Iterator[Query]:
     for number, pieces in enumerate(sources.ranges):
+        if sources.kept[number]:
+            yield query("breakdown_kept_source").format(
+                range=sql.Literal(number),
+                **{name: sql.Placeholder(f"{name}_{number}") for name in Kept._fields},
+            )
         for piece in pieces:
             for frequency in sources.frequencies:
                 yield query("breakdown_source").format(

@@ -1,5 +1,5 @@
-"""Pieces: a range in as few buckets as there can be, coarse ones within and fine ones at its edges;
-pure.
+"""Pieces: a range in as few buckets as there can be, coarse ones within and fine ones at its edges,
+apart by whether they are materialised; pure.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -12,7 +12,8 @@ from sql import calendar
 from sql.calendar import Period
 from sql.vocabulary import LEVELS, Frequency
 
-_COARSEST_FIRST: tuple[Period, ...] = ("week", "day")
+# Without months: what of their rollup is not materialised takes long to compute.
+_COARSEST_FIRST: tuple[Period, ...] = ("week", "day", "hour")
 
 
 class Piece(NamedTuple):
@@ -23,56 +24,66 @@ class Piece(NamedTuple):
     before: datetime
 
 
+class Pieces(NamedTuple):
+    """Those of a range: `settled` ones change only where samples come late or are corrected."""
+
+    settled: tuple[Piece, ...]
+    live: tuple[Piece, ...]
+
+    @property
+    def all(self) -> tuple[Piece, ...]:
+        """Both."""
+        return self.settled + self.live
+
+
 def pieces_of(
     span: Span, level: Period, limits: Mapping[Period, datetime], zone: ZoneInfo
-) -> Iterator[Piece]:
-    """A range of whole buckets of a level; coarser ones are taken up to the limit of theirs."""
-    coarser = [one for one in _COARSEST_FIRST if one != level and one in limits]
-    yield from _pieces(span.since, span.before, level, coarser, limits, zone)
+) -> Pieces:
+    """A range of whole buckets of a level; `limits` say up to where levels are materialised. Beyond
+    that it is quicker read from finer ones.
+    """
+    if level not in limits:
+        return Pieces((), (Piece(level, span.since, span.before),))
+    levels = [one for one in _COARSEST_FIRST if one in limits]
+    found = list(_pieces(span.since, span.before, levels, limits, zone))
+    return Pieces(
+        tuple(one for one in found if one.before <= limits[one.level]),
+        tuple(one for one in found if one.before > limits[one.level]),
+    )
 
 
 def _pieces(
     since: datetime,
     before: datetime,
-    level: Period,
-    coarser: Sequence[Period],
+    levels: Sequence[Period],
     limits: Mapping[Period, datetime],
     zone: ZoneInfo,
 ) -> Iterator[Piece]:
     if since >= before:
         return
-    if not coarser:
-        yield Piece(level, since, before)
-        return
-    coarse, *finer = coarser
-    first = calendar.ceiling(since, coarse, zone).astimezone(UTC)
-    end = calendar.floor(min(before, limits[coarse]), coarse, zone).astimezone(UTC)
-    if first >= end:
-        yield from _pieces(since, before, level, finer, limits, zone)
-        return
-    yield from _pieces(since, first, level, finer, limits, zone)
-    yield Piece(coarse, first, end)
-    yield from _pieces(end, before, level, finer, limits, zone)
+    level, *finer = levels
+    first = calendar.ceiling(since, level, zone).astimezone(UTC)
+    end = calendar.floor(min(before, limits[level]), level, zone).astimezone(UTC)
+    if not finer:
+        edge = min(max(since, end), before)
+        yield from (
+            Piece(level, *one) for one in ((since, edge), (edge, before)) if one[0] < one[1]
+        )
+    elif first >= end:
+        yield from _pieces(since, before, finer, limits, zone)
+    else:
+        yield from _pieces(since, first, finer, limits, zone)
+        yield Piece(level, first, end)
+        yield from _pieces(end, before, finer, limits, zone)
 
 
-def coarser_limits(
-    frequencies: Sequence[Frequency], level: Period, watermarks: Mapping[str, datetime]
+def limits_of(
+    frequencies: Sequence[Frequency], watermarks: Mapping[str, datetime]
 ) -> dict[Period, datetime]:
-    """Up to where rollups coarser than a level are materialised, by their level, of those that all
-    frequencies have. What is computed anew is quicker read from finer ones.
-    """
+    """Up to where the rollups of each level are materialised that all frequencies have."""
     found: dict[Period, datetime] = {}
-    for coarse in _coarser(frequencies, level):
-        known = [watermarks.get(f"rollup_{frequency}_{coarse}") for frequency in frequencies]
-        if all(known):
-            found[coarse] = min(one for one in known if one)
+    for level in _COARSEST_FIRST:
+        known = [watermarks.get(f"rollup_{frequency}_{level}") for frequency in frequencies]
+        if all(level in LEVELS[one] for one in frequencies) and all(known):
+            found[level] = min(one for one in known if one)
     return found
-
-
-def _coarser(frequencies: Sequence[Frequency], level: Period) -> Iterator[Period]:
-    for coarse in _COARSEST_FIRST:
-        levels = [LEVELS[frequency] for frequency in frequencies]
-        if all(
-            coarse in of_one and of_one.index(coarse) > of_one.index(level) for of_one in levels
-        ):
-            yield coarse

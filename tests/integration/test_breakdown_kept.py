@@ -1,0 +1,103 @@
+"""Breakdowns of very many buckets, of which what is materialised is kept for a minute."""
+
+from datetime import UTC, datetime, timedelta
+from typing import get_args
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from service.metrics import breakdowns
+from service.metrics.breakdowns import Breakdowns
+from service.metrics.catalog import MetricEntry
+from service.metrics.query.aggregate import Aggregates
+from service.metrics.query.breakdown import BreakdownQuery
+from service.metrics.query.spec import aggregate_query
+from sql.database import Pool
+from sql.engine import Engine
+from sql.scope import Scope
+from sql.vocabulary import Aggregation
+from tests.integration.rollups import refresh, session, store
+
+pytestmark = pytest.mark.anyio
+
+UTC_ZONE = ZoneInfo("UTC")
+NOW = datetime.now(UTC)
+DAY = timedelta(days=1)
+TODAY = NOW.replace(hour=0, minute=0, second=0, microsecond=0)
+METRIC = MetricEntry("sales", is_known=True)
+
+
+@pytest.fixture
+def series(database: str, engine: Engine) -> list[int]:
+    """Of six affiliates, hourly up to now; materialised where that is done."""
+    with session(database) as conn:
+        conn.execute(
+            """
+            INSERT INTO fature.metric (
+                metric_name, metric_type, kind, default_aggregation, frequency
+            )
+            VALUES ('sales', 'revenue', 'flow', 'sum', 'hourly')
+            """
+        )
+        rows = conn.execute(
+            """
+            INSERT INTO fature.series (metric_name, metric_type, frequency, affiliate_id)
+            SELECT 'sales', 'revenue', 'hourly', 'a' || n FROM generate_series(1, 6) AS n
+            RETURNING series_id
+            """
+        )
+        series = [row[0] for row in rows]
+        ages = range(0, 40 * 24, 7)
+        store(
+            conn,
+            "hourly",
+            [
+                (NOW - timedelta(hours=age), age, one, (age * one) % 97 / 4 - 3)
+                for age in ages
+                for one in series
+            ],
+        )
+        if engine == "timescale":
+            refresh(conn, "hourly", NOW - 130 * DAY, NOW - timedelta(hours=2))
+    return series
+
+
+def wanted(aggregation: Aggregation) -> BreakdownQuery:
+    figures = aggregate_query(
+        METRIC,
+        Scope(),
+        UTC_ZONE,
+        aggregation=aggregation,
+        since=TODAY - 33 * DAY,
+        before=TODAY + DAY,
+        group_by=("affiliate_id",),
+    )
+    return BreakdownQuery(figures, "previous_day", order="name")
+
+
+@pytest.mark.parametrize("aggregation", get_args(Aggregation))
+async def test_kept_or_not_the_groups_are_the_same(
+    pool: Pool, series: list[int], aggregation: Aggregation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    aggregates = Aggregates(pool, pool, UTC_ZONE, 30 * DAY, lambda *_: None)
+    asked = wanted(aggregation)
+    plain = await Breakdowns(aggregates, pool, UTC_ZONE).breakdown(asked, NOW)
+    monkeypatch.setattr(breakdowns, "VERY_MANY", 1)
+    kept = Breakdowns(aggregates, pool, UTC_ZONE)
+    for _ in range(2):
+        assert await kept.breakdown(asked, NOW) == plain
+    assert len(plain.rows) == len(series)
+
+
+async def test_what_is_newer_than_what_is_kept_counts_at_once(
+    pool: Pool, database: str, series: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(breakdowns, "VERY_MANY", 1)
+    aggregates = Aggregates(pool, pool, UTC_ZONE, 30 * DAY, lambda *_: None)
+    kept = Breakdowns(aggregates, pool, UTC_ZONE)
+    before = await kept.breakdown(wanted("count"), NOW)
+    with session(database) as conn:
+        store(conn, "hourly", [(NOW, 10_000 + one, one, 1.0) for one in series])
+    after = await kept.breakdown(wanted("count"), NOW)
+    assert before.total.value is not None
+    assert after.total.value == before.total.value + len(series)
