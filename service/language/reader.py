@@ -4,7 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from decimal import Context, Decimal, localcontext
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from gettext import NullTranslations
 from zoneinfo import ZoneInfo
 
@@ -39,6 +39,7 @@ from service.language.numbers import (
 )
 from service.language.sizes import in_unit
 from service.language.translations import N_, built_in, translations
+from sql.cached import cached_property
 from sql.calendar import Period
 from sql.messages import Listing, Message, Quantity, Term, Value
 

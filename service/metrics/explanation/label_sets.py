@@ -2,13 +2,13 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
 
 from service.metrics.query.selection import Group
+from sql.cached import cached_property
 
 Values = NDArray[np.float64]
 Numbers = NDArray[np.int64]

@@ -3,7 +3,6 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cached_property
 from typing import Any
 
 from service.metrics.query.fill import Point, filled
@@ -11,6 +10,7 @@ from service.metrics.query.periods import named_period
 from service.metrics.query.selection import Group
 from service.metrics.query.spec import AggregateQuery
 from sql import calendar
+from sql.cached import cached_property
 from sql.vocabulary import Frequency
 
 

@@ -5,13 +5,14 @@ TimescaleDB pushes ``series_id = ANY(…)`` into the live part of a rollup, but 
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from typing import NamedTuple
 
 import msgspec
 from psycopg import sql
 
 from service.metrics.catalog import MetricEntry
+from sql.cached import cached_property
 from sql.database import Connections, fetch_prepared
 from sql.errors import Invalid, Problem
 from sql.messages import Message
