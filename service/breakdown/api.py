@@ -1,6 +1,5 @@
 """Breaking a metric down: /api/metrics/breakdown."""
 
-import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
@@ -15,6 +14,7 @@ from service.http.endpoint import Endpoint
 from service.http.files import Format, file_response
 from service.http.parameters import read_params, zone_of
 from service.http.responses import csv_response, json_response
+from service.metrics.query.beside import beside
 from service.metrics.query.breakdown import Breakdown
 from service.runtime.resources import resources_of
 from sql.calendar import instant_text
@@ -36,7 +36,7 @@ async def break_down(request: Request) -> Response:
     if params.is_file:
         return await file_response(groups_table(resources.breakdowns, query, now), params)
     found = await resources.breakdowns.breakdown(query, now)
-    return await asyncio.to_thread(_response, params.chosen(request), found)
+    return await beside(_response, params.chosen(request), found)
 
 
 def _response(chosen: Format, found: Breakdown) -> Response:

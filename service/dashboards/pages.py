@@ -21,6 +21,7 @@ from service.http.paths import id_of
 from service.http.validation import problems_of
 from service.language.names import title_of
 from service.language.reader import Reader
+from service.metrics.query.beside import beside
 from service.panels.config import DashboardConfig, Place, TimeRange
 from service.panels.pictures import MAX_LINES, charts_of, marks_of, name_of, table_of
 from service.runtime.resources import resources_of
@@ -115,7 +116,7 @@ async def board(
         "title_of": title_of,
     }
     # Beside the event loop: of many panels this takes long enough to keep others waiting.
-    bodies = await asyncio.to_thread(_bodies, request, context, places, linked=linked)
+    bodies = await beside(_bodies, request, context, places, linked=linked)
     return context | {"bodies": bodies}
 
 

@@ -1,6 +1,5 @@
 """Reading samples and figures: /api/metrics/query and /api/metrics/aggregate."""
 
-import asyncio
 from datetime import UTC, datetime
 from typing import Any
 
@@ -24,6 +23,7 @@ from service.http.files import Table, file_response
 from service.http.pagination import cursor_of
 from service.http.parameters import read_params, zone_of
 from service.http.responses import csv_response, json_response, utc_instant, wants_csv
+from service.metrics.query.beside import beside
 from service.metrics.query.result import Result
 from service.metrics.query.samples import sample_page
 from service.runtime.resources import resources_of
@@ -78,7 +78,7 @@ async def aggregate(request: Request) -> Response:
     until = await resources.aggregates.materialized_until(result)
     if len(result.points) < _MANY:
         return _response(request, result, told, until)
-    return await asyncio.to_thread(_response, request, result, told, until)
+    return await beside(_response, request, result, told, until)
 
 
 async def _told(request: Request, result: Result) -> ToldOfRows:

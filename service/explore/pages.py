@@ -25,6 +25,7 @@ from service.http.authentication import principal_of
 from service.http.files import FileParams, Format, Locale, file_response
 from service.language.names import title_of
 from service.metrics.catalog import MetricEntry, entry_of
+from service.metrics.query.beside import beside
 from service.metrics.query.labels import label_values
 from service.metrics.query.ranges import Span
 from service.panels.addresses import FILTER
@@ -134,7 +135,7 @@ async def explorer_csv(request: Request) -> Response:
     metric = await resources.catalog.entry(scope, asked.query.metric_name)
     span = span_of_range(asked.range, now, zone)
     result = await read_everything(resources, scope, asked.query, metric, span, now)
-    response = await asyncio.to_thread(figures_csv, result)
+    response = await beside(figures_csv, result)
     name = f"{asked.query.metric_name}.csv".replace(":", "_")
     response.headers["Content-Disposition"] = f'attachment; filename="{name}"'
     return response

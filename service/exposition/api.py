@@ -1,6 +1,5 @@
 """``GET /metrics/business``."""
 
-import asyncio
 from datetime import UTC, datetime
 
 from prometheus_client.openmetrics.exposition import CONTENT_TYPE_LATEST
@@ -12,6 +11,7 @@ from service.exposition.openmetrics import MEDIA_TYPE, openmetrics
 from service.http.authentication import principal_of
 from service.http.endpoint import Endpoint
 from service.http.parameters import read_params
+from service.metrics.query.beside import beside
 from service.runtime.resources import resources_of
 
 
@@ -24,7 +24,7 @@ async def business_metrics(request: Request) -> Response:
     query = params.query(principal_of(request).scope)
     newest = await resources_of(request).newest.newest(query, datetime.now(UTC))
     # Thousands of lines would keep everybody else waiting.
-    text = await asyncio.to_thread(openmetrics, query, newest)
+    text = await beside(openmetrics, query, newest)
     return Response(text, media_type=CONTENT_TYPE_LATEST)
 
 

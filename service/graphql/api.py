@@ -1,6 +1,5 @@
 """``POST /graphql``."""
 
-import asyncio
 from typing import Any
 
 from starlette.requests import Request
@@ -12,6 +11,7 @@ from service.http.bodies import read_model
 from service.http.endpoint import Endpoint
 from service.http.errors import ApiError, code_of
 from service.http.responses import json_response
+from service.metrics.query.beside import beside
 from service.runtime.resources import resources_of
 from sql.errors import DatabaseUnavailable
 
@@ -45,7 +45,7 @@ async def result_of(request: Request, asked: GraphQLRequest) -> dict[str, Any]:
     if not document:
         raise ApiError(400, "There is no query")
     # Imported where it is used first, beside the event loop: it takes a third of the service.
-    execution = await asyncio.to_thread(_execution)
+    execution = await beside(_execution)
     found: dict[str, Any] = {}
 
     async def answer() -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """Figures and forecasts: the questions of the API, answered in columns."""
 
-import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, TypeVar
 
@@ -13,6 +12,7 @@ from service.http.parameters import zone_of
 from service.http.responses import utc_instant
 from service.http.validation import problems_of
 from service.metrics.forecasts import ForecastQuery, GroupForecast
+from service.metrics.query.beside import beside
 from service.metrics.query.fill import Point
 from service.metrics.query.periods import NamedPeriod, named_period
 from service.metrics.query.result import Result
@@ -32,7 +32,7 @@ async def resolve_aggregate(_: Any, info: Any, metric: str, **given: Any) -> dic
     query = params.query(entry, dimensions, context.scope, zone)
     result = await context.resources.aggregates.result(query, context.now)
     context.count(len(result.shown))
-    return await asyncio.to_thread(_figures, context, result)
+    return await beside(_figures, context, result)
 
 
 async def resolve_metric_figures(row: Mapping[str, Any], info: Any, **given: Any) -> dict[str, Any]:

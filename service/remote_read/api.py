@@ -1,6 +1,5 @@
 """``POST /api/v1/read``."""
 
-import asyncio
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -10,6 +9,7 @@ from starlette.responses import Response
 from service.http.authentication import principal_of
 from service.http.bodies import check_media_type, read_body
 from service.http.endpoint import Endpoint
+from service.metrics.query.beside import beside
 from service.prometheus.snappy import packed
 from service.remote_read.decode import decode, encode
 from service.remote_read.queries import ReadQuery, Series
@@ -29,7 +29,7 @@ async def read_remotely(request: Request) -> Response:
     check_media_type(request, "", _MEDIA_TYPE)
     queries = decode(await read_body(request))
     results = await resources_of(request).reads.retrying(lambda: _results(request, queries))
-    body = await asyncio.to_thread(lambda: packed(encode(results)))
+    body = await beside(lambda: packed(encode(results)))
     return Response(body, headers={"Content-Encoding": "snappy"}, media_type=_MEDIA_TYPE)
 
 

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from typing import Any, get_args
 
 from service.metrics.catalog import MetricEntry, entry_of
+from service.metrics.query.beside import beside
 from service.metrics.query.result import Result
 from service.metrics.query.selected import TooFine
 from service.metrics.query.selection import Group, Grouping, group_series, select
@@ -137,7 +138,7 @@ class _Reading:
         if result.is_truncated:
             raise _too_many(MAX_POINTS)
         self.bounds.count_values(len(result.points))
-        made = await asyncio.to_thread(self._made, result, labels)
+        made = await beside(self._made, result, labels)
         self.bounds.count_samples(sum(len(one.samples) for one in made))
         return made
 

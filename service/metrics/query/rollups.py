@@ -3,7 +3,6 @@ time, such as by the panels of a dashboard, are read in one statement: each take
 to send, start and answer.
 """
 
-import asyncio
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -15,6 +14,7 @@ from zoneinfo import ZoneInfo
 from psycopg import sql
 
 from service.metrics.query.batching import Batcher
+from service.metrics.query.beside import beside
 from service.metrics.query.ended import Since, known_since, steps_of
 from service.metrics.query.fill import Point
 from service.metrics.query.ranges import EVER, rounded
@@ -131,7 +131,7 @@ class Rollups:
             return {one: (await self._read([one]))[one] for one in batch}
         if len(rows) < _MANY_ROWS:
             return _by_query(rows, batch, firsts)
-        return await asyncio.to_thread(_by_query, rows, batch, firsts)
+        return await beside(_by_query, rows, batch, firsts)
 
 
 def _values(batch: Sequence[RollupQuery], firsts: Sequence[int]) -> dict[str, object]:
