@@ -13,7 +13,7 @@ from alerts.expectation.days import SpecialDay
 from alerts.expectation.effects import Effect, effect_of
 from alerts.expectation.expected import Expected
 from alerts.expectation.grid import GRAINS, day_of, grid_of, places, row_of
-from alerts.expectation.memory import Followed, followed, nothing_remembered
+from alerts.expectation.memory import Followed, features_of, followed, nothing_remembered
 from alerts.expectation.misses import RUNS, Spread, Tails, spread_of, tails_of, unknown_tails
 from alerts.expectation.pattern import pattern_of, shape_of
 from alerts.expectation.profile import Profile, row_ahead
@@ -102,7 +102,7 @@ class _Walk:
         self.first, self._rows = grid.day, grid.values
         self._history, self._grain = history, GRAINS[history.period]
         self._days = [day_of(row, history.period, grid.day) for row in range(len(self._rows) + 1)]
-        self._past = _Past.empty(len(self._rows), self._grain.slots, len(self._grain.memories))
+        self._past = _Past.empty(len(self._rows), self._grain.slots, features_of(history.period))
         self._ordinary = self._without_special()
         finite = np.isfinite(self._rows)
         self._known = np.concatenate([[0], finite.any(axis=1).cumsum()])
@@ -149,7 +149,7 @@ class _Walk:
             floor=-np.inf,
             pattern=None,
             spread=Spread(nothing, nothing, 0.0, False),
-            tails=unknown_tails(self._grain),
+            tails=unknown_tails(features_of(self._history.period)),
             drift=_DRIFTS[0],
             memory=nothing_remembered(self._history.period),
             effects=self._history.effects,
@@ -188,8 +188,7 @@ class _Walk:
         else:
             base = np.array([profile.pattern.row(number) for number in range(since, row)])
             misses = (ordinary[since:] - base) * _CLOSER
-        unseen = max(0.0, 1 - row / self._grain.cycle)
-        spread = spread_of(misses, base, unseen, grows=profile.pattern.multiplies)
+        spread = spread_of(misses, base, grows=profile.pattern.multiplies)
         is_ordinary = np.isfinite(ordinary[since:])
         # Misses of the first rows, against a spread that was not known yet, until there are more.
         from_ = max(since, _ALWAYS) if row >= 2 * _ALWAYS else since
@@ -207,8 +206,7 @@ class _Walk:
             (past.units[rows] * scale).ravel(),
             (past.predicted[rows] * scale).ravel(),
             past.before[rows].reshape(-1, len(RUNS) - 1),
-            past.features[rows].reshape(-1, len(self._grain.memories)),
-            self._grain,
+            past.features[rows].reshape(-1, past.features.shape[2]),
         )
 
     def _drift(self, since: int, row: int) -> float:
@@ -227,7 +225,8 @@ class _Walk:
             return
         special = self._history.special.get(self._days[row])
         base, spread = row_ahead(profile, 0, special)
-        made = followed(base, spread, values, profile.memory, profile.tails, profile.period)
+        slots = range(self._grain.slots)
+        made = followed(base, spread, values, profile.memory, profile.tails, profile.period, slots)
         past.note(row, base, spread, made, len(self._tails) - 1)
         self._floors[row] = profile.floor
         far = row + _AHEAD - 1

@@ -32,7 +32,7 @@ class Grain:
 
 GRAINS: Mapping[LongPeriod, Grain] = {
     "hour": Grain(
-        24, cycle=7, used=56, level=21, tested=56, least=2, kept=400, memories=(1, 4, 24)
+        24, cycle=7, used=56, level=21, tested=35, least=2, kept=400, memories=(1, 4, 24)
     ),
     "day": Grain(1, cycle=7, used=84, level=28, tested=180, least=14, kept=1120, memories=(1, 4)),
     "week": Grain(1, cycle=1, used=12, level=12, tested=104, least=8, kept=265, memories=(1,)),

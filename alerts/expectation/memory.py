@@ -1,5 +1,6 @@
 """Going from period to period: each is expected with what the misses before it left behind."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -11,19 +12,23 @@ from alerts.expectation.misses import Tails
 from sql.calendar import LongPeriod
 
 # A miss is remembered, in spreads, as at most this: an outage is not what is expected next.
-_MOST = 3.0
+_MOST = 2.0
+# The misses of a row so far are believed as if there were so many more without any.
+_ROW_DOUBT = 3.0
 # In the judgement of a run, the misses before count as at most this.
 _MOST_IN_RUN = 4.0
 
 
 @dataclass(frozen=True, slots=True)
 class Memory:
-    """The averages of misses over the memories of the grain, and the last two misses that
-    momentum does not explain, the newest first; all in spreads.
+    """The averages of misses over the memories of the grain, the `sum` of those of the row so far
+    and how many there are, and the last two misses that momentum does not explain, the newest
+    first; all in spreads.
     """
 
     averages: tuple[float, ...]
     last: tuple[float, ...]
+    row: tuple[float, ...] = (0.0, 0.0)
 
 
 class Followed(NamedTuple):
@@ -45,6 +50,11 @@ def nothing_remembered(period: LongPeriod) -> Memory:
     return Memory((0.0,) * len(GRAINS[period].memories), (0.0, 0.0))
 
 
+def features_of(period: LongPeriod) -> int:
+    """How many numbers tell what is remembered before a period."""
+    return len(GRAINS[period].memories) + 1
+
+
 def followed(
     base: Values,
     spread: Values,
@@ -52,21 +62,25 @@ def followed(
     memory: Memory,
     tails: Tails,
     period: LongPeriod,
+    slots: Sequence[int],
 ) -> Followed:
     """What is expected of periods one after the other, where `base` and `spread` are so without
-    the misses before them. Where a value is unknown, what is remembered fades.
+    the misses before them, by their slots. Where a value is unknown, what is remembered fades.
     """
     fading = [1 - 1 / length for length in GRAINS[period].memories]
     weights = tails.momentum.tolist()
-    averages, (one, two) = list(memory.averages), memory.last
+    averages, (one, two), (total, seen) = list(memory.averages), memory.last, memory.row
     count = len(base)
     moved, before, wider = [0.0] * count, [(0.0, 0.0)] * count, [1.0] * count
     units, features = [np.nan] * count, []
     is_known = True
-    pairs = zip(base.tolist(), spread.tolist(), values.tolist(), strict=True)
-    for number, (middle, reach, value) in enumerate(pairs):
-        features.append(tuple(averages))
-        pull = sum(weight * average for weight, average in zip(weights, averages, strict=True))
+    pairs = zip(base.tolist(), spread.tolist(), values.tolist(), slots, strict=True)
+    for number, (middle, reach, value, slot) in enumerate(pairs):
+        if slot == 0:
+            total = seen = 0.0
+        told = (*averages, total / (seen + _ROW_DOUBT))
+        features.append(told)
+        pull = sum(weight * average for weight, average in zip(weights, told, strict=True))
         moved[number], before[number] = pull, (one, one + two)
         wider[number] = 1.0 if is_known else tails.apart
         is_known = value == value and reach > 0
@@ -76,6 +90,7 @@ def followed(
         left = min(max(unit - pull, -_MOST_IN_RUN), _MOST_IN_RUN)
         one, two = left, one
         drawn = min(max(unit, -_MOST), _MOST)
+        total, seen = total + drawn, seen + 1
         for index, fade in enumerate(fading):
             averages[index] = fade * averages[index] + (1 - fade) * drawn
     predicted = np.array(moved)
@@ -85,6 +100,6 @@ def followed(
         np.array(before).reshape(-1, 2),
         np.array(units),
         predicted,
-        np.array(features).reshape(-1, len(fading)),
-        Memory(tuple(averages), (one, two)),
+        np.array(features).reshape(-1, len(fading) + 1),
+        Memory(tuple(averages), (one, two), (total, seen)),
     )

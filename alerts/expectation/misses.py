@@ -5,7 +5,6 @@ from dataclasses import dataclass
 import numpy as np
 
 from alerts.expectation.averages import Values, known_mean, known_median
-from alerts.expectation.grid import Grain
 from alerts.expectation.tails import SHARES, tail_of
 
 # Misses of so many periods in a row are judged together as well.
@@ -13,7 +12,7 @@ RUNS = (1, 2, 3)
 # So much of the spread of a slot grows with the value that is expected there.
 _GROWING = 0.75
 # The spread is at least this share of the values: a constant says little of what is to come.
-_LEAST_SPREAD = 0.005
+_LEAST_SPREAD = 0.012
 # What all slots say of the spread of one is worth so many rows beside its own.
 _SHRINK = 6.0
 # A miss counts in the spread up to so many times the median of its slot.
@@ -25,8 +24,6 @@ _LEAST = 40
 # Of a normal distribution in units of its mean distance, wider as it is not known.
 _UNKNOWN = np.array((0.85, 1.61, 2.06, 2.46, 2.92, 3.44, 3.87, 4.3, 4.66, 5.34)) * 1.4
 _RIDGE = 40.0
-# How far, as a share of its value, a row of a cycle may be from what the others of it say.
-_UNSEEN = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,10 +58,8 @@ class Tails:
     apart: float
 
 
-def spread_of(misses: Values, expected: Values, unseen: float, *, grows: bool) -> Spread:
-    """From rows of misses and of what had been expected; `unseen` is the share of a cycle that
-    the history does not have.
-    """
+def spread_of(misses: Values, expected: Values, *, grows: bool) -> Spread:
+    """From rows of misses and of what had been expected."""
     off = np.abs(misses)
     usual = np.nan_to_num(known_mean(np.abs(expected), 0))
     typical = known_median(off)
@@ -77,19 +72,16 @@ def spread_of(misses: Values, expected: Values, unseen: float, *, grows: bool) -
     height = float(usual.mean())
     common = mean.mean() * (0.3 + 0.7 * usual / height if height > 0 else np.ones(len(mean)))
     shrunk = (rows * _around(mean) + _SHRINK * common) / (rows + _SHRINK)
-    shrunk += _UNSEEN * unseen * usual
     return Spread(shrunk, usual, _LEAST_SPREAD * height, grows)
 
 
-def tails_of(
-    units: Values, predicted: Values, before: Values, features: Values, grain: Grain
-) -> Tails:
+def tails_of(units: Values, predicted: Values, before: Values, features: Values) -> Tails:
     """From misses in spreads (`units`), what momentum had predicted of them, the sums of the
     misses before each, and the memories; NaN where unknown.
     """
     known = np.isfinite(units)
     if known.sum() < _LEAST:
-        return unknown_tails(grain)
+        return unknown_tails(features.shape[1])
     left = units[known] - predicted[known]
     most = 4 * float(np.quantile(np.abs(left), 0.95))
     drawn = np.clip(units[known], -most, most)
@@ -104,10 +96,10 @@ def tails_of(
     return Tails(below, above, momentum, min(max(apart, 1.0), 5.0))
 
 
-def unknown_tails(grain: Grain) -> Tails:
+def unknown_tails(features: int) -> Tails:
     """Before anything is known of misses."""
     reach = np.array([_UNKNOWN / run**0.25 for run in RUNS])
-    return Tails(reach, reach, np.zeros(len(grain.memories)), 1.0)
+    return Tails(reach, reach, np.zeros(features), 1.0)
 
 
 def _momentum(drawn: Values, features: Values) -> Values:

@@ -12,6 +12,8 @@ _LEVEL_DECAY = 0.85
 _PATTERN_DECAY = 0.985
 # A value counts in the level of its row up to so many times what is typical of the row.
 _MOST = 3.0
+# How far, as a share of its values, a row may be whose place in the cycle was not seen yet.
+_UNSEEN = 0.35
 # Before so many cycles are known, each place in them is taken to be like all others.
 _FEW_CYCLES = 1.5
 # Slopes are looked for in so many rows or more, and believed beyond so many standard errors
@@ -36,11 +38,16 @@ class Pattern:
     level: float
     shape: Values
     multiplies: bool
+    seen: Values
 
     def row(self, number: int) -> Values:
         """What is expected in a row by slot."""
         shape: Values = self.shape[number % len(self.shape)]
         return self.level * shape if self.multiplies else self.level + shape
+
+    def doubt(self, number: int) -> float:
+        """How far a row may be from what the others of the cycle say, as a share of its values."""
+        return float(_UNSEEN / (1 + self.seen[number % len(self.seen)]) ** 2)
 
 
 def pattern_of(
@@ -62,7 +69,9 @@ def pattern_of(
         level = _now(_levels(recent, shape[order], multiplies=multiplies), weights)
     if np.isnan(level):
         return None
-    return Pattern(max(level, 0.0) if multiplies else level, shape, multiplies)
+    places = (number - len(rows) + np.flatnonzero(np.isfinite(rows).any(axis=1))) % grain.cycle
+    seen = np.bincount(places[-grain.used :], minlength=grain.cycle).astype(np.float64)
+    return Pattern(max(level, 0.0) if multiplies else level, shape, multiplies, seen)
 
 
 def _is_sparse(shape: Values) -> bool:
@@ -126,7 +135,10 @@ def _relative(cycles: Values, *, multiplies: bool) -> Values:
         level = known_mean(cycles, (1, 2))[:, None, None]
         if not multiplies:
             return cycles - level
-        return cycles / np.where(level > 0, level, np.nan)
+        relative = cycles / np.where(level > 0, level, np.nan)
+    # A cycle of nothing says that there is nothing in it, but before everything began.
+    nothing = (level == 0) & np.logical_or.accumulate(level > 0, axis=0)
+    return np.where(nothing & np.isfinite(cycles), 0.0, relative)
 
 
 def _slot_spread(relative: Values) -> Values:

@@ -74,7 +74,13 @@ class Profile:
         ahead, slots = places(starts, self.period, self.zone, self.day)
         base, spread = self._rows(int(ahead.max()) + 1, special or {})
         made = followed(
-            base[ahead, slots], spread[ahead, slots], given, self.memory, self.tails, self.period
+            base[ahead, slots],
+            spread[ahead, slots],
+            given,
+            self.memory,
+            self.tails,
+            self.period,
+            slots.tolist(),
         )
         which = np.zeros(len(starts), dtype=int)
         return Expected(
@@ -108,9 +114,12 @@ class Profile:
 def row_ahead(profile: Profile, ahead: int, special: SpecialDay | None) -> tuple[Values, Values]:
     """What is expected of a row, and the spread around it, by slot; the profile has a pattern."""
     assert profile.pattern is not None
-    plain = profile.pattern.row(profile.place + ahead)
+    place = profile.place + ahead
+    plain = profile.pattern.row(place)
     base, wider = affected(plain, special, profile.effects, profile.pattern.multiplies)
     spread = profile.spread.around(base) * np.sqrt(1 + profile.drift * ahead)
+    doubt = profile.pattern.doubt(place)
+    wider = wider + doubt * (np.abs(base) if profile.pattern.multiplies else 3 * spread)
     return base, spread + wider
 
 
@@ -125,7 +134,7 @@ def from_json(kept: Mapping[str, Any]) -> Profile | None:
         day=date.fromisoformat(kept["day"]),
         place=kept["place"],
         floor=_number(kept["floor"]),
-        pattern=pattern and Pattern(**_arrays(pattern, "shape")),
+        pattern=pattern and Pattern(**_arrays(pattern, "shape", "seen")),
         spread=Spread(**_arrays(spread, "mean", "usual")),
         tails=Tails(**_arrays(tails, "below", "above", "momentum")),
         drift=kept["drift"],

@@ -7,4 +7,4 @@ Sensitivity = Literal["low", "medium", "high"]
 
 SENSITIVITIES: tuple[Sensitivity, ...] = get_args(Sensitivity)
 # One in ten to that power, on its side of what is expected.
-RARITIES: Mapping[Sensitivity, float] = {"low": 4.0, "medium": 3.2, "high": 2.3}
+RARITIES: Mapping[Sensitivity, float] = {"low": 4.0, "medium": 3.1, "high": 2.3}

@@ -12,6 +12,8 @@ _LOGS = -np.log(np.array(SHARES))
 # From so few misses beyond on, the tail is extrapolated.
 _FEW = 4
 _SHOULDER = 0.05
+# How much wider a tail is of a few values: by so much of its rarity, for each of them.
+_DOUBT = 4.0
 
 
 def tail_of(misses: Values) -> Values:
@@ -22,7 +24,8 @@ def tail_of(misses: Values) -> Values:
     shoulder, *seen = np.interp(at, np.arange(count), far).tolist()
     shoulder = max(shoulder, 0.0)
     beyond = far[np.searchsorted(far, shoulder, side="right") :]
-    excess = float(beyond.mean()) - shoulder if len(beyond) else 0.0
+    # Of an exponential tail, by its median: an outage that was is not what is expected to be.
+    excess = (float(np.median(beyond)) - shoulder) / math.log(2) if len(beyond) else 0.0
     tail = [
         reached
         if share * count >= _FEW
@@ -30,8 +33,8 @@ def tail_of(misses: Values) -> Values:
         for share, reached in zip(SHARES, seen, strict=True)
     ]
     # What was seen of few values was not the most.
-    rising = np.maximum.accumulate(np.maximum(tail, 0.0)) * (1 + 6 / count)
-    return np.asarray(rising, dtype=np.float64)
+    unsure = 1 + _DOUBT * _LOGS / count
+    return np.asarray(np.maximum.accumulate(np.maximum(tail, 0.0)) * unsure, dtype=np.float64)
 
 
 def reach(tail: Values, share: float) -> float:

@@ -1,3 +1,3 @@
 """The version of profiles: what is kept of another one is made anew."""
 
-VERSION = 1
+VERSION = 2

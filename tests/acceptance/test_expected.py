@@ -110,7 +110,7 @@ def test_an_outage_is_unusual_and_little_else(api: httpx2.Client, past: Past) ->
     assert first["direction"] == "below"
     assert first["value"] == pytest.approx(past.total[OUTAGE])
     assert first["value"] < first["lower"] < first["expected"] < first["upper"]
-    assert first["score"] > 3.2
+    assert first["score"] > 3.1
     late = [at for at in found if past.at(28 * 24) <= at < past.at(DAYS * 24)]
     assert len([at for at in late if not past.at(OUTAGE) <= at < past.at(OUTAGE + 5)]) <= 2
 
