@@ -23,8 +23,8 @@ TRACING := $(if $(OTEL_EXPORTER_OTLP_ENDPOINT),$(VENV)/otel.stamp)
 
 .DEFAULT_GOAL := help
 .PHONY: help pages run test migrate migrate-status rollback timezone retention retention-apply alerts \
-        consume rules-export rules-apply mappings-apply backup restore release-jobs analyst key user demo \
-        replay psql bench lint docs lock clean
+        consume rules-export rules-apply mappings-apply backup restore release-jobs analyst hub-access \
+        federate members unfederate key user demo replay psql bench lint docs lock clean
 
 help: ## Show this table
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-18s %s\n", $$1, $$2}' Makefile
@@ -80,6 +80,20 @@ mappings-apply: $(VENV)/run.stamp ## Make the mapping of foreign names that of F
 analyst: $(VENV)/run.stamp ## A log-in to the database that reads: NAME=ana [TENANT=acme]
 	@test -n "$(NAME)" || { echo "usage: make analyst NAME=ana [TENANT=acme]"; exit 2; }
 	@exec $(COMMAND) analyst "$(NAME)" $(if $(TENANT),--tenant "$(TENANT)")
+
+hub-access: $(VENV)/run.stamp ## On a member: the log-in of its hub, with a new password [NAME=…]
+	@exec $(COMMAND) hub-access $(if $(NAME),--name "$(NAME)")
+
+federate: $(VENV)/run.stamp ## On a hub: answer over another installation: NAME=… URL=… [TIMEOUT=5]
+	@test -n "$(NAME)" -a -n "$(URL)" || { echo "usage: make federate NAME=… URL=… [TIMEOUT=5]"; exit 2; }
+	@exec $(COMMAND) federate "$(NAME)" "$(URL)" $(if $(TIMEOUT),--timeout "$(TIMEOUT)")
+
+members: $(VENV)/run.stamp ## The installations that this one answers over, and whether they do
+	@exec $(COMMAND) members
+
+unfederate: $(VENV)/run.stamp ## Answer over a member no more: NAME=…
+	@test -n "$(NAME)" || { echo "usage: make unfederate NAME=…"; exit 2; }
+	@exec $(COMMAND) unfederate "$(NAME)"
 
 backup: $(VENV)/run.stamp ## Write the whole database into a file [FILE=…]
 	@exec $(COMMAND) backup $(if $(FILE),"$(FILE)")

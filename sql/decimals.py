@@ -15,10 +15,25 @@ def exact_sum(values: Iterable[float]) -> float:
     Of a sum that is too large for a double, the largest.
     """
     with localcontext(_EXACT):
-        total = float(sum(Decimal(f"{value:.15g}") for value in values))
-    return max(-_LARGEST, min(_LARGEST, total))
+        return _double(_total(values))
+
+
+def exact_mean(totals: Iterable[float], number: int) -> float:
+    """The sum of the totals of so many samples, each taken as `exact_sum` does, by their number; to
+    the 15 digits that a double surely has, as rollups do.
+    """
+    with localcontext(_EXACT):
+        return rounded(_double(_total(totals) / number))
 
 
 def rounded(value: float) -> float:
     """To the 15 digits that a double surely has, as means are."""
     return float(f"{value:.15g}")
+
+
+def _total(values: Iterable[float]) -> Decimal:
+    return sum((Decimal(f"{value:.15g}") for value in values), Decimal())
+
+
+def _double(value: Decimal) -> float:
+    return max(-_LARGEST, min(_LARGEST, float(value)))

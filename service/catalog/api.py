@@ -14,8 +14,11 @@ from service.runtime.resources import resources_of
 
 async def list_catalog(request: Request) -> Response:
     """Every metric, what it means, how many series it has and since when."""
-    rows = await resources_of(request).catalog.rows(principal_of(request).scope)
-    return list_response([entry_out(row) for row in rows])
+    resources, scope = resources_of(request), principal_of(request).scope
+    rows = await resources.catalog.rows(scope)
+    missing = await resources.catalog.missing_members(scope)
+    beside = resources.members.answer(missing)
+    return list_response([entry_out(row) for row in rows], None, **beside)
 
 
 async def patch_catalog(request: Request) -> Response:

@@ -9,6 +9,7 @@ from service.explore.models import AggregateParams, Sample
 from service.http import envelopes
 from service.http.responses import utc_instant
 from service.metrics.catalog import CatalogChange
+from service.metrics.federation.merging import MEMBER
 from service.metrics.ingest.labels import label_problem, label_text
 from sql.messages import Listing, Message
 from sql.vocabulary import Aggregation, Kind
@@ -20,6 +21,8 @@ _RESERVED = (
     | {
         *("order", "cursor"),
         *("start", "end", "complete", "closed"),
+        # A hub's figures have it.
+        MEMBER,
     }
 )
 
@@ -111,10 +114,15 @@ class CatalogRow(BaseModel):
     series: int = Field(description="How many series are in view")
     first_sample: str | None = Field(description="Oldest sample that is still kept")
     last_sample: str | None
+    members: list[str] = Field(default=[], description="Of a hub: who has it; hub is itself")
 
 
 class CatalogAnswer(envelopes.Listing[CatalogRow]):
     """The catalogue."""
+
+    missing_members: list[str] = Field(
+        default=[], description="Of a hub: who did not answer, and is listed as it last was"
+    )
 
 
 class CatalogEntryAnswer(envelopes.Item[CatalogRow]):

@@ -17,8 +17,11 @@ _COMMANDS = {
     "backup": "backup.backup",
     "client": "client.client",
     "consume": "consume.consume",
+    "federate": "federation.federate",
+    "hub-access": "federation.hub_access",
     "key": "key.key",
     "mappings-apply": "mappings.mappings_apply",
+    "members": "federation.members",
     "migrate": "migrations.migrate",
     "migrate-status": "migrations.migrate_status",
     "psql": "psql.psql",
@@ -31,6 +34,7 @@ _COMMANDS = {
     "rules-export": "rules.rules_export",
     "run": "run.run",
     "timezone": "timezone.timezone",
+    "unfederate": "federation.unfederate",
     "user": "user.user",
 }
 _SERVING = ("run", "alerts", "consume")

@@ -12,7 +12,6 @@ from psycopg.rows import DictRow
 
 from service.dashboards.budget import GROUPED_AT_ONCE, PAGE_SECONDS, PANEL_SECONDS, fitting
 from service.metrics.catalog import MetricEntry
-from service.metrics.query.labels import label_values
 from service.metrics.query.ranges import Span
 from service.panels.addresses import explorer_address
 from service.panels.config import (
@@ -218,5 +217,5 @@ async def options_of(
         return {}
     metrics = {query.metric_name for panel in config.panels for query in _queries(panel)}
     fields = sorted({variable.field for variable in config.variables})
-    values = await label_values(resources.read_pool, scope, sorted(metrics), fields)
+    values = await resources.labels.values(scope, sorted(metrics), fields)
     return {variable.name: values[variable.field] for variable in config.variables}

@@ -18,7 +18,6 @@ from service.dashboards.pages import dashboard_of, drawn
 from service.http.authentication import principal_of
 from service.http.validation import problems_of
 from service.language.names import title_of
-from service.metrics.query.labels import label_values
 from service.panels.config import DashboardConfig, Panel
 from service.panels.pictures import MAX_LINES, name_of, table_of
 from service.runtime.resources import resources_of
@@ -105,7 +104,7 @@ async def _editor(
             "charts": drawn(request, shown, linked=False) if shown else [],
             "catalogue": catalogue,
             "names": names,
-            "values": await label_values(resources.read_pool, scope, metrics, names),
+            "values": await resources.labels.values(scope, metrics, names),
             "variables": config.variables,
             "choices": choices,
             "alert_statuses": STATUSES,

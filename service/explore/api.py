@@ -23,6 +23,7 @@ from service.http.files import Table, file_response
 from service.http.pagination import cursor_of
 from service.http.parameters import read_params, zone_of
 from service.http.responses import csv_response, json_response, utc_instant, wants_csv
+from service.metrics.federation.merging import check_own
 from service.metrics.query.beside import beside
 from service.metrics.query.result import Result
 from service.metrics.query.samples import sample_page
@@ -34,13 +35,14 @@ _COLUMNS = tuple(Sample.model_fields)
 
 
 async def query_samples(request: Request) -> Response:
-    """Samples as submitted, newest first; also as CSV (``Accept: text/csv``) or a file."""
+    """Samples as submitted here, newest first; also as CSV (``Accept: text/csv``) or a file."""
     resources, scope = resources_of(request), principal_of(request).scope
     name = request.query_params.get("metric_name")
     metric = None if name is None else await resources.catalog.entry(scope, name)
     params, dimensions = read_params(
         request, QueryParams, frozenset(metric.dimensions if metric else ())
     )
+    check_own(dimensions)
     query = params.query(metric, dimensions, scope, resources.settings.zone)
     if params.is_file:
         batches = sample_batches(resources.reads, query)
@@ -84,6 +86,7 @@ async def aggregate(request: Request) -> Response:
 async def _told(request: Request, result: Result) -> ToldOfRows:
     """What was expected of the rows, and how complete their periods are."""
     resources, query, now = resources_of(request), result.query, result.now
+    resources.aggregates.own_part(query)
     told = await resources.expectations.told(query, result.groups, now)
     starts = sorted({point.start for point in result.shown})
     return ToldOfRows(told, await resources.reporters.completeness(query, starts, now))
@@ -94,8 +97,9 @@ def _response(
 ) -> Response:
     if wants_csv(request):
         return figures_csv(result, told)
-    body = {**_body(result, told), "materialized_until": until and utc_instant(until)}
-    return json_response(body)
+    members = resources_of(request).members.answer(result.missing_members)
+    body = _body(result, told) | members
+    return json_response({**body, "materialized_until": until and utc_instant(until)})
 
 
 def _body(result: Result, told: ToldOfRows | None) -> dict[str, Any]:

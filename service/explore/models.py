@@ -185,3 +185,6 @@ class AggregateAnswer(BaseModel):
     materialized_until: datetime | None
     omitted_frequencies: list[str] = []
     truncated: bool = False
+    missing_members: list[str] = Field(
+        default=[], description="Of a hub: who did not answer, whose samples are in no value"
+    )

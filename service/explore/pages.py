@@ -26,7 +26,6 @@ from service.http.files import FileParams, Format, Locale, file_response
 from service.language.names import title_of
 from service.metrics.catalog import MetricEntry, entry_of
 from service.metrics.query.beside import beside
-from service.metrics.query.labels import label_values
 from service.metrics.query.ranges import Span
 from service.panels.addresses import FILTER
 from service.panels.figures import Figures
@@ -88,7 +87,7 @@ async def explorer_page(
     names = (*GROUPABLE, *(entry["dimensions"] if entry else ()))
     may_save = principal.may("catalog:write")
     values, seen, dashboards = await asyncio.gather(
-        label_values(resources.read_pool, principal.scope, [asked.query.metric_name], names),
+        resources.labels.values(principal.scope, [asked.query.metric_name], names),
         _look(request, asked, entry, now) if problem is None else _nothing(problem),
         list_dashboards(resources.read_pool, principal.scope.tenant) if may_save else _none(),
     )
@@ -168,8 +167,8 @@ async def list_choices(request: Request) -> Response:
     given = request.query_params
     metric, name = given.get("metric_name", ""), given.get("name", "")
     typed = given.get(FILTER + name, "").replace("\0", "")[:200]
-    pool, scope = resources_of(request).read_pool, principal_of(request).scope
-    values = await label_values(pool, scope, [metric.replace("\0", "")], [name], typed)
+    labels, scope = resources_of(request).labels, principal_of(request).scope
+    values = await labels.values(scope, [metric.replace("\0", "")], [name], typed)
     return render(request, "explore/choices.html", {"values": values[name]})
 
 

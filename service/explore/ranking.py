@@ -9,11 +9,13 @@ from service.explore.group_cursors import after_of, cursor_of
 from service.explore.groups import groups_table
 from service.http.files import Table
 from service.metrics.catalog import MetricEntry
+from service.metrics.federation.merging import MEMBER
 from service.metrics.query.breakdown import MAX_GROUP_BY, Breakdown, BreakdownQuery, Row
 from service.metrics.query.ranges import Span, days_or_hours
 from service.metrics.query.spec import aggregate_query
 from service.runtime.resources import Resources
 from sql.calendar import Period
+from sql.federation import HUB
 from sql.scope import Scope
 
 # Groups of a page of the ranking.
@@ -48,13 +50,15 @@ async def read_ranking(
     period: Period,
     now: datetime,
 ) -> Ranking | None:
-    """The ranking of what the explorer shows by that period; None where there are no groups, or
-    too many labels to rank by.
+    """The ranking of what the explorer shows by that period; None where there are no groups, too
+    many labels to rank by, or members to rank over.
 
     Raises:
         Invalid: the cursor is none, or as for the API.
     """
     if not 0 < len(asked.query.group_by) <= MAX_GROUP_BY:
+        return None
+    if resources.members.all and asked.query.filters.get(MEMBER) != HUB:
         return None
     query = _query(resources, scope, asked, metric, span, period)
     found = await resources.breakdowns.breakdown(query, now)

@@ -56,6 +56,8 @@ def _headers(result: Result) -> dict[str, str]:
     headers = {"X-Truncated": "true"} if result.is_truncated else {}
     if result.omitted:
         headers["X-Omitted-Frequencies"] = ", ".join(result.omitted)
+    if result.missing_members:
+        headers["X-Missing-Members"] = ", ".join(result.missing_members)
     return headers
 
 

@@ -11,6 +11,7 @@ from service.metrics.newest import Newest, NewestOfMetric, NewestQuery
 from service.prometheus.names import check_distinct, label_names_of, metric_name_of, unit_name_of
 
 MEDIA_TYPE, _, _ = CONTENT_TYPE_LATEST.partition(";")
+_MISSING = "fature_business_missing_member"
 _STARTS = "fature_business_period_start_timestamp"
 
 
@@ -21,7 +22,8 @@ def openmetrics(query: NewestQuery, newest: Newest) -> bytes:
         Invalid: two metrics or labels would have the same name.
     """
     registry = CollectorRegistry()
-    registry.register(_Collected([*_families(query, newest), _starts(query, newest)]))
+    families = [*_families(query, newest), _starts(query, newest), *_missing(newest)]
+    registry.register(_Collected(families))
     return bytes(generate_latest(registry))  # type: ignore[no-untyped-call]
 
 
@@ -71,6 +73,17 @@ def _starts(query: NewestQuery, newest: Newest) -> Metric:
     for state, start in (("complete", newest.complete), ("current", newest.current)):
         family.add_metric([query.period, state], start.timestamp())
     return family
+
+
+def _missing(newest: Newest) -> Iterator[Metric]:
+    """Which members of a hub are in none of the values."""
+    if newest.missing_members:
+        family = GaugeMetricFamily(
+            _MISSING, "A member that did not answer: its samples do not count.", labels=["member"]
+        )
+        for name in newest.missing_members:
+            family.add_metric([name], 1)
+        yield family
 
 
 def _state(start: datetime, newest: Newest) -> str:

@@ -98,6 +98,7 @@ def _figures(context: Context, result: Result) -> dict[str, Any]:
         "unit": result.unit,
         "truncated": result.is_truncated,
         "omitted_frequencies": result.omitted,
+        "missing_members": result.missing_members,
         "materialized_until": materialized_until,
         "series": list(_series(result)),
     }

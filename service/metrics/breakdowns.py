@@ -88,10 +88,11 @@ class Breakdowns:
         broken down by whole months, where no period is given.
 
         Raises:
-            Invalid: several units have samples, or there are too many series; `TooFine` for a
-                period finer than any sample.
+            Invalid: several units have samples, there are too many series, or a hub is asked about
+                members; `TooFine` for a period finer than any sample.
             Busy: too many queries are read.
         """
+        query = replace(query, figures=self._aggregates.own_part(query.figures))
         try:
             selected = await self._aggregates.selected(query.figures)
         except TooFine:

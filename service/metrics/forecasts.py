@@ -9,6 +9,7 @@ from zoneinfo import ZoneInfo
 
 from service.metrics.catalog import MetricEntry
 from service.metrics.query.aggregate import Aggregates
+from service.metrics.query.result import check_nobody_missing
 from service.metrics.query.single_flight import SingleFlight
 from service.metrics.query.spec import AggregateQuery, aggregate_query
 from sql import calendar
@@ -103,6 +104,7 @@ class Forecasts:
         results = await asyncio.gather(*(self._aggregates.result(one, now) for one in queries))
         made = []
         for labels, result in zip(groups, results, strict=True):
+            check_nobody_missing(result)
             values = {p.start: p.value for p in result.points if p.value is not None}
             adds = result.query.aggregation in _ADDING
             history = history_of(values, end, query.period, query.zone, adds=adds)
@@ -116,6 +118,7 @@ class Forecasts:
         if not query.group_by:
             return [{}]
         totals = await self._aggregates.totals(whole)
+        check_nobody_missing(totals)
         if len(totals) > MAX_GROUPS:
             message = Message(
                 "There are {number} groups; forecasts are made of up to {most}: add filters",

@@ -54,11 +54,14 @@ class NewestOfMetric(NamedTuple):
 
 
 class Newest(NamedTuple):
-    """Each metric, and the starts of the last complete and the current period."""
+    """Each metric, the starts of the last complete and the current period, and which members of a
+    hub did not answer.
+    """
 
     metrics: Sequence[NewestOfMetric]
     complete: datetime
     current: datetime
+    missing_members: Sequence[str] = ()
 
 
 class NewestValues:
@@ -106,7 +109,8 @@ class NewestValues:
             )
             for entry, result in zip(entries, results, strict=True)
         ]
-        return Newest(found, complete, current)
+        missing = sorted({name for result in results for name in result.missing_members})
+        return Newest(found, complete, current, missing)
 
     def _spec(
         self, query: NewestQuery, metric: MetricEntry, since: datetime, current: datetime

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from service.metrics.query.aggregate import Aggregates
-from service.metrics.query.result import Result
+from service.metrics.query.result import Result, check_nobody_missing
 from service.metrics.query.selection import Group
 from service.metrics.query.spec import AggregateQuery
 from sql import calendar
@@ -104,6 +104,8 @@ async def reconcile(
         aggregates.result(query, now),
         aggregates.result(replace(query, aggregation="count"), now),
     )
+    check_nobody_missing(values)
+    check_nobody_missing(counts)
     if not (values.is_whole and counts.is_whole):
         message = Message(
             "There are more than {number} values in that range; narrow the range or group by less",

@@ -28,7 +28,7 @@ class Today:
     """`value` is today's so far, None where nothing came in. `change` compares the hours of
     today that are over, up to `until`, with the same hours of that weekday last week; None
     where either has nothing or samples of either wait for a refresh. `hours` are the last 24,
-    with None where nothing came in.
+    with None where nothing came in. `missing_members` of a hub did not answer.
     """
 
     metric_name: str
@@ -38,6 +38,7 @@ class Today:
     until: datetime | None = None
     hours: Sequence[float | None] = ()
     units_left_out: Sequence[str] = ()
+    missing_members: Sequence[str] = ()
     problem: Message | None = None
 
 
@@ -118,6 +119,7 @@ def today(result: Result, spans: Spans, values: Sequence[float | None]) -> Today
         result.unit,
         value=value,
         units_left_out=[unit or NONE for unit in result.units_left_out],
+        missing_members=result.missing_members,
         change=None if over is None or not last_week else (over - last_week) / abs(last_week),
         until=spans.over.before,
         hours=_spark(result.points, spans.over.before),

@@ -42,6 +42,8 @@ class Figures:
     `omitted` are frequencies too coarse for the period, `units_left_out` units that have samples in
     the range and do not count; where `is_truncated` the oldest were left out. All but the
     last `open_periods` are closed (None: none is).
+    the range and do not count; where `is_truncated` the oldest were left out.
+    `missing_members` of a hub did not answer.
     """
 
     query: Query
@@ -56,6 +58,7 @@ class Figures:
     group_count: int = 0
     is_truncated: bool = False
     open_periods: int | None = None
+    missing_members: Sequence[str] = ()
 
     @property
     def has_totals(self) -> bool:
@@ -94,6 +97,7 @@ def figures_of(
         group_count=result.group_count or len(lines),
         is_truncated=result.is_truncated,
         open_periods=_number_open(result, times),
+        missing_members=result.missing_members,
     )
     return without_cut(figures, result.shown[0].start) if result.is_truncated else figures
 

@@ -8,9 +8,9 @@ from typing import Any, get_args
 
 from service.metrics.catalog import MetricEntry, entry_of
 from service.metrics.query.beside import beside
-from service.metrics.query.result import Result
+from service.metrics.query.result import Result, check_nobody_missing
 from service.metrics.query.selected import TooFine
-from service.metrics.query.selection import Group, Grouping, group_series, select
+from service.metrics.query.selection import Group
 from service.metrics.query.spec import aggregate_query
 from service.prometheus.names import check_distinct, label_names_of, metric_name_of
 from service.remote_read.matching import Regexes, matches
@@ -186,8 +186,14 @@ class _Reading:
         """Those that match, None where all do."""
         if not rest:
             return None
-        grouping = Grouping(select(self.scope, self.metric, filters), group_by)
-        groups = (await group_series(self.resources.reads, [grouping]))[grouping].groups
+        spec = aggregate_query(
+            self.metric,
+            self.scope,
+            self.resources.settings.zone,
+            filters=dict(filters),
+            group_by=group_by,
+        )
+        groups = await self.resources.aggregates.groups(spec)
         kept: Iterable[Group] = groups
         for name, matchers in rest.items():
             place = group_by.index(name)
@@ -234,7 +240,9 @@ class _Reading:
             limit=MAX_POINTS,
             only_groups=groups,
         )
-        return await self.resources.aggregates.result(spec, self.now)
+        result = await self.resources.aggregates.result(spec, self.now)
+        check_nobody_missing(result)
+        return result
 
     @property
     def _aggregation(self) -> Aggregation:

@@ -18,7 +18,6 @@ from service.access.shares import Shares
 from service.access.tenants import Tenants
 from service.access.users import Users
 from service.metrics.breakdowns import Breakdowns
-from service.metrics.catalog import Catalog
 from service.metrics.corrections.closes import Closes
 from service.metrics.corrections.jobs import VoidJobs
 from service.metrics.corrections.relabels import MergedSeries, Relabelling
@@ -28,6 +27,10 @@ from service.metrics.corrections.voids import Corrections
 from service.metrics.expected.completeness import Reporters
 from service.metrics.expected.expectations import Expectations
 from service.metrics.explanations import Explanations
+from service.metrics.federation.aggregates import FederatedAggregates
+from service.metrics.federation.catalog import FederatedCatalog
+from service.metrics.federation.labels import LabelValues
+from service.metrics.federation.members import Members
 from service.metrics.forecasts import Forecasts
 from service.metrics.ingest.ids import SampleIds
 from service.metrics.ingest.prepare import Preparer
@@ -38,7 +41,7 @@ from service.metrics.ingest.writer import Writer
 from service.metrics.mapping.door import Door
 from service.metrics.mapping.mappings import Mappings
 from service.metrics.newest import NewestValues
-from service.metrics.query.aggregate import Aggregates
+from service.metrics.query.source import OwnSource
 from service.runtime.background import end_overlong_reading, every_night, repeat
 from service.runtime.notifications import delivering, message_context_of
 from service.runtime.pools import Pools, open_pools
@@ -83,6 +86,7 @@ async def running_resources(
         resources = _resources(settings, engine, stopping, pools, accept, stale)
         await resources.key_table.reload()
         await resources.sessions.versions.reload()
+        await resources.members.reload()
         writer = asyncio.create_task(resources.writer.run())
         background = [asyncio.create_task(task) for task in _tasks(resources)]
         try:
@@ -93,6 +97,7 @@ async def running_resources(
             await asyncio.wait([writer], timeout=WRITER_SECONDS)
             await end_tasks(writer, *background)
             await stale.close()
+            await resources.members.close()
 
 
 def _owner_url(settings: Settings, engine: Engine) -> str | None:
@@ -108,6 +113,7 @@ def _tasks(resources: Resources) -> Iterator[Coroutine[None, None, None]]:
     yield repeat(ACCESS_SECONDS, sessions.versions.reload)
     yield repeat(CATALOGUE_SECONDS, resources.series.reload)
     yield repeat(CATALOGUE_SECONDS, resources.mappings.reload)
+    yield repeat(CATALOGUE_SECONDS, resources.members.reload)
     yield repeat(TELEMETRY_SECONDS, partial(_note_pools, resources))
     yield repeat(READERS_SECONDS, partial(end_overlong_reading, resources.pool))
     yield repeat(JOBS_SECONDS, resources.void_jobs.work)
@@ -140,15 +146,15 @@ def _resources(
     secret = signing_secret(settings.secret, settings.data_dir)
     hasher = KeyHasher(secret)
     writer = Writer(pool)
-    aggregates = Aggregates(
-        pools.reads,
-        pools.figures,
-        settings.zone,
-        settings.keep["minute"],
-        series.closed.closed_before,
+    own = OwnSource(pools.reads, pools.figures)
+    minutes_kept = settings.keep["minute"]
+    members = Members(pool, pools.url, pools.reads, minutes_kept)
+    closed_before = series.closed.closed_before
+    aggregates = FederatedAggregates(
+        pools.reads, own, settings.zone, minutes_kept, closed_before, members
     )
     breakdowns = Breakdowns(aggregates, pools.figures, settings.zone)
-    catalog = Catalog(pool, pools.read, pools.reads)
+    catalog = FederatedCatalog(pool, pools.read, pools.reads, members)
     ids = SampleIds(pool)
     recorder = Recorder(Preparer(series, ids, accept), writer, aggregates.forget)
 
@@ -193,6 +199,8 @@ def _resources(
         aggregates=aggregates,
         breakdowns=breakdowns,
         explanations=Explanations(breakdowns),
+        members=members,
+        labels=LabelValues(pools.read, members),
         forecasts=Forecasts(aggregates),
         expectations=Expectations(aggregates, pool, pools.read, settings.holidays),
         reporters=Reporters(aggregates, pools.read),

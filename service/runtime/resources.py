@@ -15,7 +15,6 @@ from service.access.shares import Shares
 from service.access.tenants import Tenants
 from service.access.users import Users
 from service.metrics.breakdowns import Breakdowns
-from service.metrics.catalog import Catalog
 from service.metrics.corrections.closes import Closes
 from service.metrics.corrections.jobs import VoidJobs
 from service.metrics.corrections.relabels import MergedSeries, Relabelling
@@ -24,6 +23,9 @@ from service.metrics.corrections.voids import Corrections
 from service.metrics.expected.completeness import Reporters
 from service.metrics.expected.expectations import Expectations
 from service.metrics.explanations import Explanations
+from service.metrics.federation.catalog import FederatedCatalog
+from service.metrics.federation.labels import LabelValues
+from service.metrics.federation.members import Members
 from service.metrics.forecasts import Forecasts
 from service.metrics.ingest.recorder import Recorder
 from service.metrics.ingest.series import SeriesCache
@@ -67,8 +69,10 @@ class Resources:
     closes: Closes
     relabelling: Relabelling
     merged_series: MergedSeries
-    catalog: Catalog
+    catalog: FederatedCatalog
     aggregates: Aggregates
+    members: Members
+    labels: LabelValues
     breakdowns: Breakdowns
     explanations: Explanations
     forecasts: Forecasts

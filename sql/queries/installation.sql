@@ -137,7 +137,7 @@ WHERE version = %(version)s;
 
 -- name: drop_repeatable_objects
 -- Views stand on the tables a rollback takes away; the next migrate brings them back.
-DROP SCHEMA IF EXISTS analytics CASCADE;
+DROP SCHEMA IF EXISTS analytics, federation CASCADE;
 DROP VIEW IF EXISTS fature.rollup_watermark, fature.rollup_pending;
 DROP VIEW IF EXISTS fature.reader;
 

@@ -20,6 +20,7 @@ AS $$
                     r.rolname = 'fature_grafana'
                     OR pg_has_role(r.oid, 'fature_analyst', 'MEMBER')
                     OR pg_has_role(r.oid, 'fature_tenant_analyst', 'MEMBER')
+                    OR pg_has_role(r.oid, 'fature_hub', 'MEMBER')
                 )
         )
         AND (

@@ -1,5 +1,6 @@
 -- The roles, which all databases of a cluster share: fature_app serves, fature_analyst and
--- fature_grafana read every tenant, fature_tenant_analyst those of fature.analyst_tenant.
+-- fature_grafana read every tenant, fature_tenant_analyst those of fature.analyst_tenant; fature_hub
+-- reads what a hub over this installation does.
 -- The owner is whoever migrates. What is there stays as it is, so that an administrator may
 -- make the roles beforehand and choose other limits. Settings of a role count where it logs
 -- in itself: `make analyst` copies them to the log-in roles it makes.
@@ -16,7 +17,7 @@ BEGIN
             SELECT 1 AS step, format('CREATE ROLE %I', w.role_name) AS statement
             FROM (
                 VALUES ('fature_app'), ('fature_analyst'), ('fature_grafana'),
-                ('fature_tenant_analyst')
+                ('fature_tenant_analyst'), ('fature_hub')
             ) AS w (role_name)
             WHERE to_regrole(w.role_name) IS NULL
             UNION ALL

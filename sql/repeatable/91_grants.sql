@@ -20,7 +20,7 @@ BEGIN
             relnamespace = 'fature'::regnamespace AND relkind IN ('r', 'p')
             AND relname NOT IN (
                 'installation', 'migration', 'samples_dropped', 'analyst_tenant', 'audit_log',
-                'void'
+                'void', 'member'
             )
     LOOP
         EXECUTE format('GRANT INSERT, UPDATE, DELETE ON %s TO fature_app', relation);
@@ -39,3 +39,8 @@ $$;
 GRANT USAGE ON SCHEMA analytics TO fature_analyst, fature_grafana, fature_tenant_analyst;
 GRANT SELECT ON ALL TABLES IN SCHEMA analytics
 TO fature_analyst, fature_grafana, fature_tenant_analyst;
+
+-- Hubs see the views of schema federation and nothing else.
+GRANT USAGE ON SCHEMA federation TO fature_hub;
+GRANT SELECT ON ALL TABLES IN SCHEMA federation TO fature_hub;
+GRANT EXECUTE ON ALL ROUTINES IN SCHEMA federation TO fature_hub;

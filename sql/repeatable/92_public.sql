@@ -1,9 +1,9 @@
 -- Whoever has no role of ours has nothing. What the migrating role does not own it cannot
 -- revoke; PostgreSQL then warns and goes on.
 
-REVOKE ALL ON SCHEMA fature, analytics FROM public;
-REVOKE ALL ON ALL TABLES IN SCHEMA fature, analytics FROM public;
-REVOKE ALL ON ALL ROUTINES IN SCHEMA fature FROM public;
+REVOKE ALL ON SCHEMA fature, analytics, federation FROM public;
+REVOKE ALL ON ALL TABLES IN SCHEMA fature, analytics, federation FROM public;
+REVOKE ALL ON ALL ROUTINES IN SCHEMA fature, federation FROM public;
 
 DO $$
 DECLARE
@@ -17,7 +17,7 @@ BEGIN
         EXECUTE format('REVOKE CONNECT, TEMPORARY ON DATABASE %I FROM public', current_database());
         EXECUTE format(
             'GRANT CONNECT ON DATABASE %I '
-            'TO fature_app, fature_analyst, fature_grafana, fature_tenant_analyst',
+            'TO fature_app, fature_analyst, fature_grafana, fature_tenant_analyst, fature_hub',
             current_database()
         );
     END IF;

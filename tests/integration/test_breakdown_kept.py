@@ -11,6 +11,7 @@ from service.metrics.breakdowns import Breakdowns
 from service.metrics.catalog import MetricEntry
 from service.metrics.query.aggregate import Aggregates
 from service.metrics.query.breakdown import BreakdownQuery
+from service.metrics.query.source import OwnSource
 from service.metrics.query.spec import aggregate_query
 from sql.database import Pool
 from sql.engine import Engine
@@ -79,7 +80,7 @@ def wanted(aggregation: Aggregation) -> BreakdownQuery:
 async def test_kept_or_not_the_groups_are_the_same(
     pool: Pool, series: list[int], aggregation: Aggregation, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    aggregates = Aggregates(pool, pool, UTC_ZONE, 30 * DAY, lambda *_: None)
+    aggregates = Aggregates(pool, OwnSource(pool, pool), UTC_ZONE, 30 * DAY, lambda *_: None)
     asked = wanted(aggregation)
     plain = await Breakdowns(aggregates, pool, UTC_ZONE).breakdown(asked, NOW)
     monkeypatch.setattr(breakdowns, "VERY_MANY", 1)
@@ -93,7 +94,7 @@ async def test_what_is_newer_than_what_is_kept_counts_at_once(
     pool: Pool, database: str, series: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(breakdowns, "VERY_MANY", 1)
-    aggregates = Aggregates(pool, pool, UTC_ZONE, 30 * DAY, lambda *_: None)
+    aggregates = Aggregates(pool, OwnSource(pool, pool), UTC_ZONE, 30 * DAY, lambda *_: None)
     kept = Breakdowns(aggregates, pool, UTC_ZONE)
     before = await kept.breakdown(wanted("count"), NOW)
     with session(database) as conn:

@@ -1,27 +1,25 @@
 """Answering aggregate queries: their series, then their rollups, each read once."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
 from zoneinfo import ZoneInfo
 
-from service.metrics.query.batching import Batcher
 from service.metrics.query.fill import Point
 from service.metrics.query.limits import MANY_SERIES, QueryLimits, check_age, check_series
 from service.metrics.query.pending import LateSamples, Pending
 from service.metrics.query.ranges import Span
 from service.metrics.query.ranking import Rankings, ranking_of
-from service.metrics.query.result import Result
+from service.metrics.query.result import Result, Totals, Whole
 from service.metrics.query.rollup_queries import recent_part, rollup_query, rollups_of, size_of
-from service.metrics.query.rollups import Rollups
 from service.metrics.query.selected import Selected, one_unit, selected_of
-from service.metrics.query.selection import Group, Grouped, Grouping, by_group_by, group_series
+from service.metrics.query.selection import Group, Grouped, Grouping
 from service.metrics.query.single_flight import SingleFlight
+from service.metrics.query.source import Source
 from service.metrics.query.spec import AggregateQuery
 from sql.calendar import Period
-from sql.database import Connections, fetch_all
+from sql.database import Connections
 from sql.statements import joined, repeated
 from sql.zones import Zones
 
@@ -33,15 +31,14 @@ _RESULT_AGE = 0.5
 
 class Aggregates:
     """Answers aggregate queries; equal ones made at the same time share one result, and
-    those about the same series their selection. Values are read from connections that may
-    keep the plans of statements. `closed_before` says up to when those of a metric (tenant, name)
-    are final.
+    those about the same series their selection. `closed_before` says up to when those of a metric
+    (tenant, name) are final.
     """
 
     def __init__(
         self,
         reads: Connections,
-        figures: Connections,
+        source: Source,
         business_zone: ZoneInfo,
         minutes_kept: timedelta,
         closed_before: Callable[[str, str], datetime | None],
@@ -50,8 +47,7 @@ class Aggregates:
         self._minutes_kept = minutes_kept
         self._closed_before = closed_before
         self._limits = QueryLimits()
-        self._groupings = Batcher(partial(group_series, figures), by_group_by)
-        self._rollups = Rollups(figures)
+        self._source = source
         self._zones = Zones(reads)
         self._business_zone = business_zone
         # Of metrics that have many; a few bytes each.
@@ -60,14 +56,12 @@ class Aggregates:
         # new one takes longer to make than most queries to read.
         self._series: SingleFlight[Grouped] = SingleFlight(max_age=_SELECTION_AGE, finished=True)
         self._results: SingleFlight[Result] = SingleFlight(max_age=_RESULT_AGE, finished=True)
-        self._totals: SingleFlight[dict[Group, float]] = SingleFlight(
-            max_age=_RESULT_AGE, finished=True
-        )
-        self._rankings = Rankings(self._rollups, self._limits)
+        self._wholes: SingleFlight[Whole] = SingleFlight(max_age=_RESULT_AGE, finished=True)
+        self._rankings = Rankings(source, self._limits)
         self._late = LateSamples(reads, business_zone)
         # The panels of a page ask all at once.
         self._pending: SingleFlight[list[Pending]] = SingleFlight(max_age=0.05)
-        self._watermarks: SingleFlight[dict[str, datetime]] = SingleFlight(max_age=1.0)
+        self._watermarks: SingleFlight[Mapping[str, datetime]] = SingleFlight(max_age=1.0)
 
     def forget(self, metrics: Iterable[tuple[str, str]]) -> None:
         """Drop what was computed of these metrics (tenant, name): samples of them were just
@@ -77,7 +71,7 @@ class Aggregates:
         for metric in metrics:
             self._series.forget(metric)
             self._results.forget(metric)
-            self._totals.forget(metric)
+            self._wholes.forget(metric)
 
     async def result(self, query: AggregateQuery, now: datetime) -> Result:
         """The values of each period. They are at most a second old.
@@ -89,14 +83,27 @@ class Aggregates:
         """
         return await self._results.get(query.subject, query.key, lambda: self._compute(query, now))
 
-    async def totals(self, query: AggregateQuery) -> dict[Group, float]:
+    async def totals(self, query: AggregateQuery) -> Totals:
         """The value of the whole range for each group with samples: not combined from those of
         its periods. At most a second old.
 
         Raises:
             Invalid, Busy: as `result`.
         """
-        return await self._totals.get(query.subject, query.key, lambda: self._compute_totals(query))
+        return (await self.whole(query)).totals
+
+    async def whole(self, query: AggregateQuery) -> Whole:
+        """The whole range as one period.
+
+        Raises:
+            Invalid, Busy: as `result`.
+        """
+        return await self._wholes.get(query.subject, query.key, lambda: self._compute_whole(query))
+
+    async def groups(self, query: AggregateQuery) -> Sequence[Group]:
+        """The groups that there are series of, with samples in its range or not."""
+        grouping = Grouping(query.selection, query.group_by)
+        return (await self._source.grouped(grouping)).groups
 
     async def materialized_until(self, result: Result) -> datetime | None:
         """From where on every sample counts at once: where the last of its rollups is not
@@ -116,11 +123,15 @@ class Aggregates:
         pending = await self._pending.get((), "", self._late.pending)
         return bool(pending) and await self._late.lack(await self.selected(query), pending, spans)
 
-    async def watermarks(self) -> dict[str, datetime]:
+    def own_part(self, query: AggregateQuery) -> AggregateQuery:
+        """The query as it is answered of this installation alone; a hub refuses others."""
+        return query
+
+    async def watermarks(self) -> Mapping[str, datetime]:
         """Up to where each rollup is materialised, by its name; none on the plain engine. At most
         a second old.
         """
-        return await self._watermarks.get((), "", self._read_watermarks)
+        return await self._watermarks.get((), "", self._source.watermarks)
 
     def turn(self, tenant: str, buckets: float) -> AbstractAsyncContextManager[None]:
         """The length of a query of a tenant that reads about so many buckets.
@@ -130,13 +141,12 @@ class Aggregates:
         """
         return self._limits.turn(tenant, buckets)
 
-    async def _compute_totals(self, query: AggregateQuery) -> dict[Group, float]:
+    async def _compute_whole(self, query: AggregateQuery) -> Whole:
         selected = await self._largest(query, await self.selected(query))
         async with self._limits.turn(query.selection.tenant, size_of(query, selected)):
             points = await self._whole(query, selected)
-        return {
-            selected.groups[point.group]: point.value for point in points if point.value is not None
-        }
+        of_group = {selected.groups[one.group]: one for one in points if one.value is not None}
+        return Whole(selected.unit, of_group, selected.units_left_out)
 
     async def _compute(self, query: AggregateQuery, now: datetime) -> Result:
         selected = await self._largest(query, await self.selected(query))
@@ -181,7 +191,7 @@ class Aggregates:
         """The series in their groups; of a metric that had many the last time, at its turn."""
         many = self._series_counts.get(query.subject, 0)
         async with self._limits.turn(query.selection.tenant, 0, many) if many else nullcontext():
-            grouped = await self._groupings.load(Grouping(query.selection, query.group_by))
+            grouped = await self._source.grouped(Grouping(query.selection, query.group_by))
         if (count := _series_count(grouped)) >= MANY_SERIES:
             self._series_counts[query.subject] = count
         return grouped
@@ -204,7 +214,7 @@ class Aggregates:
             limit=len(units),
         )
         async with self._limits.turn(query.selection.tenant, counted.size):
-            points = await self._rollups.points(counted)
+            points = await self._source.points(counted)
         return {units[point.group]: point.value for point in points if point.value}
 
     async def _largest(self, query: AggregateQuery, selected: Selected) -> Selected:
@@ -221,7 +231,7 @@ class Aggregates:
         """Of the whole range one for each group."""
         if not selected.parts:
             return []
-        return await self._rollups.points(rollup_query(query, selected, whole=True))
+        return await self._source.points(rollup_query(query, selected, whole=True))
 
     async def _points(
         self, query: AggregateQuery, selected: Selected, now: datetime
@@ -232,18 +242,14 @@ class Aggregates:
         wanted = rollup_query(query, selected)
         recent = recent_part(wanted, query, now)
         if recent is not None:
-            points = await self._rollups.points(recent)
+            points = await self._source.points(recent)
             if len(points) == wanted.limit:
                 return points
-        return await self._rollups.points(wanted)
+        return await self._source.points(wanted)
 
     def _from_hours(self, query: AggregateQuery) -> bool:
         """Day edges of another zone than the business one are in no rollup."""
         return query.period not in ("minute", "hour") and query.zone != self._business_zone
-
-    async def _read_watermarks(self) -> dict[str, datetime]:
-        rows = await fetch_all(self._reads, "watermarks")
-        return {row["relation"]: row["watermark"] for row in rows}
 
 
 def _series_count(grouped: Grouped) -> int:

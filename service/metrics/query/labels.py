@@ -1,7 +1,7 @@
 """The values that filters can have."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from sql.database import Pool, fetch_all
 from sql.scope import Scope
@@ -17,15 +17,20 @@ async def label_values(
     """By name of a label or dimension, its values among the series of those metrics that contain a
     text; in alphabetical order the first `MOST_VALUES` of each.
     """
-    params = {
-        "tenant": scope.tenant,
-        "only_service": scope.service_name,
-        "metrics": list(metrics),
-        "names": list(names),
-        "pattern": f"%{_SPECIAL.sub(_escaped, search)}%",
-    }
+    params = {**scope.params, "metrics": list(metrics), "names": list(names)}
+    rows = await fetch_all(pool, "label_values", params | {"pattern": pattern_of(search)})
+    return by_name(rows, names)
+
+
+def pattern_of(search: str) -> str:
+    """What texts that contain that one are like."""
+    return f"%{_SPECIAL.sub(_escaped, search)}%"
+
+
+def by_name(rows: Iterable[Mapping[str, str]], names: Sequence[str]) -> dict[str, list[str]]:
+    """The values of each name."""
     found: dict[str, list[str]] = {name: [] for name in names}
-    for row in await fetch_all(pool, "label_values", params):
+    for row in rows:
         found[row["name"]].append(row["value"])
     return found
 

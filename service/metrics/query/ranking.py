@@ -7,10 +7,11 @@ from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from service.metrics.query.limits import QueryLimits
-from service.metrics.query.rollups import HOURS, VERY_MANY, Buckets, RollupQuery, Rollups
+from service.metrics.query.rollups import HOURS, VERY_MANY, Buckets, RollupQuery
 from service.metrics.query.selected import Selected
 from service.metrics.query.selection import Group
 from service.metrics.query.single_flight import SingleFlight
+from service.metrics.query.source import Source
 from service.metrics.query.spec import AggregateQuery
 from sql import calendar
 from sql.calendar import Period
@@ -33,8 +34,8 @@ class Ranked(NamedTuple):
 class Rankings:
     """Finds the largest groups; of very many once a minute."""
 
-    def __init__(self, rollups: Rollups, limits: QueryLimits) -> None:
-        self._rollups = rollups
+    def __init__(self, source: Source, limits: QueryLimits) -> None:
+        self._source = source
         self._limits = limits
         # Not forgotten with new samples.
         self._known: SingleFlight[Ranked] = SingleFlight(max_age=_MAX_AGE, finished=True)
@@ -62,7 +63,7 @@ class Rankings:
         self, query: AggregateQuery, selected: Selected, ranking: RollupQuery
     ) -> Ranked:
         async with self._limits.turn(query.selection.tenant, ranking.size):
-            points = await self._rollups.points(ranking)
+            points = await self._source.points(ranking)
         groups = frozenset(selected.groups[point.group] for point in points)
         return Ranked(groups, (points[0].number or 0) if points else 0)
 

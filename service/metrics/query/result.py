@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Protocol
 
 from service.metrics.query.fill import Point, filled
 from service.metrics.query.periods import named_period
@@ -11,7 +11,55 @@ from service.metrics.query.selection import Group
 from service.metrics.query.spec import AggregateQuery
 from sql import calendar
 from sql.cached import cached_property
+from sql.errors import Busy
+from sql.messages import Listing, Message
 from sql.vocabulary import Frequency
+
+
+class OfMembers(Protocol):
+    """What a hub has put together."""
+
+    @property
+    def missing_members(self) -> Sequence[str]:
+        """Who did not answer."""
+
+
+def check_nobody_missing(result: OfMembers) -> None:
+    """Refuse what cannot say that it lacks something.
+
+    Raises:
+        Busy: members did not answer.
+    """
+    if result.missing_members:
+        names = Listing(tuple(result.missing_members))
+        raise Busy(Message("These members do not answer: {names}", {"names": names}), 5)
+
+
+class Totals(dict[Group, float]):
+    """The value of a whole range for each group; without those of `missing_members`."""
+
+    missing_members: Sequence[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Whole:
+    """A whole range as one period: the point of each group with samples, as `Result` has those of
+    several periods.
+    """
+
+    unit: str | None
+    points: Mapping[Group, Point]
+    units_left_out: Sequence[str | None] = ()
+    missing_members: Sequence[str] = ()
+
+    @property
+    def totals(self) -> Totals:
+        """The values."""
+        found = Totals(
+            (group, point.value) for group, point in self.points.items() if point.value is not None
+        )
+        found.missing_members = self.missing_members
+        return found
 
 
 @dataclass(frozen=True)
@@ -22,8 +70,8 @@ class Result:
     oldest first; where there are more than the limit, one more than it. `omitted` are frequencies
     too coarse for the period, `rollups` the relations that the values are computed from,
     `units_left_out` units with samples that do not count; what ends by `closed_before` is final.
-    `group_count` is the number of groups
-    with samples where only the largest were kept.
+    `group_count` is the number of groups with samples where only the largest were kept.
+    `missing_members` of a hub did not answer: their samples are in none of the values.
     """
 
     query: AggregateQuery
@@ -37,6 +85,7 @@ class Result:
     units_left_out: Sequence[str | None] = ()
     group_count: int | None = None
     closed_before: datetime | None = None
+    missing_members: Sequence[str] = ()
 
     def unit_of(self, group: Group) -> str | None:
         """The unit of the values of a group; numbers of samples have none."""

@@ -259,11 +259,16 @@ def _batches_of(queries: Sequence[RollupQuery]) -> Iterator[list[RollupQuery]]:
         yield batch
 
 
+def points_of(rows: Sequence[tuple[Any, ...]]) -> list[Point]:
+    """The points of rows that are newest first, oldest first."""
+    return [Point(_instant(start), *rest) for start, *rest in reversed(rows)]
+
+
 def _by_query(
     rows: Sequence[tuple[Any, ...]], batch: Sequence[RollupQuery], firsts: Sequence[int]
 ) -> dict[RollupQuery, list[Point]]:
     if len(batch) == 1:
-        return {batch[0]: [Point(_instant(start), *rest) for start, *rest in reversed(rows)]}
+        return {batch[0]: points_of(rows)}
     found: list[list[Point]] = [[] for _ in batch]
     # By the number of a group, whose it is.
     owners = [

@@ -15,7 +15,16 @@ from sql.vocabulary import FREQUENCIES, LEVELS, NONE, Frequency
 
 
 class TooFine(Invalid):
-    """No sample of the selection is as fine as the period."""
+    """No sample of the selection, of those `frequencies`, is as fine as the period; or, `in_zone`,
+    as another time zone needs.
+    """
+
+    def __init__(
+        self, problem: Problem, frequencies: Sequence[Frequency], *, in_zone: bool
+    ) -> None:
+        super().__init__(problem)
+        self.frequencies = frequencies
+        self.in_zone = in_zone
 
 
 class Selected(NamedTuple):
@@ -112,7 +121,7 @@ def one_unit(
         Invalid: several units have samples, which are named.
     """
     if len(samples) > 1 and query.units == "one":
-        raise _several_units(samples)
+        raise several_units(samples)
     if not samples:
         return selected
     if query.main_unit in samples:
@@ -145,7 +154,8 @@ def _frequencies(parts: Iterable[Part]) -> tuple[Frequency, ...]:
     return tuple(one for one in FREQUENCIES if one in occurring)
 
 
-def _several_units(units: Iterable[str | None]) -> Invalid:
+def several_units(units: Iterable[str | None]) -> Invalid:
+    """The error that units would be mixed."""
     names = ", ".join(sorted(unit or NONE for unit in units))
     message = Message(
         "The selection has several units ({names}); give unit= or group_by=unit", {"names": names}
@@ -163,8 +173,8 @@ def _too_fine(frequencies: Sequence[Frequency], query: AggregateQuery, level: Pe
         message = Message(
             "{metric} is submitted {frequencies}: other time zones need samples per hour", values
         )
-        return TooFine(Problem(message, "tz"))
+        return TooFine(Problem(message, "tz"), frequencies, in_zone=True)
     message = Message(
         "{metric} is submitted {frequencies}: there are no figures per {period}", values
     )
-    return TooFine(Problem(message, "period"))
+    return TooFine(Problem(message, "period"), frequencies, in_zone=False)

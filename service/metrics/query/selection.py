@@ -6,7 +6,7 @@ TimescaleDB pushes ``series_id = ANY(…)`` into the live part of a rollup, but 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import msgspec
 from psycopg import sql
@@ -145,18 +145,23 @@ async def group_series(pool: Connections, groupings: Sequence[Grouping]) -> dict
     params = {"selections": msgspec.json.encode(asked).decode(), "count": len(asked)}
     group_by = groupings[0].group_by
     statement = _find_series(index, tuple(sorted(somewhere)), group_by)
+    return grouped_of(await fetch_prepared(pool, statement, params), groupings)
+
+
+def grouped_of(
+    rows: Iterable[tuple[Any, ...]], groupings: Sequence[Grouping]
+) -> dict[Grouping, Grouped]:
+    """The series of each grouping, from the rows of `in_groups`, which number them from 1 on."""
     parts: dict[Grouping, list[Part]] = {one: [] for one in groupings}
     labels: dict[Grouping, Groups] = {}
-    for number, unit, frequency, series, groups, count in await fetch_prepared(
-        pool, statement, params
-    ):
+    for number, unit, frequency, series, groups, count in rows:
         grouping = groupings[number - 1]
         if frequency is None:
             labels[grouping] = Groups(_groups.decode(groups))
         else:
             groups = groups or _first_group(count)
             parts[grouping].append(Part(unit, frequency, series, groups, count))
-    otherwise = Groups(() if group_by else ((),))
+    otherwise = Groups(() if groupings[0].group_by else ((),))
     return {one: Grouped(parts[one], labels.get(one, otherwise)) for one in groupings}
 
 
@@ -192,9 +197,14 @@ def _find_series(index: str, filters: Sequence[str], group_by: Sequence[str]) ->
         filters=sql.SQL(", ").join(one.body for one in columns),
         passed=sql.SQL(" AND ").join(one.body for one in passed),
     )
+    return in_groups(found, group_by)
+
+
+def in_groups(found: Query, group_by: Sequence[str]) -> Query:
+    """Puts the series that a query finds into groups of the same labels."""
     if not group_by:
         return query("series_ungrouped").format(found=found.body).rendered()
-    labels = [_label(name) for name in group_by]
+    labels = [label_of(name) for name in group_by]
     return (
         query("series_grouped")
         .format(
@@ -208,7 +218,8 @@ def _find_series(index: str, filters: Sequence[str], group_by: Sequence[str]) ->
     )
 
 
-def _label(name: str) -> sql.Composable:
+def label_of(name: str) -> sql.Composable:
+    """A label or dimension of the series `f`."""
     if name in GROUPABLE:
         return query("label_column").format(label=sql.Identifier(name)).body
     return query("label_dimension").format(name=sql.Literal(name)).body

@@ -8,7 +8,7 @@ from service.metrics.query.fill import Point
 from service.metrics.query.ranges import Span
 from service.metrics.query.result import Result
 from service.metrics.query.selection import Group
-from sql.decimals import exact_sum, rounded
+from sql.decimals import exact_mean, exact_sum
 
 
 def _sum(points: Sequence[Point]) -> float:
@@ -17,7 +17,7 @@ def _sum(points: Sequence[Point]) -> float:
 
 def _mean(points: Sequence[Point]) -> float:
     samples = sum(point.number or 0 for point in points)
-    return rounded(exact_sum(point.total or 0.0 for point in points) / samples)
+    return exact_mean((point.total or 0.0 for point in points), samples)
 
 
 def _values(points: Iterable[Point]) -> list[float]:

@@ -1,0 +1,1 @@
+"""Answering over members: installations that a hub asks beside its own data."""
