@@ -5,53 +5,25 @@ instants at which waiting alone changes a state.
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from functools import lru_cache, partial
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from alerts.baselines import Stretch
 from alerts.decision import (
     INACTIVE,
-    Compared,
     Observation,
     Reading,
-    State,
-    Transition,
-    next_deadline,
     next_state,
 )
-from alerts.figures import bucket_end, bucket_start, periods
-from alerts.past import History, finest_level, read_history
-from alerts.readings import baselines_of, changed, may_open, reading_of
+from alerts.past import read_history
 from alerts.registry import check_rule
+from alerts.replay import Episode, replayed, with_band
 from alerts.rules import Rule
-from alerts.selection import Group, Labels, Plan
+from alerts.selection import Group, Plan
 from sql.database import Pool
-from sql.durations import Calendar
-from sql.messages import Message
 from sql.scope import Scope
-from sql.vocabulary import Level
-
-
-@dataclass(slots=True)
-class Episode:
-    """One event that would have been; `resolved_at` is None where it would still be open."""
-
-    group: Labels
-    opened_at: datetime
-    value: float | None
-    window_start: datetime
-    window_end: datetime
-    reason: Message
-    unit: str | None = None
-    peak_value: float | None = None
-    resolved_at: datetime | None = None
-    resolved_value: float | None = None
-    resolved_reason: Message | None = None
-    compared: Compared | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +78,9 @@ async def backtest(
     """
     since = now - timedelta(days=days)
     plan, history = await read_history(pool, scope.tenant, rule, since, now, zone)
-    return await asyncio.to_thread(_replay, plan, history, since, now)
+    replay = await asyncio.to_thread(replayed, plan, history, since, now)
+    latest = [(group, with_band(plan, replay, group, seen)) for group, seen in history.latest]
+    return Backtest(since, now, plan, replay.episodes, latest)
 
 
 def sightings(result: Backtest) -> Iterator[Sighting]:
@@ -116,109 +90,3 @@ def sightings(result: Backtest) -> Iterator[Sighting]:
         state, transitions = next_state(watch, INACTIVE, observation, result.until)
         reading = transitions[0].reading if transitions else observation.settled
         yield Sighting(group, reading, state.phase == "open")
-
-
-def _replay(plan: Plan, history: History, since: datetime, until: datetime) -> Backtest:
-    steps = _steps(plan, since, until, history.zone)
-    episodes: list[Episode] = []
-    for group in plan.groups:
-        episodes += _episodes(plan, group, history, steps)
-    episodes.sort(key=lambda episode: episode.opened_at)
-    return Backtest(since, until, plan, episodes, history.latest)
-
-
-def _steps(plan: Plan, since: datetime, until: datetime, zone: ZoneInfo) -> list[datetime]:
-    """The edges of the buckets after `since`, those of the rule's hours, and `until`."""
-    schedule = plan.watch.schedule
-    edges = set(_edges(finest_level(plan), since, until, zone))
-    if schedule is not None:
-        edges.update(schedule.edges(since, until, zone))
-    return [*sorted(edges), until]
-
-
-def _edges(level: Level, since: datetime, until: datetime, zone: ZoneInfo) -> Iterator[datetime]:
-    edge = bucket_end(bucket_start(since, level, zone), level, zone)
-    while edge < until:
-        yield edge
-        edge = bucket_end(edge, level, zone)
-
-
-def _episodes(
-    plan: Plan, group: Group, history: History, steps: Sequence[datetime]
-) -> list[Episode]:
-    episodes: list[Episode] = []
-    state = INACTIVE
-    # The period before the current one is the same for every step within it.
-    reading = lru_cache(maxsize=1)(partial(_reading, plan, group, history))
-    for step in steps:
-        deadline = next_deadline(plan.watch, state)
-        instants = [deadline, step] if deadline and deadline < step else [step]
-        for now in instants:
-            observation = _observe(plan, group, history, now, reading)
-            state, transitions = next_state(plan.watch, state, observation, now)
-            for transition in transitions:
-                _note(episodes, group, transition, state, now)
-            if episodes and state.phase == "open":
-                episodes[-1].peak_value = state.peak
-    return episodes
-
-
-def _note(
-    episodes: list[Episode], group: Group, transition: Transition, state: State, now: datetime
-) -> None:
-    reading = transition.reading
-    if transition.change == "opened":
-        episodes.append(
-            Episode(
-                group.labels,
-                now,
-                reading.value,
-                reading.start,
-                reading.end,
-                transition.reason,
-                reading.unit,
-                state.peak,
-                compared=reading.compared,
-            )
-        )
-    elif transition.change == "resolved":
-        episodes[-1].resolved_at = now
-        episodes[-1].resolved_value = reading.value
-        episodes[-1].resolved_reason = transition.reason
-
-
-def _observe(
-    plan: Plan,
-    group: Group,
-    history: History,
-    now: datetime,
-    reading: Callable[[Stretch], Reading],
-) -> Observation:
-    watch, zone = plan.watch, history.zone
-    retired = history.is_retired(group, now, watch.retire)
-    window = watch.window
-    if not isinstance(window, Calendar):
-        judged = Stretch(now - timedelta(seconds=window.seconds), now)
-        opens = may_open(watch, judged, now, zone)
-        return Observation(reading(judged), retired=retired, may_open=opens)
-    around = periods(window, now, zone)
-    judged = Stretch(around.previous, around.current)
-    opens = may_open(watch, judged, now, zone)
-    settled = reading(judged)
-    if not watch.may_fire_early or history.is_negative:
-        return Observation(settled, retired=retired, may_open=opens)
-    unsettled = _figure(plan, group, history, Stretch(around.current, now))
-    return Observation(settled, (unsettled,), retired=retired, may_open=opens)
-
-
-def _reading(plan: Plan, group: Group, history: History, window: Stretch) -> Reading:
-    found = _figure(plan, group, history, window)
-    if plan.watch.compare is None:
-        return found
-    earlier = baselines_of(plan, group, window, history.zone)
-    return changed(plan.watch, found, [_figure(plan, group, history, one) for one in earlier])
-
-
-def _figure(plan: Plan, group: Group, history: History, window: Stretch) -> Reading:
-    buckets = history.within(group, *window)
-    return reading_of(plan, group, window, buckets, partial(history.existed, group))

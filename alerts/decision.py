@@ -12,10 +12,18 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from alerts import reasons
+from alerts.expectation.sensitivity import Sensitivity
 from alerts.schedule import Schedule
 from sql.durations import Window
 from sql.messages import Message
-from sql.vocabulary import Aggregation, ChangeUnit, Comparison, Condition, NoData
+from sql.vocabulary import (
+    Aggregation,
+    ChangeUnit,
+    Comparison,
+    Condition,
+    Direction,
+    NoData,
+)
 
 Phase = Literal["inactive", "pending", "open", "quiet"]
 Change = Literal["pending", "inactive", "opened", "resolved", "repeated"]
@@ -51,6 +59,9 @@ class Watch(NamedTuple):
     retire: float = 30 * 86400.0
     compare: Comparison | None = None
     change: ChangeUnit = "percent"
+    direction: Direction | None = None
+    sensitivity: Sensitivity = "medium"
+    alerts_per_month: float | None = None
     min_samples: int = 0
     schedule: Schedule | None = None
 
@@ -60,21 +71,26 @@ class Watch(NamedTuple):
         negative is added.
         """
         grows = self.condition in (">", ">=") and self.aggregation in GROWING
-        return grows and self.compare is None
+        return grows and self.compare is None and self.direction is None
 
 
 class Compared(msgspec.Struct, frozen=True):
-    """The figure that a change is of, and what it is from: None where there is nothing."""
+    """A figure beside what was expected of it (None where nothing was): the earlier figures that
+    `compare` names, or what is usual, where it is unusual below `lower` and above `upper`.
+    """
 
     figure: float
     expected: float | None
     unit: str | None = None
     compare: Comparison | None = None
+    lower: float | None = None
+    upper: float | None = None
 
 
 class Reading(NamedTuple):
-    """The value of one window that is judged: its figure or, where it is `compared`, the change of
-    that; None where there is no data. `silent` where the figure is 0 because no sample arrived.
+    """The value of one window that is judged: its figure or the change of that, where it is
+    `compared`; None where there is no data. `silent` where the figure is 0 because no sample
+    arrived.
     """
 
     value: float | None
@@ -170,7 +186,7 @@ def _judge(rule: Watch, state: State, observation: Observation) -> _Verdict:
     bound = rule.recovery if state.phase in ("open", "quiet") else rule.threshold
     firing = [one for one in _judged(rule, observation) if _holds(rule, one, bound)]
     if firing:
-        worst = _worst(rule, [one.value for one in firing if one.value is not None])
+        worst = _worst(rule, firing[0], [one.value for one in firing if one.value is not None])
         return _Verdict(True, firing[0], worst)
     settled = observation.settled
     if settled.value is not None:
@@ -187,15 +203,30 @@ def _judged(rule: Watch, observation: Observation) -> Iterator[Reading]:
         yield from observation.unsettled
 
 
+def limit(reading: Reading) -> tuple[Condition, float] | None:
+    """The end of what is usual that a reading is beyond, if it is."""
+    value, compared = reading.value, reading.compared
+    if value is None or compared is None:
+        return None
+    if compared.lower is not None and value < compared.lower:
+        return "<", compared.lower
+    if compared.upper is not None and value > compared.upper:
+        return ">", compared.upper
+    return None
+
+
 def _holds(rule: Watch, reading: Reading, bound: float) -> bool:
+    if rule.direction is not None:
+        return limit(reading) is not None
     return reading.value is not None and _HOLDS[rule.condition](reading.value, bound)
 
 
-def _worst(rule: Watch, values: list[float]) -> float | None:
-    """The value furthest past the threshold."""
+def _worst(rule: Watch, reading: Reading, values: list[float]) -> float | None:
+    """The value furthest past the threshold, or the end of what is usual that a reading is past."""
     if not values:
         return None
-    match rule.condition:
+    beyond = limit(reading)
+    match rule.condition if beyond is None else beyond[0]:
         case ">" | ">=":
             return max(values)
         case "<" | "<=":
@@ -263,7 +294,9 @@ def _open(
         state = msgspec.structs.replace(state, clear_since=clear_since)
     elif verdict.holds:
         known = [value for value in (state.peak, verdict.worst) if value is not None]
-        state = msgspec.structs.replace(state, clear_since=None, peak=_worst(rule, known))
+        state = msgspec.structs.replace(
+            state, clear_since=None, peak=_worst(rule, verdict.reading, known)
+        )
     if silenced or state.acknowledged or not _is_due(rule, state, now):
         return state, []
     again = Transition("repeated", reasons.still_open(figure), verdict.reading)
@@ -292,5 +325,7 @@ def _figure(rule: Watch, verdict: _Verdict, bound: float | None = None) -> Messa
     if reading.value is None:
         return reasons.no_data(rule, reading, verdict.holds)
     bound = rule.threshold if bound is None else bound
+    if rule.direction is not None:
+        return reasons.unusual(rule, reading, limit(reading))
     past = _HOLDS[rule.condition](reading.value, bound)
     return reasons.figure(rule, reading, bound, past=past)

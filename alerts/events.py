@@ -115,7 +115,7 @@ async def acknowledge(
             await _remember(conn, event, msgspec.structs.replace(state, acknowledged=True))
         reason = Message("Acknowledged by {name}", {"name": author.actor})
         await _announce(conn, event, "acknowledged", reason, comment, author)
-        await _record(conn, "event.acknowledge", before, event, author)
+        await record_act(conn, "event.acknowledge", before, event, author)
         return event
 
 
@@ -136,7 +136,7 @@ async def resolve(
         event = await _act(conn, "resolve_alert_event", event_id, comment, author)
         reason = Message("Resolved by {name}", {"name": author.actor})
         await _announce(conn, event, "resolved", reason, comment, author)
-        await _record(conn, "event.resolve", before, event, author)
+        await record_act(conn, "event.resolve", before, event, author)
         return event
 
 
@@ -196,9 +196,10 @@ async def _announce(
     await announce(conn, [step], author.context, author.now)
 
 
-async def _record(
+async def record_act(
     conn: Connection, action: str, before: DictRow, after: DictRow, author: Author
 ) -> None:
+    """Note in the audit log what a person did to an event."""
     shown = ("rule_name", "status", "comment")
     await audit.record(
         conn,

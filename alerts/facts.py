@@ -33,12 +33,16 @@ def _metric(phrases: Phrases) -> _Row:
 
 
 def _condition(phrases: Phrases) -> _Row:
-    return Message("Condition"), f"{phrases.notification.condition} {phrases.threshold}"
+    condition = phrases.notification.condition
+    return Message("Condition"), f"{condition} {phrases.threshold}" if condition else ""
 
 
 def _compared(phrases: Phrases) -> list[_Row]:
-    if phrases.notification.compared is None:
+    compared = phrases.notification.compared
+    if compared is None:
         return []
+    if compared.compare is None:
+        return [(Message("Expected"), phrases.expected)]
     return [(Message("Figure"), phrases.figure), (Message("Before"), phrases.earlier)]
 
 

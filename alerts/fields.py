@@ -27,7 +27,8 @@ def checked_text(value: object) -> object:
     return value
 
 
-def _number(value: object) -> object:
+def number(value: object) -> object:
+    """The value, where it is neither text nor a truth value."""
     if isinstance(value, str | bool):
         raise ValueError(Message("Expected a number"))
     return value
@@ -48,7 +49,7 @@ def _window(value: object) -> object:
 
 
 Text = Annotated[str, Field(min_length=1, max_length=200), BeforeValidator(checked_text)]
-Number = Annotated[float, Field(allow_inf_nan=False), BeforeValidator(_number)]
+Number = Annotated[float, Field(allow_inf_nan=False), BeforeValidator(number)]
 _DURATION_SCHEMA = {
     "anyOf": [
         {"type": "string", "pattern": DURATION_PATTERN, "examples": ["5m"]},

@@ -33,6 +33,9 @@ from sql.messages import Message
 # Rules judged before others in this process may go on.
 _BATCH = 200
 
+# Seconds of a tick in which it is learnt what is usual.
+_LEARNING = 0.5
+
 TICK_SECONDS = Histogram(
     "fature_alert_tick_seconds",
     "Time in which all rules were judged.",
@@ -130,8 +133,11 @@ async def tick(
         states = await _read_states(conn)
         silences = await silences_at(conn, now)
     plans, errors = memory.plans()
+    series = memory.first_seen, memory.frequencies
+    await memory.profiles.refresh(conn, plans, series, now, zone, _LEARNING)
     figures = await read_figures(conn, plans, memory.first_seen, now, zone, silences)
     figures.retired, figures.negative = memory.retirement.known(now), set(memory.negative)
+    figures.band = memory.profiles.band
     decided, broken = await _decide(plans, states, figures)
     if await _look_up(conn, memory, figures, decided):
         decided, broken = await _decide(plans, states, figures)

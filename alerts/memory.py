@@ -10,10 +10,11 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from alerts.errors import RuleProblem
+from alerts.profiles import Profiles
 from alerts.retirement import Retirement
 from alerts.rule_rows import from_row, readable
 from alerts.rules import CatalogueEntry
-from alerts.selection import Plan, Series, StoredRule, plan_of, series_of_row
+from alerts.selection import Plan, Series, StoredRule, entry_of_row, plan_of, series_of_row
 from alerts.troubles import Trouble
 from sql.database import Connection, run
 from sql.messages import Message
@@ -39,6 +40,7 @@ class Memory:
         self._unreadable: dict[int, tuple[StoredRule, Message]] = {}
         self.recorded: dict[int, Recorded] = {}
         self.retirement = Retirement()
+        self.profiles = Profiles()
         # Metrics of which negative samples were seen: sums of them can shrink.
         self.negative: set[Metric] = set()
         self._catalogue: dict[Metric, CatalogueEntry] = {}
@@ -116,6 +118,7 @@ class Memory:
         self._plans.pop(rule_id, None)
         self.recorded.pop(rule_id, None)
         self.retirement.forget(rule_id)
+        self.profiles.forget(rule_id)
 
     async def _refresh_series(self, conn: Connection, watched: set[Metric]) -> None:
         added = watched - self._series.keys()
@@ -167,17 +170,6 @@ def stored_rule(row: Mapping[str, Any]) -> StoredRule:
         ValidationError: the row has values that the API would refuse.
     """
     return StoredRule(row["rule_id"], row["tenant"], row["version"], from_row(row))
-
-
-def entry_of_row(row: Mapping[str, Any]) -> CatalogueEntry:
-    """The entry of a row of ``alert_catalogue``."""
-    return CatalogueEntry(
-        row["kind"],
-        row["default_aggregation"],
-        row["frequency"],
-        tuple(row["dimensions"]),
-        row["unit"],
-    )
 
 
 def unforeseen(error: Exception) -> Message:

@@ -1,12 +1,13 @@
 """Figures for all rules, read with one query for each rollup and range."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
 from alerts.announce import is_silenced
+from alerts.bands import Band, beside
 from alerts.baselines import Stretch, stretches
 from alerts.decision import Observation, Reading, Watch
 from alerts.ended import living, may_end
@@ -20,6 +21,13 @@ from sql.durations import Calendar, Trailing, Window
 from sql.errors import DatabaseError, DatabaseTimeout
 from sql.messages import Message
 from sql.vocabulary import Level
+
+# The band of a rule's group and the period that starts at an instant, where one is known.
+BandOf = Callable[[int, Group, datetime], Band | None]
+
+
+def _no_band(_rule_id: int, _group: Group, _start: datetime) -> None:
+    """Nothing is known of what is usual."""
 
 
 @dataclass(slots=True)
@@ -48,6 +56,7 @@ class Figures:
     edges: dict[tuple[Calendar, float], Periods] = field(default_factory=dict)
     trails: dict[tuple[Trailing, Source], Trail] = field(default_factory=dict)
     earlier: dict[Any, tuple[Stretch, ...]] = field(default_factory=dict)
+    band: BandOf = _no_band
 
     def periods(self, window: Calendar, settle: float) -> Periods:
         """The periods around now."""
@@ -154,6 +163,10 @@ def _readings(plan: Plan, group: Group, figures: Figures) -> tuple[_Seen, list[_
             for one in figures.baselines(watch, group.level)
         ]
         settled = settled._replace(reading=changed(watch, settled.reading, earlier))
+    if watch.direction is not None:
+        start = settled.reading.start
+        band = figures.band(plan.stored.rule_id, group, start)
+        return settled._replace(reading=beside(watch, settled.reading, band)), []
     if not isinstance(watch.window, Calendar):
         return settled, []
     if not watch.may_fire_early or plan.metric in figures.negative:

@@ -7,12 +7,12 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
+from alerts.bands import anchor
 from alerts.baselines import Stretch, stretches
 from alerts.decision import Observation
 from alerts.ended import Ends, may_end, read_ends
 from alerts.errors import RuleProblem
 from alerts.figures import Bucket, alive, bucket_end, bucket_start, merged, periods
-from alerts.memory import entry_of_row
 from alerts.observe import observe, read_figures
 from alerts.retirement import Retirement, place_of
 from alerts.rollups import (
@@ -30,6 +30,7 @@ from alerts.selection import (
     Series,
     Source,
     StoredRule,
+    entry_of_row,
     plan_of,
     series_of_row,
 )
@@ -47,6 +48,8 @@ _LENGTH: Mapping[Level, timedelta] = {
 }
 # Looking at one group at one instant takes about 10 µs.
 MAX_LOOKS = 500_000
+# Learning what is usual for a group takes about 150 ms.
+MAX_PROFILES = 30
 # The level below, from which a period that is not over can be judged.
 _BELOW: Mapping[Level, Level] = {"hour": "minute", "day": "hour", "week": "day", "month": "day"}
 
@@ -147,7 +150,7 @@ async def read_history(
         history.first_seen = {one.series_id: one.created_at for one in series}
         history.frequencies = {one.series_id: one.frequency for one in series}
         await read_first_samples(conn, history.frequencies, history.first_seen)
-        await _read_ends(conn, plan, history, now)
+        await _read_ends(conn, plan, history, _reach(plan, since, now, zone), now)
         history.is_negative = await _shrinks(conn, plan, series)
         for source, ids in _sources(plan).items():
             for start, end in _ranges(plan, source.level, since, now, zone):
@@ -159,7 +162,33 @@ async def read_history(
     return plan, history
 
 
-async def _read_ends(conn: Connection, plan: Plan, history: History, now: datetime) -> None:
+async def read_values(
+    conn: Connection,
+    plan: Plan,
+    first_seen: dict[int, datetime],
+    frequencies: Mapping[int, Frequency],
+    stretch: Stretch,
+    zone: ZoneInfo,
+) -> History:
+    """What the values of a rule's groups are made of between two instants."""
+    history = History(zone, stretch.start, first_seen=first_seen)
+    series = {one for group in plan.groups for one in _members(group)}
+    history.frequencies = {one: frequencies[one] for one in series}
+    await read_first_samples(conn, history.frequencies, first_seen)
+    await _read_ends(conn, plan, history, stretch.start, stretch.end)
+    for source, ids in _sources(plan).items():
+        _remember(history, await read_buckets(conn, source, ids, *stretch), source.level)
+    return history
+
+
+def _reach(plan: Plan, since: datetime, now: datetime, zone: ZoneInfo) -> datetime:
+    """The first instant that anything is read of."""
+    return _ranges(plan, _level_of(plan.watch.window), since, now, zone)[0].start
+
+
+async def _read_ends(
+    conn: Connection, plan: Plan, history: History, since: datetime, now: datetime
+) -> None:
     groups = [group for group in plan.groups if may_end(plan, group)]
     history.ending = {group.key for group in groups}
     window = plan.watch.window
@@ -169,8 +198,7 @@ async def _read_ends(conn: Connection, plan: Plan, history: History, now: dateti
     for group in groups:
         for one in _members(group):
             series.setdefault(history.frequencies[one], []).append(one)
-    start, _ = _ranges(plan, window.period, history.since, now, history.zone)[0]
-    history.ends = await read_ends(conn, window, series, start, now, history.zone)
+    history.ends = await read_ends(conn, window, series, since, now, history.zone)
 
 
 async def _latest(
@@ -196,6 +224,11 @@ async def _shrinks(conn: Connection, plan: Plan, series: Sequence[Series]) -> bo
 
 
 def _check_looks(plan: Plan, duration: timedelta) -> None:
+    if plan.watch.direction is not None and len(plan.groups) > MAX_PROFILES:
+        most: dict[str, Value] = {"groups": len(plan.groups), "most": MAX_PROFILES}
+        raise RuleProblem(
+            Message("there are {groups} groups; a test of what is unusual takes {most}", most)
+        )
     level = finest_level(plan)
     looks = duration // _LENGTH[level] * len(plan.groups)
     if looks > MAX_LOOKS:
@@ -254,6 +287,9 @@ def _ranges(
     overlapping.
     """
     first = _first_window(plan.watch.window, since, zone)
+    window = plan.watch.window
+    if plan.watch.direction is not None and isinstance(window, Calendar):
+        return [Stretch(anchor(first.start, window.period, zone), now)]
     judged = Stretch(bucket_start(first.start, level, zone), now)
     if (compare := plan.watch.compare) is None:
         return [judged]

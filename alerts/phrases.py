@@ -90,6 +90,14 @@ class Phrases:
         return "" if compared is None else self.renderer.figure(compared.figure, compared.unit)
 
     @property
+    def expected(self) -> str:
+        """The figure that was expected instead."""
+        compared = self.notification.compared
+        if compared is None or compared.expected is None:
+            return ""
+        return self.renderer.figure(compared.expected, compared.unit)
+
+    @property
     def earlier(self) -> Message:
         """The figure that the change is from, such as ``a week before it was 2,000 BRL``."""
         compared = self.notification.compared
@@ -97,7 +105,7 @@ class Phrases:
             return Message("nothing to compare with")
         values: dict[str, Value] = {
             "when": COMPARED[compared.compare],
-            "expected": self.renderer.figure(compared.expected, compared.unit),
+            "expected": self.expected,
         }
         return Message("{when} it was {expected}", values)
 

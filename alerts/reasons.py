@@ -83,6 +83,32 @@ def _change(values: dict[str, Value], reading: "Reading", *, past: bool) -> Mess
     )
 
 
+def unusual(rule: "Watch", reading: "Reading", beyond: tuple[Condition, float] | None) -> Message:
+    """A figure beside what was expected, and the end of what is usual that it is beyond."""
+    compared = reading.compared
+    assert reading.value is not None
+    assert compared is not None
+    assert compared.expected is not None
+    values: dict[str, Value] = {
+        "aggregation": Term(rule.aggregation),
+        "metric": rule.metric_name,
+        "value": Quantity(reading.value, reading.unit),
+        "expected": Quantity(compared.expected, reading.unit),
+    }
+    if beyond is None:
+        return Message(
+            "{aggregation} of {metric} is {value} where {expected} was expected, as is usual",
+            values,
+        )
+    condition, bound = beyond
+    values |= {"condition": Term(CONDITIONS[condition]), "bound": Quantity(bound, reading.unit)}
+    return Message(
+        "{aggregation} of {metric} is {value} where {expected} was expected: {condition} {bound} "
+        "is unusual",
+        values,
+    )
+
+
 def no_data(rule: "Watch", reading: "Reading", holds: bool | None) -> Message:
     """Nothing is known, and what the rule makes of that."""
     values: dict[str, Value] = {"aggregation": Term(rule.aggregation), "metric": rule.metric_name}

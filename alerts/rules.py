@@ -12,8 +12,10 @@ from pydantic import (
     ValidationInfo,
     field_validator,
 )
+from pydantic_core import PydanticCustomError
 
 from alerts.baselines import is_comparable
+from alerts.expectation.sensitivity import Sensitivity
 from alerts.fields import (
     Duration,
     Number,
@@ -22,12 +24,13 @@ from alerts.fields import (
     checked_channel,
     checked_text,
     duration_field,
+    number,
 )
 from alerts.recipients import Channel, problem_of
 from alerts.schedule import Schedule
-from sql.durations import Calendar, Window, duration_text, parse_window
+from sql.durations import PERIODS, Calendar, Window, duration_text, parse_window
 from sql.errors import Problem
-from sql.messages import Listing, Message, Quantity, Term, Value
+from sql.messages import Listing, Message, Quantity, Term, Value, terms
 from sql.vocabulary import (
     FREQUENCIES,
     GROUPABLE,
@@ -36,6 +39,7 @@ from sql.vocabulary import (
     ChangeUnit,
     Comparison,
     Condition,
+    Direction,
     Frequency,
     Kind,
     NoData,
@@ -73,6 +77,14 @@ class CatalogueEntry(NamedTuple):
     unit: str | None = None
 
 
+# Fields that only rules of one type have.
+_OF_TYPE: dict[str, RuleType] = {
+    "compare": "change",
+    "change": "change",
+    "direction": "anomaly",
+    "sensitivity": "anomaly",
+    "alerts_per_month": "anomaly",
+}
 # The entry of a metric that was never seen, until it is catalogued.
 UNKNOWN = CatalogueEntry()
 
@@ -84,16 +96,31 @@ class Rule(BaseModel):
 
     rule_name: Text
     metric_name: Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[A-Za-z0-9_.:-]+$")]
-    type: RuleType = Field(
-        "threshold", description="What is compared with the threshold: a value, or its change"
+    type: RuleType = Field("threshold", description="What is judged, and by what")
+    condition: Condition | None = Field(
+        None, validate_default=True, description="Required but for type anomaly"
     )
-    condition: Condition
-    threshold_value: Number
+    threshold_value: Number | None = Field(
+        None, validate_default=True, description="Required but for type anomaly"
+    )
     compare: Comparison | None = Field(
         None, validate_default=True, description="Of type change: what the change is from"
     )
     change: ChangeUnit | None = Field(
         None, validate_default=True, description="Of type change: percent if absent"
+    )
+    direction: Direction | None = Field(
+        None, validate_default=True, description="Of type anomaly: both if absent"
+    )
+    sensitivity: Sensitivity | None = Field(
+        None, description="Of type anomaly: medium if absent, unless alerts_per_month is given"
+    )
+    alerts_per_month: Annotated[float, Field(gt=0, le=1000), BeforeValidator(number)] | None = (
+        Field(
+            None,
+            validate_default=True,
+            description="Of type anomaly, instead of sensitivity: how many are not too many",
+        )
     )
     severity: Severity
     notification_channels: list[Annotated[Channel, BeforeValidator(checked_channel)]] = Field(
@@ -155,24 +182,47 @@ class Rule(BaseModel):
             raise ValueError(_joined(found))
         return recipients
 
+    @field_validator("condition", "threshold_value")
+    @classmethod
+    def _needed(cls, value: object, info: ValidationInfo) -> object:
+        is_anomaly = info.data.get("type") == "anomaly"
+        if value is None and not is_anomaly:
+            raise PydanticCustomError("missing", "Field required")
+        if value is not None and is_anomaly:
+            raise ValueError(Message("Rules of type {type} have none", {"type": "anomaly"}))
+        return value
+
     @field_validator("compare")
     @classmethod
-    def _with_change(cls, compare: Comparison | None, info: ValidationInfo) -> Comparison | None:
-        is_change = info.data.get("type") == "change"
-        if is_change and compare is None:
-            raise ValueError(Message("A rule of type change needs it"))
-        if not is_change and compare is not None:
-            raise ValueError(Message("Only rules of type {type} have it", {"type": "change"}))
+    def _compared(cls, compare: Comparison | None, info: ValidationInfo) -> Comparison | None:
+        if info.data.get("type") == "change" and compare is None:
+            raise PydanticCustomError("missing", "Field required")
         return compare
 
     @field_validator("change")
     @classmethod
     def _in_percent(cls, change: ChangeUnit | None, info: ValidationInfo) -> ChangeUnit | None:
-        if info.data.get("type") == "change":
-            return change or "percent"
-        if change is not None:
-            raise ValueError(Message("Only rules of type {type} have it", {"type": "change"}))
-        return None
+        return change or ("percent" if info.data.get("type") == "change" else None)
+
+    @field_validator("direction")
+    @classmethod
+    def _both(cls, direction: Direction | None, info: ValidationInfo) -> Direction | None:
+        return direction or ("both" if info.data.get("type") == "anomaly" else None)
+
+    @field_validator("alerts_per_month")
+    @classmethod
+    def _either(cls, number: float | None, info: ValidationInfo) -> float | None:
+        if number is not None and info.data.get("sensitivity") is not None:
+            raise ValueError(Message("Give either sensitivity or alerts_per_month"))
+        return number
+
+    @field_validator(*_OF_TYPE)
+    @classmethod
+    def _of_its_type(cls, value: object, info: ValidationInfo) -> object:
+        its = _OF_TYPE[info.field_name or ""]
+        if value is not None and info.data.get("type", its) != its:
+            raise ValueError(Message("Only rules of type {type} have it", {"type": its}))
+        return value
 
     @field_validator("repeat_interval")
     @classmethod
@@ -256,7 +306,10 @@ def judged_unit(rule: Rule, entry: CatalogueEntry | None) -> str | None:
 
 def window_of(rule: Rule, entry: CatalogueEntry | None) -> Window:
     """The window the rule watches."""
-    return parse_window(rule.window or OWN_WINDOW[(entry or UNKNOWN).frequency])
+    frequency = (entry or UNKNOWN).frequency
+    if rule.window is None and rule.type == "anomaly" and frequency == "real_time":
+        return Calendar("hour")
+    return parse_window(rule.window or OWN_WINDOW[frequency])
 
 
 def fits(frequency: Frequency, window: Window) -> bool:
@@ -273,11 +326,15 @@ def problems(
     nothing yet) and how often it is submitted, which counts more.
     """
     window = window_of(rule, entry)
+    said: dict[str, Value]
     if rule.compare and not is_comparable(window, rule.compare):
-        said: dict[str, Value] = {"window": Term(str(window)), "compare": rule.compare}
+        said = {"window": Term(str(window)), "compare": rule.compare}
         yield Problem(
             Message("{window} is longer than the time back to {compare}", said), "compare"
         )
+    if rule.type == "anomaly" and not isinstance(window, Calendar):
+        said = {"type": rule.type, "windows": terms(PERIODS)}
+        yield Problem(Message("Rules of type {type} judge {windows}", said), "window")
     if entry is not None:
         finest = min(submitted or (entry.frequency,), key=FREQUENCIES.index)
         if not fits(finest, window):

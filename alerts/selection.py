@@ -156,14 +156,15 @@ def _of_its_unit(series: list[Series], rule: Rule, entry: CatalogueEntry | None)
 
 def watch_of(rule: Rule, entry: CatalogueEntry | None) -> Watch:
     """The rule as the decision sees it."""
+    threshold = rule.threshold_value or 0.0
     recovery = rule.recovery_threshold
     return Watch(
         metric_name=rule.metric_name,
         aggregation=aggregation_of(rule, entry),
         window=window_of(rule, entry),
-        condition=rule.condition,
-        threshold=rule.threshold_value,
-        recovery=rule.threshold_value if recovery is None else recovery,
+        condition=rule.condition or "!=",
+        threshold=threshold,
+        recovery=threshold if recovery is None else recovery,
         hold=rule.for_,
         keep_firing=rule.keep_firing_for,
         repeat=rule.repeat_interval,
@@ -171,6 +172,9 @@ def watch_of(rule: Rule, entry: CatalogueEntry | None) -> Watch:
         settle=rule.settle,
         retire=rule.retire_after,
         compare=rule.compare,
+        direction=rule.direction,
+        sensitivity=rule.sensitivity or "medium",
+        alerts_per_month=rule.alerts_per_month,
         change=rule.change or "percent",
         min_samples=rule.min_samples,
         schedule=rule.schedule,
@@ -259,3 +263,14 @@ def _group(labels: dict[str, str | None], watch: Watch, series: Sequence[Series]
 def series_of_row(row: Mapping[str, Any]) -> Series:
     """The series of a row of ``alert_series``."""
     return Series(**{name: row[name] for name in Series._fields})
+
+
+def entry_of_row(row: Mapping[str, Any]) -> CatalogueEntry:
+    """The entry of a row of ``alert_catalogue``."""
+    return CatalogueEntry(
+        row["kind"],
+        row["default_aggregation"],
+        row["frequency"],
+        tuple(row["dimensions"]),
+        row["unit"],
+    )

@@ -14,7 +14,7 @@ import msgspec
 
 from alerts.announce import announce
 from alerts.context import MessageContext
-from alerts.decision import Observation, State, Transition
+from alerts.decision import Observation, State, Transition, limit
 from alerts.rule_rows import as_stored
 from alerts.rules import Rule
 from alerts.selection import Group, Plan
@@ -178,8 +178,10 @@ def _peak_row(one: Decided) -> dict[str, Any]:
 def _event_row(one: Decided, transition: Transition, now: datetime) -> dict[str, Any]:
     stored, watch, reading = one.plan.stored, one.plan.watch, transition.reading
     rule = as_stored(stored.rule)
-    copied = ("rule_name", "metric_name", "condition", "threshold_value", "severity")
-    return {name: rule[name] for name in copied} | {
+    condition, threshold = limit(reading) or (rule["condition"], rule["threshold_value"])
+    return {name: rule[name] for name in ("rule_name", "metric_name", "severity")} | {
+        "condition": condition,
+        "threshold_value": threshold,
         "tenant": stored.tenant,
         "rule_id": stored.rule_id,
         "service_name": stored.rule.service_name,

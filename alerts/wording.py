@@ -145,10 +145,25 @@ class Wording(Phrases):
         )
 
     @property
+    def _unusual(self) -> Message:
+        values = self._parts | {"expected": self.expected}
+        if self.notification.transition == "resolved":
+            return Message(
+                "The {aggregation} of {metric} is {value} for {window}, where {expected} was "
+                "expected.",
+                values,
+            )
+        return Message(
+            "The {aggregation} of {metric} is {value} for {window}, where {expected} was expected; "
+            "{condition} {threshold} is unusual.",
+            values,
+        )
+
+    @property
     def _figure(self) -> Message:
         its, values = self.notification, self._parts
         if its.value is not None and its.compared is not None:
-            return self._change
+            return self._unusual if its.compared.compare is None else self._change
         if its.value is None:
             return Message(
                 "There is no data of {metric} for {window}; the rule is {condition} {threshold}.",

@@ -1,36 +1,42 @@
 """The endpoints of alert events."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 from psycopg.rows import DictRow
 from starlette.requests import Request
 from starlette.responses import Response
 
-from alerts import events
+from alerts import events, together
 from alerts.context import Author
 from service.alerts.authors import author_of, scope_of
 from service.alerts.models import (
     DeliveryList,
     EventAnswer,
     EventDetailAnswer,
+    EventList,
     EventPage,
     EventParams,
+    ManyEvents,
     Remark,
     delivery_out,
     event_out,
     transition_out,
 )
-from service.alerts.paging import read_page
-from service.http.bodies import parse_model, read_json_body
+from service.alerts.paging import filters_of, read_page
+from service.http.bodies import parse_model, read_json_body, read_model
 from service.http.endpoint import Endpoint
 from service.http.envelopes import item_response, list_response
 from service.http.parameters import read_params
 from service.http.paths import id_of
+from service.http.responses import json_response
 from service.runtime.resources import resources_of
 from sql.database import Pool
 from sql.scope import Scope
 
 _Action = Callable[[Pool, Scope, int, str | None, Author], Awaitable[DictRow]]
+_Actions = Callable[
+    [Pool, Scope, events.Filters | Sequence[int], str | None, Author], Awaitable[list[DictRow]]
+]
 
 
 async def list_alert_events(request: Request) -> Response:
@@ -67,6 +73,16 @@ async def resolve_alert_event(request: Request) -> Response:
     return await _act(request, events.resolve)
 
 
+async def acknowledge_alert_events(request: Request) -> Response:
+    """Acknowledge many events at once; those that are not open stay as they are."""
+    return await _act_on_many(request, together.acknowledge_many)
+
+
+async def resolve_alert_events(request: Request) -> Response:
+    """Resolve many events at once; those that are resolved stay as they are."""
+    return await _act_on_many(request, together.resolve_many)
+
+
 async def list_alert_deliveries(request: Request) -> Response:
     """Each attempt to notify a recipient of an event, newest first."""
     pool = resources_of(request).pool
@@ -84,6 +100,15 @@ async def _act(request: Request, action: _Action) -> Response:
     return item_response(event_out(row))
 
 
+async def _act_on_many(request: Request, action: _Actions) -> Response:
+    author, given = author_of(request), await read_model(request, ManyEvents)
+    resources = resources_of(request)
+    which = filters_of(given, resources.settings.zone) if given.ids is None else given.ids
+    rows = await action(resources.pool, scope_of(request), which, given.comment, author)
+    data = [event_out(row) for row in rows]
+    return json_response({"success": True, "data": data, "count": len(data)})
+
+
 _ONE = "/api/alerts/events/{id:int}"
 
 ENDPOINTS = [
@@ -98,6 +123,21 @@ ENDPOINTS = [
     ),
     Endpoint(
         "GET", _ONE, get_alert_event, "alerts", scope="alerts:read", response=EventDetailAnswer
+    ),
+    *(
+        Endpoint(
+            "POST",
+            f"/api/alerts/events/{name}",
+            handler,
+            "alerts",
+            scope="alerts:write",
+            body=ManyEvents,
+            response=EventList,
+        )
+        for name, handler in (
+            ("acknowledge", acknowledge_alert_events),
+            ("resolve", resolve_alert_events),
+        )
     ),
     Endpoint(
         "POST",

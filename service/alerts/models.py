@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from alerts.fields import Text
+from alerts.together import MOST
 from service.http.envelopes import Item, Listing
 from service.http.instants import Instant, instants
 from service.http.parameters import DateRange
@@ -18,12 +19,16 @@ MAX_EVENTS = 1000
 
 
 class ComparedOut(BaseModel):
-    """The figure that a value is the change of, and what it was compared with."""
+    """A figure and what was expected of it: what it is the change from, or what is usual, with the
+    values below and above which it is unusual.
+    """
 
     figure: float
     expected: float | None
     unit: str | None
     compare: Comparison | None
+    lower: float | None
+    upper: float | None
 
 
 class EventOut(BaseModel):
@@ -83,6 +88,14 @@ class EventPage(Listing[EventOut]):
     """A page of events."""
 
 
+class EventList(BaseModel):
+    """The events that were changed, newest first."""
+
+    success: bool = True
+    data: list[EventOut]
+    count: int
+
+
 class EventParams(DateRange):
     """``GET /api/alerts/events``; the dates are those of opening."""
 
@@ -105,6 +118,32 @@ class Remark(BaseModel):
     def _storable(self) -> "Remark":
         if self.comment and "\0" in self.comment:
             raise ValueError(Message("The character NUL cannot be stored"))
+        return self
+
+
+class ManyEvents(DateRange):
+    """The events to acknowledge or resolve: by their numbers or by filters, of which at least one
+    is given; a remark on all of them.
+    """
+
+    ids: (
+        Annotated[
+            list[Annotated[int, Field(strict=True, ge=1, le=MAX_ID)]],
+            Field(min_length=1, max_length=MOST),
+        ]
+        | None
+    ) = None
+    status: EventStatus | None = None
+    severity: Severity | None = None
+    rule_id: Annotated[int, Field(strict=True, ge=1, le=MAX_ID)] | None = None
+    metric_name: Text | None = None
+    comment: Annotated[str, Field(max_length=2000, pattern=r"^[^\x00]*$")] | None = None
+
+    @model_validator(mode="after")
+    def _said_which(self) -> "ManyEvents":
+        filters = self.model_fields_set - {"ids", "comment"}
+        if (self.ids is None) == (not filters):
+            raise ValueError(Message("Give either ids or filters"))
         return self
 
 

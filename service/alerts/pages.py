@@ -8,16 +8,17 @@ from psycopg.rows import DictRow
 from starlette.requests import Request
 from starlette.responses import Response
 
-from alerts import events, registry
+from alerts import events, registry, together
 from alerts.context import Author
 from service.alerts.authors import author_of, scope_of
 from service.alerts.charts import event_chart, explorer_of_event, why_of_event
 from service.alerts.models import EventParams, Remark
-from service.alerts.paging import read_page
+from service.alerts.paging import filters_of, read_page
 from service.alerts.undelivered import undelivered
 from service.http.paths import id_of
 from service.language.translations import N_
 from service.runtime.resources import resources_of
+from service.web.confirmation import confirmed
 from service.web.forms import Form, read_filters, read_form
 from service.web.page import Page
 from service.web.people import names_of
@@ -31,6 +32,7 @@ from sql.scope import Scope
 
 _PER_PAGE = 50
 _FILTERS = ("status", "severity", "rule_id", "metric_name", "start_date", "end_date")
+_Actions = Callable[[Pool, Scope, events.Filters, str | None, Author], Awaitable[list[DictRow]]]
 _Action = Callable[[Pool, Scope, int, str | None, Author], Awaitable[DictRow]]
 
 
@@ -63,6 +65,30 @@ async def acknowledge_event(request: Request) -> Response:
 async def resolve_event(request: Request) -> Response:
     """Resolve an event; it does not reopen until its condition has cleared once."""
     return await _act(request, events.resolve, N_("The alert is resolved"))
+
+
+async def acknowledge_events(request: Request) -> Response:
+    """Look after every open event that the page shows."""
+    return await _act_on_many(request, together.acknowledge_many, N_("The alerts are acknowledged"))
+
+
+async def resolve_events(request: Request) -> Response:
+    """Resolve every event that the page shows."""
+    return await _act_on_many(request, together.resolve_many, N_("The alerts are resolved"))
+
+
+async def _act_on_many(request: Request, action: _Actions, said: str) -> Response:
+    given = await request.form()
+    chosen = {name: str(given[name]) for name in _FILTERS if given.get(name)}
+    form: Form[EventParams] = Form(chosen)
+    form.check(EventParams, chosen)
+    if not form.is_valid:
+        raise form.invalid()
+    resources = resources_of(request)
+    filters = filters_of(form.data, resources.settings.zone)
+    await action(resources.pool, scope_of(request), filters, None, author_of(request))
+    flash = reader_of(request).gettext(said)
+    return redirect(request, f"/alerts?{urlencode(chosen)}" if chosen else "/alerts", flash=flash)
 
 
 async def _act(request: Request, action: _Action, said: str) -> Response:
@@ -164,9 +190,12 @@ async def _rule_of(request: Request, row: DictRow) -> DictRow | None:
 
 
 _ONE = "/alerts/events/{id:int}"
+_resolve_all = confirmed(N_("Resolve all of these alerts?"), N_("Resolve"), resolve_events)
 
 PAGES = [
     Page("GET", "/alerts", list_events, scope="alerts:read"),
+    Page("POST", "/alerts/acknowledge", acknowledge_events, scope="alerts:write"),
+    Page("POST", "/alerts/resolve", _resolve_all, scope="alerts:write"),
     Page("GET", _ONE, show_event, scope="alerts:read"),
     Page("POST", f"{_ONE}/acknowledge", acknowledge_event, scope="alerts:write"),
     Page("POST", f"{_ONE}/resolve", resolve_event, scope="alerts:write"),

@@ -5,7 +5,7 @@ from zoneinfo import ZoneInfo
 from psycopg.rows import DictRow
 
 from alerts import events
-from service.alerts.models import EventParams
+from service.alerts.models import EventParams, ManyEvents
 from service.http.pagination import cursor_of, position_of
 from sql.database import Pool
 from sql.scope import Scope
@@ -21,8 +21,21 @@ async def read_page(
     Raises:
         Invalid: the cursor is not from here, or the range ends before it starts.
     """
+    filters = filters_of(params, zone)
+    cursor = None if params.cursor is None else position_of(_LISTING, params.cursor)
+    rows = await events.list_events(pool, scope, filters, params.limit + 1, cursor)
+    page = rows[: params.limit]
+    return page, cursor_of_event(page[-1]) if len(rows) > len(page) else None
+
+
+def filters_of(params: EventParams | ManyEvents, zone: ZoneInfo) -> events.Filters:
+    """The filters that were given.
+
+    Raises:
+        Invalid: the range ends before it starts.
+    """
     params.check(zone)
-    filters = events.Filters(
+    return events.Filters(
         params.status,
         params.severity,
         params.rule_id,
@@ -30,10 +43,6 @@ async def read_page(
         params.since(zone),
         params.before(zone),
     )
-    cursor = None if params.cursor is None else position_of(_LISTING, params.cursor)
-    rows = await events.list_events(pool, scope, filters, params.limit + 1, cursor)
-    page = rows[: params.limit]
-    return page, cursor_of_event(page[-1]) if len(rows) > len(page) else None
 
 
 def cursor_of_event(row: DictRow) -> str:

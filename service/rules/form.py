@@ -17,7 +17,13 @@ from sql.errors import Problem
 
 _LISTS = {"notification_recipients": "\n", "group_by": ","}
 _ZERO = ("for", "keep_firing_for")
-_NUMBERS = ("threshold_value", "recovery_threshold", "digest_over", "min_samples")
+_NUMBERS = (
+    "threshold_value",
+    "recovery_threshold",
+    "digest_over",
+    "min_samples",
+    "alerts_per_month",
+)
 _WHOLE = ("digest_over", "min_samples")
 # The parts of a schedule; its days are boxes.
 _HOURS = {"schedule_from": "from", "schedule_to": "to"}
@@ -31,6 +37,9 @@ _PREFILLED = (
     "type",
     "compare",
     "change",
+    "direction",
+    "sensitivity",
+    "alerts_per_month",
     "aggregation",
     "window",
     "service_name",
@@ -55,6 +64,9 @@ NAMES = {
     "type": N_("Judged"),
     "compare": N_("Change from"),
     "change": N_("Change"),
+    "direction": N_("Unusual"),
+    "sensitivity": N_("Sensitivity"),
+    "alerts_per_month": N_("Alerts a month at most"),
     "min_samples": N_("Samples at least"),
     "schedule.from": N_("From"),
     "schedule.to": N_("Until"),
@@ -163,6 +175,9 @@ def meant_by(values: Mapping[str, Any], reader: Reader) -> dict[str, Any]:
         number = reader.read_number(str(values[name]))
         if number is not None:
             meant[name] = int(number) if name in _WHOLE and number % 1 == 0 else number
+    if meant.get("type") == "anomaly":
+        # The form has always one of them chosen.
+        meant.pop("condition", None)
     days, hours = meant.pop(_DAYS, None), {n: meant.pop(n, None) for n in _HOURS}
     schedule = {"days": days} | {its: hours[name] for name, its in _HOURS.items()}
     if given := {name: value for name, value in schedule.items() if value}:

@@ -8,8 +8,9 @@ from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from alerts.backtest import Backtest, Episode, Sighting, sightings
+from alerts.backtest import Backtest, Sighting, sightings
 from alerts.fields import Text
+from alerts.replay import Episode
 from alerts.rule_rows import readable
 from alerts.rules import CatalogueEntry, Rule, aggregation_of, window_of
 from service.alerts.models import ComparedOut

@@ -105,7 +105,7 @@ async def _history(request: Request, rule: RuleToTest, period: LongPeriod) -> tu
 
 def _thresholds(rule: Rule, reader: Reader) -> list[Threshold]:
     """A line at the threshold, where that is one of the figures drawn and not of their change."""
-    if rule.compare is not None:
+    if rule.compare is not None or rule.threshold_value is None:
         return []
     return [Threshold(rule.threshold_value, reader.gettext(N_("Threshold")))]
 

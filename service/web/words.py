@@ -37,6 +37,17 @@ CONDITIONS = {
 RULE_TYPES = {
     "threshold": N_("The value"),
     "change": N_("Its change"),
+    "anomaly": N_("What is unusual"),
+}
+DIRECTIONS = {
+    "both": N_("above and below"),
+    "below": N_("below only"),
+    "above": N_("above only"),
+}
+SENSITIVITIES = {
+    "low": N_("only what is very unusual"),
+    "medium": N_("what is unusual"),
+    "high": N_("what is a little unusual, too"),
 }
 COMPARISONS = {
     "previous_period": N_("the period before"),
@@ -70,5 +81,7 @@ WORDS = {
     "rule_types": RULE_TYPES,
     "comparisons": COMPARISONS,
     "change_units": CHANGE_UNITS,
+    "directions": DIRECTIONS,
+    "sensitivities": SENSITIVITIES,
     "weekdays": DAYS,
 }

@@ -33,7 +33,8 @@ INSERT INTO fature.alert_rule (
     notification_channels, notification_recipients, is_active, aggregation, window_name,
     service_name, affiliate_id, region, group_by, for_seconds, keep_firing_seconds,
     repeat_seconds, recovery_threshold, no_data, description, unit, filters, settle_seconds,
-    retire_seconds, digest_over, type, compare, change, min_samples, schedule
+    retire_seconds, digest_over, type, compare, change, min_samples, schedule, direction, sensitivity,
+    alerts_per_month
 )
 VALUES (
     %(tenant)s, %(rule_name)s, %(metric_name)s, %(condition)s, %(threshold_value)s,
@@ -42,7 +43,8 @@ VALUES (
     %(region)s, %(group_by)s::text [], %(for_seconds)s, %(keep_firing_seconds)s,
     %(repeat_seconds)s, %(recovery_threshold)s, %(no_data)s, %(description)s, %(unit)s,
     %(filters)s::jsonb, %(settle_seconds)s, %(retire_seconds)s, %(digest_over)s, %(type)s,
-    %(compare)s, %(change)s, %(min_samples)s, nullif(%(schedule)s::jsonb, 'null')
+    %(compare)s, %(change)s, %(min_samples)s, nullif(%(schedule)s::jsonb, 'null'),
+    %(direction)s, %(sensitivity)s, %(alerts_per_month)s
 )
 ON CONFLICT (tenant, rule_name) DO NOTHING
 RETURNING *;
@@ -79,6 +81,9 @@ SET
     type = %(type)s,
     compare = %(compare)s,
     change = %(change)s,
+    direction = %(direction)s,
+    sensitivity = %(sensitivity)s,
+    alerts_per_month = %(alerts_per_month)s,
     min_samples = %(min_samples)s,
     schedule = nullif(%(schedule)s::jsonb, 'null'),
     version = version + 1,
@@ -143,6 +148,69 @@ WHERE
     AND e.event_id = %(event_id)s
     AND (%(only_service)s::text IS NULL OR e.service_name = %(only_service)s)
 FOR UPDATE;
+
+-- name: alert_events_by_id
+-- Which of some events there are.
+SELECT e.event_id
+FROM fature.alert_event AS e
+WHERE
+    e.tenant = %(tenant)s
+    AND e.event_id = ANY(%(events)s::bigint [])
+    AND (%(only_service)s::text IS NULL OR e.service_name = %(only_service)s);
+
+-- name: alert_states_for_update
+-- What the loop remembers of the (rule, group) of some events.
+SELECT
+    s.rule_id,
+    s.group_labels,
+    s.state::text AS state
+FROM fature.alert_state AS s
+INNER JOIN fature.alert_event AS e
+    ON s.rule_id = e.rule_id AND s.group_labels = e.group_labels
+WHERE e.event_id = ANY(%(events)s::bigint []) AND e.status <> 'resolved'
+ORDER BY s.rule_id, s.group_labels
+FOR UPDATE OF s;
+
+-- name: alert_events_for_update
+-- Those of some events that are in one of these statuses, while they are changed.
+SELECT e.*
+FROM fature.alert_event AS e
+WHERE
+    e.event_id = ANY(%(events)s::bigint [])
+    AND e.status = ANY(%(statuses)s::text [])
+    AND e.rule_id IS NOT NULL
+ORDER BY e.event_id
+FOR UPDATE;
+
+-- name: acknowledge_alert_events
+-- Somebody looks after them.
+UPDATE fature.alert_event
+SET
+    status = 'acknowledged',
+    acknowledged_at = %(at)s,
+    acknowledged_by = %(actor)s,
+    comment = coalesce(%(comment)s, comment)
+WHERE event_id = ANY(%(events)s::bigint [])
+RETURNING *;
+
+-- name: resolve_chosen_alert_events
+-- By a person.
+UPDATE fature.alert_event
+SET
+    status = 'resolved',
+    resolved_at = %(at)s,
+    resolved_by = %(actor)s,
+    comment = coalesce(%(comment)s, comment)
+WHERE event_id = ANY(%(events)s::bigint [])
+RETURNING *;
+
+-- name: set_alert_states
+-- By a person; the loop sees that they are not as it read them.
+UPDATE fature.alert_state AS s
+SET state = c.state
+FROM jsonb_to_recordset(%(changes)s::jsonb)
+    AS c (rule_id integer, group_labels jsonb, state jsonb)
+WHERE s.rule_id = c.rule_id AND s.group_labels = c.group_labels;
 
 -- name: acknowledge_alert_event
 -- Somebody looks after it.

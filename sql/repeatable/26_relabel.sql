@@ -89,7 +89,7 @@ $$;
 COMMENT ON FUNCTION fature.relabel_metadata IS
 'Replaces the value of a key in metadata of samples and voids.';
 
--- In rules, their states and events, notifications, expectations, dashboards; where a person is erased in the
+-- In rules, their states and events, notifications, dashboards; where a person is erased in the
 -- audit log, too. Of two open events of a rule that are about the same group now, one is resolved.
 CREATE OR REPLACE FUNCTION fature.relabel_records(
     of_tenant text, of_metric text, label text, from_value text, to_value text
@@ -154,11 +154,6 @@ BEGIN
             WHEN 'region' THEN r.region
             ELSE r.filters ->> label
         END;
-    -- Made anew when somebody asks.
-    DELETE FROM fature.expectation AS x
-    WHERE
-        x.tenant = of_tenant AND (of_metric IS NULL OR x.metric_name = of_metric)
-        AND (x.filters @> known OR x.dimensions @> known);
     IF of_metric IS NULL THEN
         UPDATE fature.dashboard AS d
         SET config = fature.relabelled(d.config, label, from_value, filter)

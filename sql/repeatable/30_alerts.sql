@@ -38,7 +38,10 @@ SELECT
     compare,
     change,
     min_samples,
-    schedule
+    schedule,
+    direction,
+    sensitivity,
+    alerts_per_month
 FROM fature.alert_rule
 WHERE
     (SELECT sees_every_tenant FROM fature.reader)
@@ -50,7 +53,7 @@ COMMENT ON COLUMN analytics.alert_rules.tenant IS 'Tenant that owns the rule.';
 COMMENT ON COLUMN analytics.alert_rules.rule_name IS 'Name, unique in the tenant.';
 COMMENT ON COLUMN analytics.alert_rules.metric_name IS 'Metric that is watched.';
 COMMENT ON COLUMN analytics.alert_rules.condition IS 'How the figure compares with the threshold when it alerts: >, <, >=, <=, == or !=.';
-COMMENT ON COLUMN analytics.alert_rules.threshold_value IS 'Threshold, in the unit of the metric, of a change in percent as such.';
+COMMENT ON COLUMN analytics.alert_rules.threshold_value IS 'Threshold, in the unit of the metric, of a change in percent as such; NULL of type anomaly.';
 COMMENT ON COLUMN analytics.alert_rules.severity IS 'low, medium, high or critical.';
 COMMENT ON COLUMN analytics.alert_rules.notification_channels IS 'Channels people are notified through.';
 COMMENT ON COLUMN analytics.alert_rules.is_active IS 'Whether it is judged.';
@@ -75,11 +78,14 @@ COMMENT ON COLUMN analytics.alert_rules.filters IS 'Only series that have these 
 COMMENT ON COLUMN analytics.alert_rules.settle_seconds IS 'How long after its end a period is judged.';
 COMMENT ON COLUMN analytics.alert_rules.retire_seconds IS 'A group without samples for that long is not judged.';
 COMMENT ON COLUMN analytics.alert_rules.digest_over IS 'More transitions in one tick than this are one notification.';
-COMMENT ON COLUMN analytics.alert_rules.type IS 'What is compared with the threshold: threshold (the figure) or change (its change).';
+COMMENT ON COLUMN analytics.alert_rules.type IS 'What is compared with the threshold: threshold (the figure), change (its change) or anomaly (the figure, against what is usual).';
 COMMENT ON COLUMN analytics.alert_rules.compare IS 'Earlier figures that the change is from: previous_period, previous_day, previous_week, previous_year or average_4_weeks.';
 COMMENT ON COLUMN analytics.alert_rules.change IS 'percent or absolute.';
 COMMENT ON COLUMN analytics.alert_rules.min_samples IS 'A figure of fewer samples is none.';
 COMMENT ON COLUMN analytics.alert_rules.schedule IS 'Days and hours of the business time zone; nothing opens outside them. NULL: always.';
+COMMENT ON COLUMN analytics.alert_rules.direction IS 'Of type anomaly: below, above or both.';
+COMMENT ON COLUMN analytics.alert_rules.sensitivity IS 'Of type anomaly: low, medium or high.';
+COMMENT ON COLUMN analytics.alert_rules.alerts_per_month IS 'Of type anomaly: how many are not too many, instead of a sensitivity.';
 
 CREATE OR REPLACE VIEW analytics.alert_events WITH (security_barrier) AS
 SELECT

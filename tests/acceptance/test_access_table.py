@@ -66,6 +66,8 @@ PATCH   /api/alerts/rules/{id:int}              200   200      403    403    403
 DELETE  /api/alerts/rules/{id:int}              200   200      403    403    403 403   403          404
 GET     /api/alerts/events                      200   200      403    200    200 403   200          200
 GET     /api/alerts/events/{id:int}             200   200      403    200    200 403   404          404
+POST    /api/alerts/events/acknowledge          200   200      403    403    403 403   403          200
+POST    /api/alerts/events/resolve              200   200      403    403    403 403   403          200
 POST    /api/alerts/events/{id:int}/acknowledge 200   200      403    403    403 403   403          404
 POST    /api/alerts/events/{id:int}/resolve     200   200      403    403    403 403   403          404
 GET     /api/alerts/events/{id:int}/deliveries  200   200      403    200    200 403   404          404
@@ -277,6 +279,8 @@ BODIES: dict[tuple[str, ...], Callable[[World], Any]] = {
     ("POST", "/api/alerts/rules/test"): lambda _: (
         RULE | {"rule_name": "Trial", "service_name": "payments"}
     ),
+    ("POST", "/api/alerts/events/acknowledge"): lambda _: {"metric_name": "nobodys"},
+    ("POST", "/api/alerts/events/resolve"): lambda _: {"metric_name": "nobodys"},
     ("POST", "/api/alerts/silences"): lambda _: {"ends_at": ends_in(60), "metric_name": "nobodys"},
     ("POST", "/api/alerts/channels/test"): lambda _: {"channel": "email"},
     ("POST", "/api/dashboards"): lambda _: a_dashboard(),

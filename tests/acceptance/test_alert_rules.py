@@ -376,6 +376,7 @@ def test_a_change_from_last_week_opens_and_keeps_its_event_through_other_hours(
     below = {"condition": "<", "threshold_value": -30}
     tested = alerting.post("/api/alerts/rules/test", json=rule_of(metric, **change, **below)).json()
     compared = {"figure": 60, "expected": 100, "unit": "BRL", "compare": "previous_week"}
+    compared |= {"lower": None, "upper": None}
     (now,) = tested["data"]["now"]
     assert (now["value"], now["unit"], now["compared"], now["firing"]) == (
         -40, "percent", compared, True,
@@ -392,3 +393,52 @@ def test_a_change_from_last_week_opens_and_keeps_its_event_through_other_hours(
     assert (kept["id"], kept["status"]) == (event["id"], "open")
     wrong = alerting.patch(f"/api/alerts/rules/{rule['id']}", json={"type": "threshold"})
     assert wrong.status_code == 422
+
+
+def act(client: httpx2.Client, how: str, **body: Any) -> httpx2.Response:
+    return client.post(f"/api/alerts/events/{how}", json=body)
+
+
+def test_many_events_are_acknowledged_and_resolved_at_once(
+    alerting: httpx2.Client, metric: str
+) -> None:
+    for region in ("SP", "RJ", "MG"):
+        post(alerting, metric, 999, region=region)
+    rule = make(alerting, metric, group_by=["region"])
+    deadline = time.monotonic() + 10
+    while len(opened := events(alerting, rule_id=rule["id"])) < 3:
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    numbers = [one["id"] for one in opened]
+
+    one = act(alerting, "acknowledge", ids=numbers[:1], comment="Mine")
+    assert one.status_code == 200, one.text
+    assert [(e["id"], e["status"], e["comment"]) for e in one.json()["data"]] == [
+        (numbers[0], "acknowledged", "Mine")
+    ]
+    others = act(alerting, "acknowledge", rule_id=rule["id"]).json()
+    assert (others["count"], [e["id"] for e in others["data"]]) == (2, numbers[1:])
+    assert act(alerting, "acknowledge", ids=numbers).json()["data"] == []
+    resolved = act(alerting, "resolve", metric_name=metric, status="acknowledged").json()
+    assert [(e["id"], e["status"]) for e in resolved["data"]] == [(n, "resolved") for n in numbers]
+    # Resolved by hand, they stay quiet while it holds.
+    time.sleep(1)
+    assert [e["id"] for e in events(alerting, rule_id=rule["id"])] == numbers
+    history = alerting.get(f"/api/alerts/events/{numbers[2]}").json()["data"]["history"]
+    assert [step["transition"] for step in history] == ["opened", "acknowledged", "resolved"]
+
+
+def test_which_events_is_said_and_they_are_there(alerting: httpx2.Client, metric: str) -> None:
+    wrong: list[dict[str, Any]] = [
+        {},
+        {"comment": "All"},
+        {"ids": [1], "severity": "low"},
+        {"ids": []},
+    ]
+    for body in wrong:
+        assert act(alerting, "resolve", **body).status_code == 422
+    make(alerting, metric)
+    post(alerting, metric, 999)
+    event = wait_for_event(alerting, metric_name=metric)
+    assert act(alerting, "resolve", ids=[event["id"], 10**8]).status_code == 404
+    assert events(alerting, metric_name=metric)[0]["status"] == "open"

@@ -165,7 +165,6 @@ def test_a_person_who_is_erased_is_nowhere_any_more(
     assert admin.post("/api/metrics/void", json=selection).json()["count"] == 1
     submit(admin, other, at(NOON, 4.0, affiliate_id=person))
     tenant = _with_alerts(service, metric, person)
-    _with_expectation(service, tenant, metric, person)
     assert done(relabel(admin, "affiliate_id", person, None)) == (2, 1, 2)
     assert person not in _everything(service, tenant)
     assert aggregate(admin, other, group_by="affiliate_id")["data"][0]["affiliate_id"] is None
@@ -207,17 +206,6 @@ def _with_alerts(service: Service, metric: str, person: str) -> str:
                 [row[0], rule[0], metric, labels],
             )
     return str(row[0])
-
-
-def _with_expectation(service: Service, tenant: str, metric: str, person: str) -> None:
-    """What is expected of that person's figures."""
-    with psycopg.connect(service.database_url) as conn:
-        conn.execute(
-            "INSERT INTO fature.expectation (selection_key, tenant, metric_name, aggregation, "
-            "period, zone, filters, dimensions, profile, valid_from, fitted_at, asked_at) "
-            "VALUES (%s, %s, %s, 'sum', 'day', 'UTC', %s, '{}', '{}', now(), now(), now())",
-            [secrets.token_hex(), tenant, metric, json.dumps({"affiliate_id": person})],
-        )
 
 
 def _everything(service: Service, tenant: str) -> str:

@@ -1,4 +1,4 @@
-"""Rules of changes, of enough samples, and with hours."""
+"""Rules of changes, of what is unusual, of enough samples, and with hours."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -7,8 +7,9 @@ from zoneinfo import ZoneInfo
 import pytest
 from pydantic import ValidationError
 
+from alerts.bands import Band, anchor, beside, rarity_within
 from alerts.baselines import Stretch, change_of, expected, stretches
-from alerts.decision import Compared, Observation, Reading, State, next_state
+from alerts.decision import Compared, Observation, Reading, State, limit, next_state
 from alerts.figures import Bucket
 from alerts.readings import changed, may_open, reading_of
 from alerts.rule_rows import as_stored, from_row
@@ -24,6 +25,9 @@ UTC_ZONE, SAO_PAULO, NEW_YORK = map(ZoneInfo, ("UTC", "America/Sao_Paulo", "Amer
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 # A Tuesday.
 NOON = datetime(2026, 3, 10, 12, tzinfo=UTC)
+
+
+UNUSUAL: dict[str, Any] = {"type": "anomaly", "condition": None, "threshold_value": None}
 
 
 def rule_of(**fields: Any) -> Rule:
@@ -228,7 +232,7 @@ def test_an_hour_that_was_outside_is_not_judged_after_opening() -> None:
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"type": "change"}, "needs it"),
+        ({"type": "change"}, "Field required"),
         ({"compare": "previous_week"}, "Only rules of type change"),
         ({"change": "percent"}, "Only rules of type change"),
         ({"type": "change", "compare": "yesterday"}, "Input should be"),
@@ -266,3 +270,61 @@ def test_a_rule_is_kept_whole() -> None:
     assert row["schedule"] == {"days": ["mon", "fri"], "from": "22:00", "to": "06:00"}
     assert from_row(row) == rule
     assert rule.change == "percent"
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"type": "anomaly"}, "have none"),
+        ({"condition": None}, "Field required"),
+        ({"threshold_value": None}, "Field required"),
+        ({"direction": "below"}, "Only rules of type anomaly"),
+        ({"sensitivity": "low"}, "Only rules of type anomaly"),
+        ({"alerts_per_month": 2}, "Only rules of type anomaly"),
+        ({**UNUSUAL, "compare": "previous_day"}, "Only rules of type change"),
+        ({**UNUSUAL, "sensitivity": "low", "alerts_per_month": 2}, "either"),
+        ({**UNUSUAL, "alerts_per_month": 0}, "greater than 0"),
+    ],
+)
+def test_what_is_unusual_has_no_threshold(fields: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        rule_of(**fields)
+
+
+def test_what_is_unusual_is_judged_in_whole_periods() -> None:
+    rule = rule_of(**UNUSUAL)
+    assert (rule.direction, str(watch_of(rule, None).window)) == ("both", "hour")
+    (problem,) = problems(rule.model_copy(update={"window": "5m"}), None)
+    assert problem.field == "window"
+
+
+@pytest.mark.parametrize(
+    ("direction", "value", "condition"),
+    [
+        ("both", 10.0, "<"),
+        ("both", 100.0, None),
+        ("both", 300.0, ">"),
+        ("above", 10.0, None),
+        ("below", 300.0, None),
+        ("below", 10.0, "<"),
+    ],
+)
+def test_what_is_beyond_the_band_on_its_side_is_unusual(
+    direction: str, value: float, condition: str | None
+) -> None:
+    watch = watch_of(rule_of(**UNUSUAL, direction=direction), None)
+    reading = beside(watch, Reading(value, NOON - HOUR, NOON), Band(100.0, 50.0, 200.0))
+    beyond = limit(reading)
+    assert (beyond and beyond[0]) == condition
+    state, _ = next_state(watch, State(), Observation(reading), NOON)
+    assert (state.phase == "open") is (condition is not None)
+
+
+def test_a_history_begins_alike_for_all_of_a_month() -> None:
+    begins = {anchor(NOON + n * HOUR, "hour", UTC_ZONE) for n in range(-200, 400, 7)}
+    assert begins == {datetime(2025, 12, 1, tzinfo=UTC)}
+
+
+@pytest.mark.parametrize(("most", "rarity"), [(0, 5.0), (1, 3.0), (100, 2.0)])
+def test_the_lowest_rarity_that_keeps_to_a_budget(most: float, rarity: float) -> None:
+    assert rarity_within(most, lambda rare: 0 if rare >= 5 else 1 if rare >= 3 else 9) == rarity
