@@ -7,6 +7,8 @@ import service.audit.pages
 import service.breakdown.api
 import service.catalog.api
 import service.catalog.pages
+import service.catalog.removal_page
+import service.catalog.removing
 import service.channels.api
 import service.channels.pages
 import service.corrections.api
@@ -80,6 +82,7 @@ ENDPOINTS = [
     *service.remote_read.api.ENDPOINTS,
     *service.graphql.api.ENDPOINTS,
     *service.catalog.api.ENDPOINTS,
+    *service.catalog.removing.ENDPOINTS,
     *service.status.api.ENDPOINTS,
     *service.health.api.ENDPOINTS,
     *service.rules.api.ENDPOINTS,
@@ -117,6 +120,7 @@ PAGES = [
     *service.channels.pages.PAGES,
     *service.web.administration.PAGES,
     *service.catalog.pages.PAGES,
+    *service.catalog.removal_page.PAGES,
     *service.users.pages.PAGES,
     *service.keys.pages.PAGES,
     *service.audit.pages.PAGES,

@@ -1,7 +1,7 @@
 """The catalogue: the metrics that there are, and how each is added up."""
 
 import asyncio
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from difflib import get_close_matches
 from typing import Any
@@ -72,6 +72,11 @@ class Catalog:
             # Its first sample may just have been committed.
             entries = await self.entries(scope, [metric_name])
         return entries[metric_name]
+
+    def forget(self, metrics: Iterable[tuple[str, str]]) -> None:
+        """Read the entries of these metrics (tenant, name) anew: they are gone."""
+        for metric in metrics:
+            self._entries.forget(metric)
 
     async def check_known(self, scope: Scope, metric: MetricEntry) -> None:
         """Refuse a metric that was never submitted, or of which the service that the scope is

@@ -21,6 +21,7 @@ from service.metrics.breakdowns import Breakdowns
 from service.metrics.corrections.closes import Closes
 from service.metrics.corrections.jobs import VoidJobs
 from service.metrics.corrections.relabels import MergedSeries, Relabelling
+from service.metrics.corrections.removals import Removals
 from service.metrics.corrections.selections import SelectionVoids
 from service.metrics.corrections.stale import StaleRollups
 from service.metrics.corrections.voids import Corrections
@@ -117,6 +118,7 @@ def _tasks(resources: Resources) -> Iterator[Coroutine[None, None, None]]:
     yield repeat(TELEMETRY_SECONDS, partial(_note_pools, resources))
     yield repeat(READERS_SECONDS, partial(end_overlong_reading, resources.pool))
     yield repeat(JOBS_SECONDS, resources.void_jobs.work)
+    yield repeat(JOBS_SECONDS, resources.removals.work)
     yield repeat(CATALOGUE_SECONDS, partial(resources.merged_series.move_late, "2 minutes"))
     yield repeat(MERGED_SECONDS, partial(resources.merged_series.move_late, "1 day"))
     yield repeat(FITS_SECONDS, resources.expectations.fit_stale)
@@ -162,6 +164,11 @@ def _resources(
         await stale.refresh()
         aggregates.forget(metrics)
 
+    async def removed(metrics: frozenset[tuple[str, str]]) -> None:
+        await series.reload()
+        catalog.forget(metrics)
+        await follow(metrics)
+
     async def relabelled(metrics: frozenset[tuple[str, str]]) -> None:
         await series.reload_relabels()
         await follow(metrics)
@@ -192,6 +199,7 @@ def _resources(
         corrections=Corrections(pool, ids, accept, follow),
         selection_voids=SelectionVoids(pools.url, pools.read, accept, follow),
         relabelling=Relabelling(pools.url, relabelled),
+        removals=Removals(pools.url, pool, removed),
         merged_series=MergedSeries(pools.url, follow),
         closes=Closes(pool, settings.zone, closed),
         void_jobs=VoidJobs(pools.url, pool, follow),

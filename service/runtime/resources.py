@@ -18,6 +18,7 @@ from service.metrics.breakdowns import Breakdowns
 from service.metrics.corrections.closes import Closes
 from service.metrics.corrections.jobs import VoidJobs
 from service.metrics.corrections.relabels import MergedSeries, Relabelling
+from service.metrics.corrections.removals import Removals
 from service.metrics.corrections.selections import SelectionVoids
 from service.metrics.corrections.voids import Corrections
 from service.metrics.expected.completeness import Reporters
@@ -68,6 +69,7 @@ class Resources:
     void_jobs: VoidJobs
     closes: Closes
     relabelling: Relabelling
+    removals: Removals
     merged_series: MergedSeries
     catalog: FederatedCatalog
     aggregates: Aggregates

@@ -52,6 +52,8 @@ GET     /api/metrics/forecast                   422   422      403    422    403
 GET     /api/metrics/anomalies                  200   200      403    200    403 200   200          200
 GET     /api/metrics/catalog                    200   200      403    200    403 200   200          200
 PATCH   /api/metrics/catalog/{metric_name}      200   200      403    403    403 403   403          404
+DELETE  /api/metrics/catalog/{metric_name}      200   403      403    403    403 403   403          404
+GET     /api/metrics/removals/{id:int}          200   403      403    403    403 403   403          404
 GET     /api/health                             open
 GET     /api/ready                              open
 POST    /api/services/health                    201   403      201    403    403 201   403          201
@@ -163,6 +165,20 @@ class World:
 
     def close(self) -> int:
         return int(ok(self.service.client.post("/api/periods/close", json=a_close()))["id"])
+
+    def removal(self) -> int:
+        with psycopg.connect(self.service.database_url) as conn:
+            row = conn.execute(
+                """
+                INSERT INTO fature.metric_removal (
+                    tenant, metric_name, actor, series, samples, voids, status
+                )
+                VALUES ('default', 'm', 'key:1', 0, 0, 0, 'done')
+                RETURNING removal_id
+                """
+            ).fetchone()
+        assert row is not None
+        return int(row[0])
 
     def event(self) -> int:
         rule = self.rule()
@@ -326,6 +342,8 @@ def ask(world: World, who: str, route: tuple[str, ...]) -> httpx2.Response:
         params = {"metric_name": "orders_shipped", "group_by": "region"}
     if path == "/api/metrics/explain":
         params = {"metric_name": "orders_shipped", "start_date": "2026-01-01"}
+    if (method, path) == ("DELETE", "/api/metrics/catalog/{metric_name}"):
+        params = {"dry_run": "true"}
     if path == "/metrics/business":
         params = {"metric": "orders_shipped"}
     if route in CONTENTS:

@@ -198,6 +198,12 @@ def _with_alerts(service: Service, metric: str, person: str) -> str:
             "VALUES (%s, %s, 1, '{}')",
             [rule[0], group],
         )
+        conn.execute(
+            "INSERT INTO fature.expectation (selection_key, tenant, metric_name, aggregation, "
+            "period, zone, filters, dimensions, profile, valid_from, fitted_at, asked_at) "
+            "VALUES (%s, %s, %s, 'sum', 'day', 'UTC', %s, '{}', '{}', now(), now(), now())",
+            [f"{metric} of {person}", row[0], metric, group],
+        )
         for labels in (group, json.dumps({"affiliate_id": None})):
             conn.execute(
                 "INSERT INTO fature.alert_event (tenant, rule_id, rule_name, metric_name, "

@@ -32,6 +32,7 @@ PAGES = {
     "account": "/account",
     "catalog": "/admin/catalog",
     "metric": "/admin/catalog/revenue_hourly",
+    "metric-remove": "/admin/catalog/throughput/remove",
     "users": "/admin/users",
     "user-new": "/admin/users/new",
     "keys": "/admin/keys",

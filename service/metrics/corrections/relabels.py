@@ -1,29 +1,27 @@
 """Relabels: another value of a label, of what is there at every level and of what comes."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import NamedTuple
 
-from psycopg import sql
 from psycopg.rows import DictRow
 
 from service.access.caller import Caller
-from service.metrics.ingest.closed import Late, check_open
+from service.metrics.corrections.extent import number_of_samples, oldest_figures
+from service.metrics.ingest.closed import check_open
 from sql.connections import Connection
 from sql.database import dedicated_connection, run
 from sql.errors import Conflict
 from sql.messages import Message
-from sql.statements import array_of, query, samples_of
-from sql.vocabulary import FREQUENCIES, LABELS, LEVELS, Frequency, Level
+from sql.statements import array_of, query
+from sql.vocabulary import LABELS
 
 # Samples that one relabel moves to other series; beside them, any number keeps its own.
 MOST_MOVED = 1_000_000
 # The label of people: what is replaced is kept nowhere.
 PERSONAL = "affiliate_id"
 _LIMIT_SECONDS = 300.0
-_LENGTHS: Mapping[Level, str] = {"day": "1 day", "month": "1 month"}
 
 Follow = Callable[[frozenset[tuple[str, str]]], Awaitable[None]]
 
@@ -99,7 +97,7 @@ class Relabelling:
         self, conn: Connection, caller: Caller, rows: Sequence[DictRow]
     ) -> Relabelled:
         merging = [row for row in rows if row["target"] is not None]
-        moved = await _number_of_samples(conn, merging)
+        moved = await number_of_samples(conn, merging)
         if moved > self._most:
             raise Conflict(
                 Message(
@@ -108,8 +106,8 @@ class Relabelling:
                     {"number": moved, "most": self._most},
                 )
             )
-        await check_open(conn, await _oldest(conn, caller, rows))
-        return Relabelled(len(rows), len(merging), await _number_of_samples(conn, rows))
+        await check_open(conn, await oldest_figures(conn, caller.tenant, rows))
+        return Relabelled(len(rows), len(merging), await number_of_samples(conn, rows))
 
 
 class MergedSeries:
@@ -161,51 +159,6 @@ async def _record(conn: Connection, caller: Caller, spec: RelabelSpec, found: Re
     after = {spec.label: spec.to, "label": spec.label, "reason": spec.reason, **found._asdict()}
     target = f"metric:{spec.metric_name}" if spec.metric_name else "metrics"
     await caller.record(conn, "metrics.relabel", target, before=before, after=after)
-
-
-async def _number_of_samples(conn: Connection, rows: Iterable[DictRow]) -> int:
-    number = 0
-    for frequency, series in _by_frequency(rows).items():
-        statement = query("count_samples_of").format(samples=samples_of(frequency))
-        number += (await run(conn, statement, {"series": array_of(series)}))[0]["number"]
-    return number
-
-
-async def _oldest(conn: Connection, caller: Caller, rows: Sequence[DictRow]) -> list[Late]:
-    """The oldest figures of each type of metric of which any period is closed."""
-    closed = await run(conn, "closes", {"tenant": caller.tenant})
-    late = []
-    for metric_type in {row["metric_type"] for row in closed}:
-        of_type = [row for row in rows if row["metric_type"] == metric_type]
-        instants = [
-            instant
-            for frequency, series in _by_frequency(of_type).items()
-            for instant in await _first_instants(conn, frequency, array_of(series))
-        ]
-        if instants:
-            late.append(Late(caller.tenant, metric_type, min(instants)))
-    return late
-
-
-async def _first_instants(conn: Connection, frequency: Frequency, series: str) -> list[datetime]:
-    """Of samples, and of rollups, which outlive them."""
-    statements = [query("oldest_sample_of").format(samples=samples_of(frequency))]
-    for level in LEVELS[frequency]:
-        if level in _LENGTHS:
-            rollup = sql.Identifier("fature", f"rollup_{frequency}_{level}")
-            length = sql.Literal(_LENGTHS[level])
-            statements.append(query("oldest_bucket_of").format(rollup=rollup, length=length))
-    found = [(await run(conn, one, {"series": series}))[0]["oldest"] for one in statements]
-    return [instant for instant in found if instant is not None]
-
-
-def _by_frequency(rows: Iterable[DictRow]) -> dict[Frequency, list[int]]:
-    rows = list(rows)
-    found: dict[Frequency, list[int]] = {
-        frequency: [row["series_id"] for row in rows if row["frequency"] == frequency]
-        for frequency in FREQUENCIES
-    }
-    return {frequency: series for frequency, series in found.items() if series}
 
 
 def _params(caller: Caller, spec: RelabelSpec) -> dict[str, object]:
