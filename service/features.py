@@ -2,6 +2,8 @@
 
 import service.alerts.api
 import service.alerts.pages
+import service.annotations.api
+import service.annotations.pages
 import service.audit.api
 import service.audit.pages
 import service.breakdown.api
@@ -58,6 +60,7 @@ import service.silences.pages
 import service.status.api
 import service.status.telemetry
 import service.storage.pages
+import service.targets.api
 import service.tenants.api
 import service.tenants.pages
 import service.users.api
@@ -81,6 +84,8 @@ ENDPOINTS = [
     *service.exposition.api.ENDPOINTS,
     *service.remote_read.api.ENDPOINTS,
     *service.graphql.api.ENDPOINTS,
+    *service.annotations.api.ENDPOINTS,
+    *service.targets.api.ENDPOINTS,
     *service.catalog.api.ENDPOINTS,
     *service.catalog.removing.ENDPOINTS,
     *service.status.api.ENDPOINTS,
@@ -102,6 +107,7 @@ PAGES = [
     *service.overview.pages.PAGES,
     *service.explore.pages.PAGES,
     *service.explain.pages.PAGES,
+    *service.annotations.pages.PAGES,
     *service.explore.saving.PAGES,
     *service.graphql.pages.PAGES,
     *service.corrections.pages.PAGES,

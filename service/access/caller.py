@@ -17,6 +17,7 @@ AccessScope = Literal[
     "alerts:read",
     "alerts:write",
     "services:write",
+    "annotations:write",
     "catalog:write",
     "keys:admin",
 ]
@@ -26,8 +27,8 @@ _OF_THE_TENANT = frozenset[AccessScope]({"catalog:write", "keys:admin"})
 _OF_A_SERVICE = frozenset[AccessScope]({"metrics:read", "metrics:correct"})
 _ROLES: Mapping[Role, frozenset[AccessScope]] = {
     "admin": frozenset(get_args(AccessScope)),
-    "operator": _READS | {"metrics:correct", "alerts:write", "catalog:write"},
-    "writer": frozenset({"metrics:write", "services:write"}),
+    "operator": _READS | {"metrics:correct", "alerts:write", "catalog:write", "annotations:write"},
+    "writer": frozenset({"metrics:write", "services:write", "annotations:write"}),
     "reader": _READS,
 }
 

@@ -27,7 +27,7 @@ from service.panels.config import (
     TimeRange,
 )
 from service.panels.figures import Figures
-from service.panels.incidents import events_of, latest_events
+from service.panels.incidents import annotations_of, events_of, latest_events
 from service.panels.ranges import span_of_range
 from service.panels.reading import What, read_figures
 from service.runtime.resources import Resources
@@ -62,6 +62,7 @@ class Shown:
     panel: Panel
     figures: Sequence[Figures] = ()
     events: Sequence[DictRow] = ()
+    annotations: Sequence[DictRow] = ()
     problem: Message | None = None
     address: str = ""
     left_out: bool = False
@@ -91,11 +92,11 @@ async def read_panels(
     span = span_of_range(view.range, now, resources.settings.zone)
     fit = fitting(panels, span, now)
     reading = _Reading(resources, metrics, view, span, now, is_alone=len(panels) == 1)
-    shown, marks = await asyncio.gather(
+    shown, (marks, annotations) = await asyncio.gather(
         asyncio.gather(*(reading.panel(panel, fits=panel.id in fit) for panel in panels)),
         _marks(resources, panels, view, now),
     )
-    return [_marked(one, marks) for one in shown]
+    return [_marked(one, marks, annotations) for one in shown]
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,26 +171,37 @@ def _queries(panel: Panel) -> Sequence[Query]:
 
 async def _marks(
     resources: Resources, panels: Sequence[Panel], view: View, now: datetime
-) -> list[DictRow]:
-    """The events of everything that is drawn, read at once."""
+) -> tuple[list[DictRow], list[DictRow]]:
+    """The events and annotations of everything that is drawn, read at once."""
     charts = [panel for panel in panels if isinstance(panel, ChartPanel)]
     metrics = {query.metric_name for panel in charts for query in panel.queries}
-    if not metrics or not view.alerts:
-        return []
+    if not metrics:
+        return [], []
     span = span_of_range(view.range, now, resources.settings.zone)
     try:
-        return await events_of(resources, view.scope, metrics, span)
+        return await asyncio.gather(
+            events_of(resources, view.scope, metrics, span) if view.alerts else _none(),
+            annotations_of(resources, view.scope, metrics, span),
+        )
     except DatabaseError as error:
         _log.warning("marks_failed", reason=str(error))
-        return []
+        return [], []
 
 
-def _marked(shown: Shown, marks: Sequence[DictRow]) -> Shown:
-    """A chart with the events of its metrics."""
+async def _none() -> list[DictRow]:
+    return []
+
+
+def _marked(shown: Shown, marks: Sequence[DictRow], annotations: Sequence[DictRow]) -> Shown:
+    """A chart with the events and annotations of its metrics."""
     if not isinstance(shown.panel, ChartPanel):
         return shown
     metrics = {query.metric_name for query in shown.panel.queries}
-    return replace(shown, events=[row for row in marks if row["metric_name"] in metrics])
+    return replace(
+        shown,
+        events=[row for row in marks if row["metric_name"] in metrics],
+        annotations=[row for row in annotations if row["metric_name"] in {None, *metrics}],
+    )
 
 
 def with_choices(query: Query, chosen: Chosen) -> Query:

@@ -23,7 +23,7 @@ from service.language.names import title_of
 from service.language.reader import Reader
 from service.metrics.query.beside import beside
 from service.panels.config import DashboardConfig, Place, TimeRange
-from service.panels.pictures import MAX_LINES, charts_of, marks_of, name_of, table_of
+from service.panels.pictures import MAX_LINES, charts_of, marks_of, name_of, notes_of, table_of
 from service.runtime.resources import resources_of
 from service.web import choices
 from service.web.charts import Chart
@@ -166,7 +166,7 @@ def drawn(request: Request, shown: Shown, *, linked: bool) -> list[Chart]:
     if shown.panel.type not in ("line", "bar") or shown.problem:
         return []
     reader = reader_of(request)
-    marks = marks_of(shown.events, reader, linked=linked)
+    marks = [*marks_of(shown.events, reader, linked=linked), *notes_of(shown.annotations)]
     return charts_of(shown.figures, shown.panel.type, reader, marks, zoom=True)
 
 

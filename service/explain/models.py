@@ -1,7 +1,7 @@
 """Parameters and answer of the explain endpoint."""
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, Field
@@ -10,7 +10,8 @@ from service.explore.models import Filters
 from service.http.parameters import Moment
 from service.metrics.catalog import MetricEntry
 from service.metrics.explanations import MAX_DIMENSIONS, ExplanationQuery
-from service.metrics.query.ranges import Span
+from service.metrics.query.ranges import Span, days_or_hours
+from sql import calendar
 from sql.errors import Invalid, Problem
 from sql.messages import Message
 from sql.scope import Scope
@@ -49,8 +50,11 @@ class ExplainParams(Filters):
             Invalid: the range is none.
         """
         self.check(zone)
-        since, before = self.since(zone), self.before(zone) or now
+        since, before = self.since(zone), self.before(zone)
         assert since is not None
+        if before is None:
+            period = days_or_hours(since, None, zone)
+            before = calendar.ceiling(now, period, zone).astimezone(UTC)
         if before <= since:
             raise Invalid(Problem(Message("It lies ahead"), "start_date"))
         return ExplanationQuery(

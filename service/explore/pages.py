@@ -29,13 +29,14 @@ from service.metrics.query.beside import beside
 from service.metrics.query.ranges import Span
 from service.panels.addresses import FILTER
 from service.panels.figures import Figures
-from service.panels.incidents import events_of
+from service.panels.incidents import annotations_of, events_of
 from service.panels.pictures import (
     MAX_COLUMNS,
     MAX_LINES,
     charts_of,
     marks_of,
     name_of,
+    notes_of,
     table_of,
 )
 from service.panels.ranges import span_of_range
@@ -196,8 +197,9 @@ async def _look(
     scope, query = principal.scope, asked.query
     metric = entry_of(entry) if entry else MetricEntry(query.metric_name)
     try:
-        figures, events = await asyncio.gather(
+        figures, annotations, events = await asyncio.gather(
             read_figures(resources, scope, query, metric, span, now, asked.compare),
+            annotations_of(resources, scope, [query.metric_name], span),
             events_of(resources, scope, [query.metric_name], span)
             if principal.may("alerts:read")
             else _none(),
@@ -205,12 +207,13 @@ async def _look(
         ranking = await read_ranking(resources, scope, asked, metric, span, figures.period, now)
     except DomainError as error:
         return await _nothing(error)
-    marks = marks_of(events, reader, linked=True)
+    marks = [*marks_of(events, reader, linked=True), *notes_of(annotations)]
     return {
         "problem": None,
         "figures": figures,
         "latest": latest_of(figures, span, now, zone),
         "events": events,
+        "annotations": annotations,
         "why": whys_of(asked, figures, span, zone),
         "ranking": ranking,
         "charts": charts_of([figures], asked.look, reader, marks, zoom=True),
@@ -227,7 +230,8 @@ def latest_of(figures: Figures, span: Span, now: datetime, zone: ZoneInfo) -> da
 
 
 async def _nothing(problem: DomainError) -> dict[str, Any]:
-    return {"problem": problem, "figures": None, "events": [], "charts": [], "ranking": None}
+    nothing: dict[str, list[Any]] = {"events": [], "annotations": [], "charts": []}
+    return {"problem": problem, "figures": None, "ranking": None, **nothing}
 
 
 async def _none() -> list[DictRow]:

@@ -42,6 +42,7 @@ SCOPES: dict[AccessScope, str] = {
     "metrics:write": N_("Send metrics"),
     "metrics:correct": N_("Correct metrics"),
     "services:write": N_("Report the health of services"),
+    "annotations:write": N_("Annotate charts"),
     "alerts:read": N_("See alerts"),
     "alerts:write": N_("Change alerts"),
     "catalog:write": N_("Edit the catalogue of metrics"),

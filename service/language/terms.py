@@ -14,6 +14,8 @@ TERMS = (
     N_("sample"),
     N_("job"),
     N_("close"),
+    N_("annotation"),
+    N_("target"),
     N_("service"),
     N_("revenue"),
     N_("commission"),

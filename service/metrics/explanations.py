@@ -106,9 +106,11 @@ class Explanations:
         """By the coarsest period that the range is made of, or that there are figures of."""
         periods = _periods(query.span, query.zone)
         for period in periods[:-1]:
+            # Minutes are not kept for long.
+            missing = Invalid if period == "minute" else TooFine
             try:
                 return await self._read(query, with_period(figures, period), now)
-            except TooFine:
+            except missing:
                 continue
         return await self._read(query, with_period(figures, periods[-1]), now)
 

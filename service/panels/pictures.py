@@ -125,6 +125,14 @@ def marks_of(events: Sequence[DictRow], reader: Reader, *, linked: bool) -> list
     ]
 
 
+def notes_of(annotations: Sequence[DictRow]) -> list[Mark]:
+    """Annotations on the axis of a chart."""
+    return [
+        Mark(row["since"], row["text"], until=row["until"] if row["until"] > row["since"] else None)
+        for row in annotations
+    ]
+
+
 def _drawn(line: FiguresLine, name: str, reader: Reader) -> Iterable[Line]:
     yield Line(name, line.values)
     if any(value is not None for value in line.before):

@@ -43,6 +43,7 @@ from service.metrics.mapping.door import Door
 from service.metrics.mapping.mappings import Mappings
 from service.metrics.newest import NewestValues
 from service.metrics.query.source import OwnSource
+from service.metrics.targets.progress import Progresses
 from service.runtime.background import end_overlong_reading, every_night, repeat
 from service.runtime.notifications import delivering, message_context_of
 from service.runtime.pools import Pools, open_pools
@@ -155,6 +156,7 @@ def _resources(
     aggregates = FederatedAggregates(
         pools.reads, own, settings.zone, minutes_kept, closed_before, members
     )
+    forecasts = Forecasts(aggregates)
     breakdowns = Breakdowns(aggregates, pools.figures, settings.zone)
     catalog = FederatedCatalog(pool, pools.read, pools.reads, members)
     ids = SampleIds(pool)
@@ -209,9 +211,10 @@ def _resources(
         explanations=Explanations(breakdowns),
         members=members,
         labels=LabelValues(pools.read, members),
-        forecasts=Forecasts(aggregates),
         expectations=Expectations(aggregates, pool, pools.read, settings.holidays),
         reporters=Reporters(aggregates, pools.read),
+        forecasts=forecasts,
+        progresses=Progresses(aggregates, forecasts, settings.zone),
         newest=NewestValues(catalog, aggregates, settings.zone),
         backtests=Backtests(pools.read, settings.zone, BACKTESTS_AT_ONCE),
         message_context=message_context_of(settings),

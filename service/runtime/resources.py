@@ -35,6 +35,7 @@ from service.metrics.mapping.door import Door
 from service.metrics.mapping.mappings import Mappings
 from service.metrics.newest import NewestValues
 from service.metrics.query.aggregate import Aggregates
+from service.metrics.targets.progress import Progresses
 from service.runtime.settings import Settings
 from service.runtime.stopping import Stopping
 from sql.database import Pool
@@ -80,6 +81,7 @@ class Resources:
     forecasts: Forecasts
     expectations: Expectations
     reporters: Reporters
+    progresses: Progresses
     newest: NewestValues
     backtests: Backtests
     message_context: MessageContext

@@ -21,12 +21,15 @@ class Line:
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """Something that happened, such as an alert: where it is on the axis and what it leads to."""
+    """Something that happened, such as an alert: where it is on the axis, up to where if it took
+    time, and what it leads to.
+    """
 
     at: datetime
     label: str
     href: str = ""
     severity: str = ""
+    until: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,9 +71,15 @@ class Chart:
                 {"label": line.label, "values": line.values, "before": line.before}
                 for line in self.lines
             ],
-            "marks": [asdict(mark) | {"at": round(mark.at.timestamp())} for mark in self.marks],
+            "marks": [_mark(mark) for mark in self.marks],
             "thresholds": [asdict(threshold) for threshold in self.thresholds],
         }
+
+
+def _mark(mark: Mark) -> dict[str, Any]:
+    until = {} if mark.until is None else {"until": round(mark.until.timestamp())}
+    plain = {"label": mark.label, "href": mark.href, "severity": mark.severity}
+    return {"at": round(mark.at.timestamp()), **plain, **until}
 
 
 _PLAIN = ("unit", "period", "look", "incomplete", "zoom", "amount", "level")

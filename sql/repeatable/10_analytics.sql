@@ -510,3 +510,75 @@ COMMENT ON COLUMN analytics.expected_day.lower IS 'Lower end of the band of 90 %
 COMMENT ON COLUMN analytics.expected_day.upper IS 'Upper end of the band of 90 %.';
 COMMENT ON COLUMN analytics.expected_day.time_zone IS 'Time zone of the periods.';
 COMMENT ON COLUMN analytics.expected_day.fitted_at IS 'When the selection was last fitted.';
+
+CREATE OR REPLACE VIEW analytics.annotations WITH (security_barrier) AS
+SELECT
+    annotation_id AS id,
+    tenant,
+    since,
+    until,
+    text,
+    tags,
+    metric_name,
+    service_name,
+    created_by,
+    created_at
+FROM fature.annotation
+WHERE
+    (SELECT sees_every_tenant FROM fature.reader)
+    OR tenant = ANY((SELECT tenants FROM fature.reader)::text[])
+OFFSET 0; -- noqa: AM09
+COMMENT ON VIEW analytics.annotations IS 'What happened, such as deployments and campaigns.';
+COMMENT ON COLUMN analytics.annotations.id IS 'Id of the annotation.';
+COMMENT ON COLUMN analytics.annotations.tenant IS 'Tenant that owns it.';
+COMMENT ON COLUMN analytics.annotations.since IS 'When it happened, or began.';
+COMMENT ON COLUMN analytics.annotations.until IS 'When it ended; the same as since for an instant.';
+COMMENT ON COLUMN analytics.annotations.text IS 'What happened.';
+COMMENT ON COLUMN analytics.annotations.tags IS 'Tags, such as deployment or campaign.';
+COMMENT ON COLUMN analytics.annotations.metric_name IS 'The only metric that it is about; NULL: all.';
+COMMENT ON COLUMN analytics.annotations.service_name IS 'The only service that it is about; NULL: all.';
+COMMENT ON COLUMN analytics.annotations.created_by IS 'Who noted it: key:1, user:1.';
+COMMENT ON COLUMN analytics.annotations.created_at IS 'When it was noted.';
+
+CREATE OR REPLACE VIEW analytics.targets WITH (security_barrier) AS
+SELECT
+    target_id AS id,
+    tenant,
+    name,
+    metric_name,
+    aggregation,
+    service_name,
+    affiliate_id,
+    region,
+    unit,
+    filters,
+    period,
+    value,
+    direction,
+    since,
+    until,
+    created_at,
+    updated_at
+FROM fature.target
+WHERE
+    (SELECT sees_every_tenant FROM fature.reader)
+    OR tenant = ANY((SELECT tenants FROM fature.reader)::text[])
+OFFSET 0; -- noqa: AM09
+COMMENT ON VIEW analytics.targets IS 'What metrics are to reach, or not to exceed, in each period.';
+COMMENT ON COLUMN analytics.targets.id IS 'Id of the target.';
+COMMENT ON COLUMN analytics.targets.tenant IS 'Tenant that owns it.';
+COMMENT ON COLUMN analytics.targets.name IS 'What it is called.';
+COMMENT ON COLUMN analytics.targets.metric_name IS 'The metric that it is about.';
+COMMENT ON COLUMN analytics.targets.aggregation IS 'How samples become a value; NULL: the catalogue''s default.';
+COMMENT ON COLUMN analytics.targets.service_name IS 'Only of this service; NULL: all.';
+COMMENT ON COLUMN analytics.targets.affiliate_id IS 'Only of this affiliate; NULL: all.';
+COMMENT ON COLUMN analytics.targets.region IS 'Only of this region; NULL: all.';
+COMMENT ON COLUMN analytics.targets.unit IS 'Only in this unit; NULL: the metric''s own.';
+COMMENT ON COLUMN analytics.targets.filters IS 'Only of these dimensions, by name.';
+COMMENT ON COLUMN analytics.targets.period IS 'day, week, month, quarter or year of the business calendar.';
+COMMENT ON COLUMN analytics.targets.value IS 'What is to be reached in each period, or not exceeded.';
+COMMENT ON COLUMN analytics.targets.direction IS 'at_least or at_most.';
+COMMENT ON COLUMN analytics.targets.since IS 'The first day that it holds; NULL: always has.';
+COMMENT ON COLUMN analytics.targets.until IS 'The last day that it holds; NULL: for good.';
+COMMENT ON COLUMN analytics.targets.created_at IS 'When it was made.';
+COMMENT ON COLUMN analytics.targets.updated_at IS 'When it was last changed.';

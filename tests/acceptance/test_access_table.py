@@ -50,6 +50,15 @@ POST    /api/metrics/{metric_id:int}/void       200   200      403    403    403
 POST    /api/metrics/{metric_id:int}/replace    200   200      403    403    403 200   403          404
 GET     /api/metrics/forecast                   422   422      403    422    403 422   422          422
 GET     /api/metrics/anomalies                  200   200      403    200    403 200   200          200
+GET     /api/targets                            200   200      403    200    403 200   200          200
+POST    /api/targets                            201   201      403    403    403 403   403          404
+GET     /api/targets/{id:int}                   200   200      403    200    403 200   200          404
+PATCH   /api/targets/{id:int}                   200   200      403    403    403 403   403          404
+DELETE  /api/targets/{id:int}                   200   200      403    403    403 403   403          404
+GET     /api/targets/{id:int}/progress          200   200      403    200    403 200   200          404
+GET     /api/annotations                        200   200      403    200    403 200   200          200
+POST    /api/annotations                        201   201      201    403    403 201   403          201
+DELETE  /api/annotations/{id:int}               200   200      200    403    403 200   403          404
 GET     /api/metrics/catalog                    200   200      403    200    403 200   200          200
 PATCH   /api/metrics/catalog/{metric_name}      200   200      403    403    403 403   403          404
 DELETE  /api/metrics/catalog/{metric_name}      200   403      403    403    403 403   403          404
@@ -120,12 +129,23 @@ RULE = {
     "window": "day",
     "aggregation": "sum",
 }
+AN_ANNOTATION = {"at": "2026-11-27T00:00:00Z", "text": "Deployed"}
 ONE_SAMPLE = sample("orders_shipped", service_name="payments")
 
 
 def a_dashboard() -> dict[str, Any]:
     """A dashboard of a name that nobody else uses."""
     return {"name": secrets.token_hex(8), "config": {"panels": [], "layout": []}}
+
+
+def a_target() -> dict[str, Any]:
+    """A target of a name that nobody else uses."""
+    return {
+        "name": secrets.token_hex(8),
+        "metric_name": "only_here",
+        "period": "month",
+        "value": 5,
+    }
 
 
 def a_close() -> dict[str, str]:
@@ -179,6 +199,14 @@ class World:
             ).fetchone()
         assert row is not None
         return int(row[0])
+
+    def target(self) -> int:
+        body = a_target() | {"service_name": "payments"}
+        return int(ok(self.service.client.post("/api/targets", json=body))["id"])
+
+    def annotation(self) -> int:
+        body = AN_ANNOTATION | {"service_name": "payments"}
+        return int(ok(self.service.client.post("/api/annotations", json=body))["id"])
 
     def event(self) -> int:
         rule = self.rule()
@@ -281,6 +309,9 @@ BODIES: dict[tuple[str, ...], Callable[[World], Any]] = {
         "reason": "One spelling",
         "dry_run": True,
     },
+    ("POST", "/api/targets"): lambda _: a_target(),
+    ("PATCH", "/api/targets/{id:int}"): lambda _: {"value": 7},
+    ("POST", "/api/annotations"): lambda _: AN_ANNOTATION,
     ("POST", "/api/periods/close"): lambda _: a_close(),
     ("POST", "/api/metrics/reconcile"): lambda _: {
         "metric_name": "only_here",

@@ -245,7 +245,8 @@ function tip(figure, spec, look) {
 }
 
 function marksNear(chart, spec) {
-  return spec.marks.filter((mark) => Math.abs(chart.valToPos(mark.at, "x") - chart.cursor.left) < 8);
+  const away = (at) => chart.valToPos(at, "x") - chart.cursor.left;
+  return spec.marks.filter(({ at, until = at }) => away(at) < 8 && away(until) > -8);
 }
 
 function follow(chart, spec) {

@@ -10,13 +10,15 @@ export function drawThreshold(chart, threshold, look) {
   chart.ctx.fillText(threshold.label, chart.bbox.left + chart.bbox.width - 4, y - 5 * devicePixelRatio);
 }
 
-/** True of a mark within the shown range. */
-export function isWithin({ at }, { scales: { x } }) {
-  return x.min <= at && at <= x.max;
+/** True of a mark of which a part is within the shown range. */
+export function isWithin({ at, until = at }, { scales: { x } }) {
+  return x.min <= until && at <= x.max;
 }
 
 /** Draws what happened at an instant, in the colour of its severity. */
 export function drawMark(chart, mark, look) {
+  if (mark.until) shade(chart, mark, look);
+  if (mark.at < chart.scales.x.min) return;
   const x = chart.valToPos(mark.at, "x", true);
   const colour = { critical: look.bad, high: look.bad, medium: look.fair }[mark.severity] ?? look.info;
   const { top, height } = chart.bbox;
@@ -29,6 +31,18 @@ export function drawMark(chart, mark, look) {
   ctx.lineTo(x + half, top);
   ctx.lineTo(x, top + half * 1.6);
   ctx.fill();
+}
+
+// What took time, as far as the chart shows it.
+function shade(chart, { at, until }, look) {
+  const { left, top, width, height } = chart.bbox;
+  const [from, to] = [at, until].map((x) => Math.min(Math.max(chart.valToPos(x, "x", true), left), left + width));
+  const { ctx } = chart;
+  ctx.save();
+  ctx.globalAlpha = 0.12;
+  ctx.fillStyle = look.info;
+  ctx.fillRect(from, top, to - from, height);
+  ctx.restore();
 }
 
 /** Draws a line of two points; dashes and width in CSS pixels. */

@@ -1,0 +1,1 @@
+"""Targets: what metrics are to reach, and how far they came."""

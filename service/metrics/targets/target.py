@@ -1,0 +1,87 @@
+"""What a target is, and the period of it that a moment is in; pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, Literal
+from zoneinfo import ZoneInfo
+
+from service.metrics.query.ranges import Span, span_between
+from sql import calendar
+from sql.vocabulary import Aggregation
+
+TargetPeriod = Literal["day", "week", "month", "quarter", "year"]
+Direction = Literal["at_least", "at_most"]
+LABELS = ("service_name", "affiliate_id", "region", "unit")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What a metric is to reach, or not to exceed, in each `period` from the day `since` to the
+    day `until`; `filters` are labels and dimensions.
+    """
+
+    name: str
+    metric_name: str
+    period: TargetPeriod
+    value: float
+    direction: Direction
+    aggregation: Aggregation | None
+    filters: Mapping[str, str]
+    since: date | None = None
+    until: date | None = None
+
+    def is_met(self, value: float) -> bool:
+        """Whether that value is as good as the target."""
+        return value >= self.value if self.direction == "at_least" else value <= self.value
+
+
+def target_of(row: Mapping[str, Any]) -> Target:
+    """The target that a row holds."""
+    labels = {name: row[name] for name in LABELS if row[name] is not None}
+    return Target(
+        row["name"],
+        row["metric_name"],
+        row["period"],
+        row["value"],
+        row["direction"],
+        row["aggregation"],
+        labels | row["filters"],
+        row["since"],
+        row["until"],
+    )
+
+
+def span_at(target: Target, now: datetime, zone: ZoneInfo) -> Span:
+    """The period of a target that `now` is in; the first or last one where it does not hold."""
+    today = now.astimezone(zone).date()
+    if target.until is not None:
+        today = min(today, target.until)
+    if target.since is not None:
+        today = max(today, target.since)
+    first = _first(today, target.period)
+    end = _first(first + timedelta(days=_LONGEST[target.period]), target.period)
+    return span_between(calendar.day_start(first, zone), calendar.day_start(end, zone))
+
+
+_LONGEST: Mapping[TargetPeriod, int] = {
+    "day": 1,
+    "week": 7,
+    "month": 31,
+    "quarter": 92,
+    "year": 366,
+}
+
+
+def _first(day: date, period: TargetPeriod) -> date:
+    if period == "week":
+        return day - timedelta(days=day.weekday())
+    if period == "day":
+        return day
+    month = {"month": day.month, "quarter": (day.month - 1) // 3 * 3 + 1, "year": 1}[period]
+    return day.replace(month=month, day=1)
+
+
+def is_over(span: Span, now: datetime) -> bool:
+    """Whether nothing more comes in that period."""
+    return now.astimezone(UTC) >= span.before

@@ -1,0 +1,1 @@
+"""Targets of metrics: the API and their pages."""
