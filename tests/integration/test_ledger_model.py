@@ -1,5 +1,6 @@
-"""Random sequences of posts, late posts, voids, replacements, refreshes and ends of the service:
-every level has what a model in plain Python has. ``LEDGER_SEQUENCES`` asks for more of them.
+"""Random sequences of posts, late posts, voids, replacements, relabels, closes, refreshes and ends
+of the service: every level has what a model in plain Python has. ``LEDGER_SEQUENCES`` asks for more
+of them.
 """
 
 import asyncio
@@ -17,11 +18,15 @@ from psycopg import sql
 
 from retention.policies import accept_ages, parse_keep
 from service.access.caller import Caller, Principal
+from service.metrics.corrections.closes import Closes
+from service.metrics.corrections.relabels import Relabelling, RelabelSpec
 from service.metrics.corrections.selections import SelectionVoids, VoidSpec
 from service.metrics.corrections.stale import StaleRollups
 from service.metrics.corrections.voids import Corrections
+from service.metrics.ingest.closed import Closed
 from service.metrics.ingest.ids import SampleIds
 from service.metrics.query.selection import Selection
+from sql import calendar
 from sql.database import Pool, create_pool
 from sql.engine import Engine
 from sql.scope import Scope
@@ -40,6 +45,14 @@ _UNITS = {
     "daily": timedelta(days=1),
     "monthly": timedelta(days=31),
 }
+
+_SERIES_BESIDE = """
+INSERT INTO fature.series (metric_name, metric_type, frequency, region)
+SELECT metric_name, metric_type, frequency, %s
+FROM fature.series
+WHERE series_id = %s
+RETURNING series_id
+"""
 
 Bucket = tuple[datetime, Decimal, int, float, float, float, float]
 
@@ -63,12 +76,15 @@ class Ledger:
     ids: Iterator[int] = field(default_factory=lambda: iter(()))
 
     async def post(self) -> None:
+        self._post(self.series)
+
+    def _post(self, series: int) -> None:
         """Some samples, often at the edges of buckets and at the same instants."""
         rows = []
         for _ in range(self.dice.randint(1, 4)):
             number, ts = next(self.ids), self._instant()
             value = round(self.dice.uniform(-50, 50), 2)
-            rows.append((ts, number, self.series, value))
+            rows.append((ts, number, series, value))
             self.counted[number] = ts, value
         store(self.conn, self.frequency, rows)
         self.is_late = True
@@ -111,6 +127,35 @@ class Ledger:
             assert found.total == float(total)
             self.voided |= gone
             self.counted = {n: one for n, one in self.counted.items() if n not in gone}
+
+    async def relabel(self) -> None:
+        """Another series becomes part of this one, or this one has another label."""
+        before = self._value("SELECT region FROM fature.series WHERE series_id = %s")
+        to = f"r{next(self.ids)}"
+        if before is None or self.dice.random() < 0.7:
+            before, to = to, before
+            self._post(self._value(_SERIES_BESIDE, before, self.series))
+            if self.dice.random() < 0.5:
+                await self.refresh()
+        name = self._value("SELECT metric_name FROM fature.series WHERE series_id = %s")
+        spec = RelabelSpec(label="region", value=before, to=to, reason="x", metric_name=name)
+        await Relabelling(self.url, self._follow()).relabel(self._caller(), spec)
+
+    async def close(self) -> None:
+        """What is closed is not voided, until it is open again."""
+        age = timedelta(days=2) + ACCEPT[self.frequency] * self.dice.random()
+        until = (datetime.now(UTC) - age).astimezone(ZONE).date()
+
+        async def follow(*_: str) -> None:
+            """Nobody is told."""
+
+        closes = Closes(self.pool, ZONE, follow)
+        close = await closes.close(self._caller(), until, "revenue")
+        before = calendar.day_start(until + timedelta(days=1), ZONE)
+        for number in [number for number, (ts, _) in self.counted.items() if ts < before][:2]:
+            with pytest.raises(Closed):
+                await self._corrections().void(self._caller(), number, "A typo")
+        await closes.reopen(self._caller(), close["close_id"])
 
     async def refresh(self) -> None:
         """As policies do; whether corrections were noted does not matter to them."""
@@ -229,12 +274,16 @@ def test_every_level_has_what_the_model_has(
     async def one(conn: Conn, pool: Pool, sequence: int) -> None:
         dice = random.Random(f"{frequency} {sequence}")
         series = new_series(conn, frequency)
+        if sequence % 2:
+            region = "UPDATE fature.series SET region = 'here' WHERE series_id = %s"
+            conn.execute(region.encode(), [series])
         first = 10**12 * (1 + series)
         ids = iter(range(first, first + 10**6))
         ledger = Ledger(database_of.engine, url, conn, pool, frequency, dice, series, ids=ids)
         steps: list[Callable[[], Awaitable[None]]] = [
             *(ledger.post, ledger.post, ledger.void, ledger.void, ledger.replace),
             *(ledger.void_some, ledger.refresh, ledger.run_job, ledger.into_columns),
+            *(ledger.relabel, ledger.relabel, ledger.close),
         ]
         await ledger.post()
         taken = []
