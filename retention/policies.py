@@ -81,6 +81,8 @@ _COLUMNSTORE_AFTER: dict[str, timedelta] = {
     "sample_monthly": timedelta(days=730),
     "service_health": timedelta(days=7),
 }
+# All of it is older than that.
+_IMPORTED_AFTER = timedelta(days=1)
 # Four levels, one after the other, must be done within five minutes of a late sample.
 REFRESH_EVERY = timedelta(minutes=1)
 # What is corrected is right in every level within a minute, also where the service may not refresh.
@@ -219,6 +221,10 @@ def declared(
 def _sample_policies(keep: Mapping[str, timedelta]) -> Iterator[Policy]:
     for frequency in FREQUENCIES:
         yield Retention(f"sample_{frequency}", keep[frequency])
+        # Imported ones as long as days are kept; months, which are all of monthly ones, for ever.
+        if frequency != "monthly":
+            yield Retention(f"imported_{frequency}", keep["day"])
+        yield Columnstore(f"imported_{frequency}", _IMPORTED_AFTER)
     yield Retention("service_health", keep["service_health"])
     for relation, after in _COLUMNSTORE_AFTER.items():
         yield Columnstore(relation, after)

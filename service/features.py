@@ -39,6 +39,7 @@ import service.graphql.api
 import service.graphql.pages
 import service.health.api
 import service.health.pages
+import service.imports.api
 import service.ingest.api
 import service.keys.api
 import service.keys.pages
@@ -69,6 +70,7 @@ import service.web.administration
 
 ENDPOINTS = [
     *service.ingest.api.ENDPOINTS,
+    *service.imports.api.ENDPOINTS,
     *service.line_protocol.api.ENDPOINTS,
     *service.remote_write.api.ENDPOINTS,
     *service.otlp.api.ENDPOINTS,

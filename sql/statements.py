@@ -54,6 +54,11 @@ def samples_of(frequency: Frequency) -> sql.Identifier:
     return sql.Identifier("fature", f"sample_{frequency}")
 
 
+def imported_of(frequency: Frequency) -> sql.Identifier:
+    """The table of the imported samples of a frequency."""
+    return sql.Identifier("fature", f"imported_{frequency}")
+
+
 def array_of(values: Iterable[int | str]) -> str:
     """An array as PostgreSQL writes it, of what needs no quotes: numbers, instants. Making one
     of a list takes psycopg longer than the database takes to read some hundred series.

@@ -30,12 +30,16 @@ def csv_response(columns: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> R
     """`rows` as CSV (RFC 4180) with a header line; objects as JSON, nothing as empty. Text that
     a spreadsheet would run as a formula begins with an apostrophe.
     """
+    lines = [csv_line(*columns)]
+    lines += [csv_line(*(row.get(column) for column in columns)) for row in rows]
+    return Response("".join(lines), media_type="text/csv")
+
+
+def csv_line(*cells: Any) -> str:
+    """A line of such CSV."""
     buffer = io.StringIO()
-    writer = csv.writer(buffer)
-    writer.writerow(map(csv_cell, columns))
-    for row in rows:
-        writer.writerow(csv_cell(row.get(column)) for column in columns)
-    return Response(buffer.getvalue(), media_type="text/csv")
+    csv.writer(buffer).writerow(map(csv_cell, cells))
+    return buffer.getvalue()
 
 
 def csv_cell(value: Any) -> Any:

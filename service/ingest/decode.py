@@ -49,6 +49,33 @@ def decode_batch(body: bytes) -> Decoded:
     return _take_apart(body, _batch)
 
 
+def decode_lines(lines: Sequence[tuple[int, bytes]]) -> Decoded:
+    """The samples of lines of JSON, each with its number, and what is wrong with the others."""
+    samples, places, problems = [], [], []
+    for number, line in lines:
+        try:
+            item = _one.decode(line)
+            sample = _sample(item)
+            found = item_problems(Raw(line), number) if _may_repeat(line, item) else []
+        except NOT_JSON:
+            found = _line_problems(line, number)
+        if found:
+            problems += found
+        else:
+            samples.append(sample)
+            places.append(number)
+    return Decoded(samples, problems, places)
+
+
+def _line_problems(line: bytes, number: int) -> list[Problem]:
+    try:
+        with suppress(ValidationError):  # a number out of range, which `item_problems` names
+            msgspec.json.decode(line)
+        return item_problems(Raw(line), number)
+    except NOT_JSON as error:
+        return [Problem(Message("It is no JSON: {why}", {"why": str(error)}), index=number)]
+
+
 def decode_either(body: bytes) -> Decoded:
     """The samples of a body that either of them takes: a batch is an object with `metrics`."""
     return decode_batch(body) if _is_batch(body) else decode_metric(body)

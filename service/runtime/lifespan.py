@@ -33,6 +33,9 @@ from service.metrics.federation.catalog import FederatedCatalog
 from service.metrics.federation.labels import LabelValues
 from service.metrics.federation.members import Members
 from service.metrics.forecasts import Forecasts
+from service.metrics.imports.counting import ImportCounting
+from service.metrics.imports.receiving import Receiver
+from service.metrics.imports.windows import Windows
 from service.metrics.ingest.ids import SampleIds
 from service.metrics.ingest.prepare import Preparer
 from service.metrics.ingest.recorder import Recorder
@@ -123,6 +126,7 @@ def _tasks(resources: Resources) -> Iterator[Coroutine[None, None, None]]:
     yield repeat(CATALOGUE_SECONDS, partial(resources.merged_series.move_late, "2 minutes"))
     yield repeat(MERGED_SECONDS, partial(resources.merged_series.move_late, "1 day"))
     yield repeat(FITS_SECONDS, resources.expectations.fit_stale)
+    yield repeat(JOBS_SECONDS, resources.import_counting.work)
     yield every_night(settings, resources.engine)
     if settings.alert_interval:
         context, interval = resources.message_context, settings.alert_interval
@@ -179,6 +183,7 @@ def _resources(
         await series.closed.reload()
         aggregates.forget(series.metrics.of_type(tenant, metric_type))
 
+    windows = Windows(accept, settings.keep["day"], settings.zone)
     mappings = Mappings(pool)
     passwords = Passwords(memory=settings.password_memory)
     key_table, sessions = KeyTable(pool, hasher), Sessions(pool, secret, passwords)
@@ -205,6 +210,8 @@ def _resources(
         merged_series=MergedSeries(pools.url, follow),
         closes=Closes(pool, settings.zone, closed),
         void_jobs=VoidJobs(pools.url, pool, follow),
+        receiver=Receiver(series, ids, writer, windows, aggregates.forget),
+        import_counting=ImportCounting(pools.url, pool, windows, follow),
         catalog=catalog,
         aggregates=aggregates,
         breakdowns=breakdowns,

@@ -28,6 +28,8 @@ from service.metrics.federation.catalog import FederatedCatalog
 from service.metrics.federation.labels import LabelValues
 from service.metrics.federation.members import Members
 from service.metrics.forecasts import Forecasts
+from service.metrics.imports.counting import ImportCounting
+from service.metrics.imports.receiving import Receiver
 from service.metrics.ingest.recorder import Recorder
 from service.metrics.ingest.series import SeriesCache
 from service.metrics.ingest.writer import Writer
@@ -73,6 +75,8 @@ class Resources:
     removals: Removals
     merged_series: MergedSeries
     catalog: FederatedCatalog
+    receiver: Receiver
+    import_counting: ImportCounting
     aggregates: Aggregates
     members: Members
     labels: LabelValues

@@ -147,6 +147,74 @@ LEFT JOIN LATERAL (
             LIMIT 1
         )
     WHERE s.frequency = 'monthly'
+    UNION ALL
+    SELECT
+        (
+            SELECT x.ts
+            FROM fature.imported_real_time AS x
+            WHERE x.series_id = s.series_id
+            ORDER BY x.ts
+            LIMIT 1
+        ),
+        (
+            SELECT x.ts
+            FROM fature.imported_real_time AS x
+            WHERE x.series_id = s.series_id
+            ORDER BY x.ts DESC
+            LIMIT 1
+        )
+    WHERE s.frequency = 'real_time'
+    UNION ALL
+    SELECT
+        (
+            SELECT x.ts
+            FROM fature.imported_hourly AS x
+            WHERE x.series_id = s.series_id
+            ORDER BY x.ts
+            LIMIT 1
+        ),
+        (
+            SELECT x.ts
+            FROM fature.imported_hourly AS x
+            WHERE x.series_id = s.series_id
+            ORDER BY x.ts DESC
+            LIMIT 1
+        )
+    WHERE s.frequency = 'hourly'
+    UNION ALL
+    SELECT
+        (
+            SELECT x.ts
+            FROM fature.imported_daily AS x
+            WHERE x.series_id = s.series_id
+            ORDER BY x.ts
+            LIMIT 1
+        ),
+        (
+            SELECT x.ts
+            FROM fature.imported_daily AS x
+            WHERE x.series_id = s.series_id
+            ORDER BY x.ts DESC
+            LIMIT 1
+        )
+    WHERE s.frequency = 'daily'
+    UNION ALL
+    SELECT
+        (
+            SELECT x.ts
+            FROM fature.imported_monthly AS x
+            WHERE x.series_id = s.series_id
+            ORDER BY x.ts
+            LIMIT 1
+        ),
+        (
+            SELECT x.ts
+            FROM fature.imported_monthly AS x
+            WHERE x.series_id = s.series_id
+            ORDER BY x.ts DESC
+            LIMIT 1
+        )
+    WHERE s.frequency = 'monthly'
 ) AS span ON TRUE
 WHERE
     m.tenant = %(tenant)s

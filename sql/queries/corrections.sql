@@ -16,7 +16,8 @@ SELECT
     s.service_name,
     s.affiliate_id,
     s.region,
-    x.metadata
+    x.metadata,
+    x.is_imported
 FROM ({samples}) AS x
 INNER JOIN fature.series AS s ON x.series_id = s.series_id
 WHERE
@@ -30,7 +31,8 @@ SELECT
     ts,
     series_id,
     value,
-    metadata
+    metadata,
+    {is_imported} AS is_imported
 FROM {samples}
 WHERE id = %(id)s;
 
@@ -69,6 +71,48 @@ SELECT
     metadata
 FROM fature.void
 WHERE sample_id = %(id)s;
+
+-- name: insert_imported_replacement
+-- The same of an imported one; of no batch, as it counts at once.
+INSERT INTO {samples} (ts, id, series_id, value, metadata, batch_id)
+SELECT
+    ts,
+    replaced_by,
+    series_id,
+    new_value,
+    metadata,
+    0
+FROM fature.void
+WHERE sample_id = %(id)s;
+
+-- name: imported_since
+-- Since when imported samples of a frequency can be corrected; NULL: ever.
+SELECT fature.imported_since(%(frequency)s) AS since;
+
+-- name: keep_imported_base
+-- What the days, or months, have beside imported samples, before any are voided.
+SELECT
+    fature.keep_imported_base(
+        %(frequency)s,
+        NULL,
+        %(series)s::integer [],
+        fature.bucket_start(%(since)s, p.period),
+        fature.bucket_start(%(until)s, p.period, 1)
+    )
+FROM (SELECT CASE %(frequency)s WHEN 'monthly' THEN 'month' ELSE 'day' END AS period) AS p;
+
+-- name: count_voided
+-- The figures of days, or months, that imported samples were voided in.
+SELECT
+    fature.count_imported(
+        %(frequency)s,
+        NULL,
+        fature.bucket_start(%(since)s, p.period),
+        fature.bucket_start(%(until)s, p.period, 1),
+        %(series)s::integer [],
+        %(instants)s::timestamptz []
+    )
+FROM (SELECT CASE %(frequency)s WHEN 'monthly' THEN 'month' ELSE 'day' END AS period) AS p;
 
 -- name: await_refresh
 -- What is materialised in between is stale from now on.

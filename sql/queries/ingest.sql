@@ -239,3 +239,7 @@ WHERE
             AND v.ts = k.ts
             AND v.metadata IS NOT DISTINCT FROM k.metadata::jsonb
     );
+
+-- name: copy_imported
+-- Imported samples, older than submitted ones.
+COPY {relation} (ts, id, series_id, value, batch_id, metadata) FROM STDIN (FORMAT BINARY);

@@ -168,7 +168,7 @@ FROM pg_class AS c
 WHERE
     c.relnamespace = 'fature'::regnamespace
     AND c.relkind = 'r'
-    AND (starts_with(c.relname, 'sample') OR c.relname IN ('service_health', 'alert_event', 'stale_range'))
+    AND (c.relname ~ '^(sample|imported)_' OR c.relname IN ('service_health', 'alert_event', 'stale_range'))
 ORDER BY c.relname;
 
 -- name: oldest_row

@@ -60,6 +60,50 @@ SELECT
     max(ts) AS until
 FROM voided;
 
+-- name: extent_of_imported
+-- From when to when those are; NULL where there are none.
+SELECT
+    min(ts) AS since,
+    max(ts) AS until
+FROM {samples}
+WHERE
+    series_id = ANY(%(series)s::integer [])
+    AND ts >= %(since)s::timestamptz
+    AND ts < %(before)s::timestamptz;
+
+-- name: void_imported
+-- The same of imported ones, and which they were.
+WITH gone AS (
+    DELETE FROM {samples}
+    WHERE
+        series_id = ANY(%(series)s::integer [])
+        AND ts >= %(since)s::timestamptz
+        AND ts < %(before)s::timestamptz
+    RETURNING id, series_id, ts, value, metadata
+),
+
+voided AS (
+    INSERT INTO fature.void (sample_id, series_id, ts, value, metadata, reason, actor)
+    SELECT
+        id,
+        series_id,
+        ts,
+        value,
+        metadata,
+        %(reason)s,
+        %(actor)s
+    FROM gone
+    RETURNING series_id, ts
+)
+
+SELECT
+    count(*) AS number,
+    min(ts) AS since,
+    max(ts) AS until,
+    array_agg(series_id) AS series,
+    array_agg(ts) AS instants
+FROM voided;
+
 -- name: insert_void_job
 -- Running from now on.
 INSERT INTO fature.void_job (

@@ -34,13 +34,21 @@ FROM (
     SELECT id, ts, series_id, value, metadata FROM fature.sample_daily
     UNION ALL
     SELECT id, ts, series_id, value, metadata FROM fature.sample_monthly
+    UNION ALL
+    SELECT id, ts, series_id, value, metadata FROM fature.imported_real_time
+    UNION ALL
+    SELECT id, ts, series_id, value, metadata FROM fature.imported_hourly
+    UNION ALL
+    SELECT id, ts, series_id, value, metadata FROM fature.imported_daily
+    UNION ALL
+    SELECT id, ts, series_id, value, metadata FROM fature.imported_monthly
 ) AS x
 INNER JOIN fature.series AS s ON x.series_id = s.series_id
 WHERE
     (SELECT sees_every_tenant FROM fature.reader)
     OR s.tenant = ANY((SELECT tenants FROM fature.reader)::text[]);
 COMMENT ON VIEW analytics.metrics IS
-'Every sample as submitted, as long as its retention keeps it.';
+'Every sample as submitted or imported, as long as its retention keeps it.';
 COMMENT ON COLUMN analytics.metrics.id IS 'Id the submission was answered with (metric_id).';
 COMMENT ON COLUMN analytics.metrics.ts IS 'Instant of the sample.';
 COMMENT ON COLUMN analytics.metrics.value IS 'Value as submitted, in the series'' unit.';

@@ -33,6 +33,8 @@ BEGIN
         END IF;
     END LOOP;
     PERFORM fature.merge_rollups(source, target);
+    -- What is not imported follows from the rest.
+    DELETE FROM fature.imported_base WHERE series_id IN (source, target);
     UPDATE fature.void SET series_id = target WHERE series_id = source;
     RETURN total;
 END

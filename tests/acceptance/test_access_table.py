@@ -1,5 +1,6 @@
 """Every route and every kind of caller: what is answered."""
 
+import json
 import secrets
 import time
 from collections.abc import Callable, Iterator
@@ -31,6 +32,10 @@ POST    /api/v2/write                           204   403      204    403    403
 POST    /write                                  204   403      204    403    403 204   403          204
 POST    /api/v1/write                           204   403      204    403    403 204   403          204
 POST    /v1/metrics                             200   403      200    403    403 200   403          200
+POST    /api/imports                            202   202      403    403    403 202   403          202
+GET     /api/imports                            200   200      403    403    403 200   403          200
+GET     /api/imports/{id:int}                   200   200      403    403    403 404   403          404
+GET     /api/imports/{id:int}/errors            200   200      403    403    403 404   403          404
 GET     /api/mappings                           200   200      403    200    403 200   200          200
 PUT     /api/mappings                           200   200      403    403    403 403   403          200
 POST    /api/mappings/test                      200   200      403    200    403 200   200          200
@@ -182,6 +187,12 @@ class World:
             ).fetchone()
         assert row is not None
         return int(row[0])
+
+    def history(self) -> int:
+        headers = HEADERS["POST", "/api/imports"]
+        content = CONTENTS["POST", "/api/imports"]
+        answer = self.service.client.post("/api/imports", content=content, headers=headers)
+        return int(ok(answer)["id"])
 
     def close(self) -> int:
         return int(ok(self.service.client.post("/api/periods/close", json=a_close()))["id"])
@@ -353,6 +364,10 @@ CONTENTS: dict[tuple[str, ...], bytes] = {
     # Nothing, packed by Snappy.
     ("POST", "/api/v1/write"): b"\x00",
     ("POST", "/api/v1/read"): b"\x00",
+    ("POST", "/api/imports"): json.dumps(ONE_SAMPLE).encode(),
+}
+HEADERS: dict[tuple[str, ...], dict[str, str]] = {
+    ("POST", "/api/imports"): {"Content-Type": "application/x-ndjson"}
 }
 
 
@@ -363,6 +378,7 @@ def ask(world: World, who: str, route: tuple[str, ...]) -> httpx2.Response:
         concrete = concrete.replace("{metric_id:int}", str(world.sample()))
     if "{id:int}" in path:
         kind = path.split("/{id")[0].rpartition("/")[2].removesuffix("s")
+        kind = "history" if kind == "import" else kind
         concrete = concrete.replace("{id:int}", str(getattr(world, kind)()))
     if "{tenant}" in path:
         concrete = concrete.replace("{tenant}", world.tenant())
@@ -378,7 +394,8 @@ def ask(world: World, who: str, route: tuple[str, ...]) -> httpx2.Response:
     if path == "/metrics/business":
         params = {"metric": "orders_shipped"}
     if route in CONTENTS:
-        return world.clients[who].request(method, concrete, content=CONTENTS[route])
+        content, headers = CONTENTS[route], HEADERS.get(route)
+        return world.clients[who].request(method, concrete, content=content, headers=headers)
     make = BODIES.get(route)
     body = make(world) if make else None
     return world.clients[who].request(method, concrete, params=params, json=body)

@@ -304,7 +304,8 @@ def test_the_plain_engine_needs_no_policies_and_reports_what_it_deletes(
         store(conn, "daily", [(oldest, 1, new_series(conn, "daily"), 1.0)])
     lines = {line.relation: line for line in report(url, "plain", KEEP, datetime.now(UTC))}
     samples = {f"sample_{frequency}" for frequency in FREQUENCIES}
-    assert set(lines) == samples | {"service_health", "alert_event"}
+    imported = {f"imported_{frequency}" for frequency in FREQUENCIES if frequency != "monthly"}
+    assert set(lines) == samples | imported | {"service_health", "alert_event"}
     assert all(line.in_line and line.bytes > 0 for line in lines.values())
     assert lines["sample_daily"].declared == "keep 730 d"
     assert lines["sample_daily"].oldest == oldest
@@ -323,9 +324,19 @@ def test_the_plain_engine_keeps_exactly_what_is_inside(
             series, edge = new_series(conn, frequency), now - keep[frequency]
             ages = (edge - 100 * DAY, edge - tick, edge, edge + tick, now)
             store(conn, frequency, [(ts, n, series, 1.0) for n, ts in enumerate(ages)])
+            # As long as days; months for ever.
+            for n, ts in enumerate((now - 1825 * DAY - tick, now - 1825 * DAY)):
+                conn.execute(
+                    f"INSERT INTO fature.imported_{frequency} (ts, id, series_id, value, batch_id) "
+                    "VALUES (%s, %s, %s, 1, 1)",
+                    [ts, n, series],
+                )
         report_health(conn, [now - 5 * DAY - tick, now - 5 * DAY, now])
         deleted = delete_expired(url, "plain", keep, now)
         assert deleted == {f"sample_{frequency}": 2 for frequency in FREQUENCIES} | {
+            "imported_real_time": 1,
+            "imported_hourly": 1,
+            "imported_daily": 1,
             "service_health": 1,
             "alert_event": 0,
             "idempotency": 0,
@@ -334,6 +345,7 @@ def test_the_plain_engine_keeps_exactly_what_is_inside(
         for frequency in FREQUENCIES:
             ids = conn.execute(f"SELECT id FROM fature.sample_{frequency} ORDER BY id").fetchall()
             assert ids == [(2,), (3,), (4,)]
+        assert number(conn, "SELECT count(*) FROM fature.imported_monthly") == 2
         assert number(conn, "SELECT count(*) FROM fature.service_health") == 2
     assert set(delete_expired(url, "plain", keep, now).values()) == {0}
 

@@ -9,7 +9,7 @@ from psycopg.rows import DictRow
 from service.metrics.corrections.selections import void_range
 from sql.connections import Connection
 from sql.database import Pool, dedicated_connection, fetch_all, run
-from sql.statements import query, samples_of
+from sql.statements import imported_of, query, samples_of
 from sql.vocabulary import FREQUENCIES, Frequency
 
 BATCH = 50_000
@@ -44,7 +44,7 @@ class VoidJobs:
             while (job := await self.advance(conn)) is not None:
                 if not job["number"]:
                     await self._follow(frozenset({(job["tenant"], job["metric_name"])}))
-                    await _refreshed(conn)
+                    await refreshed(conn)
                     await run(conn, "end_void_job", job)
 
     async def advance(self, conn: Connection) -> DictRow | None:
@@ -77,10 +77,14 @@ class VoidJobs:
 
 
 async def _end(conn: Connection, frequency: Frequency, batch: DictRow) -> datetime | None:
-    statement = query("end_of_batch").format(samples=samples_of(frequency))
-    (row,) = await run(conn, statement, batch)
-    until: datetime | None = row["until"]
-    return until
+    """The instant up to which the next batch reaches: no more than so many of either kind."""
+    ends: list[datetime] = []
+    for relation in (samples_of(frequency), imported_of(frequency)):
+        statement = query("end_of_batch").format(samples=relation)
+        (row,) = await run(conn, statement, batch)
+        if row["until"] is not None:
+            ends.append(row["until"])
+    return min(ends, default=None)
 
 
 def _left(job: DictRow) -> list[Frequency]:
@@ -90,9 +94,12 @@ def _left(job: DictRow) -> list[Frequency]:
     return every if at is None else every[every.index(at) :]
 
 
-async def _refreshed(conn: Connection) -> None:
-    """Wait until rollups are refreshed where samples were voided, but not for ever."""
+async def refreshed(conn: Connection) -> bool:
+    """Wait until rollups are refreshed where samples were voided or imported, but not for ever;
+    False where they are not.
+    """
     for _ in range(_TRIES):
         if not await run(conn, "is_anything_stale"):
-            return
+            return True
         await asyncio.sleep(_PAUSE_SECONDS)
+    return False

@@ -13,6 +13,7 @@ from psycopg.rows import DictRow
 
 from retention.plan import in_words
 from service.access.caller import Caller
+from service.metrics.corrections.imported import imported_age, void_imported
 from service.metrics.ingest.closed import Late, check_open
 from service.metrics.query.selection import Grouping, Part, Selection, group_series
 from sql.calendar import instant_text
@@ -21,7 +22,7 @@ from sql.database import Connections, dedicated_connection, fetch_all, run
 from sql.errors import Conflict, missing
 from sql.messages import Message
 from sql.scope import Scope
-from sql.statements import joined, query, samples_of
+from sql.statements import imported_of, joined, query, samples_of
 from sql.vocabulary import FREQUENCIES, Frequency
 
 # More become a job.
@@ -120,15 +121,19 @@ class SelectionVoids:
         units = set()
         for part in parts:
             frequency = part.frequency
-            statement = query("count_samples").format(samples=samples_of(frequency))
-            (row,) = await run(conn, statement, {"series": part.series, **_range(spec)})
-            number, total = number + row["number"], total + row["total"]
-            if row["number"]:
-                units.add(part.unit)
-            newest = max(filter(None, (newest, row["newest"])), default=None)
-            oldest = min(filter(None, (oldest, row["oldest"])), default=None)
-            if row["oldest"] is not None and now - row["oldest"] > self._accept[frequency]:
-                raise _too_old(frequency, self._accept[frequency], now)
+            for relation, age in (
+                (samples_of(frequency), self._accept[frequency]),
+                (imported_of(frequency), await imported_age(conn, frequency, now)),
+            ):
+                statement = query("count_samples").format(samples=relation)
+                (row,) = await run(conn, statement, {"series": part.series, **_range(spec)})
+                number, total = number + row["number"], total + row["total"]
+                if row["number"]:
+                    units.add(part.unit)
+                newest = max(filter(None, (newest, row["newest"])), default=None)
+                oldest = min(filter(None, (oldest, row["oldest"])), default=None)
+                if row["oldest"] is not None and now - row["oldest"] > age:
+                    raise _too_old(frequency, age, now)
         if oldest is not None:
             await _check_open(conn, spec, oldest)
         return Voided(number, float(total) if len(units) <= 1 else None, newest)
@@ -165,7 +170,7 @@ async def void_range(conn: Connection, frequency: Frequency, params: Mapping[str
     (row,) = await run(conn, statement, params)
     if row["number"]:
         await run(conn, "await_refresh", {"frequency": frequency, **row})
-    return int(row["number"])
+    return int(row["number"]) + await void_imported(conn, frequency, params)
 
 
 async def _check_open(conn: Connection, spec: VoidSpec, oldest: datetime) -> None:

@@ -6,10 +6,12 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from psycopg import sql
 from psycopg.rows import DictRow
 
 from retention.plan import in_words
 from service.access.caller import Caller
+from service.metrics.corrections.imported import count_voided, imported_age, keep_base
 from service.metrics.ingest.closed import Late, check_open
 from service.metrics.ingest.ids import SampleIds
 from service.metrics.query.samples import Position
@@ -19,7 +21,7 @@ from sql.database import Connections, Pool, connection, fetch_all, run
 from sql.errors import Conflict, missing
 from sql.messages import Message
 from sql.scope import Scope
-from sql.statements import query, samples_of, union_all
+from sql.statements import imported_of, query, samples_of, union_all
 from sql.vocabulary import FREQUENCIES, Frequency
 
 
@@ -88,7 +90,7 @@ class Corrections:
             sample = await _find(conn, caller.principal.scope, sample_id)
             if sample is None:
                 return await _repeated(conn, caller, sample_id, made)
-            self._check_age(sample, caller.now)
+            await self._check_age(conn, sample, caller.now)
             touched = Late(caller.tenant, sample["metric_type"], sample["timestamp"])
             await check_open(conn, [touched])
             await _move(conn, sample, {**made, "replaced_by": new_id})
@@ -97,8 +99,10 @@ class Corrections:
         await self._follow(frozenset({(caller.tenant, sample["metric_name"])}))
         return void
 
-    def _check_age(self, sample: DictRow, now: datetime) -> None:
+    async def _check_age(self, conn: Connection, sample: DictRow, now: datetime) -> None:
         oldest, age = self._accept[sample["frequency"]], now - sample["timestamp"]
+        if sample["is_imported"]:
+            oldest = await imported_age(conn, sample["frequency"], now)
         if age > oldest:
             raise Conflict(
                 Message(
@@ -144,7 +148,12 @@ async def find(reads: Connections, scope: Scope, sample_id: int) -> DictRow:
 
 async def _find(conn: Connection, scope: Scope, sample_id: int) -> DictRow | None:
     samples = union_all(
-        query("sample_of_id").format(samples=samples_of(frequency)) for frequency in FREQUENCIES
+        query("sample_of_id").format(samples=relation, is_imported=sql.Literal(is_imported))
+        for frequency in FREQUENCIES
+        for relation, is_imported in (
+            (samples_of(frequency), False),
+            (imported_of(frequency), True),
+        )
     )
     params = {"id": sample_id, "tenant": scope.tenant, "only_service": scope.service_name}
     rows = await run(conn, query("find_sample").format(samples=samples), params)
@@ -152,18 +161,22 @@ async def _find(conn: Connection, scope: Scope, sample_id: int) -> DictRow | Non
 
 
 async def _move(conn: Connection, sample: DictRow, made: Mapping[str, object]) -> None:
-    relation = samples_of(sample["frequency"])
+    is_imported, frequency = sample["is_imported"], sample["frequency"]
+    relation = (imported_of if is_imported else samples_of)(frequency)
     params = {**sample, **made, "metadata": None}
+    stretch = {"since": sample["timestamp"], "until": sample["timestamp"]}
+    touched = {**stretch, "series": [sample["series_id"]], "instants": [sample["timestamp"]]}
+    if is_imported:
+        await keep_base(conn, frequency, touched)
     if not await run(conn, query("void_sample").format(samples=relation), params):
         # Retention dropped it meanwhile.
         raise missing("sample", sample["id"])
     if made["replaced_by"] is not None:
-        await run(conn, query("insert_replacement").format(samples=relation), params)
-    await run(
-        conn,
-        "await_refresh",
-        {**params, "since": sample["timestamp"], "until": sample["timestamp"]},
-    )
+        replaced = "insert_imported_replacement" if is_imported else "insert_replacement"
+        await run(conn, query(replaced).format(samples=relation), params)
+    if is_imported:
+        await count_voided(conn, frequency, touched)
+    await run(conn, "await_refresh", {**params, **stretch})
 
 
 async def _record(

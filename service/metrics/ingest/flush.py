@@ -16,7 +16,7 @@ from service.metrics.ingest.steps import Refused, is_new, take_steps
 from sql.connections import Connection
 from sql.database import note_duration
 from sql.errors import DomainError
-from sql.statements import query, samples_of
+from sql.statements import Query, imported_of, query, samples_of
 from sql.vocabulary import FREQUENCIES
 
 # The header and trailer of COPY's binary format.
@@ -40,6 +40,10 @@ FLUSH_SECONDS = Histogram(
 
 _COPY = {
     frequency: query("copy_samples").format(relation=samples_of(frequency))
+    for frequency in FREQUENCIES
+}
+_COPY_IMPORTED = {
+    frequency: query("copy_imported").format(relation=imported_of(frequency))
     for frequency in FREQUENCIES
 }
 
@@ -128,16 +132,27 @@ async def _copy(conn: Connection, submissions: Sequence[Submission]) -> dict[str
     """How many samples of each frequency."""
     stored: dict[str, int] = {}
     rows = await count_readings(conn, submissions)
+    imported: dict[str, list[bytes]] = {}
     for submission in submissions:
         for frequency, some in submission.rows.items():
             rows.setdefault(frequency, []).append(some)
-    for frequency in FREQUENCIES:
-        if frequency in rows:
-            started = time.perf_counter()
-            async with conn.cursor() as cursor:
-                writer = AsyncLibpqWriter(cursor, flush_threshold=_NO_FLUSH)
-                async with cursor.copy(_COPY[frequency].body, writer=writer) as copy:
-                    await copy.write(b"".join([_COPY_HEADER, *rows[frequency], _COPY_END]))
-                stored[frequency] = cursor.rowcount
-            note_duration(_COPY[frequency].name, time.perf_counter() - started)
+        for frequency, some in submission.imported.items():
+            imported.setdefault(frequency, []).append(some)
+    for statements, parts in ((_COPY, rows), (_COPY_IMPORTED, imported)):
+        for frequency in FREQUENCIES:
+            if frequency in parts:
+                number = await _copy_in(conn, statements[frequency], parts[frequency])
+                stored[frequency] = stored.get(frequency, 0) + number
     return stored
+
+
+async def _copy_in(conn: Connection, statement: Query, parts: Sequence[bytes]) -> int:
+    """How many rows."""
+    started = time.perf_counter()
+    async with conn.cursor() as cursor:
+        writer = AsyncLibpqWriter(cursor, flush_threshold=_NO_FLUSH)
+        async with cursor.copy(statement.body, writer=writer) as copy:
+            await copy.write(b"".join([_COPY_HEADER, *parts, _COPY_END]))
+        number = cursor.rowcount
+    note_duration(statement.name, time.perf_counter() - started)
+    return number

@@ -3,7 +3,7 @@
 import hashlib
 import struct
 from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
@@ -42,9 +42,9 @@ class IdempotencyKey:
 
 @dataclass(frozen=True, slots=True)
 class Submission:
-    """The samples of one request: rows of COPY's binary format by frequency, and `readings` of
-    which the writer finds out which count; ids `first_id` and following. The writer refuses it
-    where what is `late` is in a closed period.
+    """The samples of one request: rows of COPY's binary format by frequency, `imported` ones that
+    are kept beside them, and `readings` of which the writer finds out which count; ids `first_id`
+    and following. The writer refuses it where what is `late` is in a closed period.
     """
 
     rows: Mapping[str, bytes]
@@ -55,6 +55,7 @@ class Submission:
     step: Step | None = None
     readings: Sequence[Reading] = ()
     late: Sequence[Late] = ()
+    imported: Mapping[str, bytes] = field(default_factory=dict)
 
 
 class _Resolved(NamedTuple):

@@ -8,7 +8,7 @@ from psycopg.rows import DictRow
 
 from service.metrics.query.selection import Grouping, Selection, group_series
 from sql.database import Connections, fetch_all
-from sql.statements import joined, query, samples_of, union_all
+from sql.statements import imported_of, joined, query, samples_of, union_all
 from sql.vocabulary import Order
 
 _START: dict[Order, tuple[str, int]] = {
@@ -57,8 +57,9 @@ async def sample_page(reads: Connections, wanted: SampleQuery) -> SamplePage:
         return SamplePage([], None)
     outer, inner = _QUERIES[wanted.order]
     pages = [
-        query(inner).format(samples=samples_of(frequency))
+        query(inner).format(samples=relation)
         for frequency in dict.fromkeys(part.frequency for part in parts)
+        for relation in (samples_of(frequency), imported_of(frequency))
     ]
     at, sample_id = wanted.after or _START[wanted.order]
     values: dict[str, Any] = {

@@ -1,0 +1,156 @@
+"""``/api/imports``: history from a file, as a stream."""
+
+import secrets
+from collections.abc import AsyncIterator
+
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response, StreamingResponse
+
+from service.http.authentication import caller_of, principal_of
+from service.http.bodies import check_media_type
+from service.http.endpoint import Endpoint, Header
+from service.http.envelopes import item_response, list_response
+from service.http.errors import ApiError, malformed_header
+from service.http.parameters import read_params
+from service.http.paths import id_of
+from service.http.responses import csv_line
+from service.imports.models import (
+    ImportAnswer,
+    ImportListing,
+    ImportParams,
+    cursor_behind,
+    import_out,
+)
+from service.imports.receive import receive
+from service.imports.rows import Rows, unpacked
+from service.metrics.imports.store import (
+    Format,
+    RejectedRow,
+    find_import,
+    list_imports,
+    rejections,
+)
+from service.runtime.resources import Resources, resources_of
+from sql.messages import from_json
+
+_MEDIA: dict[str, Format] = {
+    "text/csv": "csv",
+    "application/jsonl": "ndjson",
+    "application/x-ndjson": "ndjson",
+}
+_PAGE = 5000
+_IMPORT_ID = Header(
+    "X-Import-Id",
+    "Makes an import repeatable: sent again with the same rows, it goes on behind the last one "
+    "that was read, and counts nothing twice; other rows under the same name are 409.",
+)
+
+
+async def import_history(request: Request) -> Response:
+    """Import samples of any age that days are kept for, one JSON object a line or as CSV."""
+    resources, caller = resources_of(request), caller_of(request)
+    form = _MEDIA[check_media_type(request, *_MEDIA)]
+    rows = Rows(_body(request), has_header=form == "csv", quoted=form == "csv")
+    number = await receive(resources, caller, _import_key(request), form, rows)
+    found = await find_import(resources.read_pool, caller.principal.scope, number)
+    return item_response(import_out(found), 202)
+
+
+async def list_all(request: Request) -> Response:
+    """Imports, newest first."""
+    params, _ = read_params(request, ImportParams)
+    page = await list_imports(
+        resources_of(request).read_pool,
+        principal_of(request).scope,
+        before=params.before(),
+        limit=params.limit,
+    )
+    return list_response([import_out(row) for row in page.rows], cursor_behind(page))
+
+
+async def show_import(request: Request) -> Response:
+    """How far an import came; its figures are right in all levels when it is done."""
+    pool, scope = resources_of(request).read_pool, principal_of(request).scope
+    return item_response(import_out(await find_import(pool, scope, id_of(request, "import"))))
+
+
+async def show_errors(request: Request) -> Response:
+    """The rows that were rejected, with line, field and reason, as CSV."""
+    resources, number = resources_of(request), id_of(request, "import")
+    await find_import(resources.read_pool, principal_of(request).scope, number)
+    headers = {"Content-Disposition": f'attachment; filename="import-{number}-errors.csv"'}
+    return StreamingResponse(_errors(resources, number), 200, headers, "text/csv")
+
+
+async def _errors(resources: Resources, number: int) -> AsyncIterator[str]:
+    yield csv_line("line", "field", "reason")
+    after = RejectedRow(0, 0)
+    while rows := await rejections(resources.read_pool, number, after, _PAGE):
+        for row in rows:
+            yield csv_line(row["line"], row["field"], str(from_json(row["reason"])))
+        after = RejectedRow(rows[-1]["line"], rows[-1]["place"])
+
+
+def _import_key(request: Request) -> str:
+    key = request.headers.get("x-import-id")
+    if key is None:
+        return secrets.token_hex(16)
+    if not (1 <= len(key) <= 255 and key.isascii() and key.isprintable()):
+        message = "X-Import-Id must have 1 to 255 printable ASCII characters"
+        raise malformed_header("X-Import-Id", message)
+    return key
+
+
+def _body(request: Request) -> AsyncIterator[bytes]:
+    encoding = request.headers.get("content-encoding", "identity").strip().lower()
+    if encoding not in ("identity", "gzip"):
+        raise ApiError(415, f"Content-Encoding {encoding} is not understood; use gzip")
+    return unpacked(_stream(request)) if encoding == "gzip" else _stream(request)
+
+
+async def _stream(request: Request) -> AsyncIterator[bytes]:
+    try:
+        async for part in request.stream():
+            yield part
+    except ClientDisconnect as error:
+        raise ApiError(400, "The connection ended before the body did") from error
+
+
+ENDPOINTS = [
+    Endpoint(
+        "POST",
+        "/api/imports",
+        import_history,
+        "metrics",
+        scope="metrics:correct",
+        media=tuple(_MEDIA),
+        response=ImportAnswer,
+        status=202,
+        headers=(_IMPORT_ID,),
+    ),
+    Endpoint(
+        "GET",
+        "/api/imports",
+        list_all,
+        "metrics",
+        scope="metrics:correct",
+        params=ImportParams,
+        response=ImportListing,
+    ),
+    Endpoint(
+        "GET",
+        "/api/imports/{id:int}",
+        show_import,
+        "metrics",
+        scope="metrics:correct",
+        response=ImportAnswer,
+    ),
+    Endpoint(
+        "GET",
+        "/api/imports/{id:int}/errors",
+        show_errors,
+        "metrics",
+        scope="metrics:correct",
+        raw="text/csv",
+    ),
+]
