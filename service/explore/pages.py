@@ -20,6 +20,7 @@ from service.explore.exploration import (
 )
 from service.explore.ranking import ranking_table, read_ranking
 from service.explore.rows import figures_csv, figures_table
+from service.explore.usual import usual_of
 from service.explore.why import whys_of
 from service.http.authentication import principal_of
 from service.http.files import FileParams, Format, Locale, file_response
@@ -204,10 +205,12 @@ async def _look(
             if principal.may("alerts:read")
             else _none(),
         )
+        usual = await usual_of(resources, scope, query, metric, span, figures, now)
         ranking = await read_ranking(resources, scope, asked, metric, span, figures.period, now)
     except DomainError as error:
         return await _nothing(error)
     marks = [*marks_of(events, reader, linked=True), *notes_of(annotations)]
+    charts = charts_of([figures], asked.look, reader, marks, zoom=True)
     return {
         "problem": None,
         "figures": figures,
@@ -216,7 +219,9 @@ async def _look(
         "annotations": annotations,
         "why": whys_of(asked, figures, span, zone),
         "ranking": ranking,
-        "charts": charts_of([figures], asked.look, reader, marks, zoom=True),
+        "charts": [usual.drawn(chart, reader) for chart in charts] if usual else charts,
+        "has_band": usual is not None,
+        "unusual": usual.in_words(figures, reader) if usual else [],
     }
 
 

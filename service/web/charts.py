@@ -40,6 +40,24 @@ class Threshold:
     label: str
 
 
+@dataclass(frozen=True, slots=True)
+class Band:
+    """Where values usually are: its ends (None: unknown) at each instant of the chart."""
+
+    label: str
+    lower: Sequence[float | None]
+    upper: Sequence[float | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Spot:
+    """A value that stands out, and why."""
+
+    at: datetime
+    value: float
+    label: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Chart:
     """Series over time. `period` says how instants are written (``hour``, ``day`` …, or
@@ -60,6 +78,8 @@ class Chart:
     zoom: bool = False
     amount: bool = False
     level: bool = False
+    band: Band | None = None
+    spots: Sequence[Spot] = ()
 
     @property
     def spec(self) -> dict[str, Any]:
@@ -73,6 +93,8 @@ class Chart:
             ],
             "marks": [_mark(mark) for mark in self.marks],
             "thresholds": [asdict(threshold) for threshold in self.thresholds],
+            "band": self.band and asdict(self.band),
+            "spots": [asdict(spot) | {"at": round(spot.at.timestamp())} for spot in self.spots],
         }
 
 

@@ -15,6 +15,8 @@ import pytest
 from alerts.expectation.fitting import History, walk
 from service.runtime.settings import Settings
 from tests.acceptance.talk import refused
+from tests.acceptance.test_web_explore import specs_of
+from tests.acceptance.web import signed_in, text_of
 from tests.conftest import Service
 
 DAYS = 35
@@ -222,3 +224,29 @@ def test_holidays_are_those_of_a_country_that_there_is() -> None:
     assert Settings(holidays="BR-SP").holidays == "BR-SP"
     with pytest.raises(ValueError, match="BR or BR-SP"):
         Settings(holidays="brazil")
+
+
+def test_the_explorer_draws_what_is_usual_and_says_what_was_not(
+    api: httpx2.Client, past: Past
+) -> None:
+    day = (past.start + timedelta(hours=OUTAGE)).date().isoformat()
+    asked = {"metric_name": past.metric, "period": "hour", "start_date": day, "end_date": day}
+    body = ask(api, "aggregate", past.metric, **{**asked, "expected": "true"})
+    with signed_in(api) as web:
+        page = web.get("/explore", params=asked)
+        said = text_of(web.get("/explore", params=asked, headers={"Accept-Language": "pt-BR"}))
+    (spec,) = specs_of(page)
+    assert spec["band"]["lower"] == [row["lower"] for row in body["data"]]
+    assert spec["band"]["upper"] == [row["upper"] for row in body["data"]]
+    at = int((past.start + timedelta(hours=OUTAGE)).timestamp())
+    assert at in [spot["at"] for spot in spec["spots"]]
+    assert "Unusually low: about" in text_of(page)
+    assert "fora do habitual" in said
+
+
+def test_groups_side_by_side_have_no_band(api: httpx2.Client, past: Past) -> None:
+    params = {"metric_name": past.metric, "period": "hour", "group_by": "region"}
+    with signed_in(api) as web:
+        (spec,) = specs_of(web.get("/explore", params=params))
+    assert spec["band"] is None
+    assert spec["spots"] == []

@@ -76,7 +76,8 @@ function span(spec, low, found) {
   return [low - half, Math.max(high + half, latest)];
 }
 
-function range(spec, low, high) {
+function range(spec, least, most) {
+  const [low, high] = spec.band ? withBand(spec.band, least, most) : [least, most];
   const levels = spec.thresholds.map((threshold) => threshold.value);
   const from = Math.min(0, low ?? 0, ...levels);
   const to = Math.max(high ?? 1, ...levels);
@@ -87,6 +88,12 @@ function range(spec, low, high) {
     return [low - room, high + room];
   }
   return [from, to + (to - from || 1) * 0.08];
+}
+
+// All of the band is on the chart.
+function withBand({ lower, upper }, low, high) {
+  const known = (values) => values.filter((value) => value !== null);
+  return [Math.min(...known(lower), low ?? Infinity), Math.max(...known(upper), high ?? -Infinity)];
 }
 
 // Labels of hours have a second line where a day begins.

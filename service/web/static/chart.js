@@ -5,7 +5,7 @@ import { axes, scales } from "./axes.js";
 import { bars } from "./bars.js";
 import { figures, instants, timeZone } from "./formats.js";
 import { choose, chosenIn, legend } from "./legend.js";
-import { drawMark, drawThreshold, isWithin, stroke } from "./marks.js";
+import { drawBand, drawMark, drawSpot, drawThreshold, isWithin, stroke } from "./marks.js";
 
 const COLOURS = 12;
 // From the seventh on a line has its own dashes, too.
@@ -109,6 +109,7 @@ function options(figure, spec, look) {
       setCursor: [tip(figure, spec, look)],
       ready: [(chart) => chart.over.addEventListener("click", () => follow(chart, spec))],
       setSelect: [(chart) => zoom(figure, chart)],
+      drawClear: [(chart) => spec.band && drawBand(chart, spec, look)],
       draw: [(chart) => drawOver(chart, spec, look)],
     },
   };
@@ -174,6 +175,7 @@ function drawOver(chart, spec, look) {
   if (spec.incomplete && spec.look === "line") drawIncomplete(chart, spec, look);
   if (spec.incomplete && spec.look === "bar") veilIncomplete(chart, spec, look);
   for (const threshold of spec.thresholds) drawThreshold(chart, threshold, look);
+  for (const spot of spec.spots) drawSpot(chart, spot, look);
   ctx.restore();
   // Whole at either end, where half of one stands beside the axis.
   for (const mark of spec.marks.filter((mark) => isWithin(mark, chart))) drawMark(chart, mark, look);
@@ -232,9 +234,16 @@ function tip(figure, spec, look) {
       value.textContent = write(line.values[idx]);
       list.append(name, value);
     });
+    if (spec.band && spec.band.lower[idx] !== null) {
+      const [name, value] = [document.createElement("dt"), document.createElement("dd")];
+      name.textContent = spec.band.label;
+      value.textContent = `${write(spec.band.lower[idx])} – ${write(spec.band.upper[idx])}`;
+      list.append(name, value);
+    }
     const title = document.createElement("strong");
     title.textContent = when(spec.times[idx]);
-    const marks = marksNear(chart, spec).map((mark) => Object.assign(document.createElement("p"), { textContent: mark.label }));
+    const spots = spec.spots.filter((spot) => spot.at === spec.times[idx]);
+    const marks = [...spots, ...marksNear(chart, spec)].map((mark) => Object.assign(document.createElement("p"), { textContent: mark.label }));
     box.replaceChildren(title, list, ...marks);
     const over = chart.over.offsetLeft + left;
     const flip = over > figure.clientWidth / 2;

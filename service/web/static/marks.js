@@ -1,4 +1,4 @@
-// Lines and marks that are drawn over charts: limits, and what happened when.
+// Lines and marks that are drawn over charts: limits, what happened when, what is usual.
 
 /** Draws the line of a limit with its label. */
 export function drawThreshold(chart, threshold, look) {
@@ -43,6 +43,44 @@ function shade(chart, { at, until }, look) {
   ctx.fillStyle = look.info;
   ctx.fillRect(from, top, to - from, height);
   ctx.restore();
+}
+
+/** Draws where values usually are: an area in each stretch of instants of which it is known. */
+export function drawBand(chart, { times, band: { lower, upper } }, look) {
+  const { ctx, bbox } = chart;
+  ctx.save();
+  ctx.beginPath();
+  ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
+  ctx.clip();
+  ctx.fillStyle = `color-mix(in srgb, ${look.quiet} 16%, transparent)`;
+  const place = (values) => (index) => [chart.valToPos(times[index], "x", true), chart.valToPos(values[index], "y", true)];
+  for (const stretch of stretches(lower)) {
+    ctx.beginPath();
+    for (const point of [...stretch.map(place(lower)), ...stretch.toReversed().map(place(upper))]) ctx.lineTo(...point);
+    ctx.fill();
+  }
+  ctx.restore();
+}
+
+// The places of known values that follow each other.
+function stretches(values) {
+  const found = [];
+  values.forEach((value, index) => {
+    if (value === null) return;
+    if (index === 0 || values[index - 1] === null) found.push([]);
+    found.at(-1).push(index);
+  });
+  return found;
+}
+
+/** Draws a ring around a value that stands out. */
+export function drawSpot(chart, { at, value }, look) {
+  const { ctx } = chart;
+  ctx.beginPath();
+  ctx.arc(chart.valToPos(at, "x", true), chart.valToPos(value, "y", true), 5 * devicePixelRatio, 0, 2 * Math.PI);
+  ctx.strokeStyle = look.bad;
+  ctx.lineWidth = 2 * devicePixelRatio;
+  ctx.stroke();
 }
 
 /** Draws a line of two points; dashes and width in CSS pixels. */
