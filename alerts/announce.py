@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
+from zoneinfo import ZoneInfo
 
 import msgspec
 from psycopg.rows import DictRow
@@ -12,8 +13,11 @@ from alerts.digest import digest_of
 from alerts.notification import Notification
 from alerts.recipients import Target, targets
 from alerts.rules import Rule
+from alerts.schedule import Schedule
+from alerts.selection import passes
 from alerts.steps import Step
 from sql.database import Connection, run
+from sql.vocabulary import LABELS
 
 # An acknowledgement is history, but nobody needs to hear of it.
 NOTIFIED = frozenset({"opened", "resolved", "repeated"})
@@ -37,7 +41,7 @@ async def announce(
         return
     rows = await run(conn, "add_alert_transitions", {"transitions": _json(_history(steps))})
     numbers = {row["event_id"]: row["transition_id"] for row in rows}
-    outgoing = await _outgoing(conn, steps, now)
+    outgoing = await _outgoing(conn, steps, context, now)
     notifications = [
         row
         for (_, target), those in outgoing.items()
@@ -48,10 +52,11 @@ async def announce(
 
 
 async def _outgoing(
-    conn: Connection, steps: Sequence[Step], now: datetime
+    conn: Connection, steps: Sequence[Step], context: MessageContext, now: datetime
 ) -> dict[_Outgoing, list[Step]]:
     due = [step for step in steps if step.transition in NOTIFIED and not step.suppressed]
-    silences = await silences_at(conn, now) if due else []
+    zone = ZoneInfo(context.timezone)
+    silences = await silences_at(conn, now, zone, context.country) if due else []
     ended = [step.event["event_id"] for step in due if step.transition == "resolved"]
     heard = await _heard(conn, ended) if ended else {}
     outgoing: dict[_Outgoing, list[Step]] = {}
@@ -76,15 +81,25 @@ async def _heard(conn: Connection, events: Sequence[int]) -> dict[int, list[Targ
     return found
 
 
-async def silences_at(conn: Connection, now: datetime) -> list[DictRow]:
-    """Those that have begun and not ended."""
-    return await run(conn, "alert_silences_at", {"at": now})
+async def silences_at(
+    conn: Connection, now: datetime, zone: ZoneInfo, country: str
+) -> list[DictRow]:
+    """Those that have begun and not ended, and are in force at that hour."""
+    rows = await run(conn, "alert_silences_at", {"at": now})
+    return [row for row in rows if _is_in_force(row, now, zone, country)]
+
+
+def _is_in_force(silence: Mapping[str, Any], now: datetime, zone: ZoneInfo, country: str) -> bool:
+    schedule = silence["schedule"]
+    return schedule is None or Schedule.model_validate(schedule).includes(now, zone, country)
 
 
 def is_silenced(
     event: Mapping[str, Any], rule: Rule, silences: Iterable[Mapping[str, Any]]
 ) -> bool:
-    """True where any silence matches the event in every column that is not NULL."""
+    """True where any silence matches the event in every column that is not NULL, and in every label
+    and dimension that it names.
+    """
     service_name = event["group_labels"].get("service_name") or rule.service_name
     having = {
         "rule_id": event["rule_id"],
@@ -95,8 +110,18 @@ def is_silenced(
     return any(
         silence["tenant"] == event["tenant"]
         and all(silence[name] in (None, value) for name, value in having.items())
+        and _has_labels(event, rule, silence["group_labels"])
         for silence in silences
     )
+
+
+def _has_labels(event: Mapping[str, Any], rule: Rule, wanted: Mapping[str, str]) -> bool:
+    """True where the event has these labels and dimensions, by its group or by its rule."""
+    if not wanted:
+        return True
+    given: dict[str, str | None] = {name: getattr(rule, name, None) for name in LABELS}
+    labels = {**given, **getattr(rule, "filters", {}), **event["group_labels"]}
+    return all(passes(label, labels.get(name)) for name, label in wanted.items())
 
 
 def notification_of(step: Step, context: MessageContext) -> Notification:

@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from alerts.baselines import Stretch
 from alerts.decision import (
     INACTIVE,
     Observation,
@@ -50,9 +51,10 @@ class Backtests:
     metrics may ask for one.
     """
 
-    def __init__(self, pool: Pool, zone: ZoneInfo, at_once: int) -> None:
+    def __init__(self, pool: Pool, zone: ZoneInfo, at_once: int, country: str = "") -> None:
         self._pool = pool
         self._zone = zone
+        self._country = country
         self._places = asyncio.Semaphore(at_once)
 
     async def run(self, scope: Scope, rule: Rule, days: int, now: datetime) -> Backtest:
@@ -65,19 +67,26 @@ class Backtests:
         """
         await check_rule(self._pool, scope, rule)
         async with self._places:
-            return await backtest(self._pool, scope, rule, days, now, self._zone)
+            return await backtest(self._pool, scope, rule, days, now, self._zone, self._country)
 
 
 async def backtest(
-    pool: Pool, scope: Scope, rule: Rule, days: int, now: datetime, zone: ZoneInfo
+    pool: Pool,
+    scope: Scope,
+    rule: Rule,
+    days: int,
+    now: datetime,
+    zone: ZoneInfo,
+    country: str = "",
 ) -> Backtest:
-    """When the rule would have opened and resolved in the last `days`.
+    """When the rule would have opened and resolved in the last `days`; holidays are those of
+    `country`.
 
     Raises:
         RuleProblem: it cannot be judged, or not in a few seconds.
     """
     since = now - timedelta(days=days)
-    plan, history = await read_history(pool, scope.tenant, rule, since, now, zone)
+    plan, history = await read_history(pool, scope.tenant, rule, Stretch(since, now), zone, country)
     replay = await asyncio.to_thread(replayed, plan, history, since, now)
     latest = [(group, with_band(plan, replay, group, seen)) for group, seen in history.latest]
     return Backtest(since, now, plan, replay.episodes, latest)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
 from alerts.decision import Compared, Reading, Watch
+from alerts.expectation.days import SpecialDay, special_days
 from alerts.figures import bucket_end
 from sql import calendar
 from sql.calendar import LongPeriod
@@ -84,28 +85,31 @@ def values_between(
     return Values(starts[first:], values[first:])
 
 
-def walked(given: Values, period: LongPeriod, zone: ZoneInfo) -> "Expected | None":
-    """What was expected of each period before it began; None where nothing is known."""
+def walked(given: Values, period: LongPeriod, zone: ZoneInfo, country: str) -> "Expected | None":
+    """What was expected of each period before it began, with the holidays of a country; None where
+    nothing is known.
+    """
     from alerts.expectation.fitting import walk
 
-    return walk(_history(given, period, zone)) if given.starts else None
+    return walk(_history(given, period, zone, country)) if given.starts else None
 
 
-def profile_of(given: Values, period: LongPeriod, zone: ZoneInfo) -> "Profile | None":
+def profile_of(given: Values, period: LongPeriod, zone: ZoneInfo, country: str) -> "Profile | None":
     """What is usual after a history of whole rows; None where nothing is known."""
     from alerts.expectation.fitting import fit
 
-    return fit(_history(given, period, zone)) if given.starts else None
+    return fit(_history(given, period, zone, country)) if given.starts else None
 
 
-def expected_next(profile: "Profile", given: Values) -> "Expected":
+def expected_next(profile: "Profile", given: Values, country: str) -> "Expected":
     """What is expected of periods after a profile's history, the last of them as known when the
     others are.
     """
     import numpy as np
 
     known = [*given.values[:-1], None]
-    return profile.expect(given.starts, _array(known, np.nan))
+    special = _special(given.starts, profile.zone, country)
+    return profile.expect(given.starts, _array(known, np.nan), special)
 
 
 def bands(expected: "Expected", starts: Sequence[datetime], rare: float) -> dict[datetime, Band]:
@@ -159,13 +163,18 @@ def _known(value: float) -> float | None:
     return None if isnan(value) else float(value)
 
 
-def _history(given: Values, period: LongPeriod, zone: ZoneInfo) -> "History":
+def _history(given: Values, period: LongPeriod, zone: ZoneInfo, country: str) -> "History":
     import numpy as np
 
     from alerts.expectation.fitting import History
 
     values = _array(given.values, np.nan)
-    return History(period, zone, given.starts, values.tolist())
+    special = _special(given.starts, zone, country)
+    return History(period, zone, given.starts, values.tolist(), special)
+
+
+def _special(starts: Sequence[datetime], zone: ZoneInfo, country: str) -> Mapping[date, SpecialDay]:
+    return special_days(country, {start.astimezone(zone).year for start in starts})
 
 
 def _array(values: Sequence[float | None], unknown: float) -> "NDArray[np.float64]":

@@ -6,10 +6,13 @@ from datetime import datetime
 
 @dataclass(frozen=True, slots=True)
 class MessageContext:
-    """The business time zone of notifications; `base_url` is where people reach the service."""
+    """The business time zone of notifications; `base_url` is where people reach the service,
+    `country` whose holidays count.
+    """
 
     timezone: str
     base_url: str | None = None
+    country: str = ""
 
     def event_link(self, event_id: int) -> str | None:
         """The page of an event."""

@@ -42,7 +42,7 @@ GROWING: frozenset[Aggregation] = frozenset({"sum", "count", "max"})
 
 class Watch(NamedTuple):
     """A rule as the decision sees it, with nothing left to the catalogue. Durations are
-    seconds.
+    seconds; `country` is the one whose holidays count.
     """
 
     metric_name: str
@@ -64,6 +64,7 @@ class Watch(NamedTuple):
     alerts_per_month: float | None = None
     min_samples: int = 0
     schedule: Schedule | None = None
+    country: str = ""
 
     @property
     def may_fire_early(self) -> bool:

@@ -98,7 +98,7 @@ async def _session(
     clock: Callable[[], datetime],
 ) -> None:
     await run(conn, "alert_session")
-    memory = Memory()
+    memory = Memory(context.country)
     leads = False
     while True:
         started = time.monotonic()
@@ -131,7 +131,7 @@ async def tick(
         await _close_stale(conn, context, now)
         await memory.refresh(conn)
         states = await _read_states(conn)
-        silences = await silences_at(conn, now)
+        silences = await silences_at(conn, now, zone, context.country)
     plans, errors = memory.plans()
     series = memory.first_seen, memory.frequencies
     await memory.profiles.refresh(conn, plans, series, now, zone, _LEARNING)

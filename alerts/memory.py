@@ -31,9 +31,10 @@ class Recorded(NamedTuple):
 
 
 class Memory:
-    """Rules, catalogue and series of the watched metrics."""
+    """Rules, catalogue and series of the watched metrics; holidays are those of `country`."""
 
-    def __init__(self) -> None:
+    def __init__(self, country: str = "") -> None:
+        self._country = country
         self.first_seen: dict[int, datetime] = {}
         self.frequencies: dict[int, Frequency] = {}
         self._rules: dict[int, StoredRule] = {}
@@ -154,7 +155,7 @@ class Memory:
             return known[1]
         plan: Plan | Message
         try:
-            plan = plan_of(stored, entry, series.values())
+            plan = plan_of(stored, entry, series.values(), self._country)
         except RuleProblem as problem:
             plan = problem.reason
         except Exception as error:

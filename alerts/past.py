@@ -132,7 +132,12 @@ def _members(group: Group) -> list[int]:
 
 
 async def read_history(
-    pool: Pool, tenant: str, rule: Rule, since: datetime, now: datetime, zone: ZoneInfo
+    pool: Pool,
+    tenant: str,
+    rule: Rule,
+    stretch: Stretch,
+    zone: ZoneInfo,
+    country: str,
 ) -> tuple[Plan, History]:
     """The plan of a rule, and the past that it is judged by.
 
@@ -140,12 +145,13 @@ async def read_history(
         RuleProblem: it cannot be judged, or not in a few seconds.
     """
     metric = {"tenants": [tenant], "metrics": [rule.metric_name], "from_id": 0}
+    since, now = stretch
     history = History(zone, since)
     async with connection(pool) as conn:
         catalogue = await run(conn, "alert_catalogue", metric)
         series = [series_of_row(row) for row in await run(conn, "alert_series", metric)]
         entry = entry_of_row(catalogue[0]) if catalogue else None
-        plan = plan_of(StoredRule(0, tenant, 0, rule), entry, series)
+        plan = plan_of(StoredRule(0, tenant, 0, rule), entry, series, country)
         _check_looks(plan, now - since)
         history.first_seen = {one.series_id: one.created_at for one in series}
         history.frequencies = {one.series_id: one.frequency for one in series}

@@ -12,6 +12,8 @@ from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
+import structlog
+
 from alerts.bands import (
     Band,
     Values,
@@ -35,6 +37,8 @@ from sql.vocabulary import Frequency
 
 if TYPE_CHECKING:
     from alerts.expectation.profile import Profile
+
+_log = structlog.get_logger()
 
 # How long a budget of alerts is kept in a backtest.
 _BUDGET_DAYS = timedelta(days=30)
@@ -83,9 +87,15 @@ class Profiles:
         for plan, judged in self._missing(plans, now, zone):
             if time.monotonic() >= until:
                 return
-            since = self._since(plan, judged, zone)
-            history = await read_values(conn, plan, *series, Stretch(since, judged.end), zone)
-            await asyncio.to_thread(self._learn, plan, history, judged)
+            try:
+                since = self._since(plan, judged, zone)
+                history = await read_values(conn, plan, *series, Stretch(since, judged.end), zone)
+                await asyncio.to_thread(self._learn, plan, history, judged)
+            except Exception as error:
+                if conn.closed:
+                    raise
+                _log.error("alert_rule_not_learnt", rule=plan.stored.rule_id, exc_info=error)
+                self._give_up(plan, judged)
 
     def _missing(
         self, plans: Iterable[Plan], now: datetime, zone: ZoneInfo
@@ -99,6 +109,11 @@ class Profiles:
             keys = [(plan.stored.rule_id, group.key) for group in plan.groups]
             if any(self._bands.get(key, (None, None))[0] != judged.start for key in keys):
                 yield plan, judged
+
+    def _give_up(self, plan: Plan, judged: Stretch) -> None:
+        """Nothing is expected of this period; the next one is tried again."""
+        for group in plan.groups:
+            self._bands[plan.stored.rule_id, group.key] = judged.start, None
 
     def _since(self, plan: Plan, judged: Stretch, zone: ZoneInfo) -> datetime:
         """Where the values begin that are needed: those of the row where its profiles are there."""
@@ -115,7 +130,7 @@ class Profiles:
             rarity = _rarity(plan, history, row)
             for group in plan.groups:
                 values = values_of(plan, group, history, Stretch(history.since, row))
-                profile = profile_of(values, _period(plan), zone)
+                profile = profile_of(values, _period(plan), zone, plan.watch.country)
                 self._kept[rule_id, group.key] = _Kept(row, profile, rarity)
         for group in plan.groups:
             kept = self._kept[rule_id, group.key]
@@ -129,7 +144,7 @@ def _band(plan: Plan, group: Group, history: History, kept: _Kept, judged: Stret
     period, zone = _period(plan), history.zone
     starts = period_starts(kept.row, judged.end, period, zone)
     values = [_value(plan, group, history, start) for start in starts]
-    expected = expected_next(kept.profile, Values(starts, values))
+    expected = expected_next(kept.profile, Values(starts, values), plan.watch.country)
     return bands(expected, starts, kept.rarity).get(judged.start)
 
 

@@ -60,4 +60,5 @@ def may_open(watch: Watch, window: Stretch, now: datetime, zone: ZoneInfo) -> bo
     last = now
     if watch.window == Calendar("hour"):
         last = window.end - timedelta(microseconds=1)
-    return schedule.includes(now, zone) and schedule.includes(last, zone)
+    country = watch.country
+    return schedule.includes(now, zone, country) and schedule.includes(last, zone, country)

@@ -146,7 +146,7 @@ def _walks(
     for since, those in by_anchor.items():
         end = bucket_end(those[-1], period, zone)
         values = values_of(plan, group, history, Stretch(since, end))
-        if (expected := walked(values, period, zone)) is not None:
+        if (expected := walked(values, period, zone, plan.watch.country)) is not None:
             yield Walk(values.starts, expected, Stretch(those[0], end))
 
 

@@ -5,19 +5,21 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Any
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, StrictBool, field_validator
 
+from alerts.expectation.days import is_holiday
 from sql.messages import Message
 from sql.vocabulary import WEEKDAYS, Weekday
 
 _DAY = timedelta(days=1)
-_TIME = r"^([01]\d|2[0-3]):[0-5]\d$"
-_END = r"^([01]\d|2[0-3]):[0-5]\d$|^24:00$"
+TIME = r"^([01]\d|2[0-3]):[0-5]\d$"
+END = r"^([01]\d|2[0-3]):[0-5]\d$|^24:00$"
 
 
 class Schedule(BaseModel):
     """The days of the week and their hours, from a time of day up to another. Where that is
-    not later, they go on over midnight and belong to the day on which they begin.
+    not later, they go on over midnight and belong to the day on which they begin. Without
+    `holidays`, those of the country are left out.
     """
 
     model_config = ConfigDict(
@@ -25,8 +27,9 @@ class Schedule(BaseModel):
     )
 
     days: tuple[Weekday, ...] = Field(WEEKDAYS, min_length=1, max_length=7)
-    from_: Annotated[str, Field(pattern=_TIME)] = Field("00:00", alias="from")
-    to: Annotated[str, Field(pattern=_END)] = "24:00"
+    from_: Annotated[str, Field(pattern=TIME)] = Field("00:00", alias="from")
+    to: Annotated[str, Field(pattern=END)] = "24:00"
+    holidays: StrictBool = True
 
     @field_validator("days")
     @classmethod
@@ -40,14 +43,17 @@ class Schedule(BaseModel):
         """The fields as JSON, without those that are as usual."""
         return self.model_dump(mode="json", exclude_defaults=True)
 
-    def includes(self, instant: datetime, zone: ZoneInfo) -> bool:
-        """True where the instant is within the hours of one of the days."""
+    def includes(self, instant: datetime, zone: ZoneInfo, country: str = "") -> bool:
+        """True where the instant is within the hours of one of the days; `country` is the one, or
+        its state, whose holidays count.
+        """
         local = instant.astimezone(zone)
         minute, day = local.hour * 60 + local.minute, local.date()
         begins, ends = _minutes(self.from_), _minutes(self.to)
         if begins < ends:
-            return begins <= minute < ends and self._has(day)
-        return (minute >= begins and self._has(day)) or (minute < ends and self._has(day - _DAY))
+            return begins <= minute < ends and self._has(day, country)
+        before = minute < ends and self._has(day - _DAY, country)
+        return (minute >= begins and self._has(day, country)) or before
 
     def edges(self, since: datetime, until: datetime, zone: ZoneInfo) -> Iterator[datetime]:
         """The instants between the two, in UTC, at which hours begin or end."""
@@ -59,8 +65,10 @@ class Schedule(BaseModel):
                     yield edge
             day += _DAY
 
-    def _has(self, day: date) -> bool:
-        return WEEKDAYS[day.weekday()] in self.days
+    def _has(self, day: date, country: str) -> bool:
+        if WEEKDAYS[day.weekday()] not in self.days:
+            return False
+        return self.holidays or not is_holiday(country, day)
 
 
 def _minutes(text: str) -> int:

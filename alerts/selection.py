@@ -98,14 +98,19 @@ class Plan:
         return self.stored.tenant, self.stored.rule.metric_name
 
 
-def plan_of(stored: StoredRule, entry: CatalogueEntry | None, series: Iterable[Series]) -> Plan:
-    """The plan to evaluate a rule, given the series of its metric.
+def plan_of(
+    stored: StoredRule,
+    entry: CatalogueEntry | None,
+    series: Iterable[Series],
+    country: str = "",
+) -> Plan:
+    """The plan to evaluate a rule, given the series of its metric and whose holidays count.
 
     Raises:
         RuleProblem: its series have several units, or none is as fine as the window.
     """
     rule = stored.rule
-    watch = watch_of(rule, entry)
+    watch = watch_of(rule, entry)._replace(country=country)
     selected = _of_its_unit([one for one in series if selects(rule, one)], rule, entry)
     usable = [one for one in selected if fits(one.frequency, watch.window)]
     if selected and not usable:

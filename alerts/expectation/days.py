@@ -36,6 +36,11 @@ def special_days(code: str, years: Iterable[int]) -> Mapping[date, SpecialDay]:
     return found
 
 
+def is_holiday(code: str, day: date) -> bool:
+    """True on a holiday of a country or one of its states; on no day where `code` is empty."""
+    return bool(code) and day in _named(code, day.year)
+
+
 @lru_cache(maxsize=256)
 def _of_year(code: str, year: int) -> Mapping[date, SpecialDay]:
     named = _named(code, year)
@@ -62,6 +67,7 @@ def _black_friday(year: int) -> date:
     return first + timedelta(days=(3 - first.weekday()) % 7 + 22)
 
 
+@lru_cache(maxsize=256)
 def _named(code: str, year: int) -> Mapping[date, str]:
     """Holidays by day; of several days of one name in a year, each has its own."""
     # Imported where it is used first: a service that expects nothing does not need it.

@@ -7,6 +7,7 @@ from typing import Annotated, Any
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from alerts.fields import Text
+from alerts.schedule import Schedule
 from alerts.together import MOST
 from service.http.envelopes import Item, Listing
 from service.http.instants import Instant, instants
@@ -169,8 +170,8 @@ class DeliveryList(Listing[DeliveryOut]):
 
 
 class SilenceIn(BaseModel):
-    """Mutes what matches everything that is given, from `starts_at` (now if absent) to
-    `ends_at`.
+    """Mutes what matches everything that is given, from `starts_at` (now if absent) to `ends_at`,
+    which only a recurring one may leave out.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -179,8 +180,16 @@ class SilenceIn(BaseModel):
     metric_name: Text | None = None
     severity: Severity | None = None
     service_name: Text | None = None
+    group: dict[Text, Text] = Field(
+        default_factory=dict,
+        max_length=10,
+        description="Labels and dimensions of the group or the rule, (none) for those without",
+    )
+    schedule: Schedule | None = Field(
+        None, description="Only in these hours of the business time zone"
+    )
     starts_at: Instant | None = None
-    ends_at: Instant
+    ends_at: Instant | None = None
     comment: Annotated[str, Field(max_length=2000, pattern=r"^[^\x00]*$")] = ""
 
 
@@ -192,8 +201,10 @@ class SilenceOut(BaseModel):
     metric_name: str | None
     severity: str | None
     service_name: str | None
+    group: dict[str, str]
+    schedule: Schedule | None
     starts_at: datetime
-    ends_at: datetime
+    ends_at: datetime | None
     comment: str
     created_by: str
     created_at: datetime
@@ -230,5 +241,8 @@ def delivery_out(row: Mapping[str, Any]) -> dict[str, Any]:
 
 def silence_out(row: Mapping[str, Any]) -> dict[str, Any]:
     """A silence's row as it is answered."""
-    plain = {name: row[name] for name in SilenceOut.model_fields if name != "id"}
-    return {"id": row["silence_id"]} | plain | instants(row, "starts_at", "ends_at", "created_at")
+    renamed = {"id": "silence_id", "group": "group_labels"}
+    plain = {name: row[renamed.get(name, name)] for name in SilenceOut.model_fields}
+    if row["schedule"] is not None:
+        plain["schedule"] = Schedule.model_validate(row["schedule"]).model_dump()
+    return plain | instants(row, "starts_at", "ends_at", "created_at")

@@ -11,7 +11,7 @@ from service.http.validation import problems_of
 from service.language.reader import Reader
 from service.language.translations import N_
 from service.rules.models import RuleToTest
-from service.web.forms import Form
+from service.web.forms import Form, pairs_of
 from sql.durations import duration_text
 from sql.errors import Problem
 
@@ -28,6 +28,7 @@ _WHOLE = ("digest_over", "min_samples")
 # The parts of a schedule; its days are boxes.
 _HOURS = {"schedule_from": "from", "schedule_to": "to"}
 _DAYS = "schedule_days"
+_WORKDAYS = "schedule_workdays"
 # Fields that the explorer and other pages may fill in beforehand.
 _PREFILLED = (
     "rule_name",
@@ -78,6 +79,7 @@ WINDOWS = (N_("hour"), N_("day"), N_("week"), N_("month"))
 _FRESH = {
     "type": "threshold",
     _DAYS: [],
+    _WORKDAYS: False,
     "condition": "<",
     "severity": "medium",
     "no_data": "ignore",
@@ -105,7 +107,9 @@ def form_of(rule: Rule, reader: Reader) -> Form[Rule]:
     """The form as filled in with a rule."""
     values = rule.model_dump(mode="json", by_alias=True)
     hours = values.pop("schedule") or {"days": []}
-    values |= {_DAYS: hours["days"]} | {name: hours.get(its) for name, its in _HOURS.items()}
+    values |= {_DAYS: hours["days"], _WORKDAYS: not hours.get("holidays", True)} | {
+        name: hours.get(its) for name, its in _HOURS.items()
+    }
     values["notification_recipients"] = "\n".join(values["notification_recipients"])
     values["group_by"] = ", ".join(values["group_by"])
     values |= {n: reader.plain_number(values[n]) for n in _NUMBERS if values[n] is not None}
@@ -120,6 +124,7 @@ def filled_form(given: FormData, reader: Reader) -> Form[Rule]:
     """The form as it was filled in, with its rule if it makes one."""
     values: dict[str, Any] = {name: str(given.get(name, "")).strip() for name in _names()}
     values["notification_channels"] = [str(one) for one in given.getlist("notification_channels")]
+    values[_WORKDAYS] = given.get(_WORKDAYS) == "true"
     values[_DAYS] = [str(one) for one in given.getlist(_DAYS)]
     values["is_active"] = given.get("is_active") == "true"
     places = {f"schedule.{its}": name for name, its in _HOURS.items()}
@@ -170,7 +175,7 @@ def meant_by(values: Mapping[str, Any], reader: Reader) -> dict[str, Any]:
         words = {reader.gettext(window): window for window in WINDOWS}
         meant["window"] = words.get(str(values["window"]).lower(), values["window"])
     if values["filters"]:
-        meant["filters"] = _filters(values["filters"])
+        meant["filters"] = pairs_of(values["filters"])
     for name in _NUMBERS:
         number = reader.read_number(str(values[name]))
         if number is not None:
@@ -180,7 +185,10 @@ def meant_by(values: Mapping[str, Any], reader: Reader) -> dict[str, Any]:
         meant.pop("condition", None)
     days, hours = meant.pop(_DAYS, None), {n: meant.pop(n, None) for n in _HOURS}
     schedule = {"days": days} | {its: hours[name] for name, its in _HOURS.items()}
-    if given := {name: value for name, value in schedule.items() if value}:
+    given = {name: value for name, value in schedule.items() if value}
+    if meant.pop(_WORKDAYS, False):
+        given["holidays"] = False
+    if given:
         meant["schedule"] = given
     return meant
 
@@ -188,11 +196,6 @@ def meant_by(values: Mapping[str, Any], reader: Reader) -> dict[str, Any]:
 def _lines(filters: Mapping[str, str]) -> str:
     """A dimension and its value a line."""
     return "\n".join(f"{name} = {value}" for name, value in filters.items())
-
-
-def _filters(text: str) -> dict[str, str]:
-    pairs = (line.partition("=") for line in text.splitlines() if line.strip())
-    return {name.strip(): value.strip() for name, _, value in pairs}
 
 
 def _durations() -> dict[str, Any]:

@@ -223,7 +223,7 @@ def _resources(
         forecasts=forecasts,
         progresses=Progresses(aggregates, forecasts, settings.zone),
         newest=NewestValues(catalog, aggregates, settings.zone),
-        backtests=Backtests(pools.read, settings.zone, BACKTESTS_AT_ONCE),
+        backtests=Backtests(pools.read, settings.zone, BACKTESTS_AT_ONCE, settings.holidays),
         message_context=message_context_of(settings),
         key_table=key_table,
         keys=Keys(pool, hasher, key_table),

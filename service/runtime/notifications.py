@@ -70,7 +70,7 @@ def with_default(settings: Settings) -> set[str]:
 
 def message_context_of(settings: Settings) -> MessageContext:
     """Notifications are in the business time zone, with links to this service."""
-    return MessageContext(settings.timezone, settings.links)
+    return MessageContext(settings.timezone, settings.links, settings.holidays)
 
 
 def _email(settings: Settings, renderer: Renderer) -> EmailChannel | None:

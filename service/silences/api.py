@@ -22,7 +22,9 @@ async def list_alert_silences(request: Request) -> Response:
 async def create_alert_silence(request: Request) -> Response:
     """Mute the notifications of matching rules for a period."""
     author, silence = author_of(request), await read_model(request, SilenceIn)
-    values = silence.model_dump() | {"starts_at": silence.starts_at or author.now}
+    schedule = silence.schedule and silence.schedule.stored
+    given = {"starts_at": silence.starts_at or author.now, "schedule": schedule}
+    values = silence.model_dump() | given
     pool = resources_of(request).pool
     row = await silences.add_silence(pool, scope_of(request), values, author)
     return item_response(silence_out(row), 201)

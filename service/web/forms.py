@@ -92,6 +92,14 @@ class Form(Generic[Model]):
             self.fail_all(problems_of(error))
 
 
+def pairs_of(text: object) -> object:
+    """The pairs of a text with one a line, such as ``payment_method = pix``."""
+    if not isinstance(text, str):
+        return text
+    pairs = (line.partition("=") for line in text.splitlines() if line.strip())
+    return {name.strip(): value.strip() for name, _, value in pairs}
+
+
 def _message(said: str | Message) -> Message:
     return said if isinstance(said, Message) else Message(said)
 

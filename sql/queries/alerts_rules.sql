@@ -305,12 +305,13 @@ ORDER BY silence_id DESC;
 -- name: insert_alert_silence
 -- From now on, what matches tells nobody.
 INSERT INTO fature.alert_silence (
-    tenant, rule_id, metric_name, severity, service_name, starts_at, ends_at, comment,
-    created_by
+    tenant, rule_id, metric_name, severity, service_name, group_labels, schedule, starts_at,
+    ends_at, comment, created_by
 )
 VALUES (
-    %(tenant)s, %(rule_id)s, %(metric_name)s, %(severity)s, %(service_name)s, %(starts_at)s,
-    %(ends_at)s, %(comment)s, %(created_by)s
+    %(tenant)s, %(rule_id)s, %(metric_name)s, %(severity)s, %(service_name)s,
+    %(group)s::jsonb, nullif(%(schedule)s::jsonb, 'null'), %(starts_at)s, %(ends_at)s,
+    %(comment)s, %(created_by)s
 )
 RETURNING *;
 

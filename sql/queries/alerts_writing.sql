@@ -162,7 +162,7 @@ RETURNING transition_id, event_id;
 -- What is muted at an instant.
 SELECT *
 FROM fature.alert_silence
-WHERE starts_at <= %(at)s AND ends_at > %(at)s;
+WHERE starts_at <= %(at)s AND (ends_at IS NULL OR ends_at > %(at)s);
 
 -- name: add_alert_notifications
 -- The outbox, written with what it tells of.

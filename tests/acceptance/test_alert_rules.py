@@ -388,7 +388,7 @@ def test_a_change_from_last_week_opens_and_keeps_its_event_through_other_hours(
     assert (event["value"], detail["compared"]) == (-40, compared)
     night = {"days": ["mon"], "from": "22:00", "to": "06:00"}
     edited = alerting.patch(f"/api/alerts/rules/{rule['id']}", json={"schedule": night})
-    assert edited.json()["data"]["schedule"] == night
+    assert edited.json()["data"]["schedule"] == night | {"holidays": True}
     (kept,) = events(alerting, rule_id=rule["id"])
     assert (kept["id"], kept["status"]) == (event["id"], "open")
     wrong = alerting.patch(f"/api/alerts/rules/{rule['id']}", json={"type": "threshold"})
@@ -442,3 +442,21 @@ def test_which_events_is_said_and_they_are_there(alerting: httpx2.Client, metric
     event = wait_for_event(alerting, metric_name=metric)
     assert act(alerting, "resolve", ids=[event["id"], 10**8]).status_code == 404
     assert events(alerting, metric_name=metric)[0]["status"] == "open"
+
+
+def test_a_silence_recurs_and_matches_groups(alerting: httpx2.Client) -> None:
+    hours = {"days": ["sun"], "from": "02:00", "to": "04:00", "holidays": False}
+    given = {"group": {"region": "SP"}, "schedule": hours}
+    answer = alerting.post("/api/alerts/silences", json=given)
+    assert answer.status_code == 201, answer.text
+    made = answer.json()["data"]
+    assert (made["group"], made["schedule"], made["ends_at"]) == ({"region": "SP"}, hours, None)
+    assert made in alerting.get("/api/alerts/silences").json()["data"]
+    wrongs: list[dict[str, Any]] = [
+        {"group": {"region": "SP"}},
+        {"schedule": {}},
+        {"schedule": {"days": ["x"]}},
+    ]
+    for wrong in wrongs:
+        assert alerting.post("/api/alerts/silences", json=wrong).status_code == 422
+    assert alerting.delete(f"/api/alerts/silences/{made['id']}").status_code == 200

@@ -522,3 +522,26 @@ async def test_a_killed_leader_is_replaced_and_nothing_is_lost_or_doubled(
         await asyncio.gather(*loops, return_exceptions=True)
     assert len(events_of(database)) == 1
     assert outbox(database) == [("opened", "email"), ("opened", "webhook")]
+
+
+async def test_a_recurring_silence_mutes_in_its_hours_alone(database: str, pool: Pool) -> None:
+    await create_rule(pool, SCOPE, rule_of("load", group_by=["region"]), author(NOON))
+    # Every Tuesday from 12:00 to 12:05, of one region.
+    silence = dict.fromkeys(("rule_id", "metric_name", "severity", "service_name"))
+    hours = {"days": ["tue"], "from": "12:00", "to": "12:05"}
+    given = {**silence, "group": {"region": "SP"}, "schedule": hours, "comment": ""}
+    await add_silence(
+        pool, SCOPE, {**given, "starts_at": NOON - minutes(60), "ends_at": None}, author(NOON)
+    )
+    for region in ("SP", "RJ"):
+        add_samples(
+            database, "load", [(NOON + minutes(n), 250) for n in range(9)],
+            kind="ratio", frequency="real_time", region=region,
+        )  # fmt: skip
+    async with leader(database) as leading:
+        await leading.tick(NOON + minutes(1))
+        assert outbox(database) == [("opened", "email"), ("opened", "webhook")]
+        await leading.tick(NOON + minutes(4.9))
+        assert len(outbox(database)) == 2
+        await leading.tick(NOON + minutes(5))
+    assert outbox(database)[2:] == [("repeated", "email"), ("repeated", "webhook")]

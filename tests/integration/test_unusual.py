@@ -111,3 +111,19 @@ async def test_a_budget_of_alerts_would_have_been_kept(database: str, pool: Pool
         numbers.append(len(tested.episodes))
         assert OUTAGE + HOUR in [one.opened_at for one in tested.episodes]
     assert numbers[0] < numbers[1]
+
+
+async def test_a_rule_of_which_nothing_can_be_learnt_keeps_no_other_from_being_judged(
+    database: str, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise ArithmeticError("singular")
+
+    monkeypatch.setattr("alerts.profiles.profile_of", broken)
+    add_samples(database, "revenue_hourly", [(UNTIL - 2 * HOUR, 5.0), (UNTIL - HOUR, 5.0)])
+    await create_rule(pool, SCOPE, unusual(), author(NOON))
+    low = rule_of("revenue_hourly", condition="<", threshold_value=10, settle=0)
+    row = await create_rule(pool, SCOPE, low, author(NOON))
+    async with dedicated_connection(database) as conn:
+        await tick(conn, Memory(), UNTIL, UTC_ZONE, CONTEXT)
+    assert [one["rule_id"] for one in events_of(database)] == [row["rule_id"]]

@@ -195,6 +195,19 @@ def test_hours_are_those_of_the_business_time_zone(
     assert hours(**schedule).includes(instant, SAO_PAULO) is is_included
 
 
+def test_hours_may_leave_out_holidays_of_the_country() -> None:
+    carnival = datetime(2026, 2, 17, 15, tzinfo=UTC)
+    workdays = hours(holidays=False)
+    assert workdays.stored == {"holidays": False}
+    included = [
+        hours().includes(carnival, SAO_PAULO, "BR"),
+        workdays.includes(carnival, SAO_PAULO, "BR"),
+        workdays.includes(carnival, SAO_PAULO),
+        workdays.includes(carnival + 2 * DAY, SAO_PAULO, "BR"),
+    ]
+    assert included == [True, False, True, True]
+
+
 def test_hours_keep_to_the_clock_when_it_is_put_forward() -> None:
     opening = hours(**{"from": "08:00", "to": "09:00"})
     # Saturday in winter time, Sunday in summer time.
