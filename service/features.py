@@ -62,6 +62,7 @@ import service.status.api
 import service.status.telemetry
 import service.storage.pages
 import service.targets.api
+import service.targets.pages
 import service.tenants.api
 import service.tenants.pages
 import service.users.api
@@ -110,6 +111,7 @@ PAGES = [
     *service.explore.pages.PAGES,
     *service.explain.pages.PAGES,
     *service.annotations.pages.PAGES,
+    *service.targets.pages.PAGES,
     *service.explore.saving.PAGES,
     *service.graphql.pages.PAGES,
     *service.corrections.pages.PAGES,

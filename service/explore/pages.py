@@ -18,6 +18,7 @@ from service.explore.exploration import (
     filter_fields,
     read_exploration,
 )
+from service.explore.goals import goals_of
 from service.explore.ranking import ranking_table, read_ranking
 from service.explore.rows import figures_csv, figures_table
 from service.explore.usual import usual_of
@@ -28,6 +29,7 @@ from service.language.names import title_of
 from service.metrics.catalog import MetricEntry, entry_of
 from service.metrics.query.beside import beside
 from service.metrics.query.ranges import Span
+from service.metrics.targets.store import list_targets
 from service.panels.addresses import FILTER
 from service.panels.figures import Figures
 from service.panels.incidents import annotations_of, events_of
@@ -198,9 +200,10 @@ async def _look(
     scope, query = principal.scope, asked.query
     metric = entry_of(entry) if entry else MetricEntry(query.metric_name)
     try:
-        figures, annotations, events = await asyncio.gather(
+        figures, annotations, targets, events = await asyncio.gather(
             read_figures(resources, scope, query, metric, span, now, asked.compare),
             annotations_of(resources, scope, [query.metric_name], span),
+            list_targets(resources.read_pool, scope, query.metric_name),
             events_of(resources, scope, [query.metric_name], span)
             if principal.may("alerts:read")
             else _none(),
@@ -210,7 +213,8 @@ async def _look(
     except DomainError as error:
         return await _nothing(error)
     marks = [*marks_of(events, reader, linked=True), *notes_of(annotations)]
-    charts = charts_of([figures], asked.look, reader, marks, zoom=True)
+    goals = goals_of(targets, figures, metric.default_aggregation)
+    charts = charts_of([figures], asked.look, reader, marks, goals, zoom=True)
     return {
         "problem": None,
         "figures": figures,

@@ -9,7 +9,7 @@ from service.language.reader import Reader
 from service.language.translations import N_
 from service.panels.figures import Figures
 from service.panels.figures import Line as FiguresLine
-from service.web.charts import Chart, Line, Look, Mark
+from service.web.charts import Chart, Line, Look, Mark, Threshold
 
 # More lines than this nobody can tell apart; the table and the CSV have them.
 MAX_LINES = 12
@@ -24,6 +24,7 @@ def charts_of(
     look: Look,
     reader: Reader,
     marks: Sequence[Mark] = (),
+    goals: Sequence[Threshold] = (),
     *,
     zoom: bool = False,
 ) -> list[Chart]:
@@ -45,6 +46,7 @@ def charts_of(
                     look=look,
                     incomplete=one.incomplete,
                     marks=marks,
+                    thresholds=goals,
                     zoom=zoom,
                     level=one.aggregation == "last",
                     amount=one.aggregation in ("sum", "count"),

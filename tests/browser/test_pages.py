@@ -18,6 +18,7 @@ Picture = Callable[[Page, str], None]
 PAGES = {
     "overview": "/",
     "explain": "/explain?metric_name=revenue_hourly&start_date=2026-11-01&end_date=2026-11-02",
+    "targets": "/targets",
     "annotations": "/annotations",
     "samples": "/explore/samples?metric_name=revenue_hourly",
     "voids": "/explore/voids",
