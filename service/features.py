@@ -43,6 +43,7 @@ import service.imports.api
 import service.ingest.api
 import service.keys.api
 import service.keys.pages
+import service.labels.api
 import service.line_protocol.api
 import service.mappings.api
 import service.otlp.api
@@ -91,6 +92,7 @@ ENDPOINTS = [
     *service.targets.api.ENDPOINTS,
     *service.catalog.api.ENDPOINTS,
     *service.catalog.removing.ENDPOINTS,
+    *service.labels.api.ENDPOINTS,
     *service.status.api.ENDPOINTS,
     *service.health.api.ENDPOINTS,
     *service.rules.api.ENDPOINTS,

@@ -23,6 +23,7 @@ _RESERVED = (
         *("start", "end", "complete", "closed"),
         # A hub's figures have it.
         MEMBER,
+        *("compare", "search", "share", "baseline", "change", "change_percent"),
     }
 )
 

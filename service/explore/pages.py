@@ -172,8 +172,9 @@ async def list_choices(request: Request) -> Response:
     metric, name = given.get("metric_name", ""), given.get("name", "")
     typed = given.get(FILTER + name, "").replace("\0", "")[:200]
     labels, scope = resources_of(request).labels, principal_of(request).scope
-    values = await labels.values(scope, [metric.replace("\0", "")], [name], typed)
-    return render(request, "explore/choices.html", {"values": values[name]})
+    named = reader_of(request).values_named(name, typed)
+    values = await labels.values(scope, [metric.replace("\0", "")], [name], typed, named)
+    return render(request, "explore/choices.html", {"values": values[name], "name": name})
 
 
 async def tidy_address(request: Request) -> Response:

@@ -1,7 +1,7 @@
 """How figures and times are written for one reader."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Context, Decimal, localcontext
 from functools import lru_cache
@@ -69,12 +69,13 @@ N_("points")
 @dataclass(frozen=True)
 class Reader:
     """A reader of `language`, with numbers and dates as `locale` writes them and times in
-    `zone`, the business time zone.
+    `zone`, the business time zone. `names` are those of values of labels, by label and value.
     """
 
     language: str
     locale: Locale
     zone: ZoneInfo
+    names: Mapping[tuple[str, str], str] = field(default_factory=dict, compare=False)
 
     @cached_property
     def _words(self) -> NullTranslations:
@@ -116,6 +117,19 @@ class Reader:
         it is.
         """
         return built_in(self.language).gettext(text) if text else text
+
+    def label(self, label: str, value: str) -> str:
+        """A value of a label by the name that it has, if it has one."""
+        return self.names.get((label, value)) or self.built_in(value)
+
+    def values_named(self, label: str, search: str) -> list[str]:
+        """The values of a label whose name contains a text, in capital or small letters."""
+        wanted = search.casefold()
+        return [
+            value
+            for (of, value), name in self.names.items()
+            if of == label and wanted and wanted in name.casefold()
+        ]
 
     def metric(self, name: str) -> str:
         """A metric's name in the reader's words."""

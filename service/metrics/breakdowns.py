@@ -1,11 +1,12 @@
 """Answering breakdown queries: their series, then the rollups of all ranges in one statement."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from zoneinfo import ZoneInfo
 
+from service.metrics.label_names import Names
 from service.metrics.query.aggregate import Aggregates
 from service.metrics.query.breakdown import (
     ADDING,
@@ -69,10 +70,19 @@ class _Reading(NamedTuple):
 
 
 class Breakdowns:
-    """Answers breakdown queries, from connections that may keep the plans of statements."""
+    """Answers breakdown queries, from connections that may keep the plans of statements. Searched
+    are values of labels and the names that a tenant has for them.
+    """
 
-    def __init__(self, aggregates: Aggregates, figures: Connections, zone: ZoneInfo) -> None:
+    def __init__(
+        self,
+        aggregates: Aggregates,
+        figures: Connections,
+        zone: ZoneInfo,
+        names_of: Callable[[str], Names] = lambda _: {},
+    ) -> None:
         self._aggregates = aggregates
+        self._names_of = names_of
         self._figures = figures
         self._zone = zone
         # Not forgotten with new samples: what is materialised does not have them.
@@ -170,7 +180,8 @@ class Breakdowns:
         kept = tuple(one is not None for one in reading.kept)
         sources = Sources(selected.frequencies, tuple(reading.ranges), kept)
         statement = breakdown_statement(figures.aggregation, query.order, sources, reading.known)
-        params = _params(query, selected)
+        names = self._names_of(figures.selection.tenant)
+        params = _params(query, selected, names)
         for number, one in enumerate(reading.kept):
             params |= one.params(number) if one else {}
         size = sum(_size(pieces, selected) for pieces in reading.ranges)
@@ -243,8 +254,8 @@ def _row(found: Any, total: float | None = None) -> Row:
     return Row(value, baseline, change, percent, share)
 
 
-def _params(query: BreakdownQuery, selected: Selected) -> dict[str, object]:
-    wanted = matching(selected.groups, query.search)
+def _params(query: BreakdownQuery, selected: Selected, names: Names) -> dict[str, object]:
+    wanted = matching(selected.groups, query, names)
     key, group = None, None
     if query.after:
         key, group = position_of(query.after, query, selected.groups)

@@ -107,7 +107,8 @@ def name_of(figures: Figures, line: FiguresLine, reader: Reader, *, several: boo
     """The name of a line: its group, and where there are several queries the query's title too."""
     title = figures.query.label or reader.metric(figures.query.metric_name)
     groups = " · ".join(
-        reader.built_in(value) if value else reader.gettext(NONE) for value in line.labels.values()
+        reader.label(label, value) if value else reader.gettext(NONE)
+        for label, value in line.labels.items()
     )
     if not groups:
         return title

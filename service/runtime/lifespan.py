@@ -42,6 +42,7 @@ from service.metrics.ingest.recorder import Recorder
 from service.metrics.ingest.room import SeriesLimits
 from service.metrics.ingest.series import SeriesCache
 from service.metrics.ingest.writer import Writer
+from service.metrics.label_names import LabelNames
 from service.metrics.mapping.door import Door
 from service.metrics.mapping.mappings import Mappings
 from service.metrics.newest import NewestValues
@@ -119,6 +120,7 @@ def _tasks(resources: Resources) -> Iterator[Coroutine[None, None, None]]:
     yield repeat(CATALOGUE_SECONDS, resources.series.reload)
     yield repeat(CATALOGUE_SECONDS, resources.mappings.reload)
     yield repeat(CATALOGUE_SECONDS, resources.members.reload)
+    yield repeat(CATALOGUE_SECONDS, resources.label_names.reload)
     yield repeat(TELEMETRY_SECONDS, partial(_note_pools, resources))
     yield repeat(READERS_SECONDS, partial(end_overlong_reading, resources.pool))
     yield repeat(JOBS_SECONDS, resources.void_jobs.work)
@@ -161,7 +163,8 @@ def _resources(
         pools.reads, own, settings.zone, minutes_kept, closed_before, members
     )
     forecasts = Forecasts(aggregates)
-    breakdowns = Breakdowns(aggregates, pools.figures, settings.zone)
+    label_names = LabelNames(pool)
+    breakdowns = Breakdowns(aggregates, pools.figures, settings.zone, label_names.of)
     catalog = FederatedCatalog(pool, pools.read, pools.reads, members)
     ids = SampleIds(pool)
     recorder = Recorder(Preparer(series, ids, accept), writer, aggregates.forget)
@@ -202,6 +205,7 @@ def _resources(
         writer=writer,
         recorder=recorder,
         mappings=mappings,
+        label_names=label_names,
         door=Door(mappings, series.metrics, recorder),
         corrections=Corrections(pool, ids, accept, follow),
         selection_voids=SelectionVoids(pools.url, pools.read, accept, follow),

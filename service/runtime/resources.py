@@ -33,6 +33,7 @@ from service.metrics.imports.receiving import Receiver
 from service.metrics.ingest.recorder import Recorder
 from service.metrics.ingest.series import SeriesCache
 from service.metrics.ingest.writer import Writer
+from service.metrics.label_names import LabelNames
 from service.metrics.mapping.door import Door
 from service.metrics.mapping.mappings import Mappings
 from service.metrics.newest import NewestValues
@@ -66,6 +67,7 @@ class Resources:
     writer: Writer
     recorder: Recorder
     mappings: Mappings
+    label_names: LabelNames
     door: Door
     corrections: Corrections
     selection_voids: SelectionVoids

@@ -1,7 +1,7 @@
 """Sessions around every page: the reader's log-in, language and theme."""
 
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from starlette.requests import Request
@@ -94,6 +94,9 @@ class SessionMiddleware:
         session = Session(cookies, reader, cookies.get(THEME) or "")
         try:
             session.principal = await _signed_in(resources_of(request).sessions, cookies)
+            if session.principal:
+                names = resources_of(request).label_names.of(session.principal.scope.tenant)
+                session.reader = replace(reader, names=names)
         except DatabaseError:
             session.away = True
         return session

@@ -288,7 +288,7 @@ GROUP BY h.series_id;
 
 -- name: label_values
 -- The values that labels and dimensions have among the series of some metrics, of those that fit a
--- pattern the first.
+-- pattern or are named the first.
 SELECT
     n.name,
     v.value
@@ -310,7 +310,7 @@ CROSS JOIN LATERAL (
             AND (%(only_service)s::text IS NULL OR s.service_name = %(only_service)s)
             AND s.metric_name = ANY(%(metrics)s::text [])
     ) AS d
-    WHERE d.value ILIKE %(pattern)s
+    WHERE d.value ILIKE %(pattern)s OR d.value = ANY(%(also)s::text [])
     ORDER BY d.value
     LIMIT 500
 ) AS v

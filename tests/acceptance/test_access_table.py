@@ -68,6 +68,9 @@ GET     /api/metrics/catalog                    200   200      403    200    403
 PATCH   /api/metrics/catalog/{metric_name}      200   200      403    403    403 403   403          404
 DELETE  /api/metrics/catalog/{metric_name}      200   403      403    403    403 403   403          404
 GET     /api/metrics/removals/{id:int}          200   403      403    403    403 403   403          404
+GET     /api/labels/{label}                     200   200      403    200    403 200   200          200
+PUT     /api/labels/{label}/{value:path}        200   200      403    403    403 403   403          200
+DELETE  /api/labels/{label}/{value:path}        200   200      403    403    403 403   403          404
 GET     /api/health                             open
 GET     /api/ready                              open
 POST    /api/services/health                    201   403      201    403    403 201   403          201
@@ -173,6 +176,11 @@ class World:
     def sample(self) -> int:
         answer = self.service.client.post("/api/metrics", json=ONE_SAMPLE)
         return int(answer.json()["metric_id"])
+
+    def named(self) -> str:
+        value = secrets.token_hex(6)
+        ok(self.service.client.put(f"/api/labels/region/{value}", json={"name": "Somewhere"}))
+        return value
 
     def void(self) -> int:
         with psycopg.connect(self.service.database_url) as conn:
@@ -344,6 +352,7 @@ BODIES: dict[tuple[str, ...], Callable[[World], Any]] = {
     ("POST", "/api/dashboards"): lambda _: a_dashboard(),
     ("PUT", "/api/dashboards/{id:int}"): lambda _: a_dashboard(),
     ("PATCH", "/api/dashboards/{id:int}"): lambda _: {"description": "Ours."},
+    ("PUT", "/api/labels/{label}/{value:path}"): lambda _: {"name": "São Paulo"},
     ("POST", "/api/keys"): lambda _: {"name": "One more", "role": "reader"},
     ("POST", "/api/auth/login"): lambda world: world.credentials(),
     ("POST", "/api/auth/refresh"): lambda world: world.refresh_token(),
@@ -380,6 +389,8 @@ def ask(world: World, who: str, route: tuple[str, ...]) -> httpx2.Response:
         kind = path.split("/{id")[0].rpartition("/")[2].removesuffix("s")
         kind = "history" if kind == "import" else kind
         concrete = concrete.replace("{id:int}", str(getattr(world, kind)()))
+    if "{label}" in path:
+        concrete = concrete.replace("{label}", "region").replace("{value:path}", world.named())
     if "{tenant}" in path:
         concrete = concrete.replace("{tenant}", world.tenant())
     # A forecast of what is new is refused to those who may have one.

@@ -22,16 +22,22 @@ class LabelValues:
         self._members = members
 
     async def values(
-        self, scope: Scope, metrics: Sequence[str], names: Sequence[str], search: str = ""
+        self,
+        scope: Scope,
+        metrics: Sequence[str],
+        names: Sequence[str],
+        search: str = "",
+        also: Sequence[str] = (),
     ) -> dict[str, list[str]]:
         """By name of a label or dimension, its values among the series of those metrics that
-        contain a text; in alphabetical order the first `MOST_VALUES` of each.
+        contain a text, or here are among `also`; in alphabetical order the first `MOST_VALUES` of
+        each.
         """
         members = self._members.all
         if not members:
-            return await label_values(self._pool, scope, metrics, names, search)
+            return await label_values(self._pool, scope, metrics, names, search, also)
         asked = [name for name in names if name != MEMBER]
-        own = await label_values(self._pool, scope, metrics, asked, search)
+        own = await label_values(self._pool, scope, metrics, asked, search, also)
         theirs = await asyncio.gather(
             *(_of(member, scope, metrics, asked, search) for member in members.values())
         )

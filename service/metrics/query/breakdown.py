@@ -1,7 +1,7 @@
 """Breakdowns: the groups of a selection over one range, ranked."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, cast
 
@@ -126,13 +126,22 @@ def name_key(group: Group) -> tuple[tuple[bool, bytes], ...]:
     return tuple((label is None, (label or "").encode()) for label in group)
 
 
-def matching(groups: Groups, search: str) -> list[int] | None:
-    """The numbers of the groups with a label that contains a text; None: all."""
-    if not search:
+def matching(
+    groups: Groups, query: BreakdownQuery, names: Mapping[tuple[str, str], str]
+) -> list[int] | None:
+    """The numbers of the groups with a label that contains the text that is searched for, or whose
+    name does; None: all.
+    """
+    if not query.search:
         return None
-    wanted = search.casefold()
+    wanted, labels = query.search.casefold(), query.figures.group_by
+
+    def matches(label: str, value: str) -> bool:
+        name = names.get((label, value), "")
+        return wanted in value.casefold() or wanted in name.casefold()
+
     return [
         number
         for number, group in enumerate(groups)
-        if any(label and wanted in label.casefold() for label in group)
+        if any(value and matches(label, value) for label, value in zip(labels, group, strict=True))
     ]

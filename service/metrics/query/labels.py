@@ -12,12 +12,17 @@ _SPECIAL = re.compile(r"[\\%_]")
 
 
 async def label_values(
-    pool: Pool, scope: Scope, metrics: Sequence[str], names: Sequence[str], search: str = ""
+    pool: Pool,
+    scope: Scope,
+    metrics: Sequence[str],
+    names: Sequence[str],
+    search: str = "",
+    also: Sequence[str] = (),
 ) -> dict[str, list[str]]:
     """By name of a label or dimension, its values among the series of those metrics that contain a
-    text; in alphabetical order the first `MOST_VALUES` of each.
+    text or are among `also`; in alphabetical order the first `MOST_VALUES` of each.
     """
-    params = {**scope.params, "metrics": list(metrics), "names": list(names)}
+    params = {**scope.params, "metrics": list(metrics), "names": list(names), "also": list(also)}
     rows = await fetch_all(pool, "label_values", params | {"pattern": pattern_of(search)})
     return by_name(rows, names)
 

@@ -1,0 +1,1 @@
+"""Names for the values of labels, over HTTP."""

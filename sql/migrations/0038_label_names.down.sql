@@ -1,0 +1,1 @@
+DROP TABLE fature.label_name;
