@@ -12,6 +12,7 @@ from graphql import DocumentNode, GraphQLError, GraphQLSchema, parse
 from graphql.validation import MaxIntrospectionDepthRule
 from starlette.requests import Request
 
+from service.graphql.breakdowns import resolve_breakdown
 from service.graphql.context import Context
 from service.graphql.errors import cause_of, formatted
 from service.graphql.figures import (
@@ -54,6 +55,7 @@ _RESOLVERS: Mapping[str, Callable[..., Any]] = {
     "metrics": resolve_metrics,
     "metric": resolve_metric,
     "aggregate": resolve_aggregate,
+    "breakdown": resolve_breakdown,
     "forecast": resolve_forecast,
     "rules": resolve_rules,
     "events": resolve_events,

@@ -26,7 +26,7 @@ async def resolve_aggregate(_: Any, info: Any, metric: str, **given: Any) -> dic
     """``Query.aggregate``."""
     context = context_of(info)
     context.needs("metrics:read")
-    params, dimensions = _read(AggregateParams, metric, given)
+    params, dimensions = read_arguments(AggregateParams, metric, given)
     entry = await context.entry(metric)
     zone = zone_of(params.tz, context.resources.settings.zone)
     query = params.query(entry, dimensions, context.scope, zone)
@@ -44,7 +44,7 @@ async def resolve_forecast(_: Any, info: Any, metric: str, **given: Any) -> dict
     """``Query.forecast``."""
     context = context_of(info)
     context.needs("metrics:read")
-    params, dimensions = _read(ForecastParams, metric, given)
+    params, dimensions = read_arguments(ForecastParams, metric, given)
     entry = await context.entry(metric)
     zone = zone_of(params.tz, context.resources.settings.zone)
     query = params.query(entry, dimensions, context.scope, zone)
@@ -59,7 +59,7 @@ async def resolve_forecast(_: Any, info: Any, metric: str, **given: Any) -> dict
     }
 
 
-def _read(
+def read_arguments(
     model: type[Params], metric: str, given: Mapping[str, Any]
 ) -> tuple[Params, dict[str, str]]:
     """Arguments as the parameters of the API, and the dimensions among their filters.
@@ -113,7 +113,7 @@ def _series(result: Result) -> Iterator[dict[str, Any]]:
         group = result.groups[number]
         periods = [named_period(one.start, query.period, query.zone) for one in of_group]
         yield {
-            "labels": _labels(dict(zip(query.group_by, group, strict=True))),
+            "labels": label_list(dict(zip(query.group_by, group, strict=True))),
             "unit": result.unit_of(group),
             "periods": [one.label for one in periods],
             "starts": [one.start_text for one in periods],
@@ -132,7 +132,7 @@ def _forecast(query: ForecastQuery, one: GroupForecast) -> dict[str, Any]:
     made = one.forecast
     periods = [named_period(start, query.period, query.zone) for start in one.starts]
     return {
-        "labels": _labels(one.labels),
+        "labels": label_list(one.labels),
         "unit": one.unit,
         "periods": [each.label for each in periods],
         "starts": [each.start_text for each in periods],
@@ -149,5 +149,6 @@ def _forecast(query: ForecastQuery, one: GroupForecast) -> dict[str, Any]:
     }
 
 
-def _labels(labels: Mapping[str, str | None]) -> list[dict[str, str | None]]:
+def label_list(labels: Mapping[str, str | None]) -> list[dict[str, str | None]]:
+    """Labels as the schema has them."""
     return [{"name": name, "value": value} for name, value in labels.items()]

@@ -26,8 +26,8 @@ MAX_FIELDS = 1000
 # As many panels as a dashboard may have, and some.
 MAX_FIGURES = 50
 MAX_COST = 5000
-_FIGURES = frozenset({"aggregate", "forecast"})
-_COSTS = {"aggregate": 20, "forecast": 100}
+_FIGURES = frozenset({"aggregate", "breakdown", "forecast"})
+_COSTS = {"aggregate": 20, "breakdown": 20, "forecast": 100}
 _LISTS = frozenset({"metrics", "rules", "events", "services"})
 _FIRST = 50
 

@@ -69,6 +69,17 @@ def codes(answer: dict[str, Any]) -> list[str]:
     return [error["extensions"]["code"] for error in answer["errors"]]
 
 
+BREAKDOWN = """
+query Breakdown($metric: String!, $groupBy: [String!]!, $first: Int!, $after: String,
+  $orderBy: RankedBy!, $reverse: Boolean!, $compare: Comparison, $startDate: Moment) {
+  breakdown(metric: $metric, groupBy: $groupBy, first: $first, after: $after, orderBy: $orderBy,
+    reverse: $reverse, compare: $compare, startDate: $startDate) {
+    aggregation period unit groups otherGroups pageInfo { hasNextPage endCursor }
+    rows { labels { name value } unit value { value share baseline change changePercent } }
+    total { value baseline } others { value }
+  }
+}
+"""
 FIGURES = """
 query Figures($metric: String!, $period: Period, $aggregation: Aggregation, $groupBy: [String!],
   $filters: [Filter!], $startDate: Moment) {
@@ -484,3 +495,49 @@ def test_the_documented_request_is_one_that_curl_sends(serving: Service) -> None
     )
     answer = json.loads(done.stdout)
     assert set(answer["data"]) == {"revenue", "expected", "events"}, answer
+
+
+def test_a_breakdown_is_that_of_the_api(client: httpx2.Client) -> None:
+    metric = f"metric_{secrets.token_hex(6)}"
+    now = datetime.now(UTC)
+    post(
+        client,
+        *(
+            sample(metric, value=value, region=region, timestamp=(now - age).isoformat())
+            for region, value in (("SP", 60.0), ("RJ", 30.0), ("MG", 10.0))
+            for age in (timedelta(), timedelta(days=7, hours=1))
+        ),
+    )
+    start = str((now - timedelta(days=2)).date())
+    asked: dict[str, Any] = {
+        "metric": metric,
+        "groupBy": ["region"],
+        "first": 2,
+        "orderBy": "value",
+        "reverse": True,
+        "compare": "previous_week",
+        "startDate": start,
+    }
+    params: dict[str, Any] = {
+        "metric_name": metric,
+        "group_by": "region",
+        "limit": 2,
+        "order": "-value",
+        "compare": "previous_week",
+        "start_date": start,
+    }
+    first = data(client, BREAKDOWN, **asked)["breakdown"]
+    right = client.get("/api/metrics/breakdown", params=params).json()
+    assert [one["labels"] for one in first["rows"]] == [
+        [{"name": "region", "value": row["region"]}] for row in right["data"]
+    ]
+    assert [one["value"]["share"] for one in first["rows"]] == [0.1, 0.3]
+    assert [one["value"]["baseline"] for one in first["rows"]] == [
+        row["baseline"] for row in right["data"]
+    ]
+    assert (first["groups"], first["otherGroups"], first["total"]["value"]) == (3, 1, 100.0)
+    assert first["pageInfo"]["hasNextPage"]
+    after = first["pageInfo"]["endCursor"]
+    rest = data(client, BREAKDOWN, **asked, after=after)["breakdown"]
+    assert [one["labels"][0]["value"] for one in rest["rows"]] == ["SP"]
+    assert not rest["pageInfo"]["hasNextPage"]
