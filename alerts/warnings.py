@@ -30,6 +30,7 @@ async def warnings_of(
     """The reasons why the rule cannot fire, or cannot notify."""
     async with connection(pool) as conn:
         found = list(await _of_the_metric(conn, scope.tenant, rule, entry))
+        found += _of_members(await run(conn, "members"))
     return found + list(_of_the_channels(rule, reachable))
 
 
@@ -80,6 +81,14 @@ def _other_units(
     if others:
         values: dict[str, Value] = {"metric": rule.metric_name, "units": Listing(tuple(others))}
         yield Message("Samples of {metric} in {units} are left out", values)
+
+
+def _of_members(members: Sequence[Mapping[str, Any]]) -> Iterator[Message]:
+    if members:
+        names = Listing(tuple(one["member_name"] for one in members))
+        yield Message(
+            "Only samples of this installation are watched, not of {names}", {"names": names}
+        )
 
 
 def _of_the_channels(rule: Rule, reachable: Reachable) -> Iterator[Message]:

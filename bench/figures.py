@@ -97,6 +97,23 @@ class PageViews:
 
 
 @dataclass(frozen=True, slots=True)
+class Federated:
+    """90 days by a period, asked of each of three members with so many samples, of which `member`
+    is the slowest, and of their hub.
+    """
+
+    period: str
+    samples: int
+    member: Latency
+    hub: Latency
+
+    @property
+    def ratio(self) -> float:
+        """How many times as long the hub takes."""
+        return self.hub.p50 / self.member.p50
+
+
+@dataclass(frozen=True, slots=True)
 class Neighbour:
     """Questions of a small tenant at a steady rate, and what another tenant did meanwhile; the
     first is ``alone``.
@@ -140,6 +157,7 @@ class Figures:
     cached: Repeated | None = None
     storage: Storage | None = None
     pages: list[PageViews] = field(default_factory=list)
+    federated: list[Federated] = field(default_factory=list)
     neighbours: list[Neighbour] = field(default_factory=list)
     ticks: list[Ticks] = field(default_factory=list)
     peak_memory: int = 0

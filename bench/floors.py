@@ -27,6 +27,7 @@ def floors(figures: Figures) -> list[Floor]:
         *_of_protocols(figures),
         *_of_reads(figures),
         _of_pages(figures),
+        *_of_federation(figures),
         *_of_neighbours(figures),
         *_of_alerts(figures),
         _of_memory(figures),
@@ -121,6 +122,15 @@ def _of_pages(figures: Figures) -> Floor:
         f"{slowest.prompt:.1%} within it ({slowest.route})",
         slowest.prompt > 0.95,
     )
+
+
+def _of_federation(figures: Figures) -> Iterator[Floor]:
+    for one in figures.federated:
+        yield Floor(
+            f"a hub over three members, 90 days by {one.period}: at most 1.5 times the slowest",
+            f"{one.ratio:.2f} times",
+            one.ratio <= 1.5,
+        )
 
 
 def _of_neighbours(figures: Figures) -> Iterator[Floor]:

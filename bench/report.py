@@ -43,6 +43,7 @@ def _tables(figures: Figures) -> Iterator[Table]:
     yield _protocols(figures)
     yield _reads(figures)
     yield _pages(figures)
+    yield _federation(figures)
     yield _neighbours(figures)
     yield _others(figures)
     yield Table(
@@ -132,6 +133,23 @@ def _pages(figures: Figures) -> Table:
         "Pages",
         ("page", "views", f"within {1000 * PAGE_SECONDS:.0f} ms at the service"),
         [(one.route, str(one.views), f"{one.prompt:.1%}") for one in figures.pages],
+    )
+
+
+def _federation(figures: Figures) -> Table:
+    return Table(
+        "Federation",
+        ("90 days by", "samples of each member", "slowest member p50 ms", "hub p50 ms", "times"),
+        [
+            (
+                one.period,
+                f"{one.samples:,}",
+                f"{one.member.p50:.1f}",
+                f"{one.hub.p50:.1f}",
+                f"{one.ratio:.2f}",
+            )
+            for one in figures.federated
+        ],
     )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from bench.alerts import measure_ticks
 from bench.copying import Copying
 from bench.dataset import load, migrated, storage
+from bench.federation import measure_federation
 from bench.figures import Figures
 from bench.ingest import measure_ingest, measure_paced
 from bench.kafka import measure_kafka
@@ -32,6 +33,7 @@ def measure(kit: Kit, server: EmbeddedServer, folder: Path) -> Figures:
     _reads(figures, kit, server, folder)
     with new_database(server.url, "benchmark_pages") as url:
         measure_pages(figures, kit, folder, url)
+    measure_federation(figures, kit, server, folder)
     with new_database(server.url, "benchmark_neighbours") as url:
         measure_neighbours(figures, kit, folder, url)
     with new_database(server.url, "benchmark_alerts") as url:

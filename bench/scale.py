@@ -21,6 +21,7 @@ class Scale:
     query_seconds: float
     page_samples: int
     page_seconds: float
+    member_samples: int
     neighbour_samples: int
     neighbour_seconds: float
     alert_metrics: int
@@ -36,6 +37,7 @@ WHOLE = Scale(
     query_seconds=4,
     page_samples=1_000_000,
     page_seconds=60,
+    member_samples=3_000_000,
     neighbour_samples=1_800_000,
     neighbour_seconds=20,
     alert_metrics=1000,
@@ -50,6 +52,7 @@ QUICK = Scale(
     query_seconds=0.5,
     page_samples=50_000,
     page_seconds=3,
+    member_samples=50_000,
     neighbour_samples=100_000,
     neighbour_seconds=3,
     alert_metrics=50,

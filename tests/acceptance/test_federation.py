@@ -357,6 +357,22 @@ def test_what_is_of_one_installation_alone_is_refused_over_members(hub: Hub) -> 
         )
 
 
+def test_a_rule_of_a_hub_warns_that_it_watches_no_member(hub: Hub) -> None:
+    rule = {
+        "rule_name": "of all?",
+        "metric_name": METRIC,
+        "condition": ">",
+        "threshold_value": 1,
+        "severity": "low",
+    }
+    warned = [
+        client.post("/api/alerts/rules", json=rule).json()["warnings"]
+        for client in (hub.client, hub.whole.client)
+    ]
+    words = "Only samples of this installation are watched, not of north, south"
+    assert [words in one for one in warned] == [True, False]
+
+
 def test_members_of_a_hub_are_never_written_by_it(hub: Hub) -> None:
     sample = {
         "metric_name": "posted_at_the_hub",

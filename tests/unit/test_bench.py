@@ -8,6 +8,7 @@ import pytest
 
 from bench.figures import (
     Consumed,
+    Federated,
     Figures,
     Ingest,
     Neighbour,
@@ -56,6 +57,7 @@ def figures() -> Figures:
         cached=Repeated(16, 4000.0, FAST),
         storage=Storage(140.0, 14.0),
         pages=[PageViews("/", 1_000_000, 30, 1.0), PageViews("/explore", 1_000_000, 60, 0.97)],
+        federated=[Federated("day", 1_000_000, FAST, FAST)],
         neighbours=[
             Neighbour("alone", Latency(5.0, 8.0, 10.0)),
             Neighbour("ten readers of a page", Latency(6.0, 12.0, 18.0)),
