@@ -123,9 +123,9 @@ class KillableMember(Member):
 
     @contextmanager
     def slow(self) -> Iterator[None]:
-        """Whoever asks for series waits."""
+        """Whoever asks for series or samples waits."""
         with psycopg.connect(self.url) as conn:
-            conn.execute("LOCK TABLE fature.series IN ACCESS EXCLUSIVE MODE")
+            conn.execute("LOCK TABLE fature.series, fature.sample_hourly IN ACCESS EXCLUSIVE MODE")
             yield
 
 

@@ -19,6 +19,7 @@ from service.metrics.query.fill import Point
 from service.metrics.query.labels import by_name, pattern_of
 from service.metrics.query.rollups import RollupQuery, points_of
 from service.metrics.query.selection import Grouped, Grouping, grouped_of
+from service.metrics.query.single_flight import SingleFlight
 from sql.database import Pool, fetch_all, fetch_prepared
 from sql.errors import DatabaseError
 from sql.federation import relation_of
@@ -27,6 +28,9 @@ from sql.statements import query
 
 # Who did not answer is asked again after so many seconds, once; meanwhile it is missing at once.
 _AGAIN_SECONDS = 3.0
+
+# What changes seldom, in seconds: each look there costs as much as reading values.
+_SERIES_AGE = 5.0
 
 Answer = TypeVar("Answer")
 _log = structlog.get_logger()
@@ -42,9 +46,17 @@ class MemberSource:
     def __init__(self, name: str, pool: Pool) -> None:
         self._name = name
         self._pool = pool
+        self._series: SingleFlight[Grouped] = SingleFlight(max_age=_SERIES_AGE, finished=True)
+        self._watermarks: SingleFlight[Mapping[str, datetime]] = SingleFlight(
+            max_age=_SERIES_AGE, finished=True
+        )
 
     async def grouped(self, grouping: Grouping) -> Grouped:
-        """The series of a selection in their groups."""
+        """The series of a selection in their groups, a few seconds old at most."""
+        key = repr((grouping.selection, grouping.group_by))
+        return await self._series.get((), key, lambda: self._find(grouping))
+
+    async def _find(self, grouping: Grouping) -> Grouped:
         statement = series_statement(self._name, grouping)
         rows = await fetch_prepared(self._pool, statement, {})
         return grouped_of(rows, [grouping])[grouping]
@@ -57,7 +69,10 @@ class MemberSource:
         return points_of(rows)
 
     async def watermarks(self) -> Mapping[str, datetime]:
-        """By name of a rollup, up to where it is materialised."""
+        """By name of a rollup, up to where it is materialised; a few seconds old at most."""
+        return await self._watermarks.get((), "", self._read_watermarks)
+
+    async def _read_watermarks(self) -> Mapping[str, datetime]:
         relation = relation_of(self._name, "rollup_watermark")
         rows = await fetch_all(self._pool, query("member_watermarks").format(watermarks=relation))
         return {row["relation"]: row["watermark"] for row in rows}
