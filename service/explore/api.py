@@ -85,8 +85,8 @@ async def aggregate(request: Request) -> Response:
 
 async def _told(request: Request, result: Result) -> ToldOfRows:
     """What was expected of the rows, and how complete their periods are."""
-    resources, query, now = resources_of(request), result.query, result.now
-    resources.aggregates.own_part(query)
+    resources, now = resources_of(request), result.now
+    query = resources.aggregates.own_part(result.query)
     told = await resources.expectations.told(query, result.groups, now)
     starts = sorted({point.start for point in result.shown})
     return ToldOfRows(told, await resources.reporters.completeness(query, starts, now))

@@ -94,7 +94,8 @@ async def unusual_values(request: Request) -> Response:
     params, dimensions = read_params(request, AnomaliesParams, frozenset(metric.dimensions))
     query = params.query(metric, dimensions, scope, zone_of(params.tz, resources.settings.zone))
     result = await resources.aggregates.result(query, datetime.now(UTC))
-    told = await resources.expectations.told(query, result.groups, result.now)
+    own = resources.aggregates.own_part(query)
+    told = await resources.expectations.told(own, result.groups, result.now)
     found = await asyncio.to_thread(lambda: list(anomalies(result, told, params.sensitivity)))
     return json_response(
         {

@@ -98,7 +98,7 @@ async def _history(request: Request, rule: RuleToTest, period: LongPeriod) -> tu
         most_groups=_MOST_LINES,
     )
     return await asyncio.gather(
-        resources.aggregates.result(query, now),
+        resources.aggregates.own.result(query, now),
         resources.aggregates.lacks_samples(query, [Span(since, now)]),
     )
 

@@ -66,7 +66,7 @@ class Reporters:
         """
         if not starts:
             return {}
-        selected = await self._aggregates.selected(figures)
+        selected = await self._aggregates.own.selected(figures)
         end = calendar.following(starts[-1], figures.period, figures.zone).astimezone(UTC)
         shares: dict[tuple[int, datetime], list[float]] = {}
         for step, frequencies in _CELLS.items():

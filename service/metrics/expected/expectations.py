@@ -199,7 +199,7 @@ class Expectations:
         if len(starts) == 1:
             return [None]
         since = replace(query, since=starts[0], before=starts[-1])
-        result = await self._aggregates.result(since, now)
+        result = await self._aggregates.own.result(since, now)
         values = {point.start: point.value for point in result.points}
         nothing = 0.0 if query.aggregation in _ADDING else None
         return [*(values.get(start, nothing) for start in starts[:-1]), None]
@@ -224,7 +224,7 @@ class Expectations:
         period = period_of(query)
         since = row_start(end - _HISTORY[period], query)
         whole = replace(query, since=since, before=end)
-        result = await self._aggregates.result(whole, now)
+        result = await self._aggregates.own.result(whole, now)
         values = {point.start: point.value for point in result.points}
         if not values:
             return result.unit, Series([], [])

@@ -64,6 +64,7 @@ class FederatedAggregates(Aggregates):
         members: Members,
     ) -> None:
         super().__init__(reads, source, business_zone, minutes_kept, closed_before)
+        self._alone = Aggregates(reads, source, business_zone, minutes_kept, closed_before)
         self._members = members
 
     async def result(self, query: AggregateQuery, now: datetime) -> Result:
@@ -128,6 +129,11 @@ class FederatedAggregates(Aggregates):
         if not self._members.all:
             return await super().lacks_samples(query, spans)
         return is_asked(query, HUB) and await super().lacks_samples(query_for(query, HUB), spans)
+
+    @property
+    def own(self) -> Aggregates:
+        """What answers of this installation alone."""
+        return self._alone if self._members.all else self
 
     def own_part(self, query: AggregateQuery) -> AggregateQuery:
         """The query as it is answered of this installation alone.

@@ -123,6 +123,11 @@ class Aggregates:
         pending = await self._pending.get((), "", self._late.pending)
         return bool(pending) and await self._late.lack(await self.selected(query), pending, spans)
 
+    @property
+    def own(self) -> "Aggregates":
+        """What answers of this installation alone, which a hub's others do not."""
+        return self
+
     def own_part(self, query: AggregateQuery) -> AggregateQuery:
         """The query as it is answered of this installation alone; a hub refuses others."""
         return query

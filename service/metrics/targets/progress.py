@@ -8,6 +8,7 @@ from service.metrics.catalog import MetricEntry
 from service.metrics.forecasts import ForecastQuery, Forecasts
 from service.metrics.query.aggregate import Aggregates
 from service.metrics.query.ranges import Span
+from service.metrics.query.result import check_nobody_missing
 from service.metrics.query.selected import TooFine
 from service.metrics.query.single_flight import SingleFlight
 from service.metrics.query.spec import AggregateQuery, aggregate_query
@@ -77,10 +78,12 @@ class Progresses:
         span = span_at(target, now, self._zone)
         query = self._query(scope, target, metric, span)
         try:
-            value = (await self._aggregates.totals(query)).get(())
+            totals = await self._aggregates.totals(query)
         except TooFine:
             query = self._query(scope, target, metric, span, "month")
-            value = (await self._aggregates.totals(query)).get(())
+            totals = await self._aggregates.totals(query)
+        check_nobody_missing(totals)
+        value = totals.get(())
         expected = target.value
         if query.aggregation in ADDING:
             shape = await self._shape(scope, target, metric, span, now)
@@ -105,6 +108,7 @@ class Progresses:
             query = self._query(scope, target, metric, past, period)
             try:
                 result = await self._aggregates.result(query, now)
+                check_nobody_missing(result)
             except TooFine:
                 continue
             values = {p.start: p.value for p in result.points if p.value is not None}
