@@ -29,6 +29,15 @@ FROM fature.alert_rule
 WHERE tenant = %(tenant)s AND metric_name = %(metric_name)s
 ORDER BY rule_id;
 
+-- name: targets_on_metric
+-- What it is to reach.
+SELECT
+    target_id,
+    name
+FROM fature.target
+WHERE tenant = %(tenant)s AND metric_name = %(metric_name)s
+ORDER BY target_id;
+
 -- name: panels_on_metric
 -- What is shown of it.
 SELECT

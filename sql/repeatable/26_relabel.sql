@@ -91,8 +91,9 @@ $$;
 COMMENT ON FUNCTION fature.relabel_metadata IS
 'Replaces the value of a key in metadata of samples and voids.';
 
--- In rules, their states and events, notifications, dashboards; where a person is erased in the
--- audit log, too. Of two open events of a rule that are about the same group now, one is resolved.
+-- In rules, their states and events, notifications, targets, expectations, dashboards; where a person
+-- is erased in the audit log, too. Of two open events of a rule that are about the same group now, one
+-- is resolved.
 CREATE OR REPLACE FUNCTION fature.relabel_records(
     of_tenant text, of_metric text, label text, from_value text, to_value text
 ) RETURNS void
@@ -155,6 +156,25 @@ BEGIN
             WHEN 'affiliate_id' THEN r.affiliate_id
             WHEN 'region' THEN r.region
             ELSE r.filters ->> label
+        END;
+    -- What is expected is computed anew when it is asked for.
+    DELETE FROM fature.expectation AS x
+    WHERE
+        x.tenant = of_tenant AND (of_metric IS NULL OR x.metric_name = of_metric)
+        AND (x.filters @> known OR x.dimensions @> known);
+    UPDATE fature.target AS g
+    SET
+        service_name = CASE WHEN label = 'service_name' THEN filter ELSE g.service_name END,
+        affiliate_id = CASE WHEN label = 'affiliate_id' THEN filter ELSE g.affiliate_id END,
+        region = CASE WHEN label = 'region' THEN filter ELSE g.region END,
+        filters = fature.relabelled(g.filters, label, from_value, filter)
+    WHERE
+        g.tenant = of_tenant AND (of_metric IS NULL OR g.metric_name = of_metric)
+        AND from_value = CASE label
+            WHEN 'service_name' THEN g.service_name
+            WHEN 'affiliate_id' THEN g.affiliate_id
+            WHEN 'region' THEN g.region
+            ELSE g.filters ->> label
         END;
     IF of_metric IS NULL THEN
         UPDATE fature.dashboard AS d

@@ -82,15 +82,19 @@ def test_rules_and_panels_on_it_are_named_and_keep_it(
     panel = {"id": "a", "type": "line", "title": "Sales", "queries": [{"metric_name": metric}]}
     config = {"panels": [panel], "layout": [{"panel": "a", "x": 0, "y": 0, "w": 6, "h": 4}]}
     board = ok(admin.post("/api/dashboards", json={"name": "Board", "config": config}))
+    wanted = {"name": "More", "metric_name": metric, "period": "day", "value": 1}
+    target = ok(admin.post("/api/targets", json={**wanted, "direction": "at_least"}))
     for params in ({}, {"dry_run": "true"}):
         error = refused(admin.delete(path(metric), params=params), 409)
-        assert places(error) == [(None, "rules"), (None, "dashboards")]
+        assert [field for _, field in places(error)] == ["rules", "targets", "dashboards"]
         assert [one["message"] for one in error["details"]] == [
             f"rule {rule['id']} (Low)",
+            f"target {target['id']} (More)",
             f"dashboard {board['id']} (Board), panel Sales",
         ]
     ok(admin.delete(f"/api/alerts/rules/{rule['id']}"))
     ok(admin.delete(f"/api/dashboards/{board['id']}"))
+    ok(admin.delete(f"/api/targets/{target['id']}"))
     body = {"until": OLD.date().isoformat(), "metric_type": "revenue"}
     closed = ok(admin.post("/api/periods/close", json=body))
     assert f"(close {closed['id']})" in refused(admin.delete(path(metric)), 409)["message"]

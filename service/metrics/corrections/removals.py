@@ -65,8 +65,8 @@ class Removals:
 
         Raises:
             NotFound: there is none of that name.
-            Conflict: rules or panels are on it, which the problems name; some of it is in a closed
-                period or being voided.
+            Conflict: rules, targets or panels are on it, which the problems name; or it is in
+                a closed period or being voided.
         """
         async with (
             self._turn,
@@ -124,8 +124,14 @@ async def _checked(conn: Connection, caller: Caller, metric_name: str) -> tuple[
 
 
 async def _check_unused(conn: Connection, one: dict[str, str]) -> None:
-    problems = [Problem(_rule(row), "rules") for row in await run(conn, "rules_on_metric", one)] + [
-        Problem(_panel(row), "dashboards") for row in await run(conn, "panels_on_metric", one)
+    problems = [
+        Problem(named(row), field)
+        for statement, field, named in (
+            ("rules_on_metric", "rules", _rule),
+            ("targets_on_metric", "targets", _target),
+            ("panels_on_metric", "dashboards", _panel),
+        )
+        for row in await run(conn, statement, one)
     ]
     if problems:
         raise _in_use(problems)
@@ -133,6 +139,10 @@ async def _check_unused(conn: Connection, one: dict[str, str]) -> None:
 
 def _rule(row: DictRow) -> Message:
     return Message("rule {id} ({name})", {"id": str(row["rule_id"]), "name": row["rule_name"]})
+
+
+def _target(row: DictRow) -> Message:
+    return Message("target {id} ({name})", {"id": str(row["target_id"]), "name": row["name"]})
 
 
 def _panel(row: DictRow) -> Message:
