@@ -21,7 +21,7 @@ from service.metrics.annotations import create_annotation, delete_annotation
 from service.runtime.resources import resources_of
 
 
-async def list_all(request: Request) -> Response:
+async def read_annotations(request: Request) -> Response:
     """What happened in a range, newest first."""
     params, _ = read_params(request, AnnotationParams)
     resources, scope = resources_of(request), principal_of(request).scope
@@ -29,14 +29,14 @@ async def list_all(request: Request) -> Response:
     return list_response([annotation_out(row) for row in rows], cursor)
 
 
-async def create(request: Request) -> Response:
+async def note_annotation(request: Request) -> Response:
     """Note what happened, such as a deployment or a campaign; it is drawn on charts."""
     body = await read_model(request, AnnotationIn)
     row = await create_annotation(resources_of(request).pool, caller_of(request), body.new())
     return item_response(annotation_out(row), 201)
 
 
-async def delete(request: Request) -> Response:
+async def remove_annotation(request: Request) -> Response:
     """Remove an annotation."""
     number = id_of(request, "annotation")
     row = await delete_annotation(resources_of(request).pool, caller_of(request), number)
@@ -49,7 +49,7 @@ ENDPOINTS = [
     Endpoint(
         "GET",
         _ALL,
-        list_all,
+        read_annotations,
         "annotations",
         scope="metrics:read",
         params=AnnotationParams,
@@ -58,7 +58,7 @@ ENDPOINTS = [
     Endpoint(
         "POST",
         _ALL,
-        create,
+        note_annotation,
         "annotations",
         scope="annotations:write",
         body=AnnotationIn,
@@ -68,7 +68,7 @@ ENDPOINTS = [
     Endpoint(
         "DELETE",
         f"{_ALL}/{{id:int}}",
-        delete,
+        remove_annotation,
         "annotations",
         scope="annotations:write",
         response=Deleted,

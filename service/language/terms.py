@@ -15,6 +15,7 @@ TERMS = (
     N_("job"),
     N_("close"),
     N_("annotation"),
+    N_("import"),
     N_("target"),
     N_("service"),
     N_("revenue"),

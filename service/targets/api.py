@@ -25,7 +25,7 @@ from service.targets.models import (
 )
 
 
-async def list_all(request: Request) -> Response:
+async def read_targets(request: Request) -> Response:
     """Every target, newest first."""
     scope = principal_of(request).scope
     rows = await list_targets(resources_of(request).read_pool, scope)
@@ -74,7 +74,7 @@ _ALL = "/api/targets"
 _ONE = f"{_ALL}/{{id:int}}"
 
 ENDPOINTS = [
-    Endpoint("GET", _ALL, list_all, "targets", scope="metrics:read", response=TargetList),
+    Endpoint("GET", _ALL, read_targets, "targets", scope="metrics:read", response=TargetList),
     Endpoint(
         "POST",
         _ALL,
