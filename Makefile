@@ -24,7 +24,7 @@ TRACING := $(if $(OTEL_EXPORTER_OTLP_ENDPOINT),$(VENV)/otel.stamp)
 .DEFAULT_GOAL := help
 .PHONY: help pages run test migrate migrate-status rollback timezone retention retention-apply alerts \
         consume rules-export rules-apply mappings-apply backup restore release-jobs analyst hub-access \
-        federate members unfederate key user demo replay psql bench lint docs lock clean
+        federate members unfederate key user demo import replay psql bench lint docs lock clean
 
 help: ## Show this table
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-18s %s\n", $$1, $$2}' Makefile
@@ -119,6 +119,10 @@ user: $(VENV)/run.stamp ## Let somebody log in: EMAIL=… ROLE=… [NAME=…] [S
 
 demo: $(VENV)/run.stamp ## Load 90 days of demo data into the running service; LIVE=1 goes on
 	@exec $(COMMAND) client demo $(if $(LIVE),--live)
+
+import: $(VENV)/run.stamp ## Import history of any age: FILE=orders.csv [MAP=map.yaml]
+	@test -n "$(FILE)" || { echo "usage: make import FILE=orders.csv [MAP=map.yaml]"; exit 2; }
+	@exec $(COMMAND) client import "$(FILE)" $(if $(MAP),--map "$(MAP)")
 
 replay: $(VENV)/run.stamp ## Replay orders as metrics: FILE=orders.csv [SHIFT=now]
 	@test -n "$(FILE)" || { echo "usage: make replay FILE=orders.csv [SHIFT=now]"; exit 2; }

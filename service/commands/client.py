@@ -1,4 +1,4 @@
-"""``make demo`` and ``make replay``: clients of the running service."""
+"""``make demo``, ``replay`` and ``import``: clients of the running service."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -15,6 +15,7 @@ from service.commands.context import with_settings
 from service.commands.demo.history import backtests, write_history
 from service.commands.demo.live import go_on
 from service.commands.demo.load import load_demo
+from service.commands.importing.command import run_import
 from service.commands.replay.mapping import SOURCE_TIMEZONE
 from service.commands.replay.mapping import replay as replay_orders
 from service.commands.replay.orders import BadFile
@@ -56,6 +57,24 @@ def demo(target: Target, url: str | None, api_key: str | None, live: bool) -> No
     # The past of another installation cannot be written from here.
     database = None if url or api_key else target.database
     run_demo(url or target.url, api_key or target.api_key, target.timezone, database, live)
+
+
+@client.command("import")
+@click.argument("file", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@click.option(
+    "--map",
+    "map_file",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="YAML file that says what the columns are.",
+)
+@click.option("--url", help="Address of the running service.")
+@click.option("--api-key", help="Key with the right to correct metrics.")
+@click.pass_obj
+def import_file(
+    target: Target, file: Path, map_file: Path | None, url: str | None, api_key: str | None
+) -> None:
+    """Import history of any age from CSV or JSON lines."""
+    run_import(url or target.url, api_key or target.api_key, file, map_file)
 
 
 @client.command()

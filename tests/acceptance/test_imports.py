@@ -9,13 +9,16 @@ import socket
 import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
+import click
 import httpx2
 import pytest
 
+from service.commands.importing.command import run_import
 from tests.acceptance.access import with_new_key
-from tests.conftest import Service
+from tests.conftest import ADMIN_KEY, Service
 
 NOW = datetime.now(UTC)
 HOUR = timedelta(hours=1)
@@ -338,3 +341,31 @@ def test_closed_periods_take_no_history(api: httpx2.Client, metric: str) -> None
         assert f"(close {close})" in errors(api, data)[0][2]
     finally:
         api.delete(f"/api/periods/close/{close}")
+
+
+def test_a_file_is_imported_by_a_map_twice_and_counts_once(
+    service: Service, metric: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    at = days_ago(400)
+    file, file_map = tmp_path / "orders.csv", tmp_path / "map.yaml"
+    file.write_text(
+        "Data;Valor;Status\n"
+        f"{at:%d/%m/%Y %H:%M};R$ 1.234,56;pago\n"
+        f"{at:%d/%m/%Y %H:%M};9,00;cancelado\n"
+        f"{at:%d/%m/%Y %H:%M};0,44;pago\n"
+    )
+    file_map.write_text(
+        "columns: {timestamp: Data, value: Valor}\n"
+        f"values: {{metric_name: {metric}, metric_type: revenue, frequency: hourly}}\n"
+        "keep: {Status: [pago]}\ntime: dd/mm/yyyy\nzone: UTC\n"
+    )
+    for _ in range(2):
+        run_import(service.url, ADMIN_KEY, file, file_map)
+    said = capsys.readouterr().out
+    assert "its columns are divided by ';'" in said
+    assert said.count("2 rows accepted, 0 rejected: done") == 2
+    assert "1 rows do not count" in said
+    assert figures(service.client, metric) == {f"{at:%Y-%m-%d}": 1235.0}
+    file.write_text(file.read_text().replace("0,44", "1.234"))
+    with pytest.raises(click.ClickException, match="can be two numbers"):
+        run_import(service.url, ADMIN_KEY, file, file_map)

@@ -1,0 +1,1 @@
+"""History from files as people have them, for the running service."""
