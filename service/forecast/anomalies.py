@@ -11,7 +11,7 @@ from alerts.expectation.sensitivity import Sensitivity
 from service.explore.models import Filters
 from service.metrics.catalog import MetricEntry
 from service.metrics.query.spec import AggregateQuery, aggregate_query
-from sql.calendar import LongPeriod
+from sql.calendar import Period
 from sql.scope import Scope
 from sql.vocabulary import Aggregation
 
@@ -26,7 +26,7 @@ class AnomaliesParams(Filters):
     aggregation: Aggregation | None = Field(
         None, description="The catalogue's default for the metric if absent"
     )
-    period: LongPeriod = "day"
+    period: Period = "day"
     sensitivity: Sensitivity = Field(
         "medium", description="high tells of what is a little unusual as well"
     )
@@ -56,7 +56,7 @@ class AnomaliesParams(Filters):
             since=self.since(zone),
             before=self.before(zone),
             group_by=self.group_by,
-            fill="zero" if aggregation in _ADDING else "none",
+            fill="zero" if aggregation in _ADDING and self.period != "minute" else "none",
         )
 
 

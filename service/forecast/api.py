@@ -16,6 +16,7 @@ from service.http.endpoint import Endpoint
 from service.http.parameters import read_params, zone_of
 from service.http.responses import json_response, utc_instant
 from service.metrics.expected.judging import Anomaly, anomalies
+from service.metrics.expected.minutes import minute_anomalies
 from service.metrics.forecasts import ForecastQuery, GroupForecast
 from service.metrics.query.periods import named_period
 from service.metrics.query.spec import AggregateQuery
@@ -85,7 +86,8 @@ def _rows(query: ForecastQuery, one: GroupForecast) -> Iterator[dict[str, Any]]:
 async def unusual_values(request: Request) -> Response:
     """The complete periods whose values are unusual: outside of what was expected of each.
 
-    What is expected is known by hour, day, week and month, of up to 20 groups.
+    By hour, day, week and month it is fitted, of up to 20 groups; by minute each value is weighed
+    against those before it in the range.
     """
     resources, scope = resources_of(request), principal_of(request).scope
     metric = await resources.catalog.entry(scope, request.query_params.get("metric_name", ""))
@@ -94,9 +96,12 @@ async def unusual_values(request: Request) -> Response:
     params, dimensions = read_params(request, AnomaliesParams, frozenset(metric.dimensions))
     query = params.query(metric, dimensions, scope, zone_of(params.tz, resources.settings.zone))
     result = await resources.aggregates.result(query, datetime.now(UTC))
-    own = resources.aggregates.own_part(query)
-    told = await resources.expectations.told(own, result.groups, result.now)
-    found = await asyncio.to_thread(lambda: list(anomalies(result, told, params.sensitivity)))
+    if query.period == "minute":
+        found = await asyncio.to_thread(minute_anomalies, result, params.sensitivity)
+    else:
+        own = resources.aggregates.own_part(query)
+        told = await resources.expectations.told(own, result.groups, result.now)
+        found = await asyncio.to_thread(anomalies, result, told, params.sensitivity)
     return json_response(
         {
             "success": True,

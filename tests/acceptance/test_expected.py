@@ -190,7 +190,7 @@ def test_it_is_kept_for_every_process_and_for_analysts(
 @pytest.mark.parametrize(
     ("path", "params", "field"),
     [
-        ("anomalies", {"period": "minute"}, "period"),
+        ("aggregate", {"period": "minute", "expected": "true"}, "period"),
         ("anomalies", {"sensitivity": "extreme"}, "sensitivity"),
         ("anomalies", {"group_by": "colour"}, "group_by"),
         ("anomalies", {"start_date": "2026-02-02", "end_date": "2026-02-01"}, "end_date"),
@@ -202,6 +202,24 @@ def test_what_cannot_be_is_refused_by_its_name(
 ) -> None:
     answer = api.get(f"/api/metrics/{path}", params={"metric_name": past.metric, **params})
     assert refused(answer, 422)["details"][0]["field"] == field
+
+
+def test_minutes_are_weighed_against_those_before(api: httpx2.Client, metric: str) -> None:
+    minute = datetime.now(UTC).replace(second=0, microsecond=0)
+    samples = [
+        {
+            "metric_name": metric,
+            "metric_type": "performance",
+            "frequency": "real_time",
+            "value": 900 if back == 5 else 50 + back % 3,
+            "timestamp": (minute - timedelta(minutes=back)).isoformat(),
+        }
+        for back in range(400, 0, -1)
+    ]
+    api.post("/api/metrics/batch", json={"metrics": samples}).raise_for_status()
+    (row,) = ask(api, "anomalies", metric, period="minute")["data"]
+    assert (row["value"], row["direction"]) == (900, "above")
+    assert row["expected"] == pytest.approx(51, abs=1)
 
 
 def test_too_many_groups_are_refused(api: httpx2.Client, metric: str) -> None:

@@ -1,6 +1,6 @@
 """Judging values by what was expected of them; pure."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from itertools import pairwise
@@ -46,9 +46,9 @@ class Anomaly:
 
 def anomalies(
     result: Result, told: Mapping[Group, Mapping[datetime, Told]], sensitivity: Sensitivity
-) -> Iterator[Anomaly]:
+) -> list[Anomaly]:
     """The unusual values of complete periods, oldest first."""
-    query = result.query
+    query, unusual = result.query, []
     for point in result.shown:
         group = result.groups[point.group]
         one = told.get(group, {}).get(point.start)
@@ -57,7 +57,8 @@ def anomalies(
             continue
         found = judged(group, point.start, point.value, one, sensitivity)
         if found is not None:
-            yield found
+            unusual.append(found)
+    return unusual
 
 
 def judged(
