@@ -96,12 +96,19 @@ SET into_id = %(target)s
 WHERE into_id = %(series_id)s;
 
 -- name: merged_lately
--- Series that became part of others not long ago.
+-- Series that became part of others not long ago, and have samples again.
 SELECT
-    series_id,
-    into_id AS target
-FROM fature.merged_series
-WHERE merged_at > now() - %(age)s::interval;
+    m.series_id,
+    m.into_id AS target
+FROM fature.merged_series AS m
+WHERE
+    m.merged_at > now() - %(age)s::interval
+    AND (
+        EXISTS (SELECT FROM fature.sample_real_time WHERE series_id = m.series_id)
+        OR EXISTS (SELECT FROM fature.sample_hourly WHERE series_id = m.series_id)
+        OR EXISTS (SELECT FROM fature.sample_daily WHERE series_id = m.series_id)
+        OR EXISTS (SELECT FROM fature.sample_monthly WHERE series_id = m.series_id)
+    );
 
 -- name: relabel_metadata
 -- Of their samples and voids.
