@@ -44,6 +44,8 @@ def figure(aggregation: Aggregation, buckets: Sequence[Bucket]) -> float:
 
 def merged(buckets: Sequence[Bucket]) -> Bucket:
     """Buckets of one series, oldest first, as one: at least one."""
+    if len(buckets) == 1:
+        return buckets[0]
     return Bucket(
         exact_sum(one.sum_value for one in buckets),
         sum(one.sample_count for one in buckets),

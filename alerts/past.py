@@ -1,10 +1,10 @@
 """The past that a backtest replays: the buckets of every series of a rule."""
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from alerts.bands import anchor
@@ -34,6 +34,7 @@ from alerts.selection import (
     plan_of,
     series_of_row,
 )
+from alerts.timelines import Entry, Past, Timeline, timeline_of
 from sql.database import Connection, Pool, connection, run
 from sql.durations import Calendar, Window
 from sql.messages import Message, Quantity, Term, Value
@@ -54,14 +55,6 @@ MAX_PROFILES = 30
 _BELOW: Mapping[Level, Level] = {"hour": "minute", "day": "hour", "week": "day", "month": "day"}
 
 
-class _Past(NamedTuple):
-    """The buckets of one series, oldest first."""
-
-    starts: list[datetime]
-    ends: list[datetime]
-    buckets: list[Bucket]
-
-
 @dataclass(slots=True)
 class History:
     """All that is read of the past since an instant. `last_before` is where the newest bucket
@@ -72,7 +65,7 @@ class History:
 
     zone: ZoneInfo
     since: datetime
-    past: dict[int, _Past] = field(default_factory=dict)
+    past: dict[int, Past] = field(default_factory=dict)
     first_seen: dict[int, datetime] = field(default_factory=dict)
     last_before: dict[int, datetime] = field(default_factory=dict)
     is_negative: bool = False
@@ -80,31 +73,35 @@ class History:
     ends: Ends | None = None
     ending: set[str] = field(default_factory=set)
     latest: list[tuple[Group, Observation]] = field(default_factory=list)
+    timelines: dict[str, Timeline] = field(default_factory=dict)
 
     def within(self, group: Group, start: datetime, end: datetime) -> list[Bucket]:
         """For each series that had not ended the buckets that are wholly between two instants, as
         one.
         """
-        ranges = {
-            one: found
-            for one in _members(group)
-            if (past := self.past.get(one)) and (found := _range(past, start, end))
-        }
-        living = self._living(group, start, ranges) if group.key in self.ending else ranges
+        found = self._timeline(group).within(start, end)
+        living = self._living(group, start, found) if group.key in self.ending else found
         return [
-            merged(self.past[one].buckets[first:last])
-            for one, (first, last) in ranges.items()
+            merged([entry.bucket for entry in entries])
+            for one, entries in found.items()
             if one in living
         ]
 
+    def _timeline(self, group: Group) -> Timeline:
+        """That of a group, made once: all is read by then."""
+        if group.key not in self.timelines:
+            pasts = {one: self.past[one] for one in _members(group) if one in self.past}
+            self.timelines[group.key] = timeline_of(pasts)
+        return self.timelines[group.key]
+
     def _living(
-        self, group: Group, start: datetime, ranges: Mapping[int, tuple[int, int]]
+        self, group: Group, start: datetime, found: Mapping[int, Sequence[Entry]]
     ) -> Collection[int]:
         if self.ends:
             known = {one: self.frequencies[one] for one in _members(group)}
             return self.ends.living(start, known)
-        last = {one: self.past[one].starts[end - 1] for one, (_, end) in ranges.items()}
-        return alive(last, {one: self.frequencies[one] for one in ranges})
+        last = {one: entries[-1].start for one, entries in found.items()}
+        return alive(last, {one: self.frequencies[one] for one in found})
 
     def existed(self, group: Group, before: datetime) -> bool:
         """True where there were samples of the group before that instant."""
@@ -326,16 +323,7 @@ def _first_window(window: Window, since: datetime, zone: ZoneInfo) -> Stretch:
 
 def _remember(history: History, rows: Sequence[Mapping[str, Any]], level: Level) -> None:
     for row in sorted(rows, key=lambda row: row["bucket"]):
-        past = history.past.setdefault(row["series_id"], _Past([], [], []))
+        past = history.past.setdefault(row["series_id"], Past([], [], []))
         past.starts.append(row["bucket"])
         past.ends.append(bucket_end(row["bucket"], level, history.zone))
         past.buckets.append(bucket_of_row(row))
-
-
-def _range(past: _Past, start: datetime, end: datetime) -> tuple[int, int] | None:
-    """The buckets that are wholly between two instants, from one up to, not including, another.
-    The first may begin before `start`, as a trailing window is widened to whole buckets.
-    """
-    first = bisect_left(past.ends, start + timedelta(microseconds=1))
-    last = bisect_left(past.ends, end + timedelta(microseconds=1))
-    return (first, last) if first < last else None
