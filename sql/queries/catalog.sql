@@ -55,8 +55,8 @@ HAVING %(only_service)s::text IS NULL OR count(s.series_id) > 0
 ORDER BY m.metric_name;
 
 -- name: catalog
--- Every metric in scope, or one, with its series and the span of its kept samples. One
--- look-up per series and frequency in the (series_id, ts) index.
+-- Every metric in scope, or one, with its series and the span of its kept samples,
+-- submitted and imported. One look-up per series and frequency in the (series_id, ts) index.
 SELECT
     m.metric_name,
     m.metric_type,
@@ -67,7 +67,7 @@ SELECT
     m.frequency,
     m.description,
     m.dimensions,
-    count(s.series_id) AS series,
+    count(DISTINCT s.series_id) AS series,
     min(span.first_ts) AS first_sample,
     max(span.last_ts) AS last_sample
 FROM fature.metric AS m
