@@ -91,9 +91,9 @@ $$;
 COMMENT ON FUNCTION fature.relabel_metadata IS
 'Replaces the value of a key in metadata of samples and voids.';
 
--- In rules, their states and events, notifications, targets, expectations, dashboards; where a person
--- is erased in the audit log, too. Of two open events of a rule that are about the same group now, one
--- is resolved.
+-- In rules, their states, events and silences, notifications, targets, expectations, annotations, names
+-- of values, dashboards; where a person is erased in the audit log, too. Of two open events of a rule
+-- that are about the same group now, one is resolved.
 CREATE OR REPLACE FUNCTION fature.relabel_records(
     of_tenant text, of_metric text, label text, from_value text, to_value text
 ) RETURNS void
@@ -176,7 +176,38 @@ BEGIN
             WHEN 'region' THEN g.region
             ELSE g.filters ->> label
         END;
+    UPDATE fature.alert_silence AS z
+    SET group_labels = fature.relabelled(z.group_labels, label, from_value, filter)
+    WHERE
+        z.tenant = of_tenant AND (of_metric IS NULL OR z.metric_name = of_metric)
+        AND z.group_labels @> known;
+    IF label = 'service_name' AND to_value IS NOT NULL THEN
+        UPDATE fature.alert_silence AS z
+        SET service_name = to_value
+        WHERE
+            z.tenant = of_tenant AND (of_metric IS NULL OR z.metric_name = of_metric)
+            AND z.service_name = from_value;
+        UPDATE fature.annotation AS n
+        SET service_name = to_value
+        WHERE
+            n.tenant = of_tenant AND (of_metric IS NULL OR n.metric_name = of_metric)
+            AND n.service_name = from_value;
+    END IF;
     IF of_metric IS NULL THEN
+        -- The name of a person says more than a pseudonym is to.
+        UPDATE fature.label_name AS n
+        SET value = to_value
+        WHERE
+            n.tenant = of_tenant AND n.label = relabel_records.label AND n.value = from_value
+            AND to_value IS NOT NULL AND relabel_records.label <> 'affiliate_id'
+            AND NOT EXISTS (
+                SELECT
+                FROM fature.label_name AS o
+                WHERE o.tenant = n.tenant AND o.label = n.label AND o.value = to_value
+            );
+        DELETE FROM fature.label_name AS n
+        WHERE
+            n.tenant = of_tenant AND n.label = relabel_records.label AND n.value = from_value;
         UPDATE fature.dashboard AS d
         SET config = fature.relabelled(d.config, label, from_value, filter)
         WHERE d.tenant = of_tenant AND strpos(d.config::text, to_jsonb(from_value)::text) > 0;
@@ -193,9 +224,12 @@ BEGIN
                 strpos(a.before::text, to_jsonb(from_value)::text) > 0
                 OR strpos(a.after::text, to_jsonb(from_value)::text) > 0
             );
+        UPDATE fature.audit_log AS a
+        SET target = 'label:affiliate_id:(erased)', before = NULL, after = NULL
+        WHERE a.tenant = of_tenant AND a.target = 'label:affiliate_id:' || from_value;
         PERFORM set_config('fature.erasing', '', true);
     END IF;
 END
 $$;
 COMMENT ON FUNCTION fature.relabel_records IS
-'Replaces the value of a label in what is kept about alerts, dashboards and changes.';
+'Replaces the value of a label in what is kept beside figures.';

@@ -165,6 +165,12 @@ def test_a_person_who_is_erased_is_nowhere_any_more(
     assert admin.post("/api/metrics/void", json=selection).json()["count"] == 1
     submit(admin, other, at(NOON, 4.0, affiliate_id=person))
     tenant = _with_alerts(service, metric, person)
+    ok(admin.put(f"/api/labels/affiliate_id/{person}", json={"name": "Maria da Silva"}))
+    silence = {
+        "group": {"affiliate_id": person},
+        "ends_at": (NOON + timedelta(days=40)).isoformat(),
+    }
+    ok(admin.post("/api/alerts/silences", json=silence))
     assert done(relabel(admin, "affiliate_id", person, None)) == (2, 1, 2)
     assert [line for line in _everything(service, tenant).splitlines() if person in line] == []
     assert aggregate(admin, other, group_by="affiliate_id")["data"][0]["affiliate_id"] is None
