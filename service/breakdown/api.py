@@ -76,6 +76,8 @@ def body_of(found: Breakdown) -> dict[str, Any]:
             for one in found.baselines
         ],
     }
+    if found.is_pending:
+        body["pending"] = True
     return body | ({"omitted_frequencies": found.omitted} if found.omitted else {})
 
 

@@ -124,3 +124,6 @@ class BreakdownAnswer(BaseModel):
     end: datetime = Field(description="The first instant after the range")
     compare: str | None
     baselines: list[Baseline]
+    pending: bool = Field(
+        False, description="Late samples do not count yet, so that nothing is said of changes"
+    )

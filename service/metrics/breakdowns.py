@@ -115,10 +115,14 @@ class Breakdowns:
         baselines = self._baselines(query, span, selected, now)
         if not selected.parts:
             return Breakdown(query, None, (), Others(Row(None), 0), Row(None), 0, span, baselines)
-        reading = await self._reading(query, selected, [span, *baselines], now)
+        spans = [span, *baselines]
+        reading = await self._reading(query, selected, spans, now)
         found = await self._read(query, selected, reading)
         total = await self._total(query, selected, reading, found)
-        return _breakdown(query, selected, found, total, span, baselines)
+        made = _breakdown(query, selected, found, total, span, baselines)
+        if baselines and await self._aggregates.lacks_samples(query.figures, spans):
+            return made.without_changes()
+        return made
 
     def _baselines(
         self, query: BreakdownQuery, span: Span, selected: Selected, now: datetime

@@ -17,13 +17,14 @@ from service.metrics.query.selected import TooFine
 from service.metrics.query.spec import AggregateQuery, Units, aggregate_query, with_period
 from sql import calendar
 from sql.calendar import Period
-from sql.errors import Invalid, Problem
+from sql.errors import Busy, Invalid, Problem
 from sql.messages import Message
 from sql.scope import Scope
 from sql.vocabulary import LABELS, Aggregation, Comparison
 
 MAX_LEAVES = 20_000
 MAX_DIMENSIONS = 12
+_PENDING_SECONDS = 60
 _PERIODS: tuple[Period, ...] = ("minute", "hour", "day", "month")
 # No groups make them up.
 UNEXPLAINED = frozenset[Aggregation]({"min", "max"})
@@ -72,7 +73,7 @@ class Explanations:
         Raises:
             Invalid: smallest or largest values, which no groups make up; too many combinations of
                 labels; or as `Breakdowns.breakdown`.
-            Busy: too many queries are read.
+            Busy: too many queries are read, or acknowledged samples do not count yet.
         """
         figures = _figures(query)
         if figures.aggregation in UNEXPLAINED:
@@ -126,6 +127,8 @@ class Explanations:
                 {"number": found.groups, "most": MAX_LEAVES},
             )
             raise Invalid(Problem(message, "dimensions"))
+        if found.is_pending:
+            raise Busy(Message("Late samples are not counted yet"), _PENDING_SECONDS)
         return found
 
     async def _causes(self, leaves: Leaves) -> list[Cause]:

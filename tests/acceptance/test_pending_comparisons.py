@@ -102,6 +102,37 @@ def test_what_has_only_late_samples_is_not_called_empty(
     assert "90" in explored(web, "quite_new")
 
 
+def test_rankings_and_explanations_say_nothing_of_changes_meanwhile(
+    place: Place, database_of: DatabaseServer
+) -> None:
+    service, _web, database = place
+    metric = "ranked_late"
+    days = [today() - timedelta(days=n) for n in range(1, 40)]
+    submit(service.client, metric, *(at(day, 10.0, region="SP") for day in days))
+    run_refresh_jobs(database)
+    submit(service.client, metric, at(days[19] + timedelta(minutes=5), 90.0, region="SP"))
+    asked = {
+        "metric_name": metric,
+        "start_date": days[6].date().isoformat(),
+        "end_date": days[0].date().isoformat(),
+        "compare": "average_4_weeks",
+    }
+    grouped = asked | {"group_by": "region"}
+    is_late = database_of.engine == "timescale"
+    found = service.client.get("/api/metrics/breakdown", params=grouped).json()
+    assert found.get("pending", False) == is_late
+    assert (found["data"][0]["change"] is None) == is_late
+    assert (found["total"]["change_percent"] is None) == is_late
+    explained = service.client.get("/api/metrics/explain", params=asked)
+    assert explained.status_code == (503 if is_late else 200)
+    run_refresh_jobs(database)
+    found = service.client.get("/api/metrics/breakdown", params=grouped).json()
+    assert "pending" not in found
+    assert found["data"][0]["change"] == -22.5
+    explained = service.client.get("/api/metrics/explain", params=asked)
+    assert explained.json()["change"] == -22.5
+
+
 def test_figures_of_dashboards_say_what_they_lack(
     place: Place, database_of: DatabaseServer
 ) -> None:

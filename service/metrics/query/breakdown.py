@@ -2,7 +2,7 @@
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple, cast
 
 from service.metrics.query.ranges import Span, Unit
@@ -70,6 +70,11 @@ class Row(NamedTuple):
     change_percent: float | None = None
     share: float | None = None
 
+    @property
+    def unchanged(self) -> "Row":
+        """The same without its changes."""
+        return self._replace(change=None, change_percent=None)
+
 
 class Others(NamedTuple):
     """The groups behind a page, as one, and how many they are."""
@@ -82,7 +87,8 @@ class Others(NamedTuple):
 class Breakdown:
     """The listed groups in their order, the others behind them, all of the selection as one.
     `groups` is the number of all that could be listed, `next` where the next page begins; `span` is
-    the range that they are of, in UTC, `baselines` those that they are compared with.
+    the range that they are of, in UTC, `baselines` those that they are compared with. While it
+    `is_pending`, as acknowledged samples of them do not count yet, nothing is said of changes.
     """
 
     query: BreakdownQuery
@@ -96,6 +102,17 @@ class Breakdown:
     next: After | None = None
     omitted: Sequence[Frequency] = ()
     units_left_out: Sequence[str | None] = ()
+    is_pending: bool = False
+
+    def without_changes(self) -> "Breakdown":
+        """The same while it is pending."""
+        return replace(
+            self,
+            rows=[(group, row.unchanged) for group, row in self.rows],
+            others=self.others._replace(row=self.others.row.unchanged),
+            total=self.total.unchanged,
+            is_pending=True,
+        )
 
     def unit_of(self, group: Group) -> str | None:
         """The unit of the values of a group; numbers of samples have none."""
