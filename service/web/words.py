@@ -45,16 +45,16 @@ DIRECTIONS = {
     "above": N_("above only"),
 }
 SENSITIVITIES = {
-    "low": N_("only what is very unusual"),
-    "medium": N_("what is unusual"),
-    "high": N_("what is a little unusual, too"),
+    "low": N_("very unusual"),
+    "medium": N_("unusual values"),
+    "high": N_("a little unusual"),
 }
 COMPARISONS = {
     "previous_period": N_("the period before"),
     "previous_day": N_("a day before"),
     "previous_week": N_("a week before"),
     "previous_year": N_("364 days before"),
-    "average_4_weeks": N_("the mean of four weeks before"),
+    "average_4_weeks": N_("four weeks before"),
 }
 CHANGE_UNITS = {
     "percent": N_("in percent"),

@@ -301,6 +301,7 @@ def world(database_of: DatabaseServer, tmp_path_factory: pytest.TempPathFactory)
         }
         for client in clients.values():
             stack.enter_context(client)
+        clients["bound"].post("/api/metrics", json=sample("removable")).raise_for_status()
         first = clients["bound"].post("/api/metrics", json=sample("only_here"))
         assert first.status_code == 201, first.text
         time.sleep(0.5)
@@ -382,7 +383,9 @@ HEADERS: dict[tuple[str, ...], dict[str, str]] = {
 
 def ask(world: World, who: str, route: tuple[str, ...]) -> httpx2.Response:
     method, path = route
-    concrete = path.replace("{metric_name}", "only_here").replace("{service_name:path}", "payments")
+    # With a target it could not be removed.
+    metric = "removable" if method == "DELETE" else "only_here"
+    concrete = path.replace("{metric_name}", metric).replace("{service_name:path}", "payments")
     if "{metric_id:int}" in path:
         concrete = concrete.replace("{metric_id:int}", str(world.sample()))
     if "{id:int}" in path:

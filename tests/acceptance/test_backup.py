@@ -301,7 +301,7 @@ def test_late_samples_at_midnight_count_after_a_restore(restored: Restored) -> N
 
 
 def test_a_database_that_is_not_empty_is_refused(restored: Restored) -> None:
-    assert "error: this database is not empty (analytics, fature)" in restored.refused
+    assert "error: this database is not empty (analytics, fature, federation)" in restored.refused
 
 
 def test_what_is_no_backup_is_refused(database_of: DatabaseServer, tmp_path: Path) -> None:

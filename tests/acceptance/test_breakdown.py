@@ -130,9 +130,10 @@ def test_weeks_before_the_first_sample_are_none_of_the_average(
 
 
 def test_what_is_not_over_is_compared_with_as_much(api: httpx2.Client, metric: str) -> None:
-    begun = NOW.replace(minute=0, second=0, microsecond=0)
+    now = datetime.now(UTC)
+    begun = now.replace(minute=0, second=0, microsecond=0)
     week = timedelta(days=7)
-    submit(api, metric, at(NOW, 5.0, region="SP"))
+    submit(api, metric, at(now, 5.0, region="SP"))
     submit(
         api,
         metric,

@@ -58,9 +58,9 @@ def test_exploring_changes_the_address_and_the_address_the_picture(
     assert "filter" not in page.url
     page.get_by_role("button", name="app").click()
     expect(page.get_by_role("button", name="app")).to_have_attribute("aria-pressed", "false")
-    table = page.locator(".figures").inner_text()
+    table = page.locator("#figures").inner_text()
     page.goto(page.url)
-    assert page.locator(".figures").inner_text() == table
+    assert page.locator("#figures").inner_text() == table
     page.go_back()
     expect(page.locator("#answer")).to_be_visible()
 

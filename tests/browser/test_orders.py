@@ -68,8 +68,8 @@ def signed_in(open_page: Opener, shop: Replayed, role: str, path: str) -> Page:
 
 def cells(page: Page) -> list[str]:
     """The figures of the table, newest first."""
-    expect(page.locator(".figures tbody tr").first).to_be_visible()
-    return page.locator(".figures tbody td.number").all_inner_texts()
+    expect(page.locator("#figures tbody tr").first).to_be_visible()
+    return page.locator("#figures tbody td.number").all_inner_texts()
 
 
 def test_the_first_user_finds_the_right_revenue(open_page: Opener, shop: Replayed) -> None:
@@ -90,7 +90,7 @@ def test_the_first_user_finds_the_right_revenue(open_page: Opener, shop: Replaye
     days = revenue(shop, "day")
     yesterday = datetime.now(ZONE).date() - timedelta(days=1)
     (right,) = (value for start, value in days.items() if start.date() == yesterday)
-    row = page.locator(".figures tbody tr").filter(has_text=f"{yesterday:%b} {yesterday.day}, ")
+    row = page.locator("#figures tbody tr").filter(has_text=f"{yesterday:%b} {yesterday.day}, ")
     expect(row.locator("td.number").first).to_have_text(in_reais(right))
 
 
@@ -102,7 +102,7 @@ def test_periods_groups_links_and_csv_are_of_the_same_figures(
     )
     page.locator("#period").select_option("month")
     page.wait_for_url("**period=month**")
-    expect(page.locator(".figures thead th").first).to_be_visible()
+    expect(page.locator("#figures thead th").first).to_be_visible()
     months = revenue(shop, "month")
     first = datetime.fromisoformat(_oldest(page))
     right = [in_reais(value) for start, value in sorted(months.items()) if start >= first]
@@ -111,11 +111,11 @@ def test_periods_groups_links_and_csv_are_of_the_same_figures(
     page.locator("summary", has_text="Filters and groups").click()
     page.get_by_role("checkbox", name="Region").check()
     page.wait_for_url("**group_by=region**")
-    expect(page.locator(".figures thead th").nth(2)).to_be_visible()
-    table = page.locator(".figures").inner_text()
+    expect(page.locator("#figures thead th").nth(2)).to_be_visible()
+    table = page.locator("#figures").inner_text()
 
     reader = signed_in(open_page, shop, "reader", page.url)
-    assert reader.locator(".figures").inner_text() == table
+    assert reader.locator("#figures").inner_text() == table
     expect(reader.get_by_role("link", name="Alert on this")).to_have_count(0)
 
     with page.expect_download() as download:

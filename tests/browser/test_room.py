@@ -79,7 +79,7 @@ def test_long_names_leave_room_for_the_rest(signed_in: Opener, api: httpx2.Clien
         page.goto(f"/explore?metric_name={long}{query}")
         expect(page.locator(".chart canvas")).to_have_count(1)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-        table = page.locator(".figures")
+        table = page.locator("#figures")
         assert table.evaluate("(one) => one.scrollWidth <= one.clientWidth")
 
 
@@ -91,7 +91,7 @@ def test_a_phone_shows_the_first_figures(signed_in: Opener, api: httpx2.Client) 
         locale="pt-BR",
         viewport={"width": 390, "height": 844},
     )
-    figure = page.locator(".figures tbody td.number", has_text="102.924,18")
+    figure = page.locator("#figures tbody td.number", has_text="102.924,18")
     box = figure.bounding_box()
     assert box
     assert box["x"] + box["width"] <= 390

@@ -69,6 +69,7 @@ def watched(
     with running_service(folder, url, FATURE_TIMEZONE=ZONE, FATURE_ALERT_INTERVAL="1") as service:
         now = datetime.now(UTC)
         submit_figures(service, now)
+        annotate(service)
         report_health(service)
         have_alerts(service)
         password = let_in(url, GRAFANA).password
@@ -139,6 +140,11 @@ def report_health(service: Service) -> None:
     for name, status in (("shop", "healthy"), (OTHER, "degraded")):
         report = {"service_name": name, "status": status, "cpu_usage": 0.5, "memory_usage": 0.25}
         service.client.post("/api/services/health", json=report).raise_for_status()
+
+
+def annotate(service: Service) -> None:
+    note = {"at": datetime.now(UTC).isoformat(), "text": "New checkout", "tags": ["deployment"]}
+    service.client.post("/api/annotations", json=note).raise_for_status()
 
 
 def have_alerts(service: Service) -> None:
