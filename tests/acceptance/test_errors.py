@@ -161,6 +161,9 @@ NEEDED = {
     "/api/metrics/aggregate": {"metric_name": "revenue_hourly"},
     "/api/metrics/forecast": {"metric_name": "revenue_hourly"},
     "/metrics/business": {"metric": "revenue_hourly"},
+    "/api/metrics/anomalies": {"metric_name": "revenue_hourly"},
+    "/api/metrics/breakdown": {"metric_name": "revenue_hourly", "group_by": "region"},
+    "/api/metrics/explain": {"metric_name": "revenue_hourly", "start_date": "2026-01-01"},
 }
 
 
