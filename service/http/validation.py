@@ -51,6 +51,7 @@ _EXPECTED = {
     "int_type": N_("a whole number"),
     "float_type": N_("a number"),
     "list_type": N_("a list"),
+    "tuple_type": N_("a list"),
     "dict_type": N_("an object"),
     "model_type": N_("an object"),
     "model_attributes_type": N_("an object"),

@@ -156,6 +156,7 @@ RAISED: dict[str, tuple[str, ...]] = {
     "str": ("string_type", "string_too_short", "string_too_long", "string_pattern_mismatch"),
     "tagged-union": ("union_tag_invalid", "union_tag_not_found"),
     "union": (),
+    "tuple": ("tuple_type", "too_long", "too_short"),
 }
 LIMITS = {
     "ge": "greater_than_equal",
