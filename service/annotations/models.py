@@ -61,7 +61,7 @@ class AnnotationParams(DateRange):
 
     metric_name: Name | None = Field(None, description="Those about it, and those about all")
     service_name: Text | None = None
-    tag: Tag | None = None
+    tag: Tag | None = Field(None, description="Only those with this tag")
     limit: int = Field(100, ge=1, le=1000)
     cursor: str | None = None
 

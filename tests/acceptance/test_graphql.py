@@ -274,6 +274,10 @@ FIELDS = {
     "metrics": ("metrics:read", "{ metrics { nodes { name } } }"),
     "metric": ("metrics:read", '{ metric(name: "revenue_hourly") { name } }'),
     "aggregate": ("metrics:read", '{ aggregate(metric: "revenue_hourly") { metric } }'),
+    "breakdown": (
+        "metrics:read",
+        '{ breakdown(metric: "revenue_hourly", groupBy: ["region"]) { metric } }',
+    ),
     "forecast": ("metrics:read", '{ forecast(metric: "revenue_hourly") { metric } }'),
     "rules": ("alerts:read", "{ rules { nodes { id } } }"),
     "events": ("alerts:read", "{ events { nodes { id } } }"),
