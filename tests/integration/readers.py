@@ -132,3 +132,46 @@ def store_tenant(conn: Connection[TupleRow], tenant: str, text: str, value: floa
         """,
         labels,
     )
+    conn.execute(
+        """
+        INSERT INTO fature.annotation (tenant, since, until, text, tags, metric_name, created_by)
+        VALUES (%(tenant)s, %(now)s, %(now)s, %(text)s, ARRAY[%(text)s], %(text)s, %(text)s)
+        """,
+        labels,
+    )
+    conn.execute(
+        """
+        INSERT INTO fature.target
+        (tenant, name, metric_name, service_name, period, value, direction, created_by, updated_by)
+        VALUES (%(tenant)s, %(text)s, %(text)s, %(text)s, 'day', %(value)s, 'at_least', %(text)s,
+                %(text)s)
+        """,
+        labels,
+    )
+    for period in ("hour", "day"):
+        expect(conn, labels | {"period": period})
+
+
+def expect(conn: Connection[TupleRow], labels: dict[str, object]) -> None:
+    """A value that was expected of a period."""
+    conn.execute(
+        """
+        WITH kept AS (
+            INSERT INTO fature.expectation
+            (selection_key, tenant, metric_name, aggregation, period, zone, filters, dimensions,
+             unit, profile, valid_from, fitted_at, asked_at)
+            VALUES (%(text)s || %(period)s, %(tenant)s, %(text)s, 'sum', %(period)s, 'UTC',
+                    jsonb_build_object('region', %(text)s::text), '{}', %(text)s, '{}', %(now)s,
+                    %(now)s, %(now)s)
+            RETURNING expectation_id
+        )
+
+        INSERT INTO fature.expected
+        (expectation_id, bucket, expected, lower, upper, below, above)
+        SELECT
+            expectation_id, %(now)s, %(value)s, %(value)s, %(value)s, ARRAY[%(value)s::float8],
+            ARRAY[%(value)s::float8]
+        FROM kept
+        """,
+        labels,
+    )
