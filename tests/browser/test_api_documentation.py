@@ -25,7 +25,7 @@ def test_the_page_has_a_list_examples_and_meanings(
     assert endpoints.count() > 50
     # Each is closed: its name in the list and its line.
     height = page.evaluate("document.documentElement.scrollHeight")
-    assert height < 150 * endpoints.count()
+    assert height < 200 * endpoints.count()
     endpoints.filter(has_text="POST /api/metrics/batch").click()
     example = page.locator("#record_batch pre")
     expect(example).to_be_visible()
