@@ -24,6 +24,7 @@ DECLARE
     source_zone text;
     computed text;
     materialised_until timestamptz;
+    oldest timestamptz;
     available timestamp;
     carried_until timestamp;
     is_dropped boolean;
@@ -151,15 +152,18 @@ BEGIN
             END IF;
         END IF;
 
-        EXECUTE format('SELECT min(ts) AT TIME ZONE %L FROM %s AS s', source_zone, source)
-        INTO available;
+        EXECUTE format('SELECT min(ts) FROM %s AS s', source)
+        INTO oldest;
+        available := oldest AT TIME ZONE source_zone;
+        -- By the former edges, which the former buckets have: the oldest sample can be in the last
+        -- hours of one of them and in the first of a new one.
         EXECUTE format(
             'SELECT EXISTS (SELECT 1 FROM fature.%I WHERE $2 IS NULL OR '
             'bucket AT TIME ZONE %L < date_trunc($1, $2))',
             rollup.former, former_zone
         )
         INTO is_dropped
-        USING rollup.level, available;
+        USING rollup.level, oldest AT TIME ZONE former_zone;
         carried_until := CASE
             WHEN NOT is_dropped THEN '-infinity'
             WHEN available IS NULL THEN 'infinity'
