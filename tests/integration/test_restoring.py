@@ -24,7 +24,7 @@ def empty(database_of: DatabaseServer) -> str:
 
 
 def test_a_migrated_database_is_not_empty(database: str) -> None:
-    with pytest.raises(CannotRestore, match=r"not empty \(analytics, fature\)"):
+    with pytest.raises(CannotRestore, match=r"not empty \(analytics, fature, federation\)"):
         restoring.prepare(database, OWNER, None)
 
 
