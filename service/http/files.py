@@ -70,7 +70,8 @@ async def file_response(table: Table, params: FileParams) -> Response:
     """The table as a file that is downloaded. What is wrong with it shows in its first rows,
     before the answer begins.
     """
-    first = await anext(table.batches, ())
+    # A list: the default of anext is what StopIteration is raised with, and a tuple its arguments.
+    first = await anext(table.batches, [])
     table = replace(table, batches=_with_first(first, table.batches))
     is_workbook = params.format == "xlsx"
     name = f"{_UNSAFE.sub('_', table.name)}.{'xlsx' if is_workbook else 'csv'}"
