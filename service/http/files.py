@@ -71,7 +71,7 @@ async def file_response(table: Table, params: FileParams) -> Response:
     before the answer begins.
     """
     # A list: the default of anext is what StopIteration is raised with, and a tuple its arguments.
-    first = await anext(table.batches, [])
+    first: Sequence[Mapping[str, Any]] = await anext(table.batches, [])
     table = replace(table, batches=_with_first(first, table.batches))
     is_workbook = params.format == "xlsx"
     name = f"{_UNSAFE.sub('_', table.name)}.{'xlsx' if is_workbook else 'csv'}"

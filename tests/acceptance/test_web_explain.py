@@ -15,7 +15,7 @@ from tests.acceptance.test_access_table import RULE
 from tests.acceptance.test_explain import day, noon
 from tests.acceptance.test_explain import sales as sales_of
 from tests.acceptance.web import signed_in, text_of
-from tests.conftest import Service
+from tests.conftest import Service, run_refresh_jobs
 
 pytestmark = pytest.mark.one_engine
 
@@ -34,6 +34,7 @@ def dropped(service: Service) -> str:
     change = {"dimensions": ["payment_method"]}
     ok(service.client.patch(f"/api/metrics/catalog/{metric}", json=change))
     submit(service.client, metric, *sales_of(noon(2), 0.22), *sales_of(noon(9)))
+    run_refresh_jobs(service.database_url)
     return metric
 
 
