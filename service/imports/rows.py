@@ -87,23 +87,27 @@ class Rows:
 
     async def _rows(self) -> AsyncIterator[tuple[int, bytes]]:
         """Each with its line; empty ones are left out."""
-        row, first = b"", 1
+        lines: list[bytes] = []
+        size = quotes = 0
         async for line in self._lines():
-            if not row:
-                first = self._line
+            size += len(line) + bool(lines)
+            lines.append(line)
             self._line += 1
-            row = row + b"\n" + line if row else line
-            if len(row) > MAX_LINE:
+            first = self._line - len(lines)
+            if size > MAX_LINE:
                 raise _too_long(first)
-            if self._quoted and row.count(b'"') % 2:
+            quotes += line.count(b'"') if self._quoted else 0
+            if quotes % 2:
                 continue
+            row = b"\n".join(lines)
             if row.strip():
                 yield first, row
-            row = b""
-        if row:
-            raise Invalid(
-                Problem(Message("Line {line}: the quote never ends", {"line": first}), "file")
+            lines, size, quotes = [], 0, 0
+        if lines:
+            message = Message(
+                "Line {line}: the quote never ends", {"line": self._line - len(lines)}
             )
+            raise Invalid(Problem(message, "file"))
 
     async def _lines(self) -> AsyncIterator[bytes]:
         rest = b""
