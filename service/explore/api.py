@@ -22,7 +22,7 @@ from service.http.envelopes import list_response
 from service.http.files import Table, file_response
 from service.http.pagination import cursor_of
 from service.http.parameters import read_params, zone_of
-from service.http.responses import csv_response, json_response, utc_instant, wants_csv
+from service.http.responses import csv_response, json_response, utc_instant
 from service.metrics.federation.merging import check_own
 from service.metrics.query.beside import beside
 from service.metrics.query.result import Result
@@ -79,8 +79,8 @@ async def aggregate(request: Request) -> Response:
         return await file_response(figures_table(result, told), params)
     until = await resources.aggregates.materialized_until(result)
     if len(result.points) < _MANY:
-        return _response(request, result, told, until)
-    return await beside(_response, request, result, told, until)
+        return _response(request, params, result, told, until)
+    return await beside(_response, request, params, result, told, until)
 
 
 async def _told(request: Request, result: Result) -> ToldOfRows:
@@ -93,9 +93,13 @@ async def _told(request: Request, result: Result) -> ToldOfRows:
 
 
 def _response(
-    request: Request, result: Result, told: ToldOfRows | None, until: datetime | None
+    request: Request,
+    params: AggregateParams,
+    result: Result,
+    told: ToldOfRows | None,
+    until: datetime | None,
 ) -> Response:
-    if wants_csv(request):
+    if params.chosen(request) == "csv":
         return figures_csv(result, told)
     members = resources_of(request).members.answer(result.missing_members)
     body = _body(result, told) | members

@@ -55,6 +55,21 @@ def _texts(row: ET.Element) -> list[str]:
     return [by_column.get(column, "") for column in ascii_uppercase[: ord(max(by_column)) - 64]]
 
 
+@pytest.mark.parametrize("path", ["query", "aggregate", "breakdown"])
+def test_a_format_by_its_name_goes_before_the_header_accept(
+    api: httpx2.Client, sold: str, path: str
+) -> None:
+    params = {"metric_name": sold, "group_by": "region", "format": "json"}
+    if path == "query":
+        del params["group_by"]
+    csv = {"Accept": "text/csv"}
+    answer = api.get(f"/api/metrics/{path}", params=params, headers=csv)
+    assert len(answer.json()["data"]) == 2
+    del params["format"]
+    answer = api.get(f"/api/metrics/{path}", params=params, headers=csv)
+    assert answer.headers["Content-Type"].startswith("text/csv")
+
+
 def test_csv_opens_in_a_brazilian_spreadsheet(api: httpx2.Client, sold: str) -> None:
     answer = fetch(api, "query", sold, format="csv", locale="pt-BR")
     assert answer.content.startswith("\N{BYTE ORDER MARK}".encode())
