@@ -38,7 +38,7 @@ SELECT
 FROM fature.series;
 COMMENT ON VIEW federation.series IS 'The series, with their labels.';
 
--- Subqueries, so that samples are looked up where that is asked for: two in an index for each series.
+-- Subqueries, so that samples are looked up where that is asked for: four in an index for each series.
 CREATE OR REPLACE VIEW federation.series_span AS
 SELECT
     s.series_id,
@@ -47,44 +47,92 @@ SELECT
     s.service_name,
     CASE s.frequency
         WHEN 'real_time'
-            THEN (
-                SELECT min(x.ts) FROM fature.sample_real_time AS x
-                WHERE x.series_id = s.series_id
+            THEN least(
+                (
+                    SELECT min(x.ts) FROM fature.sample_real_time AS x
+                    WHERE x.series_id = s.series_id
+                ),
+                (
+                    SELECT min(x.ts) FROM fature.imported_real_time AS x
+                    WHERE x.series_id = s.series_id
+                )
             )
         WHEN 'hourly'
-            THEN (
-                SELECT min(x.ts) FROM fature.sample_hourly AS x
-                WHERE x.series_id = s.series_id
+            THEN least(
+                (
+                    SELECT min(x.ts) FROM fature.sample_hourly AS x
+                    WHERE x.series_id = s.series_id
+                ),
+                (
+                    SELECT min(x.ts) FROM fature.imported_hourly AS x
+                    WHERE x.series_id = s.series_id
+                )
             )
         WHEN 'daily'
-            THEN (
-                SELECT min(x.ts) FROM fature.sample_daily AS x
+            THEN least(
+                (
+                    SELECT min(x.ts) FROM fature.sample_daily AS x
+                    WHERE x.series_id = s.series_id
+                ),
+                (
+                    SELECT min(x.ts) FROM fature.imported_daily AS x
+                    WHERE x.series_id = s.series_id
+                )
+            )
+        ELSE least(
+            (
+                SELECT min(x.ts) FROM fature.sample_monthly AS x
+                WHERE x.series_id = s.series_id
+            ),
+            (
+                SELECT min(x.ts) FROM fature.imported_monthly AS x
                 WHERE x.series_id = s.series_id
             )
-        ELSE (
-            SELECT min(x.ts) FROM fature.sample_monthly AS x
-            WHERE x.series_id = s.series_id
         )
     END AS first_sample,
     CASE s.frequency
         WHEN 'real_time'
-            THEN (
-                SELECT max(x.ts) FROM fature.sample_real_time AS x
-                WHERE x.series_id = s.series_id
+            THEN greatest(
+                (
+                    SELECT max(x.ts) FROM fature.sample_real_time AS x
+                    WHERE x.series_id = s.series_id
+                ),
+                (
+                    SELECT max(x.ts) FROM fature.imported_real_time AS x
+                    WHERE x.series_id = s.series_id
+                )
             )
         WHEN 'hourly'
-            THEN (
-                SELECT max(x.ts) FROM fature.sample_hourly AS x
-                WHERE x.series_id = s.series_id
+            THEN greatest(
+                (
+                    SELECT max(x.ts) FROM fature.sample_hourly AS x
+                    WHERE x.series_id = s.series_id
+                ),
+                (
+                    SELECT max(x.ts) FROM fature.imported_hourly AS x
+                    WHERE x.series_id = s.series_id
+                )
             )
         WHEN 'daily'
-            THEN (
-                SELECT max(x.ts) FROM fature.sample_daily AS x
+            THEN greatest(
+                (
+                    SELECT max(x.ts) FROM fature.sample_daily AS x
+                    WHERE x.series_id = s.series_id
+                ),
+                (
+                    SELECT max(x.ts) FROM fature.imported_daily AS x
+                    WHERE x.series_id = s.series_id
+                )
+            )
+        ELSE greatest(
+            (
+                SELECT max(x.ts) FROM fature.sample_monthly AS x
+                WHERE x.series_id = s.series_id
+            ),
+            (
+                SELECT max(x.ts) FROM fature.imported_monthly AS x
                 WHERE x.series_id = s.series_id
             )
-        ELSE (
-            SELECT max(x.ts) FROM fature.sample_monthly AS x
-            WHERE x.series_id = s.series_id
         )
     END AS last_sample
 FROM fature.series AS s;

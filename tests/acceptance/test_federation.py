@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx2
+import psycopg
 import pytest
 
 from sql.engine import Engine
@@ -185,6 +186,22 @@ def test_a_metric_that_only_a_member_has_is_in_the_catalogue(hub: Hub) -> None:
     assert datetime.fromisoformat(row["last_sample"]) == entry.ts
     assert values(hub.client, metric_name="only_in_north", period="month")
     assert hub.client.get("/api/metrics/query", params={"member": "north"}).status_code == 422
+
+
+def test_imported_history_of_a_member_is_in_the_span_of_its_samples(hub: Hub) -> None:
+    entry = Entry(datetime.now(UTC) - timedelta(hours=3), 10, "with_history")
+    put(hub.north.url, [entry])
+    first = entry.ts - timedelta(days=600)
+    with psycopg.connect(hub.north.url) as conn:
+        conn.execute(
+            "INSERT INTO fature.imported_hourly (ts, id, series_id, value, batch_id) "
+            "SELECT %s, 1, series_id, 5, 1 FROM fature.series WHERE metric_name = %s",
+            (first, entry.metric),
+        )
+    until(lambda: entry.metric in catalogue(hub))
+    row = catalogue(hub)[entry.metric]
+    assert datetime.fromisoformat(row["first_sample"]) == first
+    assert datetime.fromisoformat(row["last_sample"]) == entry.ts
 
 
 def catalogue(hub: Hub) -> dict[str, Any]:
