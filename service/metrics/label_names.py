@@ -1,7 +1,7 @@
 """Names for the values of labels: kept in the database, in memory as they are now."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from psycopg.rows import DictRow
 
@@ -11,10 +11,18 @@ from sql.database import Pool, connection, fetch_all, run
 from sql.errors import Invalid, NotFound, Problem, on_violation
 from sql.messages import Message
 from sql.scope import Scope
+from sql.snapshot import Snapshot
 from sql.vocabulary import LABELS
 
 # By label and value.
 Names = Mapping[tuple[str, str], str]
+
+
+class _Known(NamedTuple):
+    """Names by tenant, and the state of the table that they are of."""
+
+    state: DictRow | None
+    names: Mapping[str, Names]
 
 
 class LabelNames:
@@ -22,22 +30,15 @@ class LabelNames:
 
     def __init__(self, pool: Pool) -> None:
         self._pool = pool
-        self._state: DictRow | None = None
-        self._names: dict[str, dict[tuple[str, str], str]] = {}
+        self._known = Snapshot(self._read, _Known(None, {}))
 
     async def reload(self) -> None:
         """Read them as they are now, changed here or in another process."""
-        (state,) = await fetch_all(self._pool, "label_names_state")
-        if state == self._state:
-            return
-        found: dict[str, dict[tuple[str, str], str]] = {}
-        for row in await fetch_all(self._pool, "every_label_name"):
-            found.setdefault(row["tenant"], {})[row["label"], row["value"]] = row["name"]
-        self._names, self._state = found, state
+        await self._known.reload()
 
     def of(self, tenant: str) -> Names:
         """A tenant's, as they were read last."""
-        return self._names.get(tenant, {})
+        return self._known.value.names.get(tenant, {})
 
     async def rows(
         self, scope: Scope, label: str, limit: int, after: str | None = None
@@ -82,6 +83,15 @@ class LabelNames:
             )
         await self.reload()
         return rows[0]
+
+    async def _read(self) -> _Known:
+        (state,) = await fetch_all(self._pool, "label_names_state")
+        if state == self._known.value.state:
+            return self._known.value
+        found: dict[str, dict[tuple[str, str], str]] = {}
+        for row in await fetch_all(self._pool, "every_label_name"):
+            found.setdefault(row["tenant"], {})[row["label"], row["value"]] = row["name"]
+        return _Known(state, found)
 
 
 def _values(caller: Caller, label: str, value: str) -> dict[str, Any]:

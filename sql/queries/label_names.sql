@@ -1,8 +1,9 @@
 -- name: label_names_state
--- Whether names changed since they were read: none is changed without either of both.
+-- Another one wherever names are others. The sum: what changes does not always become the newest, as
+-- transactions end in another order than their changes were made.
 SELECT
     count(*) AS names,
-    max(updated_at) AS updated_at
+    sum(extract(EPOCH FROM updated_at)) AS updated_at
 FROM fature.label_name;
 
 -- name: every_label_name

@@ -16,6 +16,7 @@ from service.metrics.ingest.checks import Checks
 from service.metrics.ingest.room import SeriesLimits
 from service.metrics.ingest.sample import Sample
 from service.metrics.ingest.series import SeriesCache, SeriesKey
+from service.metrics.label_names import LabelNames
 from sql.database import create_pool
 from sql.scope import Scope
 from sql.vocabulary import Frequency
@@ -124,5 +125,37 @@ def test_a_promoted_dimension_makes_series_of_its_own_at_once(database: str) -> 
                         assert isinstance(key, SeriesKey)
                         assert [name for name, _ in key.dimensions] == promoted
                         await asyncio.sleep(0.01)
+
+    asyncio.run(change())
+
+
+def test_a_name_is_seen_though_a_later_change_was_seen_before(database: str) -> None:
+    with psycopg.connect(database) as conn:
+        conn.execute(
+            """
+            INSERT INTO fature.label_name (tenant, label, value, name, updated_by)
+            VALUES ('default', 'region', 'SP', 'old', ''), ('default', 'region', 'RJ', 'old', '')
+            """
+        )
+    rename = """
+        UPDATE fature.label_name SET name = 'new', updated_at = clock_timestamp() WHERE value = %s
+        """
+
+    async def change() -> None:
+        connect = psycopg.AsyncConnection.connect
+        async with (
+            create_pool(database, size=2) as pool,
+            await connect(database) as slow,
+            await connect(database, autocommit=True) as quick,
+        ):
+            names = LabelNames(pool)
+            await names.reload()
+            await slow.execute(rename, ["SP"])
+            await quick.execute(rename, ["RJ"])
+            await names.reload()
+            assert names.of("default") == {("region", "SP"): "old", ("region", "RJ"): "new"}
+            await slow.commit()
+            await names.reload()
+            assert names.of("default") == {("region", "SP"): "new", ("region", "RJ"): "new"}
 
     asyncio.run(change())
