@@ -1,7 +1,7 @@
 """Receiving a stream: what is read of it is decoded while the rows before are stored."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 
 from service.access.caller import Caller
 from service.imports.decode import CsvDecoder
@@ -32,14 +32,15 @@ async def receive(
         Busy, DatabaseError: as `Writer.submit` says.
     """
     begun = await begin(resources.pool, caller, import_key, form)
+    stream = _Stream(resources, caller, begun, rows)
     try:
-        count = await _Stream(resources, caller, begun, rows).take(form)
+        count = await stream.take(form)
         if begun.batch_id is not None:
             await complete(resources.pool, caller, begun, count)
     except BaseException:
         # Whatever the reason, also where the client is gone: what was accepted counts.
         if begun.batch_id is not None:
-            await asyncio.shield(leave(resources.pool, begun))
+            await asyncio.shield(stream.leave())
         raise
     return begun.import_id
 
@@ -53,11 +54,11 @@ class _Stream:
         self._begun = begun
         self._rows = rows
         self._rejected = 0
+        self._storing: asyncio.Task[None] | None = None
 
     async def take(self, form: Format) -> int:
         """Every row; how many there are."""
         begun, count = self._begun, 0
-        storing: Awaitable[None] | None = None
         decode: Decode | None = None if form == "csv" else decode_lines
         async for page in self._rows.pages(begun.row_count):
             count = page.row_count
@@ -70,15 +71,21 @@ class _Stream:
                 decode = CsvDecoder(self._rows.header or b"").decode
             decoded = await asyncio.to_thread(decode, page.rows)
             _check_hope(decoded, page)
-            if storing is not None:
-                await storing
+            if self._storing is not None:
+                await self._storing
             chunk = Chunk(decoded, count - len(page.rows), count, page.digest)
-            storing = asyncio.create_task(self._store(chunk))
-        if storing is not None:
-            await storing
+            self._storing = asyncio.create_task(self._store(chunk))
+        if self._storing is not None:
+            await self._storing
         if count < begun.row_count:
             raise _other_rows()
         return count
+
+    async def leave(self) -> None:
+        """End early, behind the rows that are still being stored; whatever comes of these."""
+        if self._storing is not None:
+            await asyncio.gather(self._storing, return_exceptions=True)
+        await leave(self._resources.pool, self._begun)
 
     async def _store(self, chunk: Chunk) -> None:
         receiver = self._resources.receiver

@@ -291,6 +291,9 @@ def test_a_gzip_stream_that_ends_early_keeps_what_came(api: httpx2.Client, metri
     packed, key = gzip.compress(ndjson(rows)), secrets.token_hex(8)
     named = {"Content-Encoding": "gzip"}
     assert send(api, packed[: len(packed) - 200], key, **named).status_code == 400
+    (kept,) = [one for one in api.get("/api/imports").json()["data"] if one["import_id"] == key]
+    assert kept["status"] == "interrupted"
+    assert 0 < kept["accepted"] < 6000
     data = done(api, send(api, packed, key, **named))
     assert data["accepted"] == 6000
     assert sum(figures(api, metric).values()) == sum(one["value"] for one in rows)
