@@ -1,6 +1,7 @@
 """CSV files as people have them: maps, numbers, times; what could be two is asked for."""
 
 import json
+from contextlib import closing
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -9,6 +10,8 @@ import pytest
 from service.commands.importing.cells import BadCell, instant_of, number_of
 from service.commands.importing.file_map import BadMap, read_map
 from service.commands.importing.rows import BadFile, MappedFile, form_of
+from service.commands.importing.send import ImportClient, NotImported
+from tests.receivers import Reply, web_receiver
 
 MAP = """
 columns:
@@ -118,3 +121,28 @@ def test_what_is_wrong_with_a_map_is_named_by_its_line(text: str, message: str) 
     with pytest.raises(BadMap) as error:
         read_map(text.encode())
     assert message in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "said"),
+    [
+        (502, b"<html>Bad Gateway</html>", "the service answered 502: Bad Gateway"),
+        (200, b"<html>Welcome</html>", "the service answered 200: OK"),
+        (409, b'{"error": {"message": "Other rows", "details": []}}', "answered 409: Other rows"),
+        (
+            422,
+            b'{"error": {"message": "Invalid", "details": ['
+            b'{"index": null, "field": "file", "message": "None is a sample"}, '
+            b'{"index": 7, "field": "value", "message": "Expected a number"}, '
+            b'{"index": 8, "field": null, "message": "It is no JSON"}]}}',
+            "^None is a sample\nline 7: value: Expected a number\nline 8: It is no JSON$",
+        ),
+    ],
+)
+def test_a_refusal_says_why_and_of_which_line(status: int, body: bytes, said: str) -> None:
+    with (
+        web_receiver(Reply(status, body=body)) as receiver,
+        closing(ImportClient(f"http://127.0.0.1:{receiver.port}", "key")) as client,
+        pytest.raises(NotImported, match=said),
+    ):
+        client.wait(1)

@@ -9,6 +9,8 @@ from typing import Any, cast
 import click
 import httpx2
 
+from service.commands.submission.answers import error_of, object_of
+
 _TIMEOUT = httpx2.Timeout(600.0, connect=5.0)
 _PART = 1 << 18
 _POLL_SECONDS = 0.5
@@ -71,12 +73,19 @@ class ImportClient:
         except httpx2.TransportError as error:
             message = f"no answer from {self._url}: {error}; the same command again goes on"
             raise NotImported(message) from error
-        body = answer.json()
-        if not answer.is_success:
-            refusal = body["error"]
-            named = [one["message"] for one in refusal["details"]] or [refusal["message"]]
-            raise NotImported("\n".join(named))
+        body = object_of(answer)
+        if not answer.is_success or "data" not in body:
+            raise NotImported("\n".join(_named(body)) or str(error_of(answer, ())))
         return cast("dict[str, Any]", body["data"])
+
+
+def _named(body: dict[str, Any]) -> Iterator[str]:
+    """What is wrong with the file, or with rows of it by their lines."""
+    error = body.get("error")
+    for detail in error.get("details", ()) if isinstance(error, dict) else ():
+        line, field = detail.get("index"), detail.get("field")
+        places = [] if line is None else [f"line {line}", *([field] if field else [])]
+        yield ": ".join([*places, detail["message"]])
 
 
 def say(found: dict[str, Any], url: str, left_out: int) -> None:
