@@ -15,9 +15,10 @@ from sql.errors import Invalid, Problem
 from sql.messages import Listing, Message, choices
 
 FIELDS = tuple(field.name for field in msgspec.structs.fields(MetricIn))
+# Begins the name of a column with a key of metadata.
+METADATA = "metadata."
 REQUIRED = tuple(field.name for field in msgspec.structs.fields(MetricIn) if field.required)
 _OTHER_COLUMNS = Message("It has another number of columns than the first")
-_METADATA = "metadata."
 _NUMBER = re.compile(r"[+-]?(\d+(\.\d*)?|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 
 
@@ -70,8 +71,8 @@ class CsvDecoder:
                 fields[name] = _number(cell)
             elif name == "metadata":
                 fields[name] = _json(cell)
-            elif name.startswith(_METADATA):
-                metadata[name.removeprefix(_METADATA)] = cell
+            elif name.startswith(METADATA):
+                metadata[name.removeprefix(METADATA)] = cell
             else:
                 fields[name] = cell
         if metadata:
@@ -83,7 +84,7 @@ def _wrong(names: Sequence[str]) -> Iterator[Problem]:
     """What is wrong with a header."""
     known = Listing((*FIELDS, "metadata.KEY"))
     for name in names:
-        if name not in FIELDS and not name.startswith(_METADATA):
+        if name not in FIELDS and not name.startswith(METADATA):
             message = Message(
                 "The column '{name}' is none of {names}", {"name": name[:50], "names": known}
             )
@@ -92,7 +93,7 @@ def _wrong(names: Sequence[str]) -> Iterator[Problem]:
     if missing:
         message = Message("There is no column {names}", {"names": choices(missing)})
         yield Problem(message, "file")
-    has_both = "metadata" in names and any(name.startswith(_METADATA) for name in names)
+    has_both = "metadata" in names and any(name.startswith(METADATA) for name in names)
     if len(set(names)) < len(names) or has_both:
         yield Problem(Message("Each column needs a name of its own"), "file")
 

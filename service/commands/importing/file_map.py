@@ -6,21 +6,12 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
 
+from service.imports.decode import FIELDS, METADATA, REQUIRED
 from sql import strict_yaml
 
-FIELDS = (
-    "metric_name",
-    "metric_type",
-    "value",
-    "frequency",
-    "unit",
-    "service_name",
-    "affiliate_id",
-    "region",
-    "timestamp",
-)
-_METADATA = "metadata."
-_NEEDED = ("metric_name", "metric_type", "value", "frequency", "timestamp")
+# What else there is of a sample is given key by key.
+_FIELDS = tuple(name for name in FIELDS if name != "metadata")
+_NEEDED = (*REQUIRED, "timestamp")
 TimeFormat = Literal["iso", "dd/mm/yyyy", "mm/dd/yyyy"]
 
 
@@ -48,8 +39,8 @@ class FileMap(BaseModel):
     @classmethod
     def _known(cls, given: dict[str, str]) -> dict[str, str]:
         for field in given:
-            if field not in FIELDS and not field.startswith(_METADATA):
-                raise ValueError(f"{field} is none of {', '.join(FIELDS)}, metadata.KEY")
+            if field not in _FIELDS and not field.startswith(METADATA):
+                raise ValueError(f"{field} is none of {', '.join(_FIELDS)}, metadata.KEY")
         return given
 
     @field_validator("zone")

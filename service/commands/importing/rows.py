@@ -10,9 +10,9 @@ import msgspec
 
 from service.commands.importing.cells import BadCell, instant_of, number_of
 from service.commands.importing.file_map import FileMap
+from service.imports.decode import METADATA
 
 _NAMED = 20
-_METADATA = "metadata."
 
 
 class BadFile(Exception):
@@ -119,8 +119,8 @@ class MappedFile:
         fields: dict[str, Any] = {}
         metadata: dict[str, str] = {}
         for field, text in (self._map.values | texts).items():
-            if field.startswith(_METADATA):
-                metadata |= {field.removeprefix(_METADATA): text} if text else {}
+            if field.startswith(METADATA):
+                metadata |= {field.removeprefix(METADATA): text} if text else {}
             elif text:
                 fields[field] = text
         if "value" in fields:
