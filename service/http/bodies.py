@@ -1,6 +1,7 @@
 """Reading request bodies: size, number of items, encoding, media type."""
 
 import zlib
+from collections.abc import AsyncIterator
 from typing import TypeVar
 
 from pydantic import BaseModel, ValidationError
@@ -35,11 +36,21 @@ async def read_packed(request: Request, most: int) -> bytes:
     Raises:
         ApiError: 413 too large, 415 an unknown encoding, 400 broken gzip.
     """
+    packed = is_packed(request)
+    body = await read_body(request)
+    return _gunzip(body, most) if packed else body
+
+
+def is_packed(request: Request) -> bool:
+    """True where the body comes as gzip, False where it comes as it is.
+
+    Raises:
+        ApiError: 415, it comes in another encoding.
+    """
     encoding = request.headers.get("content-encoding", "identity").strip().lower()
     if encoding not in ("identity", "gzip"):
         raise ApiError(415, f"Content-Encoding {encoding} is not understood; use gzip")
-    body = await read_body(request)
-    return _gunzip(body, most) if encoding == "gzip" else body
+    return encoding == "gzip"
 
 
 def check_items(number: int) -> None:
@@ -89,15 +100,25 @@ async def read_body(request: Request) -> bytes:
         raise too_large(_TOO_LARGE)
     chunks: list[bytes] = []
     total = 0
+    async for chunk in stream_of(request):
+        total += len(chunk)
+        if total > MAX_BODY:
+            raise too_large(_TOO_LARGE)
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+async def stream_of(request: Request) -> AsyncIterator[bytes]:
+    """The body as sent, piece by piece.
+
+    Raises:
+        ApiError: 400, the connection ended.
+    """
     try:
         async for chunk in request.stream():
-            total += len(chunk)
-            if total > MAX_BODY:
-                raise too_large(_TOO_LARGE)
-            chunks.append(chunk)
+            yield chunk
     except ClientDisconnect as error:
         raise ApiError(400, "The connection ended before the body did") from error
-    return b"".join(chunks)
 
 
 def _gunzip(body: bytes, most: int) -> bytes:

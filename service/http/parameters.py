@@ -13,6 +13,7 @@ from pydantic import (
 )
 from starlette.requests import Request
 
+from service.http.errors import malformed_header
 from service.http.validation import problems_of
 from sql.calendar import day_start
 from sql.errors import Invalid, Problem
@@ -153,3 +154,15 @@ def _first_instant(moment: date | None, zone: ZoneInfo) -> datetime | None:
         return None
     first = moment if isinstance(moment, datetime) else day_start(moment, zone)
     return first.astimezone(UTC)
+
+
+def key_of_header(request: Request, name: str) -> str | None:
+    """The key that a request has in a header; None where it has none.
+
+    Raises:
+        ApiError: 400, it is not 1 to 255 printable ASCII characters.
+    """
+    key = request.headers.get(name)
+    if key is not None and not (1 <= len(key) <= 255 and key.isascii() and key.isprintable()):
+        raise malformed_header(name, f"{name} must have 1 to 255 printable ASCII characters")
+    return key

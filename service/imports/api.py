@@ -3,15 +3,14 @@
 import secrets
 from collections.abc import AsyncIterator
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from service.http.authentication import caller_of, principal_of
-from service.http.bodies import check_media_type
+from service.http.bodies import check_media_type, is_packed, stream_of
 from service.http.endpoint import Endpoint, Header
 from service.http.envelopes import item_response, list_response
-from service.http.errors import ApiError, malformed_header
-from service.http.parameters import read_params
+from service.http.parameters import key_of_header, read_params
 from service.http.paths import id_of
 from service.http.responses import csv_line
 from service.imports.models import (
@@ -51,7 +50,8 @@ async def import_history(request: Request) -> Response:
     resources, caller = resources_of(request), caller_of(request)
     form = _MEDIA[check_media_type(request, *_MEDIA)]
     rows = Rows(_body(request), has_header=form == "csv", quoted=form == "csv")
-    number = await receive(resources, caller, _import_key(request), form, rows)
+    key = key_of_header(request, "X-Import-Id") or secrets.token_hex(16)
+    number = await receive(resources, caller, key, form, rows)
     found = await find_import(resources.read_pool, caller.principal.scope, number)
     return item_response(import_out(found), 202)
 
@@ -91,29 +91,8 @@ async def _errors(resources: Resources, number: int) -> AsyncIterator[str]:
         after = RejectedRow(rows[-1]["line"], rows[-1]["place"])
 
 
-def _import_key(request: Request) -> str:
-    key = request.headers.get("x-import-id")
-    if key is None:
-        return secrets.token_hex(16)
-    if not (1 <= len(key) <= 255 and key.isascii() and key.isprintable()):
-        message = "X-Import-Id must have 1 to 255 printable ASCII characters"
-        raise malformed_header("X-Import-Id", message)
-    return key
-
-
 def _body(request: Request) -> AsyncIterator[bytes]:
-    encoding = request.headers.get("content-encoding", "identity").strip().lower()
-    if encoding not in ("identity", "gzip"):
-        raise ApiError(415, f"Content-Encoding {encoding} is not understood; use gzip")
-    return unpacked(_stream(request)) if encoding == "gzip" else _stream(request)
-
-
-async def _stream(request: Request) -> AsyncIterator[bytes]:
-    try:
-        async for part in request.stream():
-            yield part
-    except ClientDisconnect as error:
-        raise ApiError(400, "The connection ended before the body did") from error
+    return unpacked(stream_of(request)) if is_packed(request) else stream_of(request)
 
 
 ENDPOINTS = [

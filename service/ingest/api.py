@@ -9,7 +9,7 @@ from starlette.responses import Response
 from service.http.authentication import principal_of
 from service.http.bodies import read_json_body
 from service.http.endpoint import Endpoint, Header
-from service.http.errors import malformed_header
+from service.http.parameters import key_of_header
 from service.http.responses import json_response
 from service.ingest.decode import decode_batch, decode_metric
 from service.ingest.models import BatchIn, BatchRecorded, MetricIn, Recorded
@@ -53,12 +53,9 @@ async def _record(request: Request, decode: Callable[[bytes], Decoded]) -> Recei
 
 
 def _idempotency_key(request: Request, body: bytes) -> IdempotencyKey | None:
-    key = request.headers.get("idempotency-key")
+    key = key_of_header(request, "Idempotency-Key")
     if key is None:
         return None
-    if not (1 <= len(key) <= 255 and key.isascii() and key.isprintable()):
-        message = "Idempotency-Key must have 1 to 255 printable ASCII characters"
-        raise malformed_header("Idempotency-Key", message)
     return body_key(principal_of(request).id, key, request.url.path, body)
 
 
