@@ -20,7 +20,7 @@ from sql.calendar import Period
 from sql.errors import Busy, Invalid, Problem
 from sql.messages import Message
 from sql.scope import Scope
-from sql.vocabulary import LABELS, Aggregation, Comparison
+from sql.vocabulary import LABELS, NONE, Aggregation, Comparison
 
 MAX_LEAVES = 20_000
 MAX_DIMENSIONS = 12
@@ -85,9 +85,7 @@ class Explanations:
             ends = found.total.value, found.total.baseline
         else:
             found = await self._finest(query, replace(figures, aggregation="sum"), now)
-            numbers = await self._read(
-                query, replace(found.query.figures, aggregation="count"), now
-            )
+            numbers = await self._read(query, _numbers(found), now)
             leaves = _ratios(found, numbers)
             everything = range(len(leaves.labels))
             ends = value_of(leaves.after, everything), value_of(leaves.before, everything)
@@ -152,6 +150,15 @@ def _figures(query: ExplanationQuery) -> AggregateQuery:
         group_by=dimensions_of(query.metric, filters) if names is None else names,
         units=query.units,
     )
+
+
+def _numbers(sums: Breakdown) -> AggregateQuery:
+    """How many samples those sums are of: none of other units, which numbers are of, too."""
+    figures, selection = sums.query.figures, sums.query.figures.selection
+    if sums.unit is not None or sums.units_left_out:
+        filters = {**selection.filters, "unit": sums.unit or NONE}
+        selection = replace(selection, filters=filters)
+    return replace(figures, selection=selection, aggregation="count")
 
 
 def _periods(span: Span, zone: ZoneInfo) -> Sequence[Period]:

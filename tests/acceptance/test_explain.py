@@ -10,7 +10,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.acceptance.reading import at, figures, submit
+from tests.acceptance.reading import at, figures, submit, submit_in_units
 from tests.acceptance.talk import places, refused
 
 DAY = timedelta(days=1)
@@ -114,6 +114,15 @@ def test_a_mean_is_explained_by_its_samples(api: httpx2.Client, metric: str) -> 
     assert figures(api, metric, **given) == {day(2): body["value"]}
     assert figures(api, metric, **given, region="RJ") == {day(2): rj["value"]}
     assert rj["share_of_change"] == pytest.approx(1, abs=0.05)
+
+
+def test_a_mean_of_one_unit_counts_no_samples_of_another(api: httpx2.Client, metric: str) -> None:
+    values = [(2, 4.0, "ms"), (2, 8.0, "ms"), (3, 5.0, "ms"), (3, 1.0, "s")]
+    submit_in_units(
+        api, metric, *(at(noon(ago), value, region="SP", unit=unit) for ago, value, unit in values)
+    )
+    body = explain(api, metric, end_date=day(2), compare="previous_day", aggregation="avg")
+    assert (body["value"], body["baseline"], body["unit"]) == (6.0, 5.0, "ms")
 
 
 def test_hours_and_minutes_are_explained_as_days_are(api: httpx2.Client, metric: str) -> None:
