@@ -164,7 +164,9 @@ class Breakdowns:
         figures, size = query.figures, _size(settled, selected)
         if size < VERY_MANY:
             return None
-        key = repr((figures.selection, figures.units, figures.aggregation, settled))
+        # Which series of a selection are read depends on the period, the groups and the unit, too.
+        read = [(part.unit, part.frequency) for part in selected.parts]
+        key = repr((figures.selection, read, figures.aggregation, settled))
         return await self._settled.get(
             figures.subject, key, lambda: self._settle(query, selected, settled, size)
         )

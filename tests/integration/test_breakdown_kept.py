@@ -13,11 +13,14 @@ from service.metrics.query.aggregate import Aggregates
 from service.metrics.query.breakdown import BreakdownQuery
 from service.metrics.query.source import OwnSource
 from service.metrics.query.spec import aggregate_query
+from sql import calendar
+from sql.calendar import Period
 from sql.database import Pool
+from sql.decimals import exact_sum
 from sql.engine import Engine
 from sql.scope import Scope
-from sql.vocabulary import Aggregation
-from tests.integration.rollups import refresh, session, store
+from sql.vocabulary import Aggregation, Frequency
+from tests.integration.rollups import number, refresh, session, store
 
 pytestmark = pytest.mark.anyio
 
@@ -25,6 +28,8 @@ UTC_ZONE = ZoneInfo("UTC")
 NOW = datetime.now(UTC)
 DAY = timedelta(days=1)
 TODAY = NOW.replace(hour=0, minute=0, second=0, microsecond=0)
+# In whole weeks, which are read from the same rollup by the hour and by the day.
+WEEKS = tuple(calendar.floor(TODAY - ago * DAY, "week", UTC_ZONE) for ago in (28, 7))
 METRIC = MetricEntry("sales", is_known=True)
 
 
@@ -88,6 +93,53 @@ async def test_kept_or_not_the_groups_are_the_same(
     for _ in range(2):
         assert await kept.breakdown(asked, NOW) == plain
     assert len(plain.rows) == len(series)
+
+
+async def test_what_is_kept_is_of_the_series_that_are_asked_for(
+    pool: Pool, database: str, engine: Engine, series: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with session(database) as conn:
+        others: dict[Frequency, str | None] = {"daily": None, "hourly": "BRL"}
+        for frequency, unit in others.items():
+            one = number(
+                conn,
+                """
+                INSERT INTO fature.series (metric_name, metric_type, frequency, affiliate_id, unit)
+                VALUES ('sales', 'revenue', %(frequency)s, 'a1', %(unit)s)
+                RETURNING series_id
+                """,
+                {"frequency": frequency, "unit": unit},
+            )
+            # The newer one is in none of the weeks: it lets them be materialised.
+            ages = (1, 20)
+            store(
+                conn,
+                frequency,
+                [(TODAY - ago * DAY, 20_000 + 100 * ago + one, one, 1000.0) for ago in ages],
+            )
+            if engine == "timescale":
+                refresh(conn, frequency, NOW - 130 * DAY, NOW - timedelta(hours=2))
+    monkeypatch.setattr(breakdowns, "VERY_MANY", 1)
+    aggregates = Aggregates(pool, OwnSource(pool, pool), UTC_ZONE, 30 * DAY, lambda *_: None)
+    kept = Breakdowns(aggregates, pool, UTC_ZONE)
+
+    async def value_of(period: Period, *group_by: str) -> float:
+        figures = aggregate_query(
+            METRIC,
+            Scope(),
+            UTC_ZONE,
+            period=period,
+            since=WEEKS[0],
+            before=WEEKS[1],
+            group_by=("affiliate_id", *group_by),
+            units="main",
+        )
+        found = await kept.breakdown(BreakdownQuery(figures, order="name"), NOW)
+        return exact_sum(row.value or 0.0 for group, row in found.rows if group[0] == "a1")
+
+    hours = await value_of("hour")
+    assert await value_of("day") == hours + 1000
+    assert await value_of("day", "unit") == hours + 2000
 
 
 async def test_what_is_newer_than_what_is_kept_counts_at_once(
