@@ -203,12 +203,13 @@ class Breakdowns:
         reading: _Reading,
         found: _Found,
     ) -> Row:
-        """The value of all groups: none of several units. Of last values it is not that of the
-        groups together, some of which may have ended before others.
+        """The value of all groups: none of several units, but of numbers of samples. Of last values
+        it is not that of the groups together, some of which may have ended before others.
         """
-        if selected.unit is None and len(selected.units) > 1:
+        aggregation = query.figures.aggregation
+        if len(selected.units) > 1 and aggregation != "count":
             return Row(None)
-        if query.figures.aggregation != "last":
+        if aggregation != "last":
             return _row(found.total)
         whole = selected._replace(
             parts=[

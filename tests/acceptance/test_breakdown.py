@@ -222,6 +222,8 @@ def test_several_units_have_no_whole(api: httpx2.Client, metric: str) -> None:
     assert wrong_fields(api.get(PATH, params={"metric_name": metric, "group_by": "region"})) == [
         "unit"
     ]
+    samples = break_down(api, metric, aggregation="count", start_date=day(2))
+    assert (samples["total"]["value"], regions(samples, "share")) == (2, {None: 1})
 
 
 def test_monthly_samples_are_broken_down_by_month(api: httpx2.Client, metric: str) -> None:
