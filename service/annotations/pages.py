@@ -7,7 +7,7 @@ from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from psycopg.rows import DictRow
-from pydantic import BaseModel, BeforeValidator, ConfigDict
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -16,6 +16,7 @@ from service.annotations.models import AnnotationIn, AnnotationParams, Name, Sai
 from service.annotations.paging import read_page
 from service.http.authentication import caller_of, principal_of
 from service.http.paths import id_of
+from service.http.validation import problems_of
 from service.language.translations import N_
 from service.metrics.annotations import create_annotation, delete_annotation
 from service.runtime.resources import resources_of
@@ -25,6 +26,7 @@ from service.web.page import Page
 from service.web.people import names_of
 from service.web.rendering import redirect, render
 from service.web.session import reader_of
+from sql.errors import Invalid
 
 _PATH = "/annotations"
 _FILTERS = ("metric_name", "service_name", "tag", "start_date", "end_date")
@@ -50,12 +52,19 @@ class AnnotationForm(BaseModel):
     service_name: Text | None = None
 
     def annotation(self, zone: ZoneInfo) -> AnnotationIn:
-        """The same as it is taken by the API."""
+        """The same as it is taken by the API.
+
+        Raises:
+            Invalid: a time that nothing can have, or too many or too long tags.
+        """
         start = self.at.replace(tzinfo=zone).isoformat()
         end = self.to and self.to.replace(tzinfo=zone).isoformat()
         times = {"from": start, "to": end} if end else {"at": start}
         kept = self.model_dump(include={"text", "tags", "metric_name", "service_name"})
-        return AnnotationIn.model_validate(times | kept)
+        try:
+            return AnnotationIn.model_validate(times | kept)
+        except ValidationError as error:
+            raise Invalid(*problems_of(error)) from error
 
 
 async def show_annotations(request: Request) -> Response:

@@ -178,6 +178,9 @@ def test_people_note_and_remove_them_on_the_page(api: httpx2.Client) -> None:
         )
         assert wrong.status_code == 422
         assert "before the beginning" in wrong.text
+        at = {"text": "x", "at": "2026-11-27T10:00"}
+        for field in ({"tags": "x" * 51}, {"at": "1800-01-01T00:00"}):
+            assert post(browser, "/annotations", **at | field).status_code == 422
         gone = post(browser, f"/annotations/{made['id']}/delete", sure="yes")
         assert gone.status_code == 303
         assert made["id"] not in listed(api)
