@@ -66,6 +66,9 @@ def test_what_is_wrong_is_said_beside_the_form(user: httpx2.Client, sold: str) -
     wrong = post(user, "/targets", **fields(sold, value="many"))
     assert wrong.status_code == 422
     assert "It is no number" in wrong.text
+    backwards = post(user, "/targets", **fields(sold, since="2026-02-01", until="2026-01-01"))
+    assert backwards.status_code == 422
+    assert "to is before from" in text_of(backwards)
     unknown = post(user, "/targets", **fields("unheard_of_x"))
     assert unknown.status_code == 404
     assert "There is no metric unheard_of_x" in text_of(unknown)

@@ -57,8 +57,10 @@ async def create_target(pool: Pool, caller: Caller, values: Mapping[str, Any]) -
     """The new row; `values` are the columns that are edited.
 
     Raises:
+        Invalid: it would end before it begins.
         Conflict: another one has the name.
     """
+    check_days(values["since"], values["until"])
     async with connection(pool) as conn, conn.transaction():
         with _name_taken(values):
             (row,) = await run(conn, "insert_target", _params(values, caller))
