@@ -156,10 +156,10 @@ async def explorer_file(request: Request) -> Response:
     asked = read_exploration(given, USUAL, now, zone)
     metric = await resources.catalog.entry(scope, asked.query.metric_name)
     span = span_of_range(asked.range, now, zone)
-    result = await read_everything(resources, scope, asked.query, metric, span, now)
     if request.query_params.get("what") == "ranking":
-        table = await ranking_table(resources, scope, asked, metric, span, result.query.period, now)
+        table = ranking_table(resources, scope, asked, metric, span, now)
     else:
+        result = await read_everything(resources, scope, asked.query, metric, span, now)
         table = figures_table(result)
     locale: Locale = "pt-BR" if reader_of(request).language == "pt-BR" else "en"
     kind: Format = "csv" if request.query_params.get("format") == "csv" else "xlsx"
@@ -210,7 +210,7 @@ async def _look(
             else _none(),
         )
         usual = await usual_of(resources, scope, query, metric, span, figures, now)
-        ranking = await read_ranking(resources, scope, asked, metric, span, figures.period, now)
+        ranking = await read_ranking(resources, scope, asked, metric, span, now)
     except DomainError as error:
         return await _nothing(error)
     marks = [*marks_of(events, reader, linked=True), *notes_of(annotations)]

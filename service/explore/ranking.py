@@ -11,10 +11,9 @@ from service.http.files import Table
 from service.metrics.catalog import MetricEntry
 from service.metrics.federation.merging import MEMBER
 from service.metrics.query.breakdown import MAX_GROUP_BY, Breakdown, BreakdownQuery, Row
-from service.metrics.query.ranges import Span, days_or_hours
+from service.metrics.query.ranges import Span, days_or_hours, period_for
 from service.metrics.query.spec import aggregate_query
 from service.runtime.resources import Resources
-from sql.calendar import Period
 from sql.federation import HUB
 from sql.scope import Scope
 
@@ -47,11 +46,10 @@ async def read_ranking(
     asked: Exploration,
     metric: MetricEntry,
     span: Span,
-    period: Period,
     now: datetime,
 ) -> Ranking | None:
-    """The ranking of what the explorer shows by that period; None where there are no groups, too
-    many labels to rank by, or members to rank over.
+    """The ranking of what the explorer shows; None where there are no groups, too many labels to
+    rank by, or members to rank over.
 
     Raises:
         Invalid: the cursor is none, or as for the API.
@@ -60,20 +58,19 @@ async def read_ranking(
         return None
     if resources.members.all and asked.query.filters.get(MEMBER) != HUB:
         return None
-    query = _query(resources, scope, asked, metric, span, period)
+    query = _query(resources, scope, asked, metric, span)
     found = await resources.breakdowns.breakdown(query, now)
     groups = [_ranked(asked, found, group, row) for group, row in found.rows]
     following = found.next and asked.address(cursor=cursor_of(asked.rank, found.next))
     return Ranking(found, groups, following)
 
 
-async def ranking_table(
+def ranking_table(
     resources: Resources,
     scope: Scope,
     asked: Exploration,
     metric: MetricEntry,
     span: Span,
-    period: Period,
     now: datetime,
 ) -> Table:
     """All groups of that ranking.
@@ -81,7 +78,7 @@ async def ranking_table(
     Raises:
         Invalid: as `read_ranking`.
     """
-    query = _query(resources, scope, asked, metric, span, period)
+    query = _query(resources, scope, asked, metric, span)
     return groups_table(resources.breakdowns, query, now)
 
 
@@ -91,9 +88,9 @@ def _query(
     asked: Exploration,
     metric: MetricEntry,
     span: Span,
-    period: Period,
 ) -> BreakdownQuery:
     query, zone = asked.query, resources.settings.zone
+    period = period_for(span) if query.period == "auto" else query.period
     if period not in ("week", "month"):
         period = days_or_hours(span.since, span.before, zone)
     figures = aggregate_query(
