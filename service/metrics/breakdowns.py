@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from service.metrics.label_names import Names
 from service.metrics.query.aggregate import Aggregates
+from service.metrics.query.beside import beside
 from service.metrics.query.breakdown import (
     ADDING,
     After,
@@ -49,6 +50,8 @@ from sql.statements import array_of, joined, repeated
 _HOUR = timedelta(hours=1)
 # Of what is materialised, in seconds.
 _MAX_AGE = 60.0
+# So many are made beside the event loop: they would keep everybody else waiting.
+_MANY_ROWS = 1000
 
 
 class _Found(NamedTuple):
@@ -119,7 +122,9 @@ class Breakdowns:
         reading = await self._reading(query, selected, spans, now)
         found = await self._read(query, selected, reading)
         total = await self._total(query, selected, reading, found)
-        made = _breakdown(query, selected, found, total, span, baselines)
+        parts = (query, selected, found, total, span, baselines)
+        few = len(found.listed) < _MANY_ROWS
+        made = _breakdown(*parts) if few else await beside(_breakdown, *parts)
         if baselines and await self._aggregates.lacks_samples(query.figures, spans):
             return made.without_changes()
         return made
