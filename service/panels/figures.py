@@ -40,10 +40,8 @@ class Figures:
     over; `is_pending` where samples of what is shown or compared wait for a refresh. Lines come
     largest first, of very many groups only the largest; `group_count` are those with samples.
     `omitted` are frequencies too coarse for the period, `units_left_out` units that have samples in
-    the range and do not count; where `is_truncated` the oldest were left out. All but the
-    last `open_periods` are closed (None: none is).
-    the range and do not count; where `is_truncated` the oldest were left out.
-    `missing_members` of a hub did not answer.
+    the range and do not count; where `is_truncated` the oldest were left out. All but the last
+    `open_periods` are closed (None: none is). `missing_members` of a hub did not answer.
     """
 
     query: Query
