@@ -11,6 +11,7 @@ from service.http.envelopes import Item, Listing
 from service.http.instants import instants
 from service.http.responses import utc_instant
 from service.metrics.targets.progress import Progress
+from service.metrics.targets.store import EDITED
 from service.metrics.targets.target import Direction, TargetPeriod
 from sql.messages import Message
 from sql.vocabulary import Aggregation
@@ -37,7 +38,7 @@ class _Optional(BaseModel):
     def values(self) -> dict[str, Any]:
         """What is given, by column."""
         given = self.model_dump(exclude_unset=True)
-        return {"until" if name == "to" else name: value for name, value in given.items()}
+        return {_DAYS.get(name, name): value for name, value in given.items()}
 
 
 class TargetIn(_Optional):
@@ -57,8 +58,7 @@ class TargetIn(_Optional):
 
     def columns(self) -> dict[str, Any]:
         """All columns that are edited."""
-        values = self.model_dump()
-        return {"until" if name == "to" else name: value for name, value in values.items()}
+        return {_DAYS.get(name, name): value for name, value in self.model_dump().items()}
 
 
 class TargetPatch(_Optional):
@@ -126,26 +126,11 @@ class ProgressAnswer(Item[ProgressOut]):
     """The progress of one target."""
 
 
-_PLAIN = (
-    "name",
-    "metric_name",
-    "aggregation",
-    "service_name",
-    "affiliate_id",
-    "region",
-    "unit",
-    "filters",
-    "period",
-    "value",
-    "direction",
-)
-
-
 def target_out(row: Mapping[str, Any]) -> dict[str, Any]:
     """A target's row as it is answered."""
     return {
         "id": row["target_id"],
-        **{name: row[name] for name in _PLAIN},
+        **{name: row[name] for name in EDITED if name not in _DAYS.values()},
         **{name: row[column] and row[column].isoformat() for name, column in _DAYS.items()},
         "created_by": row["created_by"],
         "updated_by": row["updated_by"],

@@ -8,11 +8,10 @@ from zoneinfo import ZoneInfo
 
 from service.metrics.query.ranges import Span, span_between
 from sql import calendar
-from sql.vocabulary import Aggregation
+from sql.vocabulary import GROUPABLE, Aggregation
 
 TargetPeriod = Literal["day", "week", "month", "quarter", "year"]
 Direction = Literal["at_least", "at_most"]
-LABELS = ("service_name", "affiliate_id", "region", "unit")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +37,7 @@ class Target:
 
 def target_of(row: Mapping[str, Any]) -> Target:
     """The target that a row holds."""
-    labels = {name: row[name] for name in LABELS if row[name] is not None}
+    labels = {name: row[name] for name in GROUPABLE if row[name] is not None}
     return Target(
         row["name"],
         row["metric_name"],
