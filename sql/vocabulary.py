@@ -52,6 +52,8 @@ KIND_OF_TYPE: dict[MetricType, Kind] = {
     "gamification": "flow",
     "validation": "flow",
 }
+# Of which no samples are 0; of the others they are unknown.
+ADDING = frozenset[Aggregation]({"sum", "count"})
 DEFAULT_AGGREGATION: dict[Kind, Aggregation] = {"flow": "sum", "stock": "last", "ratio": "avg"}
 
 # The labels of every series; a metric may have dimensions beside them.

@@ -13,10 +13,7 @@ from service.metrics.catalog import MetricEntry
 from service.metrics.query.spec import AggregateQuery, aggregate_query
 from sql.calendar import Period
 from sql.scope import Scope
-from sql.vocabulary import Aggregation
-
-# Aggregations for which no samples mean 0: an outage is a value.
-_ADDING = frozenset[Aggregation]({"sum", "count"})
+from sql.vocabulary import ADDING, Aggregation
 
 
 class AnomaliesParams(Filters):
@@ -56,7 +53,7 @@ class AnomaliesParams(Filters):
             since=self.since(zone),
             before=self.before(zone),
             group_by=self.group_by,
-            fill="zero" if aggregation in _ADDING and self.period != "minute" else "none",
+            fill="zero" if aggregation in ADDING and self.period != "minute" else "none",
         )
 
 

@@ -10,7 +10,7 @@ from service.metrics.label_names import Names
 from service.metrics.query.aggregate import Aggregates
 from service.metrics.query.beside import beside
 from service.metrics.query.breakdown import (
-    ADDING,
+    SHARED,
     After,
     Breakdown,
     BreakdownQuery,
@@ -235,7 +235,7 @@ def _breakdown(
     baselines: Sequence[Span],
 ) -> Breakdown:
     # Of last values, groups that ended are none of the total.
-    adds_up = query.figures.aggregation in ADDING and total.value == found.total[2]
+    adds_up = query.figures.aggregation in SHARED and total.value == found.total[2]
     whole = total.value if adds_up else None
     listed = [(selected.groups[row[1]], _row(row, whole)) for row in found.listed]
     following = found.others[0]

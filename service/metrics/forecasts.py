@@ -17,7 +17,7 @@ from sql.calendar import LongPeriod
 from sql.errors import Invalid, Problem
 from sql.messages import Message, Term, Value
 from sql.scope import Scope
-from sql.vocabulary import NONE, Aggregation
+from sql.vocabulary import ADDING, NONE, Aggregation
 
 if TYPE_CHECKING:
     from alerts.expectation.forecast import Forecast
@@ -32,8 +32,6 @@ _HISTORY: Mapping[LongPeriod, timedelta] = {
     "week": timedelta(weeks=260),
     "month": timedelta(days=3660),
 }
-# Aggregations for which no samples mean 0; for the others they mean an unknown value.
-_ADDING = frozenset[Aggregation]({"sum", "count"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +104,7 @@ class Forecasts:
         for labels, result in zip(groups, results, strict=True):
             check_nobody_missing(result)
             values = {p.start: p.value for p in result.points if p.value is not None}
-            adds = result.query.aggregation in _ADDING
+            adds = result.query.aggregation in ADDING
             history = history_of(values, end, query.period, query.zone, adds=adds)
             made.append(await self._one(query, labels, result.unit, history))
         return made

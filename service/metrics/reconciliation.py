@@ -18,7 +18,7 @@ from sql import calendar
 from sql.calendar import Period
 from sql.errors import Invalid, Problem
 from sql.messages import Message
-from sql.vocabulary import MAX_ROWS, Kind
+from sql.vocabulary import ADDING, MAX_ROWS, Kind
 
 # Smaller differences are none: less than half of it.
 _CENT, _STEP_OF_RATIOS = Decimal("0.01"), Decimal("0.000001")
@@ -143,7 +143,7 @@ def _compared(
     values: Mapping[Place, float | None],
     counts: Mapping[Place, float | None],
 ) -> Iterator[Difference]:
-    nothing = 0.0 if query.aggregation in ("sum", "count") else None
+    nothing = 0.0 if query.aggregation in ADDING else None
     for place in sorted({*expected, *values}, key=_order):
         value = values.get(place, nothing if place in expected else None)
         yield Difference(place, expected.get(place), value, int(counts.get(place) or 0), step)

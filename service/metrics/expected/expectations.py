@@ -34,7 +34,7 @@ from sql import calendar
 from sql.calendar import LongPeriod
 from sql.database import Pool, connection, fetch_all, run
 from sql.errors import DomainError
-from sql.vocabulary import Aggregation
+from sql.vocabulary import ADDING
 
 # How far back a fit reads. Hours: as many as one query has rows.
 _HISTORY: Mapping[LongPeriod, timedelta] = {
@@ -45,8 +45,6 @@ _HISTORY: Mapping[LongPeriod, timedelta] = {
 }
 # What comes late at the end of a day belongs to it: it is fitted so long after.
 _SETTLE = timedelta(minutes=10)
-# Aggregations for which no samples mean 0; for the others they mean an unknown value.
-_ADDING = frozenset[Aggregation]({"sum", "count"})
 _ASKED_AGAIN = timedelta(hours=12)
 # Fitted in the background in one go.
 _BATCH = 20
@@ -201,7 +199,7 @@ class Expectations:
         since = replace(query, since=starts[0], before=starts[-1])
         result = await self._aggregates.own.result(since, now)
         values = {point.start: point.value for point in result.points}
-        nothing = 0.0 if query.aggregation in _ADDING else None
+        nothing = 0.0 if query.aggregation in ADDING else None
         return [*(values.get(start, nothing) for start in starts[:-1]), None]
 
     async def _fit(self, query: AggregateQuery, now: datetime) -> None:
@@ -228,7 +226,7 @@ class Expectations:
         values = {point.start: point.value for point in result.points}
         if not values:
             return result.unit, Series([], [])
-        nothing = 0.0 if query.aggregation in _ADDING else float("nan")
+        nothing = 0.0 if query.aggregation in ADDING else float("nan")
         starts, start = [], min(values)
         while start < end:
             starts.append(start)

@@ -9,7 +9,7 @@ from service.metrics.query.ranges import Span, Unit
 from service.metrics.query.selection import Group, Groups
 from service.metrics.query.spec import AggregateQuery
 from sql.decimals import exact_sum, rounded
-from sql.vocabulary import Aggregation, Comparison, Frequency
+from sql.vocabulary import ADDING, Comparison, Frequency
 
 Ranked = Literal["value", "change", "change_percent", "name"]
 RankOrder = Literal[
@@ -23,8 +23,8 @@ RankOrder = Literal[
     "-name",
 ]
 MAX_GROUP_BY = 3
-# Values of groups that make up that of all of them.
-ADDING = frozenset[Aggregation]({"sum", "count", "last"})
+# Aggregations of which the values of groups make up that of all of them.
+SHARED = ADDING | {"last"}
 
 
 class After(NamedTuple):

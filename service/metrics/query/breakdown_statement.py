@@ -11,7 +11,7 @@ from service.metrics.query.ended import Since, steps_of
 from service.metrics.query.pieces import Piece
 from service.metrics.query.rollups import bounds_of
 from sql.statements import Query, query, union_all
-from sql.vocabulary import Aggregation, Frequency
+from sql.vocabulary import ADDING, Aggregation, Frequency
 
 _MADE_OF: dict[Aggregation, str] = {
     "sum": "amount",
@@ -22,8 +22,6 @@ _MADE_OF: dict[Aggregation, str] = {
     "last": "last",
 }
 _EXTREMES: dict[Aggregation, str] = {"min": "extreme_min", "max": "extreme_max"}
-# Of which nothing is none.
-_FLOWS: frozenset[Aggregation] = frozenset({"sum", "count"})
 
 
 class Sources(NamedTuple):
@@ -146,7 +144,7 @@ def _value(aggregation: Aggregation, alias: str, suffix: str) -> sql.Composable:
 
 
 def _filled(aggregation: Aggregation, value: sql.Composable) -> sql.Composable:
-    name = "nothing_is_zero" if aggregation in _FLOWS else "nothing_is_unknown"
+    name = "nothing_is_zero" if aggregation in ADDING else "nothing_is_unknown"
     return query(name).format(value=value).body
 
 

@@ -13,13 +13,14 @@ from service.metrics.query.selected import TooFine
 from service.metrics.query.single_flight import SingleFlight
 from service.metrics.query.spec import AggregateQuery, aggregate_query
 from service.metrics.targets.pace import FLAT, Shape, shape_of, spread
-from service.metrics.targets.projection import ADDING, Ahead, Projection, projected
+from service.metrics.targets.projection import Ahead, Projection, projected
 from service.metrics.targets.target import Target, is_over, span_at
 from sql import calendar
 from sql.calendar import LongPeriod
 from sql.decimals import rounded
 from sql.errors import Invalid
 from sql.scope import Scope
+from sql.vocabulary import ADDING
 
 # The shape of a metric is that of so many days before the period.
 _HISTORY_DAYS = 56

@@ -4,11 +4,10 @@ from collections.abc import Callable, Mapping, Sequence
 from math import sqrt
 from typing import NamedTuple
 
-from sql.vocabulary import Aggregation
+from sql.vocabulary import ADDING, Aggregation
 
 # How alike the misses of two steps of a forecast are: they partly even out.
 _ALIKE = 0.25
-ADDING = frozenset[Aggregation]({"sum", "count"})
 
 
 class Projection(NamedTuple):
