@@ -142,8 +142,8 @@ class ManyEvents(DateRange):
 
     @model_validator(mode="after")
     def _said_which(self) -> "ManyEvents":
-        filters = self.model_fields_set - {"ids", "comment"}
-        if (self.ids is None) == (not filters):
+        given = self.model_dump(exclude={"ids", "comment"}, exclude_none=True)
+        if (self.ids is None) == (not given):
             raise ValueError(Message("Give either ids or filters"))
         return self
 

@@ -432,6 +432,7 @@ def test_which_events_is_said_and_they_are_there(alerting: httpx2.Client, metric
     wrong: list[dict[str, Any]] = [
         {},
         {"comment": "All"},
+        {"rule_id": None, "severity": None},
         {"ids": [1], "severity": "low"},
         {"ids": []},
     ]
