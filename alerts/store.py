@@ -178,7 +178,9 @@ def _peak_row(one: Decided) -> dict[str, Any]:
 def _event_row(one: Decided, transition: Transition, now: datetime) -> dict[str, Any]:
     stored, watch, reading = one.plan.stored, one.plan.watch, transition.reading
     rule = as_stored(stored.rule)
-    condition, threshold = limit(reading) or (rule["condition"], rule["threshold_value"])
+    # What is unusual has neither where there is no data.
+    its = rule["condition"] or "", rule["threshold_value"] or 0.0
+    condition, threshold = limit(reading) or its
     return {name: rule[name] for name in ("rule_name", "metric_name", "severity")} | {
         "condition": condition,
         "threshold_value": threshold,

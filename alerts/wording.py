@@ -97,6 +97,8 @@ class Wording(Phrases):
             return its.why
         if its.transition == "judged":
             return Message("it is judged again")
+        if not its.condition:
+            return Message("{value}", {"value": self.value})
         values = {"condition": its.condition, "threshold": self.threshold}
         return Message("{value} ({condition} {threshold})", {"value": self.value, **values})
 
@@ -147,7 +149,7 @@ class Wording(Phrases):
     @property
     def _unusual(self) -> Message:
         values = self._parts | {"expected": self.expected}
-        if self.notification.transition == "resolved":
+        if self.notification.transition == "resolved" or not self.notification.condition:
             return Message(
                 "The {aggregation} of {metric} is {value} for {window}, where {expected} was "
                 "expected.",
@@ -164,6 +166,8 @@ class Wording(Phrases):
         its, values = self.notification, self._parts
         if its.value is not None and its.compared is not None:
             return self._unusual if its.compared.compare is None else self._change
+        if its.value is None and not its.condition:
+            return Message("There is no data of {metric} for {window}.", values)
         if its.value is None:
             return Message(
                 "There is no data of {metric} for {window}; the rule is {condition} {threshold}.",

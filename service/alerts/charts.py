@@ -77,7 +77,7 @@ async def event_chart(request: Request, row: DictRow, rule: DictRow | None) -> E
 
 def _thresholds(row: DictRow, reader: Reader) -> list[Threshold]:
     """A line at the threshold, where that is one of the figures drawn and not of their change."""
-    if row["compared"] is not None:
+    if row["compared"] is not None or not row["condition"]:
         return []
     return [Threshold(row["threshold_value"], reader.gettext(N_("Threshold")))]
 

@@ -113,6 +113,16 @@ async def test_a_budget_of_alerts_would_have_been_kept(database: str, pool: Pool
     assert numbers[0] < numbers[1]
 
 
+async def test_no_data_opens_an_event_where_the_rule_says_so(database: str, pool: Pool) -> None:
+    add_samples(database, "revenue_hourly", [(UNTIL - 3 * HOUR, 5.0)])
+    rule = unusual(no_data="alert", min_samples=1)
+    await create_rule(pool, SCOPE, rule, author(NOON))
+    async with dedicated_connection(database) as conn:
+        assert (await tick(conn, Memory(), UNTIL, UTC_ZONE, CONTEXT)).errors == {}
+    (event,) = events_of(database)
+    assert (event["value"], event["compared"], event["condition"]) == (None, None, "")
+
+
 async def test_a_rule_of_which_nothing_can_be_learnt_keeps_no_other_from_being_judged(
     database: str, pool: Pool, monkeypatch: pytest.MonkeyPatch
 ) -> None:

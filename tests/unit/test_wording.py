@@ -71,6 +71,10 @@ def test_repeats_acknowledgements_and_silence() -> None:
     acknowledged = replace(OPENED, transition="acknowledged", actor="ana")
     assert headline(acknowledged).startswith("Acknowledged by ana.")
     assert "There is no data of revenue_hourly for" in headline(replace(REVENUE, value=None))
+    unusual = replace(REVENUE, value=None, condition="", threshold_value=0.0)
+    assert headline(unusual).startswith("There is no data of revenue_hourly for")
+    assert "the rule is" not in headline(unusual)
+    assert subject(unusual).endswith("no data")
 
 
 def test_subjects() -> None:
