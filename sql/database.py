@@ -195,7 +195,7 @@ async def fetch_all(
 
 
 async def fetch_prepared(
-    pool: Connections, statement: Query, params: Mapping[str, Any]
+    pool: Connections, statement: Query, params: Mapping[str, Any] | None = None
 ) -> list[tuple[Any, ...]]:
     """The rows of a statement that is asked again and again, in a transaction of its own. From a
     pool that keeps plans, its plan is made without its values, so that it does for all of them; it
@@ -217,7 +217,7 @@ async def fetch_prepared(
 
 
 async def _run_prepared(
-    conn: Connection, statement: Query, params: Mapping[str, Any]
+    conn: Connection, statement: Query, params: Mapping[str, Any] | None
 ) -> list[tuple[Any, ...]]:
     async with conn.cursor(row_factory=tuple_row, binary=True) as cursor:
         started = time.perf_counter()

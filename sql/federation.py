@@ -89,22 +89,36 @@ def members(url: str) -> list[DictRow]:
     return [{**row, "reason": _silence(url, row)} for row in rows]
 
 
+def check_zone(found: Mapping[str, Any], timezone: str) -> None:
+    """Refuse an answer about a member's days, weeks and months where they begin at other times than
+    when it was federated; `found` is what it says of itself.
+
+    Raises:
+        MemberRefused: they do.
+    """
+    if found["timezone"] != timezone:
+        raise MemberRefused(
+            f"its business time zone is {found['timezone']} now: run `make federate` for it again"
+        )
+
+
+def installation_of(name: str) -> Query:
+    """Asks a member through this database what it says of itself."""
+    return query("member_installation").format(installation=relation_of(name, "installation"))
+
+
 def _silence(url: str, row: Mapping[str, Any]) -> str | None:
     limit = f"-c statement_timeout={round(row['timeout_seconds'] * 1000)}"
     try:
         with (
             translated_errors(),
-            psycopg.connect(url, options=limit, **liveness(url)) as conn,
+            psycopg.connect(url, options=limit, row_factory=dict_row, **liveness(url)) as conn,
         ):
-            conn.execute(_installation_of(row["member_name"]).body)
+            for found in conn.execute(installation_of(row["member_name"]).body):
+                check_zone(found, row["timezone"])
     except DatabaseError as error:
         return str(error)
     return None
-
-
-def _installation_of(name: str) -> Query:
-    installation = relation_of(name, "installation")
-    return query("member_installation").format(installation=installation)
 
 
 @contextmanager
@@ -180,9 +194,8 @@ def _options(options: Mapping[str, str]) -> sql.Composed:
 
 def _record(conn: Connection[DictRow], name: str, found: DictRow, timeout: float) -> None:
     try:
-        with translated_errors():
-            conn.execute(query("record_member").body, {**found, "name": name, "timeout": timeout})
-    except DatabaseError as error:
+        conn.execute(query("record_member").body, {**found, "name": name, "timeout": timeout})
+    except psycopg.errors.UniqueViolation as error:
         raise MemberRefused("it is a member already, under another name") from error
 
 

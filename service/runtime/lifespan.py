@@ -49,6 +49,7 @@ from service.metrics.newest import NewestValues
 from service.metrics.query.source import OwnSource
 from service.metrics.targets.progress import Progresses
 from service.runtime.background import end_overlong_reading, every_night, repeat
+from service.runtime.following import Following
 from service.runtime.notifications import delivering, message_context_of
 from service.runtime.pools import Pools, open_pools
 from service.runtime.resources import Resources
@@ -168,24 +169,7 @@ def _resources(
     catalog = FederatedCatalog(pool, pools.read, pools.reads, members)
     ids = SampleIds(pool)
     recorder = Recorder(Preparer(series, ids, accept), writer, aggregates.forget)
-
-    async def follow(metrics: frozenset[tuple[str, str]]) -> None:
-        await stale.refresh()
-        aggregates.forget(metrics)
-
-    async def removed(metrics: frozenset[tuple[str, str]]) -> None:
-        await series.reload()
-        catalog.forget(metrics)
-        await follow(metrics)
-
-    async def relabelled(metrics: frozenset[tuple[str, str]]) -> None:
-        await series.reload_relabels()
-        await follow(metrics)
-
-    async def closed(tenant: str, metric_type: str) -> None:
-        await series.closed.reload()
-        aggregates.forget(series.metrics.of_type(tenant, metric_type))
-
+    following = Following(stale, series, catalog, aggregates, breakdowns)
     windows = Windows(accept, settings.keep["day"], settings.zone)
     mappings = Mappings(pool)
     passwords = Passwords(memory=settings.password_memory)
@@ -207,15 +191,15 @@ def _resources(
         mappings=mappings,
         label_names=label_names,
         door=Door(mappings, series.metrics, recorder),
-        corrections=Corrections(pool, ids, accept, follow),
-        selection_voids=SelectionVoids(pools.url, pools.read, accept, follow),
-        relabelling=Relabelling(pools.url, relabelled),
-        removals=Removals(pools.url, pool, removed),
-        merged_series=MergedSeries(pools.url, follow),
-        closes=Closes(pool, settings.zone, closed),
-        void_jobs=VoidJobs(pools.url, pool, follow),
+        corrections=Corrections(pool, ids, accept, following.corrected),
+        selection_voids=SelectionVoids(pools.url, pools.read, accept, following.corrected),
+        relabelling=Relabelling(pools.url, following.relabelled),
+        removals=Removals(pools.url, pool, following.removed),
+        merged_series=MergedSeries(pools.url, following.corrected),
+        closes=Closes(pool, settings.zone, following.closed),
+        void_jobs=VoidJobs(pools.url, pool, following.corrected),
         receiver=Receiver(series, ids, writer, windows, aggregates.forget),
-        import_counting=ImportCounting(pools.url, pool, windows, follow),
+        import_counting=ImportCounting(pools.url, pool, windows, following.corrected),
         catalog=catalog,
         aggregates=aggregates,
         breakdowns=breakdowns,

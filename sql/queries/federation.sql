@@ -115,7 +115,7 @@ SELECT fature.renew_member_views();
 CREATE ROLE {role} NOLOGIN CONNECTION LIMIT 100;
 
 -- name: limit_hub_role
--- Slips are refused at once; what runs for long ends.
+-- Slips are refused at once.
 ALTER ROLE {role} SET default_transaction_read_only TO on;
 
 -- name: hub_role
@@ -205,7 +205,8 @@ FROM (
         series_id = ANY(%(series)s::integer [])
         {bounds}
     GROUP BY 1, 2
-) AS p;
+) AS p
+WHERE p.period_number > 0;
 
 -- name: member_source_whole
 -- The same, of a whole range as one period.

@@ -141,6 +141,16 @@ def test_ranges_filters_limits_fills_and_zones_count_over_all(hub: Hub) -> None:
         assert values(hub.client, **asked) == values(hub.whole.client, **asked), asked
 
 
+def test_any_text_may_be_in_a_filter(hub: Hub) -> None:
+    region = "50% of 'it' \\ {all} %(s)s"
+    entry = Entry(datetime.now(UTC) - timedelta(hours=3), 10, "of_an_odd_region", region=region)
+    put(hub.north.url, [entry])
+    until(lambda: "of_an_odd_region" in catalogue(hub))
+    asked = {"metric_name": "of_an_odd_region", "period": "month", "region": region}
+    assert figures(hub.client, **asked)["missing_members"] == []
+    assert set(values(hub.client, **asked).values()) == {10.0}
+
+
 def test_groups_and_filters_by_member(hub: Hub) -> None:
     by_member = values(hub.client, period="month", group_by="member")
     assert {member for _, member in by_member} == {"hub", "north", "south"}
@@ -232,6 +242,15 @@ def test_days_of_another_zone_without_hours_are_refused_with_the_reason(hub: Hub
     assert "member south" in refused.text
     assert "other time zones need samples per hour" in refused.text
     assert values(hub.client, tz="America/Sao_Paulo", **asked)
+
+
+def test_what_is_older_than_is_looked_at_in_another_zone_is_left_out(hub: Hub) -> None:
+    now = datetime.now(UTC)
+    new = Entry(now - timedelta(days=2), 10, "old_in_south")
+    put(hub.south.url, [new, replace(new, value=7, ts=now - timedelta(days=13 * 366))])
+    until(lambda: "old_in_south" in catalogue(hub))
+    found = values(hub.client, metric_name="old_in_south", period="day", end_date=f"{now:%Y-%m-%d}")
+    assert set(found.values()) == {10.0}
 
 
 def test_a_member_that_hangs_is_named_in_time_and_back_afterwards(hub: Hub) -> None:

@@ -1,11 +1,13 @@
 """Breakdowns of very many buckets, of which what is materialised is kept for a minute."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import get_args
 from zoneinfo import ZoneInfo
 
 import pytest
 
+from service.access.caller import Caller, Principal
 from service.metrics import breakdowns
 from service.metrics.breakdowns import Breakdowns
 from service.metrics.catalog import MetricEntry
@@ -13,6 +15,9 @@ from service.metrics.query.aggregate import Aggregates
 from service.metrics.query.breakdown import BreakdownQuery
 from service.metrics.query.source import OwnSource
 from service.metrics.query.spec import aggregate_query
+from service.runtime.lifespan import running_resources
+from service.runtime.settings import Settings
+from service.runtime.stopping import Stopping
 from sql import calendar
 from sql.calendar import Period
 from sql.database import Pool
@@ -154,3 +159,26 @@ async def test_what_is_newer_than_what_is_kept_counts_at_once(
     after = await kept.breakdown(wanted("count"), NOW)
     assert before.total.value is not None
     assert after.total.value == before.total.value + len(series)
+
+
+async def test_what_is_corrected_counts_at_once(
+    database: str,
+    engine: Engine,
+    series: list[int],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(breakdowns, "VERY_MANY", 1)
+    twice = 10_000
+    with session(database) as conn:
+        store(conn, "hourly", [(NOW - 10 * DAY, twice, series[0], 5.0)])
+        if engine == "timescale":
+            refresh(conn, "hourly", NOW - 130 * DAY, NOW - timedelta(hours=2))
+    settings = Settings(database_url=database, data_dir=tmp_path, alert_interval=0)
+    async with running_resources(settings, engine, Stopping()) as resources:
+        before = await resources.breakdowns.breakdown(wanted("count"), NOW)
+        caller = Caller(Principal("user:1", "admin", Scope()), NOW)
+        await resources.corrections.void(caller, twice, "counted twice")
+        after = await resources.breakdowns.breakdown(wanted("count"), NOW)
+    assert before.total.value is not None
+    assert after.total.value == before.total.value - 1

@@ -12,6 +12,7 @@ import pytest
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from service.metrics.federation.source import MemberSource
 from service.metrics.federation.statements import (
     rollup_params,
     rollup_statement,
@@ -20,9 +21,11 @@ from service.metrics.federation.statements import (
 from service.metrics.query.rollups import Buckets, RollupQuery
 from service.metrics.query.selection import Grouping, Selection
 from sql.analysts import let_in
+from sql.database import create_pool
 from sql.federation import MemberRefused, federate, members, unfederate
 from sql.hub_access import HubRefused, let_hub_in
 from sql.migrator import drop_repeatable_objects, migrate, recorded_engine
+from sql.timezone_change import change_timezone
 from sql.vocabulary import NONE, Aggregation
 from tests.conftest import DatabaseServer
 from tests.federation import Entry, printed_password, put
@@ -216,6 +219,25 @@ def test_members_are_asked_at_the_same_time_for_the_views(database: str, login: 
             "EXPLAIN SELECT * FROM analytics.member_metric_day WHERE metric_name = 'm'"
         ).fetchall()
     assert [line for (line,) in rows if "Async Foreign Scan" in line]
+
+
+@pytest.mark.anyio
+async def test_a_member_of_another_time_zone_than_it_was_federated_with_is_missing(
+    database: str, database_of: DatabaseServer, login: str
+) -> None:
+    federate(database, "north", login)
+    everything = Grouping(Selection("default", {}, {}), ())
+    async with create_pool(database, size=1) as pool:
+        assert (await MemberSource("north", pool, "UTC").grouped(everything)).groups == [()]
+        member = make_conninfo(database_of.url, dbname=conninfo_to_dict(login)["dbname"])
+        change_timezone(member, "America/Sao_Paulo", "test")
+        with pytest.raises(MemberRefused, match="America/Sao_Paulo now: run `make federate`"):
+            await MemberSource("north", pool, "UTC").grouped(everything)
+    (row,) = members(database)
+    assert "America/Sao_Paulo now" in row["reason"]
+    federate(database, "north", login)
+    (row,) = members(database)
+    assert (row["timezone"], row["reason"]) == ("America/Sao_Paulo", None)
 
 
 def test_views_and_members_are_there_again_after_a_step_back(database: str, login: str) -> None:

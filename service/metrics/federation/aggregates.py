@@ -3,7 +3,7 @@ merged. Who does not answer is named.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Generic, TypeVar
@@ -66,6 +66,12 @@ class FederatedAggregates(Aggregates):
         super().__init__(reads, source, business_zone, minutes_kept, closed_before)
         self._alone = Aggregates(reads, source, business_zone, minutes_kept, closed_before)
         self._members = members
+
+    def forget(self, metrics: Iterable[tuple[str, str]]) -> None:
+        """The same, also of what was computed of this installation alone."""
+        known = list(metrics)
+        super().forget(known)
+        self._alone.forget(known)
 
     async def result(self, query: AggregateQuery, now: datetime) -> Result:
         """The values of each period; members that did not answer are named in the result.

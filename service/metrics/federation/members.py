@@ -71,7 +71,7 @@ class Members:
         name, seconds = row["member_name"], row["timeout_seconds"]
         pool = create_pool(self._url, size=_CONNECTIONS, timeout=seconds, statement_seconds=seconds)
         await pool.open()
-        source, zone = MemberSource(name, pool), ZoneInfo(row["timezone"])
+        source, zone = MemberSource(name, pool, row["timezone"]), ZoneInfo(row["timezone"])
         return Member(
             name=name,
             zone=zone,

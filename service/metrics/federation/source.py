@@ -22,7 +22,7 @@ from service.metrics.query.selection import Grouped, Grouping, grouped_of
 from service.metrics.query.single_flight import SingleFlight
 from sql.database import Pool, fetch_all, fetch_prepared
 from sql.errors import DatabaseError
-from sql.federation import relation_of
+from sql.federation import check_zone, installation_of, relation_of
 from sql.scope import Scope
 from sql.statements import query
 
@@ -41,11 +41,15 @@ class MemberAway(Exception):
 
 
 class MemberSource:
-    """A member's database, reached by foreign tables over connections of this pool."""
+    """A member's database, reached by foreign tables over connections of this pool; `timezone` is
+    what its days begin by.
+    """
 
-    def __init__(self, name: str, pool: Pool) -> None:
+    def __init__(self, name: str, pool: Pool, timezone: str) -> None:
         self._name = name
         self._pool = pool
+        self._timezone = timezone
+        self._zone_checks: SingleFlight[None] = SingleFlight(max_age=_SERIES_AGE, finished=True)
         self._series: SingleFlight[Grouped] = SingleFlight(max_age=_SERIES_AGE, finished=True)
         self._watermarks: SingleFlight[Mapping[str, datetime]] = SingleFlight(
             max_age=_SERIES_AGE, finished=True
@@ -57,9 +61,15 @@ class MemberSource:
         return await self._series.get((), key, lambda: self._find(grouping))
 
     async def _find(self, grouping: Grouping) -> Grouped:
+        await self._zone_checks.get((), "", self._check_zone)
         statement = series_statement(self._name, grouping)
-        rows = await fetch_prepared(self._pool, statement, {})
+        # Without parameters, beside which a % in a value would be read as one.
+        rows = await fetch_prepared(self._pool, statement)
         return grouped_of(rows, [grouping])[grouping]
+
+    async def _check_zone(self) -> None:
+        (found,) = await fetch_all(self._pool, installation_of(self._name))
+        check_zone(found, self._timezone)
 
     async def points(self, asked: RollupQuery) -> list[Point]:
         """The values of buckets with samples, oldest first."""
