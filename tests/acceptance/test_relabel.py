@@ -18,6 +18,7 @@ from sql.vocabulary import LEVELS
 from tests.acceptance.access import new_tenant, ok, with_new_key
 from tests.acceptance.reading import aggregate, at, query, submit
 from tests.acceptance.talk import ONE, accepted, places, refused, sample
+from tests.acceptance.test_access_table import RULE
 from tests.conftest import Service, run_refresh_jobs
 
 NOON = (datetime.now(UTC) - timedelta(days=20)).replace(hour=12, minute=0, second=0, microsecond=0)
@@ -171,6 +172,8 @@ def test_a_person_who_is_erased_is_nowhere_any_more(
         "ends_at": (NOON + timedelta(days=40)).isoformat(),
     }
     ok(admin.post("/api/alerts/silences", json=silence))
+    # Another name of the same person is stored as this one.
+    assert done(relabel(admin, "affiliate_id", "mariah", person)) == (0, 0, 0)
     assert done(relabel(admin, "affiliate_id", person, None)) == (2, 1, 2)
     assert [line for line in _everything(service, tenant).splitlines() if person in line] == []
     assert aggregate(admin, other, group_by="affiliate_id")["data"][0]["affiliate_id"] is None
@@ -179,7 +182,7 @@ def test_a_person_who_is_erased_is_nowhere_any_more(
     submit(admin, metric, at(NOON, 1.0, affiliate_id=person))
     assert {row["affiliate_id"] for row in query(admin, metric)["data"]} == {None}
     assert person not in _everything(service, tenant)
-    (entry,) = ok(admin.get("/api/audit", params={"action": "metrics.relabel"}))
+    entry, _ = ok(admin.get("/api/audit", params={"action": "metrics.relabel"}))
     assert entry["after"]["reason"] == "One spelling"
     assert (entry["after"]["series"], entry["after"]["affiliate_id"]) == (2, None)
 
@@ -314,11 +317,15 @@ def test_a_service_account_relabels_its_own(
     with with_new_key(admin, "writer", service_name="shop") as shop:
         accepted(shop.post(ONE, json=sample(metric, **at(NOON, 1.0, region="A"))))
         submit(admin, metric, at(NOON, 2.0, region="A", service_name="app"))
+        watched = {**RULE, "rule_name": "Low", "metric_name": metric, "region": "A"}
+        rule = ok(admin.post("/api/alerts/rules", json=watched))
         error = refused(relabel(shop, "service_name", "shop", "app"), 422)
         assert places(error) == [(None, "label")]
         assert done(relabel(shop, "region", "A", "B")) == (1, 0, 1)
         accepted(shop.post(ONE, json=sample(metric, **at(NOON, 4.0, region="A"))))
         submit(admin, metric, at(NOON, 8.0, region="A", service_name="app"))
+        # It watches all services.
+        assert ok(admin.get(f"/api/alerts/rules/{rule['id']}"))["region"] == "A"
     run_refresh_jobs(service.database_url)
     assert by_region(admin, metric) == [("A", 10.0), ("B", 5.0)]
 

@@ -50,3 +50,19 @@ def test_much_is_hidden_at_once_and_deleted_by_whoever_goes_on(database: str) ->
     assert values(database) == [2]
     with psycopg.connect(database) as conn:
         assert conn.execute("SELECT FROM fature.metric WHERE tenant = '(removed)'").fetchall() == []
+
+
+def test_what_was_kept_aside_of_imported_history_is_deleted_with_it(database: str) -> None:
+    async def action(bench: Bench) -> None:
+        one = Sample("m", "revenue", 1, "hourly")
+        await bench.preparer.prepare([one], Scope(), datetime.now(UTC))
+        with psycopg.connect(database) as conn:
+            conn.execute(
+                "INSERT INTO fature.imported_base (frequency, level, bucket, series_id, "
+                "sample_count) SELECT 'hourly', 'day', now(), series_id, 1 FROM fature.series"
+            )
+        await Removals(database, bench.pool, follow).remove(CALLER, "m")
+
+    bench(database, action)
+    with psycopg.connect(database) as conn:
+        assert conn.execute("SELECT FROM fature.imported_base").fetchall() == []
