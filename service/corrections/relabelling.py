@@ -13,12 +13,13 @@ from service.http.authentication import caller_of
 from service.http.bodies import read_model
 from service.http.endpoint import Endpoint
 from service.http.responses import json_response
-from service.metrics.corrections.relabels import RelabelSpec, is_label
+from service.metrics.corrections.relabels import RelabelSpec
 from service.metrics.ingest.labels import label_problem, label_text
 from service.runtime.resources import Resources, resources_of
 from sql.errors import Invalid, Problem
 from sql.messages import Message
 from sql.scope import Scope
+from sql.vocabulary import LABELS
 
 
 class RelabelIn(BaseModel):
@@ -62,18 +63,12 @@ async def _spec(resources: Resources, scope: Scope, given: RelabelIn) -> Relabel
         NotFound: there is no such metric in scope.
         Invalid: the label is none, or cannot be called so.
     """
-    names = None
+    rows = await resources.catalog.listed(scope)
     if given.metric_name is not None:
         metric = await resources.catalog.entry(scope, given.metric_name)
         await resources.catalog.check_known(scope, metric)
-        names = [given.metric_name]
-    rows = await resources.catalog.listed(scope)
-    dimensions = {
-        name
-        for row in rows
-        if names is None or row["metric_name"] in names
-        for name in row["dimensions"]
-    }
+        rows = [row for row in rows if row["metric_name"] == given.metric_name]
+    dimensions = {name for row in rows for name in row["dimensions"]}
     spec = RelabelSpec(
         label=given.label,
         value=label_text(given.value),
@@ -87,7 +82,7 @@ async def _spec(resources: Resources, scope: Scope, given: RelabelIn) -> Relabel
 
 
 def _problems(spec: RelabelSpec, scope: Scope, dimensions: set[str]) -> Iterator[Problem]:
-    if not is_label(spec.label, dimensions):
+    if spec.label not in dimensions.union(LABELS):
         yield Problem(Message("No label and no dimension is called so"), "label")
     elif spec.label == "service_name" and scope.service_name is not None:
         yield Problem(Message("A service account stays its service"), "label")

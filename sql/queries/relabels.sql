@@ -108,6 +108,10 @@ WHERE
         OR EXISTS (SELECT FROM fature.sample_hourly WHERE series_id = m.series_id)
         OR EXISTS (SELECT FROM fature.sample_daily WHERE series_id = m.series_id)
         OR EXISTS (SELECT FROM fature.sample_monthly WHERE series_id = m.series_id)
+        OR EXISTS (SELECT FROM fature.imported_real_time WHERE series_id = m.series_id)
+        OR EXISTS (SELECT FROM fature.imported_hourly WHERE series_id = m.series_id)
+        OR EXISTS (SELECT FROM fature.imported_daily WHERE series_id = m.series_id)
+        OR EXISTS (SELECT FROM fature.imported_monthly WHERE series_id = m.series_id)
     );
 
 -- name: relabel_metadata
@@ -118,6 +122,24 @@ SELECT fature.relabel_metadata(%(series)s::integer [], %(label)s, %(from)s, %(to
 -- Of alerts, dashboards and, where a person is erased, the audit log.
 SELECT fature.relabel_records(%(tenant)s, %(metric_name)s, %(label)s, %(from)s, %(to)s);
 
+-- name: wider_relabel_from
+-- One that says otherwise of what is right from now on, also elsewhere: they would go in a circle.
+SELECT r.relabel_id
+FROM fature.relabel AS r
+CROSS JOIN fature.relabel_salt AS s
+WHERE
+    r.tenant = %(tenant)s
+    AND r.label = %(label)s
+    AND r.ended_at IS NULL
+    AND r.digest = sha256(uuid_send(s.salt) || convert_to(%(to)s, 'UTF8'))
+    AND coalesce(r.metric_name = %(metric_name)s, true)
+    AND coalesce(r.service_name = %(only_service)s, true)
+    AND (
+        (r.metric_name IS NULL AND %(metric_name)s::text IS NOT NULL)
+        OR (r.service_name IS NULL AND %(only_service)s::text IS NOT NULL)
+    )
+LIMIT 1;
+
 -- name: end_relabels
 -- Those that this one contradicts: from the same value, or from what is right again.
 UPDATE fature.relabel AS r
@@ -127,11 +149,17 @@ WHERE
     r.tenant = %(tenant)s
     AND r.label = %(label)s
     AND r.ended_at IS NULL
-    AND r.metric_name IS NOT DISTINCT FROM %(metric_name)s
-    AND r.service_name IS NOT DISTINCT FROM %(only_service)s
-    AND r.digest IN (
-        sha256(uuid_send(s.salt) || convert_to(%(from)s, 'UTF8')),
-        sha256(uuid_send(s.salt) || convert_to(%(to)s, 'UTF8'))
+    AND (
+        (
+            r.metric_name IS NOT DISTINCT FROM %(metric_name)s
+            AND r.service_name IS NOT DISTINCT FROM %(only_service)s
+            AND r.digest = sha256(uuid_send(s.salt) || convert_to(%(from)s, 'UTF8'))
+        )
+        OR (
+            (%(metric_name)s::text IS NULL OR r.metric_name = %(metric_name)s)
+            AND (%(only_service)s::text IS NULL OR r.service_name = %(only_service)s)
+            AND r.digest = sha256(uuid_send(s.salt) || convert_to(%(to)s, 'UTF8'))
+        )
     );
 
 -- name: insert_relabel

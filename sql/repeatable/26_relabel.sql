@@ -92,8 +92,8 @@ COMMENT ON FUNCTION fature.relabel_metadata IS
 'Replaces the value of a key in metadata of samples and voids.';
 
 -- In rules, their states, events and silences, notifications, targets, expectations, annotations, names
--- of values, dashboards; where a person is erased in the audit log, too. Of two open events of a rule
--- that are about the same group now, one is resolved.
+-- of values, dashboards; where a person is erased in other relabels and the audit log, too. Of two
+-- open events of a rule that are about the same group now, one is resolved.
 CREATE OR REPLACE FUNCTION fature.relabel_records(
     of_tenant text, of_metric text, label text, from_value text, to_value text
 ) RETURNS void
@@ -213,6 +213,9 @@ BEGIN
         WHERE d.tenant = of_tenant AND strpos(d.config::text, to_jsonb(from_value)::text) > 0;
     END IF;
     IF label = 'affiliate_id' AND of_metric IS NULL THEN
+        UPDATE fature.relabel AS e
+        SET to_value = relabel_records.to_value
+        WHERE e.tenant = of_tenant AND e.label = 'affiliate_id' AND e.to_value = from_value;
         PERFORM set_config('fature.erasing', 'yes', true);
         UPDATE fature.audit_log AS a
         SET

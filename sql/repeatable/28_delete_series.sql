@@ -28,6 +28,7 @@ BEGIN
         total := total + deleted;
     END LOOP;
     PERFORM fature.delete_rollups(removed);
+    DELETE FROM fature.imported_base WHERE series_id = ANY(removed);
     DELETE FROM fature.void WHERE series_id = ANY(removed);
     DELETE FROM fature.merged_series WHERE into_id = ANY(removed);
     DELETE FROM fature.series WHERE series_id = ANY(removed);

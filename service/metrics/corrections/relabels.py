@@ -1,7 +1,7 @@
 """Relabels: another value of a label, of what is there at every level and of what comes."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -15,7 +15,6 @@ from sql.database import dedicated_connection, run
 from sql.errors import Conflict
 from sql.messages import Message
 from sql.statements import array_of, query
-from sql.vocabulary import LABELS
 
 # Samples that one relabel moves to other series; beside them, any number keeps its own.
 MOST_MOVED = 1_000_000
@@ -68,14 +67,14 @@ class Relabelling:
         """
         async with self._turn, dedicated_connection(self._url, _LIMIT_SECONDS) as conn:
             rows = await _series(conn, caller, spec)
-            return await self._checked(conn, caller, rows)
+            return await self._checked(conn, caller, spec, rows)
 
     async def relabel(self, caller: Caller, spec: RelabelSpec) -> Relabelled:
         """In one transaction, with all that is kept about those series.
 
         Raises:
-            Conflict: some of it is in a closed period or being voided, or too many samples would
-                be moved to other series.
+            Conflict: some of it is in a closed period or being voided, too many samples would be
+                moved to other series, or a relabel of more than this says otherwise.
         """
         async with (
             self._turn,
@@ -85,17 +84,25 @@ class Relabelling:
             await run(conn, "lock_corrections")
             await run(conn, "lock_series")
             rows = await _series(conn, caller, spec)
-            found = await self._checked(conn, caller, rows)
-            if await run(conn, "void_job_of", _params(caller, spec)):
-                raise Conflict(Message("Samples of it are being voided; try again later"))
+            found = await self._checked(conn, caller, spec, rows)
             await _relabel(conn, caller, spec, rows)
             await _record(conn, caller, spec, found)
         await self._follow(frozenset((caller.tenant, row["metric_name"]) for row in rows))
         return found
 
     async def _checked(
-        self, conn: Connection, caller: Caller, rows: Sequence[DictRow]
+        self, conn: Connection, caller: Caller, spec: RelabelSpec, rows: Sequence[DictRow]
     ) -> Relabelled:
+        params = _params(caller, spec)
+        if await run(conn, "wider_relabel_from", params):
+            raise Conflict(
+                Message(
+                    "'{value}' is itself stored as another value, not only here: name that one",
+                    {"value": str(spec.to)},
+                )
+            )
+        if await run(conn, "void_job_of", params):
+            raise Conflict(Message("Samples of it are being voided; try again later"))
         merging = [row for row in rows if row["target"] is not None]
         moved = await number_of_samples(conn, merging)
         if moved > self._most:
@@ -107,7 +114,8 @@ class Relabelling:
                 )
             )
         await check_open(conn, await oldest_figures(conn, caller.tenant, rows))
-        return Relabelled(len(rows), len(merging), await number_of_samples(conn, rows))
+        others = [row for row in rows if row["target"] is None]
+        return Relabelled(len(rows), len(merging), moved + await number_of_samples(conn, others))
 
 
 class MergedSeries:
@@ -149,7 +157,9 @@ async def _relabel(
         await run(conn, "delete_merged_series", row)
     series = [*kept, *(row["target"] for row in merging)]
     await run(conn, "relabel_metadata", {**params, "series": array_of(series)})
-    await run(conn, "relabel_records", params)
+    if params["only_service"] is None:
+        # They are of all services.
+        await run(conn, "relabel_records", params)
     await run(conn, "end_relabels", params)
     await run(conn, "insert_relabel", {**params, "actor": caller.principal.id})
 
@@ -170,8 +180,3 @@ def _params(caller: Caller, spec: RelabelSpec) -> dict[str, object]:
         "from": spec.value,
         "to": spec.to,
     }
-
-
-def is_label(label: str, dimensions: Iterable[str]) -> bool:
-    """Whether samples of metrics with these dimensions can have that label."""
-    return label in LABELS or label in set(dimensions)

@@ -86,13 +86,13 @@ class Removals:
 
     async def work(self) -> None:
         """Go on with removals until none runs; each step is a transaction."""
-        while running := await fetch_all(self._pool, "is_removal_running"):
-            async with (
-                dedicated_connection(self._url, _LIMIT_SECONDS) as conn,
-                conn.transaction(),
-            ):
-                await run(conn, "lock_corrections")
-                await _delete_some(conn, running[0]["removal_id"])
+        if not await fetch_all(self._pool, "is_removal_running"):
+            return
+        async with dedicated_connection(self._url, _LIMIT_SECONDS) as conn:
+            while running := await run(conn, "is_removal_running"):
+                async with conn.transaction():
+                    await run(conn, "lock_corrections")
+                    await _delete_some(conn, running[0]["removal_id"])
 
 
 async def find_removal(reads: Connections, tenant: str, removal_id: int) -> DictRow:
@@ -179,7 +179,7 @@ async def _delete(conn: Connection, removal_id: int) -> None:
 
 
 async def _delete_some(conn: Connection, removal_id: int) -> bool:
-    """Whether more may be left."""
+    """True where more may be left."""
     params = {"removal_id": removal_id, "limit": _SERIES_AT_ONCE}
     if await run(conn, "delete_some_series", params):
         return True

@@ -70,11 +70,14 @@ class MetricTable:
         """
         # One at a time: an older reading must not come last.
         async with self._reading, connection(self._pool) as conn:
-            found: dict[str, dict[str, MetricEntry]] = {}
             before = self._entries or {}
-            for row in await run(conn, "metric_entries"):
+            rows = await run(conn, "metric_entries")
+            # Not those before: they may have been renewed meanwhile.
+            current = self._entries or {}
+            found: dict[str, dict[str, MetricEntry]] = {}
+            for row in rows:
                 tenant, name, entry = row["tenant"], row["metric_name"], _entry(row)
-                known = before.get(tenant, {}).get(name)
+                known = current.get(tenant, {}).get(name)
                 # The same object, by which others know that it has not changed.
                 kept = known if known is not None and entry.equals(known) else entry
                 found.setdefault(tenant, {})[name] = kept

@@ -39,7 +39,7 @@ class Relabels:
 
     @property
     def is_known(self) -> bool:
-        """Whether they were read once."""
+        """True once they were read."""
         return bool(self._version)
 
     async def reload(self, conn: Connection) -> bool:

@@ -38,9 +38,13 @@ class SeriesKey(NamedTuple):
     dimensions: tuple[tuple[str, str], ...]
 
 
+# What refuses new series: a value that is stored as another; a metric that is not there any more.
+_CHANGES = frozenset({"series_relabelled", "series_tenant_metric_name_fkey"})
+
+
 class CatalogChanged(Busy):
     """A metric that was taken to be new is in the catalogue, and not as its sample has it; or a
-    label was relabelled meanwhile.
+    label was relabelled or a metric removed meanwhile.
     """
 
     def __init__(self) -> None:
@@ -60,6 +64,8 @@ class SeriesCache:
         self._pool = pool
         # Of a dict it would take ever longer to find the oldest.
         self._ids: OrderedDict[tuple[object, ...], int] = OrderedDict()
+        # How often ids were found to be of something else.
+        self._changes = 0
 
     def get(self, key: tuple[object, ...]) -> int | None:
         """The id, where it is known already, of a key or of the plain tuple of its fields."""
@@ -79,6 +85,7 @@ class SeriesCache:
         await self.closed.reload()
         await self.reload_relabels()
         if deleted := await self.metrics.reload():
+            self._changes += 1
             gone = [key for key in self._ids if key[:2] in deleted]
             for key in gone:
                 del self._ids[key]
@@ -88,6 +95,7 @@ class SeriesCache:
         async with connection(self._pool) as conn:
             changed = await self.relabels.reload(conn)
         if changed:
+            self._changes += 1
             self._ids.clear()
             self.metrics.renew()
 
@@ -100,22 +108,24 @@ class SeriesCache:
 
         Raises:
             Invalid: a tenant or service would have more series than it may.
-            CatalogChanged: a metric was not new, or a label is stored as another. That is known
-                from now on; no series was created.
+            CatalogChanged: a metric was not new or is gone, or a label is stored as another. That
+                is known from now on.
         """
         unknown = list(dict.fromkeys(keys))
         if not unknown:
             return {}
-        async with connection(self._pool) as conn:
-            found = await _look_up(conn, unknown)
-            found |= await self._look_for_room(conn, [key for key in unknown if key not in found])
-            if new := [key for key in unknown if key not in found]:
-                await run(conn, "insert_metrics", _metrics_of(new, assumed))
-            if assumed:
-                await self._learn(conn, unknown[0].tenant, assumed)
-            if new:
-                await self._insert(conn, new)
-                found |= await _look_up(conn, new)
+        changes = self._changes
+        try:
+            async with connection(self._pool) as conn:
+                found = await self._found_or_made(conn, unknown, assumed)
+        except Violation as error:
+            if error.constraint not in _CHANGES:
+                raise
+            await self.reload()
+            raise CatalogChanged from error
+        if self._changes != changes:
+            # An id that was looked up before may be of something else now.
+            raise CatalogChanged
         self._ids.update(found.items())
         while len(self._ids) > CACHE_SIZE:
             self._ids.popitem(last=False)
@@ -127,14 +137,19 @@ class SeriesCache:
         async with connection(self._pool) as conn:
             return await _look_up(conn, unknown)
 
-    async def _insert(self, conn: Connection, new: Sequence[SeriesKey]) -> None:
-        try:
+    async def _found_or_made(
+        self, conn: Connection, unknown: Sequence[SeriesKey], assumed: Mapping[str, MetricEntry]
+    ) -> Mapping[SeriesKey, int]:
+        found = await _look_up(conn, unknown)
+        found |= await self._look_for_room(conn, [key for key in unknown if key not in found])
+        if new := [key for key in unknown if key not in found]:
+            await run(conn, "insert_metrics", _metrics_of(new, assumed))
+        if assumed:
+            await self._learn(conn, unknown[0].tenant, assumed)
+        if new:
             await run(conn, "insert_series", _columns(sorted(new, key=_order)))
-        except Violation as error:
-            if error.constraint != "series_relabelled":
-                raise
-            await self.reload_relabels()
-            raise CatalogChanged from error
+            found |= await _look_up(conn, new)
+        return found
 
     async def _learn(
         self, conn: Connection, tenant: str, assumed: Mapping[str, MetricEntry]
