@@ -5,6 +5,7 @@ import time
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -36,6 +37,9 @@ IN_USE = Gauge(
 )
 
 Read = TypeVar("Read")
+
+# Set while a read that failed under way is done once more.
+_primary_only: ContextVar[bool] = ContextVar("primary_only", default=False)
 
 _log = structlog.get_logger()
 
@@ -83,6 +87,7 @@ class Reads:
         self._clock = clock
         self._lag = ReplicaLag()
         self._in_use = False
+        self._used_until = float("-inf")
 
     def connection(self) -> AbstractAsyncContextManager[Connection]:
         """To the replica while it keeps up and has one to spare, else to the primary."""
@@ -95,17 +100,20 @@ class Reads:
     def _connection(
         self, primary: Pool, replica: Pool | None
     ) -> AbstractAsyncContextManager[Connection]:
-        if replica is None or not self._in_use:
+        if replica is None or not self._in_use or _primary_only.get():
             return primary.connection()
         return self._replica_first(primary, replica)
 
     @asynccontextmanager
     async def _replica_first(self, primary: Pool, replica: Pool) -> AsyncIterator[Connection]:
-        async with AsyncExitStack() as stack:
-            conn = await self._from(replica, stack)
-            if conn is None:
-                conn = await stack.enter_async_context(primary.connection())
-            yield conn
+        try:
+            async with AsyncExitStack() as stack:
+                conn = await self._from(replica, stack)
+                if conn is None:
+                    conn = await stack.enter_async_context(primary.connection())
+                yield conn
+        finally:
+            self._used_until = self._clock()
 
     async def _from(self, replica: Pool, stack: AsyncExitStack) -> Connection | None:
         try:
@@ -120,14 +128,20 @@ class Reads:
         way. From then on everything is read from the primary, until the next look finds the
         replica in order.
         """
-        by_replica = self._in_use
+        began = self._clock()
         try:
             return await read()
         except DatabaseUnavailable as error:
-            if not by_replica:
+            # It may have come into use since the read began, or failed under another that this
+            # one waited for.
+            if self._used_until < began:
                 raise
             self._use(False, str(error))
-        return await read()
+        token = _primary_only.set(True)
+        try:
+            return await read()
+        finally:
+            _primary_only.reset(token)
 
     async def watch(self) -> None:
         """Look how far the replica is, and use it if that is near enough."""

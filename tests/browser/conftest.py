@@ -9,11 +9,20 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    FloatRect,
+    Locator,
+    Page,
+    sync_playwright,
+)
 
 from service.web.assets import NODE_MODULES
 from tests.acceptance.people import Person, add_person, new_address
 from tests.conftest import Service
+from tests.killable import until
 
 PHONE = {"width": 360, "height": 740}
 DESKTOP = {"width": 1280, "height": 800}
@@ -117,6 +126,21 @@ def sign_in(page: Page, person: Person) -> None:
 
 # Rules of axe-core that depend on colours and on the room there is.
 LOOKS = ["color-contrast", "link-in-text-block", "scrollable-region-focusable", "target-size"]
+
+
+def box_of(element: Locator) -> FloatRect:
+    """Its place on the page in CSS pixels, also where the page, as it follows, puts a new element
+    in place of the old one meanwhile.
+    """
+    boxes: list[FloatRect] = []
+
+    def is_found() -> bool:
+        box = element.bounding_box()
+        boxes.extend([box] if box else [])
+        return bool(box)
+
+    until(is_found)
+    return boxes[0]
 
 
 def serious_violations(page: Page, *rules: str) -> list[str]:

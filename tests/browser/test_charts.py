@@ -11,7 +11,7 @@ from playwright.sync_api import Page, expect
 
 from tests.acceptance.reading import at, submit
 from tests.acceptance.test_web_alerts import event, rule
-from tests.browser.conftest import PHONE, Opener
+from tests.browser.conftest import PHONE, Opener, box_of
 from tests.clock import this_hour, today
 from tests.conftest import Service
 
@@ -251,14 +251,9 @@ def test_a_long_legend_leaves_the_plot_its_height_on_a_phone(
     made = api.post("/api/dashboards", json={"name": metric, "config": config}).json()["data"]
     page = signed_in(f"/dashboards/{made['id']}", viewport=PHONE)
     expect(page.locator(".legend button")).to_have_count(12)
-    plot = page.locator(".u-over").bounding_box()
-    last, card = page.locator(".legend li").last.bounding_box(), page.locator(".panel-card")
-    assert plot
-    assert last
-    assert plot["height"] > 100
-    box = card.bounding_box()
-    assert box
-    assert last["y"] + last["height"] <= box["y"] + box["height"]
+    assert box_of(page.locator(".u-over"))["height"] > 100
+    last, card = box_of(page.locator(".legend li").last), box_of(page.locator(".panel-card"))
+    assert last["y"] + last["height"] <= card["y"] + card["height"]
 
 
 @pytest.mark.parametrize("look", ["line", "bar"])
@@ -287,8 +282,7 @@ def test_the_axis_of_a_sum_begins_at_zero(api: httpx2.Client, signed_in: Opener)
 
 def test_dragging_over_a_chart_is_the_range_of_its_dashboard(signed_in: Opener, board: int) -> None:
     page = signed_in(f"/dashboards/{board}")
-    box = page.locator(".panel-card .u-over").bounding_box()
-    assert box
+    box = box_of(page.locator(".panel-card .u-over"))
     page.mouse.move(box["x"] + box["width"] * 0.3, box["y"] + 20)
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] * 0.7, box["y"] + 30, steps=5)

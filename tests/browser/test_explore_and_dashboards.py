@@ -11,7 +11,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.acceptance.reading import at, submit
-from tests.browser.conftest import DESKTOP, LOOKS, PHONE, Opener, serious_violations
+from tests.browser.conftest import DESKTOP, LOOKS, PHONE, Opener, box_of, serious_violations
 from tests.clock import this_hour, today
 from tests.conftest import Service
 
@@ -67,8 +67,7 @@ def test_exploring_changes_the_address_and_the_address_the_picture(
 
 def test_dragging_over_the_chart_is_a_range(signed_in: Opener, sold: str) -> None:
     page = signed_in(f"/explore?metric_name={sold}&range=last_30_days")
-    box = page.locator(".chart .u-over").bounding_box()
-    assert box
+    box = box_of(page.locator(".chart .u-over"))
     page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + 50)
     page.mouse.down()
     page.mouse.move(box["x"] + box["width"] * 0.8, box["y"] + 60, steps=5)
@@ -101,8 +100,7 @@ def test_a_panel_from_the_explorer_is_moved_and_edited(
     page.locator(".handles summary").click()
     page.get_by_role("button", name="Right").click()
     expect(page.locator(".panel-card.x-1")).to_have_count(1)
-    title = page.locator(".panel-card h2").bounding_box()
-    assert title
+    title = box_of(page.locator(".panel-card h2"))
     page.mouse.move(title["x"] + 20, title["y"] + 5)
     page.mouse.down()
     page.mouse.move(title["x"] + 420, title["y"] + 5, steps=5)

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.acceptance.talk import sample
-from tests.browser.conftest import DESKTOP, LOOKS, PHONE, Opener, serious_violations
+from tests.browser.conftest import DESKTOP, LOOKS, PHONE, Opener, box_of, serious_violations
 from tests.conftest import Service
 
 pytestmark = pytest.mark.one_engine
@@ -104,8 +104,7 @@ def test_a_phone_shows_how_available_services_are(signed_in: Opener) -> None:
         page.goto(path)
         figure = page.get_by_role("row", name="looked-at").get_by_role("cell", name="%").first
         expect(figure).to_be_visible()
-        box = figure.bounding_box()
-        assert box
+        box = box_of(figure)
         assert box["x"] + box["width"] <= PHONE["width"]
         expect(page.get_by_role("columnheader", name="Available")).to_be_visible()
 

@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.acceptance.reading import at, submit
-from tests.browser.conftest import DESKTOP, Opener
+from tests.browser.conftest import DESKTOP, Opener, box_of
 from tests.clock import this_hour
 
 pytestmark = pytest.mark.one_engine
@@ -92,6 +92,5 @@ def test_a_phone_shows_the_first_figures(signed_in: Opener, api: httpx2.Client) 
         viewport={"width": 390, "height": 844},
     )
     figure = page.locator("#figures tbody td.number", has_text="102.924,18")
-    box = figure.bounding_box()
-    assert box
+    box = box_of(figure)
     assert box["x"] + box["width"] <= 390
