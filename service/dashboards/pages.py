@@ -14,8 +14,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.dashboards import store
-from service.dashboards.board import Shown, View, choices_of, options_of, read_board
+from service.dashboards.board import (
+    Shown,
+    View,
+    choices_of,
+    options_of,
+    read_board,
+    read_panels,
+)
 from service.dashboards.budget import rows_of_tables
+from service.drawing.answer import kind_of, picture_response
 from service.http.authentication import principal_of
 from service.http.paths import id_of
 from service.http.validation import problems_of
@@ -23,7 +31,15 @@ from service.language.names import title_of
 from service.language.reader import Reader
 from service.metrics.query.beside import beside
 from service.panels.config import DashboardConfig, Place, TimeRange
-from service.panels.pictures import MAX_LINES, charts_of, marks_of, name_of, notes_of, table_of
+from service.panels.pictures import (
+    MAX_LINES,
+    charts_of,
+    marks_of,
+    name_of,
+    notes_of,
+    table_of,
+    words_of,
+)
 from service.runtime.resources import resources_of
 from service.web import choices
 from service.web.charts import Chart
@@ -84,13 +100,8 @@ async def board(
         NotFound: there is no such panel.
     """
     resources, now = resources_of(request), datetime.now(UTC)
-    config = _in_words(DashboardConfig.model_validate(row["config"]), reader_of(request))
-    given = request.query_params
-    alone = given.get(_PANEL) if single else None
-    if alone is not None:
-        config = _only(config, alone)
-    values = {n.removeprefix(_VARIABLE): v for n, v in given.items() if n.startswith(_VARIABLE)}
-    view = View(scope, choices_of(config, values), range_of(given, config.time_range), alerts)
+    alone = request.query_params.get(_PANEL) if single else None
+    config, view = asked_of(request, row, scope, alone, alerts=alerts)
     places, options = await asyncio.gather(
         read_board(resources, config, view, now), options_of(resources, scope, config)
     )
@@ -120,6 +131,40 @@ async def board(
     return context | {"bodies": bodies}
 
 
+def asked_of(
+    request: Request, row: DictRow, scope: Scope, alone: str | None, *, alerts: bool
+) -> tuple[DashboardConfig, View]:
+    """A dashboard in the reader's words, or one of its panels, and how it is looked at.
+
+    Raises:
+        NotFound: there is no such panel.
+    """
+    config = in_words(DashboardConfig.model_validate(row["config"]), reader_of(request))
+    if alone is not None:
+        config = _only(config, alone)
+    given = request.query_params
+    values = {n.removeprefix(_VARIABLE): v for n, v in given.items() if n.startswith(_VARIABLE)}
+    return config, View(
+        scope, choices_of(config, values), range_of(given, config.time_range), alerts
+    )
+
+
+async def panel_picture(request: Request) -> Response:
+    """The chart of one panel as a picture."""
+    row, principal, reader = await dashboard_of(request), principal_of(request), reader_of(request)
+    kind = kind_of(request.query_params.get("format", "png"))
+    panel, may_see = request.query_params.get(_PANEL, ""), principal.may("alerts:read")
+    config, view = asked_of(request, row, principal.scope, panel, alerts=may_see)
+    (shown,) = await read_panels(resources_of(request), config.panels, view, datetime.now(UTC))
+    if shown.problem:
+        raise Invalid(Problem(shown.problem))
+    note = words_of(shown.figures[0], reader) if shown.figures else ""
+    charts = drawn(reader, shown, linked=False)
+    return await picture_response(
+        charts, shown.panel.title, note, reader, kind=kind, name=shown.panel.title
+    )
+
+
 def _bodies(
     request: Request,
     context: Mapping[str, Any],
@@ -137,8 +182,9 @@ def _bodies(
             {
                 **context,
                 "shown": shown,
-                "charts": drawn(request, shown, linked=linked),
+                "charts": drawn(reader_of(request), shown, linked=linked),
                 "alone": _address(request, panel) if context["single"] else "",
+                "picture": _picture_address(request, panel) if linked else "",
             },
         )
         found[panel] = Markup(text)  # noqa: S704 - a template of ours
@@ -161,16 +207,21 @@ def _address(request: Request, panel: str | None = None) -> str:
     return f"{request.url.path}?{query}" if query else request.url.path
 
 
-def drawn(request: Request, shown: Shown, *, linked: bool) -> list[Chart]:
+def _picture_address(request: Request, panel: str) -> str:
+    """The address of a panel's picture, to be ended with its format."""
+    pairs = _address(request, panel).removeprefix(request.url.path)
+    return f"{request.url.path}/picture{pairs}&format="
+
+
+def drawn(reader: Reader, shown: Shown, *, linked: bool) -> list[Chart]:
     """The charts of a panel."""
     if shown.panel.type not in ("line", "bar") or shown.problem:
         return []
-    reader = reader_of(request)
     marks = [*marks_of(shown.events, reader, linked=linked), *notes_of(shown.annotations)]
     return charts_of(shown.figures, shown.panel.type, reader, marks, zoom=True)
 
 
-def _in_words(config: DashboardConfig, reader: Reader) -> DashboardConfig:
+def in_words(config: DashboardConfig, reader: Reader) -> DashboardConfig:
     """The same with its titles and labels as the reader sees them."""
     panels = [
         panel.model_copy(update={"title": reader.built_in(panel.title)}) for panel in config.panels
@@ -204,4 +255,5 @@ def range_of(given: QueryParams, usual: TimeRange) -> TimeRange:
 PAGES = [
     Page("GET", "/dashboards", show_dashboards, scope="metrics:read"),
     Page("GET", "/dashboards/{id:int}", show_dashboard, scope="metrics:read"),
+    Page("GET", "/dashboards/{id:int}/picture", panel_picture, scope="metrics:read"),
 ]

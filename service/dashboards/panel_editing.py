@@ -101,7 +101,7 @@ async def _editor(
             "panel": values,
             "problems": problems,
             "shown": shown,
-            "charts": drawn(request, shown, linked=False) if shown else [],
+            "charts": drawn(reader_of(request), shown, linked=False) if shown else [],
             "catalogue": catalogue,
             "names": names,
             "values": await resources.labels.values(scope, metrics, names),

@@ -12,6 +12,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from service.dashboards.store import list_dashboards
+from service.drawing.answer import kind_of, picture_response
 from service.explore.exploration import (
     Exploration,
     as_given,
@@ -41,6 +42,7 @@ from service.panels.pictures import (
     name_of,
     notes_of,
     table_of,
+    words_of,
 )
 from service.panels.ranges import span_of_range
 from service.panels.reading import EXPORT_ROWS, read_everything, read_figures
@@ -92,7 +94,7 @@ async def explorer_page(
     may_save = principal.may("catalog:write")
     values, seen, dashboards = await asyncio.gather(
         resources.labels.values(principal.scope, [asked.query.metric_name], names),
-        _look(request, asked, entry, now) if problem is None else _nothing(problem),
+        _look(request, asked, _metric(asked, entry), now) if problem is None else _nothing(problem),
         list_dashboards(resources.read_pool, principal.scope.tenant) if may_save else _none(),
     )
     return render(
@@ -166,6 +168,24 @@ async def explorer_file(request: Request) -> Response:
     return await file_response(table, FileParams(format=kind, locale=locale))
 
 
+async def explorer_picture(request: Request) -> Response:
+    """The chart of the explorer as a picture."""
+    resources, scope = resources_of(request), principal_of(request).scope
+    now, zone, reader = datetime.now(UTC), resources.settings.zone, reader_of(request)
+    pairs = request.query_params.multi_items()
+    given = QueryParams([pair for pair in pairs if pair[0] != "format"])
+    kind = kind_of(request.query_params.get("format", "png"))
+    asked = read_exploration(given, USUAL, now, zone)
+    metric = await resources.catalog.entry(scope, asked.query.metric_name)
+    seen = await _look(request, asked, metric, now)
+    if seen["problem"]:
+        raise seen["problem"]
+    name, note = asked.query.metric_name, words_of(seen["figures"], reader)
+    return await picture_response(
+        seen["charts"], reader.metric(name), note, reader, kind=kind, name=name
+    )
+
+
 async def list_choices(request: Request) -> Response:
     """The values of one filter of a metric that contain what was typed."""
     given = request.query_params
@@ -193,13 +213,12 @@ async def explorer(request: Request) -> Response:
 
 
 async def _look(
-    request: Request, asked: Exploration, entry: DictRow | None, now: datetime
+    request: Request, asked: Exploration, metric: MetricEntry, now: datetime
 ) -> dict[str, Any]:
     resources, principal, reader = resources_of(request), principal_of(request), reader_of(request)
     zone = resources.settings.zone
     span = span_of_range(asked.range, now, zone)
     scope, query = principal.scope, asked.query
-    metric = entry_of(entry) if entry else MetricEntry(query.metric_name)
     try:
         figures, annotations, targets, events = await asyncio.gather(
             read_figures(resources, scope, query, metric, span, now, asked.compare),
@@ -228,6 +247,10 @@ async def _look(
         "has_band": usual is not None,
         "unusual": usual.in_words(figures, reader) if usual else [],
     }
+
+
+def _metric(asked: Exploration, entry: DictRow | None) -> MetricEntry:
+    return entry_of(entry) if entry else MetricEntry(asked.query.metric_name)
 
 
 def latest_of(figures: Figures, span: Span, now: datetime, zone: ZoneInfo) -> datetime | None:
@@ -266,4 +289,5 @@ PAGES = [
     Page("GET", "/explore/choices", list_choices, scope="metrics:read"),
     Page("GET", "/explore.csv", explorer_csv, scope="metrics:read"),
     Page("GET", "/explore/file", explorer_file, scope="metrics:read"),
+    Page("GET", "/explore/picture", explorer_picture, scope="metrics:read"),
 ]

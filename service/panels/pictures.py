@@ -10,6 +10,7 @@ from service.language.translations import N_
 from service.panels.figures import Figures
 from service.panels.figures import Line as FiguresLine
 from service.web.charts import Chart, Line, Look, Mark, Threshold
+from service.web.choices import AGGREGATIONS, PERIODS
 
 # More lines than this nobody can tell apart; the table and the CSV have them.
 MAX_LINES = 12
@@ -113,6 +114,15 @@ def name_of(figures: Figures, line: FiguresLine, reader: Reader, *, several: boo
     if not groups:
         return title
     return f"{title} · {groups}" if several else groups
+
+
+def words_of(figures: Figures, reader: Reader) -> str:
+    """What figures cover, in words: their days, period and aggregation."""
+    if not figures.times:
+        return ""
+    days = list(dict.fromkeys(reader.day(figures.times[place]) for place in (0, -1)))
+    named = PERIODS[figures.period], AGGREGATIONS[figures.aggregation]
+    return " · ".join([" – ".join(days), *map(reader.gettext, named)])
 
 
 def marks_of(events: Sequence[DictRow], reader: Reader, *, linked: bool) -> list[Mark]:

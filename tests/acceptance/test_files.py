@@ -161,3 +161,54 @@ def test_a_brazilian_reader_gets_csv_as_a_spreadsheet_there_opens_it(
     (link,) = re.findall(r'href="(/explore/file[^"]*format=csv[^"]*)"', page.text)
     answer = web.get(link.replace("&amp;", "&"))
     assert "1234,25" in answer.text
+
+
+def picture_of(web: httpx2.Client, address: str, kind: str) -> httpx2.Response:
+    answer = web.get(address)
+    assert answer.status_code == 200, answer.text
+    assert answer.headers["Content-Type"] == {"png": "image/png", "svg": "image/svg+xml"}[kind]
+    assert re.match(
+        rf'attachment; filename="[\w.-]+\.{kind}"', answer.headers["Content-Disposition"]
+    )
+    return answer
+
+
+def links_to_pictures(text: str, start: str) -> dict[str, str]:
+    """The addresses of pictures on a page, by format."""
+    found = re.findall(rf'href="({start}[^"]*format=(png|svg))"', text)
+    return {kind: address.replace("&amp;", "&") for address, kind in found}
+
+
+def test_the_explorers_chart_is_downloaded_as_a_picture(web: httpx2.Client, sold: str) -> None:
+    params = {"metric_name": sold, "range": "last_7_days", "group_by": "region"}
+    links = links_to_pictures(web.get("/explore", params=params).text, "/explore/picture")
+    picture = ET.fromstring(picture_of(web, links["svg"], "svg").text)
+    assert {"SP", FORMULA} <= {"".join(text.itertext()) for text in picture}
+    assert picture_of(web, links["png"], "png").content.startswith(b"\x89PNG")
+
+
+def test_a_panels_chart_is_downloaded_as_a_picture_in_the_readers_formats(
+    api: httpx2.Client, web: httpx2.Client, sold: str
+) -> None:
+    panel = {
+        "id": "sales",
+        "type": "bar",
+        "title": "Sales <all>",
+        "queries": [{"metric_name": sold}],
+    }
+    config = {"panels": [panel], "layout": [{"panel": "sales", "x": 0, "y": 0, "w": 6, "h": 3}]}
+    made = api.post("/api/dashboards", json={"name": f"Of {sold}", "config": config})
+    path = f"/dashboards/{made.json()['data']['id']}"
+    web.headers["Accept-Language"] = "pt-BR"
+    links = links_to_pictures(web.get(path, params={"range": "last_7_days"}).text, path)
+    picture = ET.fromstring(picture_of(web, links["svg"], "svg").text)
+    shown = {"".join(text.itertext()) for text in picture}
+    assert "Sales <all>" in shown
+    assert any("Soma" in text for text in shown)
+    assert any(re.fullmatch(r"R\$\s500|R\$\s1 mil", text) for text in shown)
+
+
+def test_of_nothing_there_is_no_picture(web: httpx2.Client, metric: str) -> None:
+    submitted = {"metric_name": "revenue_hourly", "range": "today", "filter.region": metric}
+    assert web.get("/explore/picture", params=submitted).status_code == 404
+    assert web.get("/explore/picture", params={**submitted, "format": "gif"}).status_code == 422
