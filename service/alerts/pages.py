@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from datetime import UTC, datetime
 from urllib.parse import urlencode
 
 from psycopg.rows import DictRow
@@ -14,7 +15,9 @@ from service.alerts.authors import author_of, scope_of
 from service.alerts.charts import event_chart, explorer_of_event, why_of_event
 from service.alerts.models import EventParams, Remark
 from service.alerts.paging import filters_of, read_page
+from service.alerts.ranges import range_links
 from service.alerts.undelivered import undelivered
+from service.http.authentication import principal_of
 from service.http.paths import id_of
 from service.language.translations import N_
 from service.runtime.resources import resources_of
@@ -130,7 +133,10 @@ async def _list_page(
         # All open events are on the first page.
         older = "?" + urlencode({"status": "resolved", **chosen, "cursor": cursor})
     first = "?" + urlencode(chosen) if form.values["cursor"] else None
+    zone = resources_of(request).settings.zone
     context = {
+        "ranges": range_links(chosen, datetime.now(UTC), zone),
+        "whys": await _whys(request, [*unresolved, *rows]),
         "form": form,
         "undelivered": await undelivered(request),
         "chosen": chosen,
@@ -168,6 +174,15 @@ async def _event_page(
         **WORDS,
     }
     return render(request, "alerts/event.html", context, status=status)
+
+
+async def _whys(request: Request, rows: list[DictRow]) -> dict[int, str | None]:
+    """The address of the page that explains each event, by its id."""
+    if not principal_of(request).may("metrics:read") or not rows:
+        return {}
+    found = await registry.list_rules(resources_of(request).read_pool, scope_of(request))
+    rules = {rule["rule_id"]: rule for rule in found}
+    return {row["event_id"]: why_of_event(row, rules.get(row["rule_id"])) for row in rows}
 
 
 def _with_name(reason: Message, names: Mapping[str, str]) -> Message:

@@ -64,6 +64,13 @@ class Exploration:
         kept = [pair for pair in self.pairs if pair[0] not in changes]
         return f"{path}?{urlencode([*kept, *((n, v) for n, v in changes.items() if v)])}"
 
+    def by_change(self, rank: RankOrder) -> str:
+        """The address of the groups ranked by how they changed, against the period before where
+        nothing else is compared with.
+        """
+        compare = "previous_period" if self.compare == "none" else self.compare
+        return self.address(rank=rank, compare=compare)
+
     def about(self, metric_name: str) -> str:
         """The address of another metric: the same time, its own filters and groups."""
         kept = ("range", "start_date", "end_date", "compare", "look")

@@ -107,6 +107,7 @@ async def explorer_page(
             "catalogue": _by_type(catalogue),
             "fields": filter_fields(values, asked.query.filters),
             "names": names,
+            "splits": _splits(asked, values),
             "dashboards": dashboards,
             "saving": saving or _unsaved(request, asked),
             "choices": choices,
@@ -125,6 +126,16 @@ async def explorer_page(
         },
         status=status,
     )
+
+
+def _splits(asked: Exploration, values: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """The address of the ranking by each label that has several values; none of what is grouped
+    already.
+    """
+    if asked.query.group_by:
+        return {}
+    several = (name for name, found in values.items() if len(found) > 1 and name != "unit")
+    return {name: asked.address(group_by=name) for name in several}
 
 
 def _unsaved(request: Request, asked: Exploration) -> Form[Any]:

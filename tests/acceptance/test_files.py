@@ -42,8 +42,13 @@ def fetch(api: httpx2.Client, path: str, metric: str, **params: Any) -> httpx2.R
 
 
 def cells(answer: httpx2.Response) -> list[list[str]]:
+    """Every cell of the workbook of an answer."""
+    return cells_of(answer.content)
+
+
+def cells_of(workbook: bytes) -> list[list[str]]:
     """Every cell of a workbook as a text, sheet after sheet."""
-    with zipfile.ZipFile(io.BytesIO(answer.content)) as book:
+    with zipfile.ZipFile(io.BytesIO(workbook)) as book:
         names = sorted(name for name in book.namelist() if name.startswith("xl/worksheets/sheet"))
         trees = [ET.fromstring(book.read(name)) for name in names]
     return [_texts(row) for tree in trees for row in tree.iter(f"{_NS}row")]
