@@ -5,12 +5,13 @@ instants at which waiting alone changes a state.
 """
 
 import asyncio
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
+from alerts.bands import Band
 from alerts.baselines import Stretch
 from alerts.decision import (
     INACTIVE,
@@ -29,13 +30,16 @@ from sql.scope import Scope
 
 @dataclass(frozen=True, slots=True)
 class Backtest:
-    """The events that would have been from `since` to `until`, and what is seen at `until`."""
+    """The events that would have been from `since` to `until`, what is seen at `until`, and for
+    rules that judge by it what was usual of each group, by the starts of its periods.
+    """
 
     since: datetime
     until: datetime
     plan: Plan
     episodes: Sequence[Episode]
     latest: Sequence[tuple[Group, Observation]]
+    bands: Mapping[str, Mapping[datetime, Band]]
 
 
 class Sighting(NamedTuple):
@@ -89,7 +93,7 @@ async def backtest(
     plan, history = await read_history(pool, scope.tenant, rule, Stretch(since, now), zone, country)
     replay = await asyncio.to_thread(replayed, plan, history, since, now)
     latest = [(group, with_band(plan, replay, group, seen)) for group, seen in history.latest]
-    return Backtest(since, now, plan, replay.episodes, latest)
+    return Backtest(since, now, plan, replay.episodes, latest, replay.bands)
 
 
 def sightings(result: Backtest) -> Iterator[Sighting]:

@@ -1,6 +1,6 @@
 """The chart of an event: its metric around that time, as its rule reads it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
@@ -19,8 +19,9 @@ from service.metrics.query.spec import aggregate_query
 from service.metrics.query.totals import rolling
 from service.panels.addresses import why_address
 from service.panels.config import Compare, Query
+from service.panels.usual import band_of, told_soon
 from service.runtime.resources import resources_of
-from service.web.charts import Chart, Line, Mark, Threshold
+from service.web.charts import Band, Chart, Line, Mark, Threshold
 from service.web.session import reader_of
 from sql.calendar import Period
 from sql.durations import Calendar, parse_window
@@ -62,6 +63,7 @@ async def event_chart(request: Request, row: DictRow, rule: DictRow | None) -> E
     aggregates = resources_of(request).aggregates
     # What is before is only there to be added.
     points = [one for one in rolling(result, _trailing(row)) if one.start >= since]
+    band = await _band(request, row, result, [one.start for one in points])
     chart = Chart(
         times=[one.start for one in points],
         lines=[Line(row["metric_name"], [one.value for one in points])],
@@ -70,9 +72,23 @@ async def event_chart(request: Request, row: DictRow, rule: DictRow | None) -> E
         incomplete=result.is_under_way,
         marks=marks,
         thresholds=_thresholds(row, reader),
+        band=band,
     )
     is_pending = await aggregates.lacks_samples(result.query, [span])
     return EventChart(chart.spec, result.query.period, is_pending)
+
+
+async def _band(
+    request: Request, row: DictRow, result: Result, starts: Sequence[datetime]
+) -> Band | None:
+    """What was expected at the instants of the chart; None of trailing windows, of minutes, and
+    where nothing is known.
+    """
+    if _trailing(row) or result.query.period == "minute":
+        return None
+    told = await told_soon(resources_of(request), result.query, datetime.now(UTC))
+    known = [told.get(start.astimezone(UTC)) for start in starts]
+    return band_of(known, reader_of(request)) if any(known) else None
 
 
 def _thresholds(row: DictRow, reader: Reader) -> list[Threshold]:

@@ -30,6 +30,7 @@ from service.panels.figures import Figures
 from service.panels.incidents import annotations_of, events_of, latest_events
 from service.panels.ranges import span_of_range
 from service.panels.reading import What, read_figures
+from service.panels.usual import Usual, usual_soon
 from service.runtime.resources import Resources
 from sql.errors import DatabaseError, DomainError
 from sql.messages import Message
@@ -56,7 +57,7 @@ class View:
 @dataclass(frozen=True, slots=True)
 class Shown:
     """A panel with what it shows, or why it shows nothing; `address` is the explorer with its first
-    query. One that is `left_out` did not fit into the page.
+    query, `usual` what is behind its line. One that is `left_out` did not fit into the page.
     """
 
     panel: Panel
@@ -65,6 +66,7 @@ class Shown:
     annotations: Sequence[DictRow] = ()
     problem: Message | None = None
     address: str = ""
+    usual: Usual | None = None
     left_out: bool = False
 
 
@@ -142,7 +144,20 @@ class _Reading:
         wanted = what.get(panel.type, "lines")
         figures = await asyncio.gather(*(self._query(one, compare, wanted) for one in queries))
         address = explorer_address(queries[0], self.view.range, compare)
-        return Shown(panel, figures, address=address)
+        usual = await self._usual(panel, queries, figures)
+        return Shown(panel, figures, address=address, usual=usual)
+
+    async def _usual(
+        self, panel: FiguresPanel, queries: Sequence[Query], figures: Sequence[Figures]
+    ) -> Usual | None:
+        """What is usual for a panel of one line that shows it."""
+        if not isinstance(panel, ChartPanel) or not panel.band or len(queries) > 1:
+            return None
+        query = queries[0]
+        metric, scope = self.metrics[query.metric_name], self.view.scope
+        return await usual_soon(
+            self.resources, scope, query, metric, self.span, figures[0], self.now
+        )
 
     async def _query(self, query: Query, compare: Compare, what: What) -> Figures:
         metric, scope = self.metrics[query.metric_name], self.view.scope

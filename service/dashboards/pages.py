@@ -218,7 +218,8 @@ def drawn(reader: Reader, shown: Shown, *, linked: bool) -> list[Chart]:
     if shown.panel.type not in ("line", "bar") or shown.problem:
         return []
     marks = [*marks_of(shown.events, reader, linked=linked), *notes_of(shown.annotations)]
-    return charts_of(shown.figures, shown.panel.type, reader, marks, zoom=True)
+    charts = charts_of(shown.figures, shown.panel.type, reader, marks, zoom=True)
+    return [shown.usual.drawn(chart, reader) for chart in charts] if shown.usual else charts
 
 
 def in_words(config: DashboardConfig, reader: Reader) -> DashboardConfig:

@@ -149,6 +149,8 @@ def _values(form: FormData) -> dict[str, Any]:
         return values | ({"status": form["status"]} if form.get("status") else {})
     if kind in _CHARTS:
         values["compare"] = form.get("compare") or "none"
+    if kind in ("line", "bar"):
+        values["band"] = form.get("band") == "yes"
     return values | {"queries": _queries(form)}
 
 

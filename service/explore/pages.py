@@ -22,7 +22,6 @@ from service.explore.exploration import (
 from service.explore.goals import goals_of
 from service.explore.ranking import ranking_table, read_ranking
 from service.explore.rows import figures_csv, figures_table
-from service.explore.usual import usual_of
 from service.explore.why import whys_of
 from service.http.authentication import principal_of
 from service.http.files import FileParams, Format, Locale, file_response
@@ -46,6 +45,7 @@ from service.panels.pictures import (
 )
 from service.panels.ranges import span_of_range
 from service.panels.reading import EXPORT_ROWS, read_everything, read_figures
+from service.panels.usual import usual_of
 from service.runtime.resources import resources_of
 from service.web import choices
 from service.web.forms import Form

@@ -34,7 +34,13 @@ async def save_as_panel(request: Request) -> Response:
     asked = read_exploration(given, "", now, zone)
     title = str(form.get("title") or asked.query.metric_name)[:200]
     panel = ChartPanel(
-        id="panel", type=asked.look, title=title, queries=[asked.query], compare=asked.compare
+        id="panel",
+        type=asked.look,
+        title=title,
+        queries=[asked.query],
+        compare=asked.compare,
+        # As the explorer shows it.
+        band=not asked.query.group_by,
     )
     values = {name: str(form.get(name) or "") for name in ("title", "dashboard", "name")}
     try:

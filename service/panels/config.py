@@ -89,6 +89,9 @@ class ChartPanel(_Panel):
     type: Literal["line", "bar"]
     queries: Annotated[list[Query], Field(min_length=1, max_length=MAX_QUERIES)]
     compare: Compare = "none"
+    band: bool = Field(
+        False, description="Shade what is usual behind a single line, and ring what was not"
+    )
 
 
 class StatPanel(_Panel):

@@ -1,6 +1,7 @@
 """The preview of a rule: the history of its metric, and when it would have fired."""
 
 import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -19,7 +20,7 @@ from service.metrics.query.spec import aggregate_query
 from service.rules.form import NAMES, to_test, wrong_with
 from service.rules.models import RuleToTest
 from service.runtime.resources import resources_of
-from service.web.charts import Chart, Line, Mark, Threshold
+from service.web.charts import Band, Chart, Line, Mark, Spot, Threshold
 from service.web.forms import Form
 from service.web.session import reader_of
 from sql.calendar import LongPeriod
@@ -28,6 +29,9 @@ from sql.errors import DomainError
 from sql.vocabulary import LABELS
 
 _MOST_LINES = 8
+# The ends of the band beyond which a rule fires.
+_ENDS = {"below": ("lower",), "above": ("upper",), "both": ("lower", "upper")}
+WOULD_HAVE_FIRED = N_("Would have fired")
 # How far back a rule is tested, by the period of its chart.
 _DAYS: dict[LongPeriod, int] = {"hour": 14, "day": 90, "week": 365, "month": 730}
 
@@ -125,8 +129,36 @@ def _chart(request: Request, rule: Rule, result: Result, tested: Backtest) -> di
         period=result.query.period,
         incomplete=result.is_under_way,
         marks=[
-            Mark(one.opened_at, reader.gettext(N_("Would have fired")), severity=rule.severity)
+            Mark(one.opened_at, reader.gettext(WOULD_HAVE_FIRED), severity=rule.severity)
             for one in tested.episodes
         ],
         thresholds=_thresholds(rule, reader),
+        band=_band(tested, times, reader),
+        spots=_spots(tested, times, reader),
     ).spec
+
+
+def _band(tested: Backtest, times: Sequence[datetime], reader: Reader) -> Band | None:
+    """What the rule takes as usual, of one group; None of rules that do not judge by it."""
+    if len(tested.bands) != 1 or len(tested.plan.groups) != 1:
+        return None
+    (usual,) = tested.bands.values()
+    known = [usual.get(time) for time in times]
+    if not any(known):
+        return None
+    ends = _ENDS[tested.plan.watch.direction or "both"]
+    lower, upper = (
+        [one and getattr(one, end) if end in ends else None for one in known]
+        for end in ("lower", "upper")
+    )
+    return Band(reader.gettext(N_("Usual to this rule")), lower, upper)
+
+
+def _spots(tested: Backtest, times: Sequence[datetime], reader: Reader) -> list[Spot]:
+    """The values for which the rule would have fired, where it judges by what is usual."""
+    drawn = set(times)
+    return [
+        Spot(one.window_start, one.compared.figure, reader.gettext(WOULD_HAVE_FIRED))
+        for one in tested.episodes
+        if one.compared is not None and tested.bands and one.window_start in drawn
+    ]

@@ -144,7 +144,8 @@ def test_the_best_payment_method_and_its_share(asked: Asked, shop: Replayed) -> 
     found = sums(shop, this_day() - 29 * DAY, this_day() + DAY, revenue, "payment_type")
     best = max(found, key=found.__getitem__)
     share = format_percent(found[best] / sum(found.values()), "#,##0.0%", locale="en")
-    assert rows(asked.page, ".ranking")[0] == [best, in_reais(found[best]), share]
+    name = best.replace("_", " ").capitalize()
+    assert rows(asked.page, ".ranking")[0] == [name, in_reais(found[best]), share]
     assert serious_violations(asked.page) == []
 
 
@@ -237,9 +238,9 @@ def test_the_alerts_of_last_week_and_why(asked: Asked, shop: Replayed) -> None:
     expect(asked.page.get_by_role("rowheader", name="Long ago")).to_have_count(0)
     assert serious_violations(asked.page) == []
     asked.click(asked.page.get_by_role("link", name="Why? Tuesday was weak"))
-    value, before = (total(shop, one, one + DAY) for one in (day, day - 7 * DAY))
+    value, baseline = (total(shop, one, one + DAY) for one in (day, day - 7 * DAY))
     explained = asked.page.locator("#explanation")
-    for amount in (value, before, abs(value - before)):
+    for amount in (value, baseline, abs(value - baseline)):
         expect(explained).to_contain_text(in_reais(amount))
 
 

@@ -234,10 +234,11 @@ function tip(figure, spec, look) {
       value.textContent = write(line.values[idx]);
       list.append(name, value);
     });
-    if (spec.band && spec.band.lower[idx] !== null) {
+    if (spec.band && (spec.band.lower[idx] ?? spec.band.upper[idx]) !== null) {
       const [name, value] = [document.createElement("dt"), document.createElement("dd")];
+      const end = (values) => (values[idx] === null ? "…" : write(values[idx]));
       name.textContent = spec.band.label;
-      value.textContent = `${write(spec.band.lower[idx])} – ${write(spec.band.upper[idx])}`;
+      value.textContent = `${end(spec.band.lower)} – ${end(spec.band.upper)}`;
       list.append(name, value);
     }
     const title = document.createElement("strong");

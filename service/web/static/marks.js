@@ -53,10 +53,12 @@ export function drawBand(chart, { times, band: { lower, upper } }, look) {
   ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
   ctx.clip();
   ctx.fillStyle = `color-mix(in srgb, ${look.quiet} 16%, transparent)`;
-  const place = (values) => (index) => [chart.valToPos(times[index], "x", true), chart.valToPos(values[index], "y", true)];
-  for (const stretch of stretches(lower)) {
+  // Where one of its ends is unknown, no value is beyond it: the area goes on to the end of the axis.
+  const place = (values, end) => (index) => [chart.valToPos(times[index], "x", true), chart.valToPos(values[index] ?? end, "y", true)];
+  const { min, max } = chart.scales.y;
+  for (const stretch of stretches(times.map((_, index) => lower[index] ?? upper[index]))) {
     ctx.beginPath();
-    for (const point of [...stretch.map(place(lower)), ...stretch.toReversed().map(place(upper))]) ctx.lineTo(...point);
+    for (const point of [...stretch.map(place(lower, min)), ...stretch.toReversed().map(place(upper, max))]) ctx.lineTo(...point);
     ctx.fill();
   }
   ctx.restore();

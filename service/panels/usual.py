@@ -1,6 +1,7 @@
-"""What is usual for the figures of the explorer: a band behind the line, and what was not."""
+"""What is usual for figures: a band behind the line of a chart, and what was not."""
 
-from collections.abc import Sequence
+import asyncio
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -10,13 +11,17 @@ from service.language.translations import N_
 from service.metrics.catalog import MetricEntry
 from service.metrics.expected.judging import Anomaly, Told, judged
 from service.metrics.query.ranges import Span
-from service.metrics.query.spec import aggregate_query
+from service.metrics.query.spec import AggregateQuery, aggregate_query
 from service.panels.config import Query
 from service.panels.figures import Figures
 from service.runtime.resources import Resources
 from service.web.charts import Band, Chart, Spot
+from sql.errors import DomainError
 from sql.scope import Scope
 
+# In seconds: figures that were asked for do not wait longer for what was expected of them. What
+# is fitted meanwhile is there the next time.
+PATIENCE_SECONDS = 2.0
 USUAL_RANGE = N_("Usual range")
 LOW = N_("Unusually low: about %(expected)s was expected")
 HIGH = N_("Unusually high: about %(expected)s was expected")
@@ -38,12 +43,10 @@ class Usual(NamedTuple):
 
     def drawn(self, chart: Chart, reader: Reader) -> Chart:
         """The chart with both."""
-        lower = [one and one.lower for one in self.told]
-        upper = [one and one.upper for one in self.told]
         spots = [
             Spot(one.start, one.value, self._why(one, chart.unit, reader)) for one in self.anomalies
         ]
-        return replace(chart, band=Band(reader.gettext(USUAL_RANGE), lower, upper), spots=spots)
+        return replace(chart, band=band_of(self.told, reader), spots=spots)
 
     def in_words(self, figures: Figures, reader: Reader) -> list[Unusual]:
         """What was unusual, the newest first."""
@@ -60,6 +63,44 @@ class Usual(NamedTuple):
     def _why(self, one: Anomaly, unit: str | None, reader: Reader) -> str:
         words = LOW if one.direction == "below" else HIGH
         return reader.gettext(words) % {"expected": reader.figure(one.expected, unit)}
+
+
+def band_of(told: Sequence[Told | None], reader: Reader) -> Band:
+    """The band of what was expected at each instant of a chart."""
+    lower = [one and one.lower for one in told]
+    upper = [one and one.upper for one in told]
+    return Band(reader.gettext(USUAL_RANGE), lower, upper)
+
+
+async def told_soon(
+    resources: Resources, query: AggregateQuery, now: datetime
+) -> Mapping[datetime, Told]:
+    """What was expected of the periods of a query without groups, by their starts; nothing where
+    that takes too long or cannot be said.
+    """
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            found = await resources.expectations.told(query, [()], now)
+    except (TimeoutError, DomainError):
+        return {}
+    return found[()]
+
+
+async def usual_soon(
+    resources: Resources,
+    scope: Scope,
+    query: Query,
+    metric: MetricEntry,
+    span: Span,
+    figures: Figures,
+    now: datetime,
+) -> Usual | None:
+    """As `usual_of`; None, too, where that takes too long or cannot be said."""
+    try:
+        async with asyncio.timeout(PATIENCE_SECONDS):
+            return await usual_of(resources, scope, query, metric, span, figures, now)
+    except (TimeoutError, DomainError):
+        return None
 
 
 async def usual_of(

@@ -1,0 +1,136 @@
+"""What is usual, on dashboards, pages of events and in the editor of rules: as the API says it."""
+
+import secrets
+from typing import Any
+
+import httpx2
+import pytest
+
+from tests.acceptance.access import ok
+from tests.acceptance.test_expected import OUTAGE, Past, ask, past
+from tests.acceptance.test_web_alerts import event, rule
+from tests.acceptance.test_web_explore import specs_of
+from tests.acceptance.web import post, signed_in, text_of, token_in
+from tests.conftest import Service
+from tests.killable import until
+
+__all__ = ["past"]
+
+DAYS = {"last": "last_30_days"}
+
+
+def board_of(api: httpx2.Client, *panels: dict[str, Any]) -> str:
+    """The address of a dashboard that was just made."""
+    config = {
+        "time_range": DAYS,
+        "panels": [{"title": panel["id"], **panel} for panel in panels],
+        "layout": [
+            {"panel": panel["id"], "x": 0, "y": 4 * place, "w": 6, "h": 4}
+            for place, panel in enumerate(panels)
+        ],
+    }
+    body = {"name": secrets.token_hex(6), "config": config}
+    return f"/dashboards/{ok(api.post('/api/dashboards', json=body))['id']}"
+
+
+def expected_of(api: httpx2.Client, past: Past, **asked: str) -> dict[str, Any]:
+    """The rows of the API with what was expected, by the start of their period."""
+    rows = ask(api, "aggregate", past.metric, period="hour", expected="true", **asked)["data"]
+    return {row["start"]: row for row in rows}
+
+
+def at(past: Past, seconds: int) -> str:
+    return past.at((seconds - int(past.start.timestamp())) // 3600)
+
+
+def is_band_of(spec: dict[str, Any], rows: dict[str, Any], past: Past) -> bool:
+    """True of a band that is that of the API at each instant of the chart that has a value."""
+    band = zip(spec["times"], spec["band"]["lower"], spec["band"]["upper"], strict=True)
+    found = {at(past, time): ends for time, *ends in band}
+    return all(found[start] == [row["lower"], row["upper"]] for start, row in rows.items())
+
+
+def test_a_panel_shades_what_is_usual_where_it_is_asked_to(api: httpx2.Client, past: Past) -> None:
+    query = {"metric_name": past.metric, "period": "hour"}
+    panels: list[dict[str, Any]] = [
+        {"id": "shaded", "type": "line", "band": True, "queries": [query]},
+        {"id": "plain", "type": "line", "queries": [query]},
+        {
+            "id": "grouped",
+            "type": "bar",
+            "band": True,
+            "queries": [query | {"group_by": ["region"]}],
+        },
+        {"id": "two", "type": "line", "band": True, "queries": [query, query | {"label": "again"}]},
+    ]
+    here = board_of(api, *panels)
+    with signed_in(api) as web:
+        # It is left out where it takes too long, which only what is fitted for the first time does.
+        until(lambda: specs_of(web.get(here))[0]["band"] is not None)
+        page = web.get(here)
+        said = text_of(web.get(here, headers={"Accept-Language": "pt-BR"}))
+    shaded, *others = specs_of(page)
+    first = at(past, shaded["times"][0])
+    assert is_band_of(shaded, expected_of(api, past, start_date=first), past)
+    assert past.at(OUTAGE) in [at(past, spot["at"]) for spot in shaded["spots"]]
+    assert [one["band"] for one in others] == [None, None, None]
+    assert "Unusually low: about" in text_of(page)
+    assert "Mais baixo que o habitual" in said
+
+
+def test_the_option_of_a_panel_is_a_box_to_check(api: httpx2.Client, past: Past) -> None:
+    here = board_of(api, {"id": "one", "type": "line", "queries": [{"metric_name": past.metric}]})
+    fields = {"id": "one", "type": "line", "title": "One", "query_0_metric_name": past.metric}
+    with signed_in(api) as web:
+        assert post(web, f"{here}/panels/save", **fields, band="yes").status_code == 303
+        assert ok(api.get(f"/api{here}"))["config"]["panels"][0]["band"] is True
+        assert 'value="yes" checked' in web.get(f"{here}/panels/edit/one").text
+        assert post(web, f"{here}/panels/save", **fields).status_code == 303
+        assert ok(api.get(f"/api{here}"))["config"]["panels"][0]["band"] is False
+
+
+def test_the_page_of_an_event_shades_what_was_expected(
+    service: Service, api: httpx2.Client, past: Past
+) -> None:
+    made = rule(api, metric_name=past.metric, window="hour", is_active=False)
+    here = f"/alerts/events/{event(service, made, window='hour')}"
+    with signed_in(api) as web:
+        until(lambda: specs_of(web.get(here))[0]["band"] is not None)
+        page = web.get(here)
+    (spec,) = specs_of(page)
+    first = at(past, spec["times"][0])
+    rows = {start: row for start, row in expected_of(api, past).items() if start >= first}
+    assert is_band_of(spec, rows, past)
+    assert "Shaded is where nine of ten values" in text_of(page)
+
+
+@pytest.mark.parametrize("direction", ["below", "both"])
+def test_the_editor_shades_what_a_rule_takes_as_usual(
+    api: httpx2.Client, past: Past, direction: str
+) -> None:
+    fields = {
+        "rule_name": "Unusual",
+        "metric_name": past.metric,
+        "type": "anomaly",
+        "direction": direction,
+        "window": "hour",
+        "severity": "low",
+    }
+    specs = []
+    with signed_in(api) as web:
+        token = token_in(web.get("/alerts"))
+        for sensitivity in ("low", "high"):
+            data = {"csrf": token, **fields, "sensitivity": sensitivity}
+            page = web.post("/alerts/rules/preview", data=data, headers={"HX-Request": "true"})
+            specs += specs_of(page)
+            assert "Shaded is what the rule takes as usual" in text_of(page)
+    low, high = (spec["band"] for spec in specs)
+    for wide, narrow in zip(low["lower"], high["lower"], strict=True):
+        assert wide is None or wide <= narrow
+    assert any(one is not None for one in high["upper"]) == (direction == "both")
+    for spec in specs:
+        assert past.at(OUTAGE) in [at(past, spot["at"]) for spot in spec["spots"]]
+        fired = {spot["at"]: spot["value"] for spot in spec["spots"]}
+        values = dict(zip(spec["times"], spec["lines"][0]["values"], strict=True))
+        assert fired == {time: values[time] for time in fired}
+    assert len(specs[0]["spots"]) <= len(specs[1]["spots"])
