@@ -21,7 +21,7 @@ from alerts.decision import (
 )
 from alerts.past import read_history
 from alerts.registry import check_rule
-from alerts.replay import Episode, replayed, with_band
+from alerts.replay import Episode, replayed, with_lessons
 from alerts.rules import Rule
 from alerts.selection import Group, Plan
 from sql.database import Pool
@@ -92,8 +92,12 @@ async def backtest(
     since = now - timedelta(days=days)
     plan, history = await read_history(pool, scope.tenant, rule, Stretch(since, now), zone, country)
     replay = await asyncio.to_thread(replayed, plan, history, since, now)
-    latest = [(group, with_band(plan, replay, group, seen)) for group, seen in history.latest]
-    return Backtest(since, now, plan, replay.episodes, latest, replay.bands)
+    latest = [
+        (group, with_lessons(plan, replay, group, seen, now, zone))
+        for group, seen in history.latest
+    ]
+    bands = {key: lessons.bands for key, lessons in replay.lessons.items()}
+    return Backtest(since, now, plan, replay.episodes, latest, bands)
 
 
 def sightings(result: Backtest) -> Iterator[Sighting]:

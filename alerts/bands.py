@@ -8,9 +8,10 @@ from math import isnan
 from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
-from alerts.decision import Compared, Reading, Watch
+from alerts.decision import Compared, Reading
 from alerts.expectation.days import SpecialDay, special_days
 from alerts.figures import bucket_end
+from alerts.watch import Watch
 from sql import calendar
 from sql.calendar import LongPeriod
 

@@ -12,18 +12,9 @@ from typing import Literal, NamedTuple
 import msgspec
 
 from alerts import reasons
-from alerts.expectation.sensitivity import Sensitivity
-from alerts.schedule import Schedule
-from sql.durations import Window
+from alerts.watch import Watch
 from sql.messages import Message
-from sql.vocabulary import (
-    Aggregation,
-    ChangeUnit,
-    Comparison,
-    Condition,
-    Direction,
-    NoData,
-)
+from sql.vocabulary import Comparison, Condition
 
 Phase = Literal["inactive", "pending", "open", "quiet"]
 Change = Literal["pending", "inactive", "opened", "resolved", "repeated"]
@@ -36,48 +27,12 @@ _HOLDS: Mapping[Condition, Callable[[float, float], bool]] = {
     "==": operator.eq,
     "!=": operator.ne,
 }
-# Over a period that is not over these can only grow.
-GROWING: frozenset[Aggregation] = frozenset({"sum", "count", "max"})
-
-
-class Watch(NamedTuple):
-    """A rule as the decision sees it, with nothing left to the catalogue. Durations are
-    seconds; `country` is the one whose holidays count.
-    """
-
-    metric_name: str
-    aggregation: Aggregation
-    window: Window
-    condition: Condition
-    threshold: float
-    recovery: float
-    hold: float = 0.0
-    keep_firing: float = 0.0
-    repeat: float | None = None
-    no_data: NoData = "ignore"
-    settle: float = 60.0
-    retire: float = 30 * 86400.0
-    compare: Comparison | None = None
-    change: ChangeUnit = "percent"
-    direction: Direction | None = None
-    sensitivity: Sensitivity = "medium"
-    alerts_per_month: float | None = None
-    min_samples: int = 0
-    schedule: Schedule | None = None
-    country: str = ""
-
-    @property
-    def may_fire_early(self) -> bool:
-        """True where a period that is not over can already break the rule for good, where nothing
-        negative is added.
-        """
-        grows = self.condition in (">", ">=") and self.aggregation in GROWING
-        return grows and self.compare is None and self.direction is None
 
 
 class Compared(msgspec.Struct, frozen=True):
     """A figure beside what was expected of it (None where nothing was): the earlier figures that
-    `compare` names, or what is usual, where it is unusual below `lower` and above `upper`.
+    `compare` names, or what is usual, where it is unusual below `lower` and above `upper`. Where
+    it is `projected`, the figure is what came of a window so far, which will end between the two.
     """
 
     figure: float
@@ -86,12 +41,13 @@ class Compared(msgspec.Struct, frozen=True):
     compare: Comparison | None = None
     lower: float | None = None
     upper: float | None = None
+    projected: bool = False
 
 
 class Reading(NamedTuple):
-    """The value of one window that is judged: its figure or the change of that, where it is
-    `compared`; None where there is no data. `silent` where the figure is 0 because no sample
-    arrived.
+    """The value of one window that is judged: its figure, the change of that or the figure that it
+    is forecast to end with, where it is `compared`; None where there is no data. `silent` where the
+    figure is 0 because no sample arrived.
     """
 
     value: float | None

@@ -10,10 +10,11 @@ from datetime import datetime
 
 from alerts.figures import Bucket
 from alerts.memory import Memory
-from alerts.observe import Figures, baseline_spans, key_of, window_key
 from alerts.rollups import has_negative, read_sample_counts
 from alerts.selection import Plan, Source
 from alerts.store import Decided
+from alerts.window_figures import Figures, baseline_spans, window_key
+from alerts.window_spans import key_of
 from sql.database import Connection, run
 from sql.durations import Calendar
 from sql.vocabulary import LEVELS, Frequency
@@ -49,7 +50,7 @@ def _ranges(
     ranges: dict[_Range, dict[int, int]] = {}
     for source, series in one.group.sources.items():
         if isinstance(window, Calendar):
-            since, before = settled.start, settled.end
+            since, before = figures.judged(watch)
         else:
             its = figures.trail(window, source)
             since, before = its.since, its.before

@@ -41,6 +41,11 @@ def _compared(phrases: Phrases) -> list[_Row]:
     compared = phrases.notification.compared
     if compared is None:
         return []
+    if compared.projected:
+        return [
+            (Message("So far"), phrases.figure),
+            (Message("Forecast between"), phrases.band),
+        ]
     if compared.compare is None:
         return [(Message("Expected"), phrases.expected)]
     return [(Message("Figure"), phrases.figure), (Message("Before"), phrases.earlier)]

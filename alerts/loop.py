@@ -18,7 +18,7 @@ from alerts.decision import INACTIVE, State, next_state
 from alerts.doubts import find_negative, without_stale
 from alerts.errors import RuleProblem
 from alerts.memory import Memory, unforeseen
-from alerts.observe import Figures, observe, read_figures
+from alerts.observe import observe
 from alerts.recording import record
 from alerts.registry import DEACTIVATED, EDITED
 from alerts.rollups import read_first_samples
@@ -26,6 +26,7 @@ from alerts.rule_rows import readable
 from alerts.selection import Plan, about_group
 from alerts.steps import group_key
 from alerts.store import Decided, close_events, commit
+from alerts.window_figures import Figures, read_figures
 from sql.database import Connection, dedicated_connection, run
 from sql.errors import DatabaseError, translated_errors
 from sql.messages import Message
@@ -33,8 +34,8 @@ from sql.messages import Message
 # Rules judged before others in this process may go on.
 _BATCH = 200
 
-# Seconds of a tick in which it is learnt what is usual.
-_LEARNING = 0.5
+# Seconds of a tick in which it is learnt what is usual, and in which forecasts are made.
+_LEARNING, _FORECASTING = 0.5, 0.25
 
 TICK_SECONDS = Histogram(
     "fature_alert_tick_seconds",
@@ -135,9 +136,10 @@ async def tick(
     plans, errors = memory.plans()
     series = memory.first_seen, memory.frequencies
     await memory.profiles.refresh(conn, plans, series, now, zone, _LEARNING)
+    await memory.outlooks.refresh(conn, plans, series, now, zone, _FORECASTING)
     figures = await read_figures(conn, plans, memory.first_seen, now, zone, silences)
     figures.retired, figures.negative = memory.retirement.known(now), set(memory.negative)
-    figures.band = memory.profiles.band
+    figures.band, figures.ahead = memory.profiles.band, memory.outlooks.ahead
     decided, broken = await _decide(plans, states, figures)
     if await _look_up(conn, memory, figures, decided):
         decided, broken = await _decide(plans, states, figures)

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from alerts.errors import RuleProblem
+from alerts.outlooks import Outlooks
 from alerts.profiles import Profiles
 from alerts.retirement import Retirement
 from alerts.rule_rows import from_row, readable
@@ -42,6 +43,7 @@ class Memory:
         self.recorded: dict[int, Recorded] = {}
         self.retirement = Retirement()
         self.profiles = Profiles()
+        self.outlooks = Outlooks()
         # Metrics of which negative samples were seen: sums of them can shrink.
         self.negative: set[Metric] = set()
         self._catalogue: dict[Metric, CatalogueEntry] = {}
@@ -120,6 +122,7 @@ class Memory:
         self.recorded.pop(rule_id, None)
         self.retirement.forget(rule_id)
         self.profiles.forget(rule_id)
+        self.outlooks.forget(rule_id)
 
     async def _refresh_series(self, conn: Connection, watched: set[Metric]) -> None:
         added = watched - self._series.keys()

@@ -7,13 +7,13 @@ from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from alerts.bands import anchor
-from alerts.baselines import Stretch, stretches
+from alerts.baselines import Stretch
 from alerts.decision import Observation
 from alerts.ended import Ends, may_end, read_ends
 from alerts.errors import RuleProblem
-from alerts.figures import Bucket, alive, bucket_end, bucket_start, merged, periods
-from alerts.observe import observe, read_figures
+from alerts.figures import Bucket, alive, bucket_end, merged
+from alerts.observe import observe
+from alerts.past_ranges import level_of, ranges, reach
 from alerts.retirement import Retirement, place_of
 from alerts.rollups import (
     bucket_of_row,
@@ -35,8 +35,9 @@ from alerts.selection import (
     series_of_row,
 )
 from alerts.timelines import Entry, Past, Timeline, timeline_of
+from alerts.window_figures import read_figures
 from sql.database import Connection, Pool, connection, run
-from sql.durations import Calendar, Window
+from sql.durations import Calendar
 from sql.messages import Message, Quantity, Term, Value
 from sql.vocabulary import FREQUENCIES, LEVELS, Frequency, Level
 
@@ -51,6 +52,8 @@ _LENGTH: Mapping[Level, timedelta] = {
 MAX_LOOKS = 500_000
 # Learning what is usual for a group takes about 150 ms.
 MAX_PROFILES = 30
+# A forecast takes about 30 ms; one is made a day.
+MAX_FORECASTS = 150
 # The level below, from which a period that is not over can be judged.
 _BELOW: Mapping[Level, Level] = {"hour": "minute", "day": "hour", "week": "day", "month": "day"}
 
@@ -153,10 +156,10 @@ async def read_history(
         history.first_seen = {one.series_id: one.created_at for one in series}
         history.frequencies = {one.series_id: one.frequency for one in series}
         await read_first_samples(conn, history.frequencies, history.first_seen)
-        await _read_ends(conn, plan, history, _reach(plan, since, now, zone), now)
+        await _read_ends(conn, plan, history, reach(plan, since, now, zone), now)
         history.is_negative = await _shrinks(conn, plan, series)
         for source, ids in _sources(plan).items():
-            for start, end in _ranges(plan, source.level, since, now, zone):
+            for start, end in ranges(plan, source.level, since, now, zone):
                 rows = await read_buckets(conn, source, ids, start, end)
                 _remember(history, rows, source.level)
             place, retired = place_of(source.frequency, plan.watch.retire, since, zone)
@@ -184,18 +187,13 @@ async def read_values(
     return history
 
 
-def _reach(plan: Plan, since: datetime, now: datetime, zone: ZoneInfo) -> datetime:
-    """The first instant that anything is read of."""
-    return _ranges(plan, _level_of(plan.watch.window), since, now, zone)[0].start
-
-
 async def _read_ends(
     conn: Connection, plan: Plan, history: History, since: datetime, now: datetime
 ) -> None:
     groups = [group for group in plan.groups if may_end(plan, group)]
     history.ending = {group.key for group in groups}
     window = plan.watch.window
-    if not groups or not isinstance(window, Calendar):
+    if not groups or plan.watch.foresees or not isinstance(window, Calendar):
         return
     series: dict[Frequency, list[int]] = {}
     for group in groups:
@@ -227,10 +225,20 @@ async def _shrinks(conn: Connection, plan: Plan, series: Sequence[Series]) -> bo
 
 
 def _check_looks(plan: Plan, duration: timedelta) -> None:
+    most: dict[str, Value]
     if plan.watch.direction is not None and len(plan.groups) > MAX_PROFILES:
-        most: dict[str, Value] = {"groups": len(plan.groups), "most": MAX_PROFILES}
+        most = {"groups": len(plan.groups), "most": MAX_PROFILES}
         raise RuleProblem(
             Message("there are {groups} groups; a test of what is unusual takes {most}", most)
+        )
+    if plan.watch.foresees and duration.days * len(plan.groups) > MAX_FORECASTS:
+        most = {"groups": len(plan.groups), "days": duration.days, "most": MAX_FORECASTS}
+        raise RuleProblem(
+            Message(
+                "{days} days of {groups} groups are as many forecasts; a test takes at most "
+                "{most}: use fewer days or groups",
+                most,
+            )
         )
     level = finest_level(plan)
     looks = duration // _LENGTH[level] * len(plan.groups)
@@ -253,16 +261,8 @@ def _check_looks(plan: Plan, duration: timedelta) -> None:
 
 def finest_level(plan: Plan) -> Level:
     """The level of the finest buckets that are replayed."""
-    levels = [source.level for source in _sources(plan)] or [_level_of(plan.watch.window)]
+    levels = [source.level for source in _sources(plan)] or [level_of(plan.watch.grain)]
     return min(levels, key=COARSER.index)
-
-
-def _coarsest(plan: Plan) -> Level:
-    return max((group.level for group in plan.groups), key=COARSER.index, default="minute")
-
-
-def _level_of(window: Window) -> Level:
-    return window.period if isinstance(window, Calendar) else "minute"
 
 
 def _sources(plan: Plan) -> dict[Source, list[int]]:
@@ -281,44 +281,6 @@ def _finer(plan: Plan, source: Source) -> Source:
     if not isinstance(plan.watch.window, Calendar) or not plan.watch.may_fire_early:
         return source
     return Source(source.frequency, below) if below in LEVELS[source.frequency] else source
-
-
-def _ranges(
-    plan: Plan, level: Level, since: datetime, now: datetime, zone: ZoneInfo
-) -> list[Stretch]:
-    """What is judged since then, and what that is compared with: the furthest back first, none
-    overlapping.
-    """
-    first = _first_window(plan.watch.window, since, zone)
-    window = plan.watch.window
-    if plan.watch.direction is not None and isinstance(window, Calendar):
-        return [Stretch(anchor(first.start, window.period, zone), now)]
-    judged = Stretch(bucket_start(first.start, level, zone), now)
-    if (compare := plan.watch.compare) is None:
-        return [judged]
-    ranges: list[Stretch] = []
-    for earlier in stretches(plan.watch.window, compare, first, _coarsest(plan), zone):
-        start = bucket_start(earlier.start, level, zone)
-        # Some days more: clocks are put forward, and months differ.
-        end = min(start + (now - first.start) + timedelta(days=3), judged.start)
-        _join(ranges, Stretch(start, end))
-    _join(ranges, judged)
-    return ranges
-
-
-def _join(ranges: list[Stretch], further: Stretch) -> None:
-    """Add a range that does not begin before the others do."""
-    if ranges and further.start <= ranges[-1].end:
-        further = Stretch(ranges[-1].start, max(ranges[-1].end, further.end))
-        ranges.pop()
-    ranges.append(further)
-
-
-def _first_window(window: Window, since: datetime, zone: ZoneInfo) -> Stretch:
-    if isinstance(window, Calendar):
-        around = periods(window, since, zone)
-        return Stretch(around.previous, around.current)
-    return Stretch(since - timedelta(seconds=window.seconds), since)
 
 
 def _remember(history: History, rows: Sequence[Mapping[str, Any]], level: Level) -> None:

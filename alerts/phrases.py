@@ -98,6 +98,18 @@ class Phrases:
         return self.renderer.figure(compared.expected, compared.unit)
 
     @property
+    def band(self) -> Message:
+        """The values between which a forecast is, such as ``45,000 to 51,000``."""
+        compared = self.notification.compared
+        if compared is None or compared.lower is None or compared.upper is None:
+            return Message("nothing to forecast by")
+        values: dict[str, Value] = {
+            "lower": self.renderer.figure(compared.lower, None),
+            "upper": self.renderer.figure(compared.upper, None),
+        }
+        return Message("{lower} to {upper}", values)
+
+    @property
     def earlier(self) -> Message:
         """The figure that the change is from, such as ``a week before it was 2,000 BRL``."""
         compared = self.notification.compared

@@ -5,14 +5,10 @@ Making a profile takes a tenth of a second, so a tick makes as many as it has ti
 whose band is not there yet is judged at a later one.
 """
 
-import asyncio
-import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
-
-import structlog
 
 from alerts.bands import (
     Band,
@@ -27,18 +23,16 @@ from alerts.bands import (
 from alerts.baselines import Stretch
 from alerts.expectation.sensitivity import RARITIES
 from alerts.figures import bucket_end, periods
-from alerts.past import History, read_values
-from alerts.replay import figure_of, rarity_kept, values_of
+from alerts.learning import Learner
+from alerts.past import History
+from alerts.past_figures import figure_of, values_of
+from alerts.replay import rarity_kept
 from alerts.selection import Group, Plan
 from sql.calendar import LongPeriod
-from sql.database import Connection
 from sql.durations import Calendar
-from sql.vocabulary import Frequency
 
 if TYPE_CHECKING:
     from alerts.expectation.profile import Profile
-
-_log = structlog.get_logger()
 
 # How long a budget of alerts is kept in a backtest.
 _BUDGET_DAYS = timedelta(days=30)
@@ -54,7 +48,7 @@ class _Kept(NamedTuple):
     rarity: float
 
 
-class Profiles:
+class Profiles(Learner):
     """Profiles by rule and group, and bands by the start of their period as well."""
 
     def __init__(self) -> None:
@@ -71,32 +65,6 @@ class Profiles:
         self._kept = {key: one for key, one in self._kept.items() if key[0] != rule_id}
         self._bands = {key: one for key, one in self._bands.items() if key[0] != rule_id}
 
-    async def refresh(
-        self,
-        conn: Connection,
-        plans: Iterable[Plan],
-        series: tuple[dict[int, datetime], Mapping[int, Frequency]],
-        now: datetime,
-        zone: ZoneInfo,
-        seconds: float,
-    ) -> None:
-        """Make the bands of what is judged now that are missing, for as long as there is time.
-        `series` are since when there are samples of each, and how often they come.
-        """
-        until = time.monotonic() + seconds
-        for plan, judged in self._missing(plans, now, zone):
-            if time.monotonic() >= until:
-                return
-            try:
-                since = self._since(plan, judged, zone)
-                history = await read_values(conn, plan, *series, Stretch(since, judged.end), zone)
-                await asyncio.to_thread(self._learn, plan, history, judged)
-            except Exception as error:
-                if conn.closed:
-                    raise
-                _log.error("alert_rule_not_learnt", rule=plan.stored.rule_id, exc_info=error)
-                self._give_up(plan, judged)
-
     def _missing(
         self, plans: Iterable[Plan], now: datetime, zone: ZoneInfo
     ) -> Iterator[tuple[Plan, Stretch]]:
@@ -110,18 +78,17 @@ class Profiles:
             if any(self._bands.get(key, (None, None))[0] != judged.start for key in keys):
                 yield plan, judged
 
-    def _give_up(self, plan: Plan, judged: Stretch) -> None:
-        """Nothing is expected of this period; the next one is tried again."""
+    def _give_up(self, plan: Plan, judged: Stretch, zone: ZoneInfo) -> None:
         for group in plan.groups:
             self._bands[plan.stored.rule_id, group.key] = judged.start, None
 
-    def _since(self, plan: Plan, judged: Stretch, zone: ZoneInfo) -> datetime:
-        """Where the values begin that are needed: those of the row where its profiles are there."""
+    def _needed(self, plan: Plan, judged: Stretch, zone: ZoneInfo) -> Stretch:
+        # Those of the row where its profiles are there.
         row = row_start(judged.start, _period(plan), zone)
         known = [self._kept.get((plan.stored.rule_id, group.key)) for group in plan.groups]
         if all(one is not None and one.row == row for one in known):
-            return row
-        return anchor(judged.start, _period(plan), zone)
+            return Stretch(row, judged.end)
+        return Stretch(anchor(judged.start, _period(plan), zone), judged.end)
 
     def _learn(self, plan: Plan, history: History, judged: Stretch) -> None:
         rule_id, zone = plan.stored.rule_id, history.zone

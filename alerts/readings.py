@@ -7,10 +7,11 @@ from datetime import datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from alerts.baselines import Stretch, change_of, expected, stretches
-from alerts.decision import Compared, Reading, Watch
+from alerts.decision import Compared, Reading
 from alerts.figures import Bucket, figure
 from alerts.rules import PERCENT
 from alerts.selection import Group, Plan
+from alerts.watch import Watch
 from sql.durations import Calendar
 
 # The buckets of a group in a window.

@@ -8,7 +8,8 @@ from sql.messages import Message, Quantity, Term, Value
 from sql.vocabulary import Comparison, Condition
 
 if TYPE_CHECKING:
-    from alerts.decision import Reading, Watch
+    from alerts.decision import Compared, Reading
+    from alerts.watch import Watch
 
 CONDITIONS: Mapping[Condition, str] = {
     ">": "above",
@@ -39,6 +40,8 @@ def figure(rule: "Watch", reading: "Reading", bound: float, *, past: bool) -> Me
         "condition": Term(CONDITIONS[rule.condition]),
         "bound": Quantity(bound),
     }
+    if reading.compared is not None and reading.compared.projected:
+        return _forecast(rule, values, reading.compared, past=past)
     if reading.compared is not None:
         return _change(values, reading, past=past)
     if reading.silent and past:
@@ -83,6 +86,33 @@ def _change(values: dict[str, Value], reading: "Reading", *, past: bool) -> Mess
     )
 
 
+def _forecast(
+    rule: "Watch", values: dict[str, Value], compared: "Compared", *, past: bool
+) -> Message:
+    """What a window will end with against a bound, such as ``sum of revenue_daily is forecast to be
+    48000 BRL (45000 to 51000) at the end of the month, 21000 so far: below 50000``.
+    """
+    assert compared.lower is not None
+    assert compared.upper is not None
+    values |= {
+        "lower": Quantity(compared.lower),
+        "upper": Quantity(compared.upper),
+        "figure": Quantity(compared.figure, compared.unit),
+        "window": Term(str(rule.window)),
+    }
+    if past:
+        return Message(
+            "{aggregation} of {metric} is forecast to be {value} ({lower} to {upper}) at the end "
+            "of the {window}, {figure} so far: {condition} {bound}",
+            values,
+        )
+    return Message(
+        "{aggregation} of {metric} is forecast to be {value} ({lower} to {upper}) at the end of "
+        "the {window}, {figure} so far: not {condition} {bound}",
+        values,
+    )
+
+
 def unusual(rule: "Watch", reading: "Reading", beyond: tuple[Condition, float] | None) -> Message:
     """A figure beside what was expected, and the end of what is usual that it is beyond."""
     compared = reading.compared
@@ -112,6 +142,8 @@ def unusual(rule: "Watch", reading: "Reading", beyond: tuple[Condition, float] |
 def no_data(rule: "Watch", reading: "Reading", holds: bool | None) -> Message:
     """Nothing is known, and what the rule makes of that."""
     values: dict[str, Value] = {"aggregation": Term(rule.aggregation), "metric": rule.metric_name}
+    if reading.compared is not None and reading.compared.projected:
+        return Message("The past of {metric} is too short to forecast its {aggregation}", values)
     if reading.compared is not None:
         return Message("There is nothing to compare the {aggregation} of {metric} with", values)
     match holds:

@@ -11,8 +11,9 @@ from psycopg.rows import DictRow
 from alerts.context import Author
 from alerts.errors import name_taken, of_another_service
 from alerts.recipients import kind_of
+from alerts.rule_problems import problems
 from alerts.rule_rows import KEEPS_EVENTS, as_stored, readable
-from alerts.rules import CatalogueEntry, Rule, problems
+from alerts.rules import CatalogueEntry, Rule
 from alerts.selection import entry_of_row
 from alerts.store import close_events
 from sql import audit

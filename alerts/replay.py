@@ -12,14 +12,8 @@ from zoneinfo import ZoneInfo
 from alerts.bands import (
     MONTH_DAYS,
     Band,
-    Values,
-    anchor,
-    bands,
     beside,
-    period_starts,
     rarity_within,
-    values_between,
-    walked,
 )
 from alerts.baselines import Stretch
 from alerts.decision import (
@@ -32,21 +26,32 @@ from alerts.decision import (
     next_deadline,
     next_state,
 )
+from alerts.expectation.projection import Ahead
 from alerts.expectation.sensitivity import RARITIES
 from alerts.figures import bucket_end, bucket_start, periods
+from alerts.outlook import foreseen, so_far, whole_window
 from alerts.past import History, finest_level
-from alerts.readings import baselines_of, changed, may_open, reading_of
+from alerts.past_bands import Walks, bands_of, walks_of
+from alerts.past_figures import figure_of
+from alerts.past_outlooks import aheads
+from alerts.readings import baselines_of, changed, may_open
 from alerts.selection import Group, Labels, Plan
-from sql.calendar import LongPeriod
+from alerts.watch import Watch
 from sql.durations import Calendar
 from sql.messages import Message
 from sql.vocabulary import Level
 
 if TYPE_CHECKING:
-    from alerts.expectation.expected import Expected
+    pass
 
-# The band of the period that starts at an instant, where one is known.
-BandAt = Callable[[datetime], Band | None]
+
+class Lessons(NamedTuple):
+    """What a group is judged by: bands by the start of their period, and what was forecast by the
+    end of what came so far.
+    """
+
+    bands: Mapping[datetime, Band]
+    aheads: Mapping[datetime, Ahead]
 
 
 @dataclass(slots=True)
@@ -69,85 +74,45 @@ class Episode:
 
 @dataclass(frozen=True, slots=True)
 class Replay:
-    """The events that would have been, the oldest first, and the bands by group and period."""
+    """The events that would have been, the oldest first, and what each group was judged by."""
 
     episodes: Sequence[Episode]
-    bands: Mapping[str, Mapping[datetime, Band]]
-
-
-class Walk(NamedTuple):
-    """What was expected of the periods of a group that start between two instants: `starts` are of
-    all that it was made of.
-    """
-
-    starts: Sequence[datetime]
-    expected: "Expected"
-    judged: Stretch
-
-
-Walks = Mapping[str, Sequence[Walk]]
+    lessons: Mapping[str, Lessons]
 
 
 def replayed(plan: Plan, history: History, since: datetime, until: datetime) -> Replay:
     """The rule over the past between two instants."""
+    steps = steps_of(plan, since, until, history.zone)
+    if plan.watch.foresees:
+        return _replay(plan, history, _foreseen_at(plan, history, steps, until), steps)
     walks = walks_of(plan, history, since, until)
     rarity = _rarity(plan, history, walks, since, until)
-    return _replay(plan, history, walks, rarity, steps_of(plan, since, until, history.zone))
+    return _replay(plan, history, _lessons(plan, walks, rarity), steps)
 
 
-def with_band(plan: Plan, replay: Replay, group: Group, seen: Observation) -> Observation:
-    """What is seen of a group now, beside the band of its period."""
-    settled, compared = seen.settled, seen.settled.compared
-    if plan.watch.direction is None or compared is None:
+def with_lessons(
+    plan: Plan, replay: Replay, group: Group, seen: Observation, at: datetime, zone: ZoneInfo
+) -> Observation:
+    """What is seen of a group at an instant, beside the band of its period or what is forecast."""
+    watch, settled, compared = plan.watch, seen.settled, seen.settled.compared
+    lessons = replay.lessons[group.key]
+    if compared is None:
         return seen
     figure = settled._replace(value=compared.figure, compared=None)
-    band = replay.bands[group.key].get(settled.start)
-    return seen._replace(settled=beside(plan.watch, figure, band))
+    if watch.direction is not None:
+        band = lessons.bands.get(settled.start)
+        return seen._replace(settled=beside(watch, figure, band))
+    if watch.foresees:
+        came = so_far(watch, at, zone, watch.settle)
+        figure = figure._replace(start=came.start, end=came.end)
+        whole, ahead = whole_window(watch, came, zone), lessons.aheads.get(came.end)
+        return seen._replace(settled=foreseen(watch, figure, whole, ahead))
+    return seen
 
 
 def rarity_kept(plan: Plan, history: History, since: datetime, until: datetime) -> float:
     """How rare what is told must be for the rule to have kept its budget of alerts."""
     return _rarity(plan, history, walks_of(plan, history, since, until), since, until)
-
-
-def walks_of(plan: Plan, history: History, since: datetime, until: datetime) -> Walks:
-    """What was expected of the periods of each group, for rules that judge by it."""
-    window = plan.watch.window
-    if plan.watch.direction is None or not isinstance(window, Calendar):
-        return {}
-    first = periods(window, since, history.zone).previous
-    return {
-        group.key: list(_walks(plan, group, history, Stretch(first, until), window.period))
-        for group in plan.groups
-    }
-
-
-def values_of(plan: Plan, group: Group, history: History, stretch: Stretch) -> Values:
-    """The values of the periods that are wholly within a stretch."""
-    window = plan.watch.window
-    assert isinstance(window, Calendar)
-    return values_between(
-        *stretch,
-        window.period,
-        history.zone,
-        lambda start, end: figure_of(plan, group, history, Stretch(start, end)).value,
-    )
-
-
-def _walks(
-    plan: Plan, group: Group, history: History, judged: Stretch, period: LongPeriod
-) -> Iterator[Walk]:
-    """One for the periods of each month."""
-    zone = history.zone
-    starts = period_starts(judged.start, judged.end, period, zone)
-    by_anchor: dict[datetime, list[datetime]] = {}
-    for start in starts:
-        by_anchor.setdefault(anchor(start, period, zone), []).append(start)
-    for since, those in by_anchor.items():
-        end = bucket_end(those[-1], period, zone)
-        values = values_of(plan, group, history, Stretch(since, end))
-        if (expected := walked(values, period, zone, plan.watch.country)) is not None:
-            yield Walk(values.starts, expected, Stretch(those[0], end))
 
 
 def _rarity(plan: Plan, history: History, walks: Walks, since: datetime, until: datetime) -> float:
@@ -158,28 +123,32 @@ def _rarity(plan: Plan, history: History, walks: Walks, since: datetime, until: 
     most = budget * max((until - since) / timedelta(days=MONTH_DAYS), 1.0)
 
     def opened(rarity: float) -> int:
-        return len(_replay(plan, history, walks, rarity, steps).episodes)
+        return len(_replay(plan, history, _lessons(plan, walks, rarity), steps).episodes)
 
     return rarity_within(most, opened)
 
 
 def _replay(
-    plan: Plan, history: History, walks: Walks, rarity: float, steps: Sequence[datetime]
+    plan: Plan, history: History, lessons: Mapping[str, Lessons], steps: Sequence[datetime]
 ) -> Replay:
-    known = {group.key: _bands(walks.get(group.key, ()), rarity) for group in plan.groups}
     episodes: list[Episode] = []
     for group in plan.groups:
-        episodes += episodes_of(plan, group, history, steps, known[group.key].get)
-    return Replay(sorted(episodes, key=lambda episode: episode.opened_at), known)
+        episodes += episodes_of(plan, group, history, steps, lessons[group.key])
+    return Replay(sorted(episodes, key=lambda episode: episode.opened_at), lessons)
 
 
-def _bands(walks: Sequence[Walk], rarity: float) -> dict[datetime, Band]:
-    found: dict[datetime, Band] = {}
-    for walk in walks:
-        made = bands(walk.expected, walk.starts, rarity)
-        start, end = walk.judged
-        found |= {at: band for at, band in made.items() if start <= at < end}
-    return found
+def _lessons(plan: Plan, walks: Walks, rarity: float) -> Mapping[str, Lessons]:
+    return {
+        group.key: Lessons(bands_of(walks.get(group.key, ()), rarity), {}) for group in plan.groups
+    }
+
+
+def _foreseen_at(
+    plan: Plan, history: History, steps: Sequence[datetime], until: datetime
+) -> Mapping[str, Lessons]:
+    # What is seen last may be of a period before: the newest has not settled.
+    looks = [*steps, until - timedelta(seconds=plan.watch.settle)]
+    return {group.key: Lessons({}, aheads(plan, group, history, looks)) for group in plan.groups}
 
 
 def steps_of(plan: Plan, since: datetime, until: datetime, zone: ZoneInfo) -> list[datetime]:
@@ -199,13 +168,13 @@ def _edges(level: Level, since: datetime, until: datetime, zone: ZoneInfo) -> It
 
 
 def episodes_of(
-    plan: Plan, group: Group, history: History, steps: Sequence[datetime], band: BandAt
+    plan: Plan, group: Group, history: History, steps: Sequence[datetime], lessons: Lessons
 ) -> list[Episode]:
     """The events of one group over these steps."""
     episodes: list[Episode] = []
     state = INACTIVE
     # The period before the current one is the same for every step within it.
-    reading = lru_cache(maxsize=1)(partial(_reading, plan, group, history, band))
+    reading = lru_cache(maxsize=1)(partial(_reading, plan, group, history, lessons))
     for step in steps:
         deadline = next_deadline(plan.watch, state)
         instants = [deadline, step] if deadline and deadline < step else [step]
@@ -251,33 +220,38 @@ def _observe(
     reading: Callable[[Stretch], Reading],
 ) -> Observation:
     watch, zone = plan.watch, history.zone
-    retired = history.is_retired(group, now, watch.retire)
+    judged = _judged(watch, now, zone)
+    seen = Observation(
+        reading(judged),
+        retired=history.is_retired(group, now, watch.retire),
+        may_open=may_open(watch, judged, now, zone),
+    )
+    if not isinstance(watch.window, Calendar) or not watch.may_fire_early or history.is_negative:
+        return seen
+    unsettled = figure_of(plan, group, history, Stretch(judged.end, now))
+    return seen._replace(unsettled=(unsettled,))
+
+
+def _judged(watch: Watch, now: datetime, zone: ZoneInfo) -> Stretch:
     window = watch.window
     if not isinstance(window, Calendar):
-        judged = Stretch(now - timedelta(seconds=window.seconds), now)
-        opens = may_open(watch, judged, now, zone)
-        return Observation(reading(judged), retired=retired, may_open=opens)
+        return Stretch(now - timedelta(seconds=window.seconds), now)
+    if watch.foresees:
+        return so_far(watch, now, zone)
     around = periods(window, now, zone)
-    judged = Stretch(around.previous, around.current)
-    opens = may_open(watch, judged, now, zone)
-    settled = reading(judged)
-    if not watch.may_fire_early or history.is_negative:
-        return Observation(settled, retired=retired, may_open=opens)
-    unsettled = figure_of(plan, group, history, Stretch(around.current, now))
-    return Observation(settled, (unsettled,), retired=retired, may_open=opens)
+    return Stretch(around.previous, around.current)
 
 
-def _reading(plan: Plan, group: Group, history: History, band: BandAt, window: Stretch) -> Reading:
+def _reading(
+    plan: Plan, group: Group, history: History, lessons: Lessons, window: Stretch
+) -> Reading:
     found = figure_of(plan, group, history, window)
     if plan.watch.direction is not None:
-        return beside(plan.watch, found, band(window.start))
+        return beside(plan.watch, found, lessons.bands.get(window.start))
+    if plan.watch.foresees:
+        whole = whole_window(plan.watch, window, history.zone)
+        return foreseen(plan.watch, found, whole, lessons.aheads.get(window.end))
     if plan.watch.compare is None:
         return found
     earlier = baselines_of(plan, group, window, history.zone)
     return changed(plan.watch, found, [figure_of(plan, group, history, one) for one in earlier])
-
-
-def figure_of(plan: Plan, group: Group, history: History, window: Stretch) -> Reading:
-    """The figure of one window."""
-    buckets = history.within(group, *window)
-    return reading_of(plan, group, window, buckets, partial(history.existed, group))

@@ -1,6 +1,6 @@
 """Rules: their fields, defaults, and what makes one wrong."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Sequence
 from typing import Annotated, NamedTuple
 
 from pydantic import (
@@ -14,7 +14,6 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
-from alerts.baselines import is_comparable
 from alerts.expectation.sensitivity import Sensitivity
 from alerts.fields import (
     Duration,
@@ -28,12 +27,9 @@ from alerts.fields import (
 )
 from alerts.recipients import Channel, problem_of
 from alerts.schedule import Schedule
-from sql.durations import PERIODS, Calendar, Window, duration_text, parse_window
-from sql.errors import Problem
-from sql.messages import Listing, Message, Quantity, Term, Value, terms
+from sql.durations import Calendar, Window, duration_text, parse_window
+from sql.messages import Message, Quantity, Value
 from sql.vocabulary import (
-    FREQUENCIES,
-    GROUPABLE,
     LEVELS,
     Aggregation,
     ChangeUnit,
@@ -307,6 +303,8 @@ def judged_unit(rule: Rule, entry: CatalogueEntry | None) -> str | None:
 def window_of(rule: Rule, entry: CatalogueEntry | None) -> Window:
     """The window the rule watches."""
     frequency = (entry or UNKNOWN).frequency
+    if rule.window is None and rule.type == "forecast":
+        return Calendar("month")
     if rule.window is None and rule.type == "anomaly" and frequency == "real_time":
         return Calendar("hour")
     return parse_window(rule.window or OWN_WINDOW[frequency])
@@ -317,54 +315,3 @@ def fits(frequency: Frequency, window: Window) -> bool:
     if isinstance(window, Calendar):
         return window.period in LEVELS[frequency]
     return window.seconds >= SHORTEST[frequency]
-
-
-def problems(
-    rule: Rule, entry: CatalogueEntry | None, submitted: Collection[Frequency] = ()
-) -> Iterator[Problem]:
-    """The problems of the rule given what the catalogue says of its metric (None:
-    nothing yet) and how often it is submitted, which counts more.
-    """
-    window = window_of(rule, entry)
-    said: dict[str, Value]
-    if rule.compare and not is_comparable(window, rule.compare):
-        said = {"window": Term(str(window)), "compare": rule.compare}
-        yield Problem(
-            Message("{window} is longer than the time back to {compare}", said), "compare"
-        )
-    if rule.type == "anomaly" and not isinstance(window, Calendar):
-        said = {"type": rule.type, "windows": terms(PERIODS)}
-        yield Problem(Message("Rules of type {type} judge {windows}", said), "window")
-    if entry is not None:
-        finest = min(submitted or (entry.frequency,), key=FREQUENCIES.index)
-        if not fits(finest, window):
-            values: dict[str, Value] = {
-                "window": Term(str(window)),
-                "metric": rule.metric_name,
-                "frequency": Term(finest),
-                "shortest": Term(OWN_WINDOW[finest]),
-            }
-            yield Problem(
-                Message(
-                    "{window} is finer than {metric}, which is submitted {frequency}: use "
-                    "{shortest} or longer",
-                    values,
-                ),
-                "window",
-            )
-    known = (*GROUPABLE, *(entry.dimensions if entry else ()))
-    for name in rule.group_by:
-        if name not in known:
-            yield Problem(_none_of(name, known), "group_by")
-    if entry is not None:
-        for name in rule.filters:
-            if name not in entry.dimensions:
-                yield Problem(_none_of(name, entry.dimensions), "filters")
-
-
-def _none_of(name: str, known: Sequence[str]) -> Message:
-    if not known:
-        return Message("{name} is no dimension of the metric", {"name": repr(name)})
-    return Message(
-        "{name} is none of {names}", {"name": repr(name), "names": Listing(tuple(known))}
-    )

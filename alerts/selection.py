@@ -7,7 +7,6 @@ from typing import Any, NamedTuple, get_args
 
 import msgspec
 
-from alerts.decision import Watch
 from alerts.errors import RuleProblem
 from alerts.rules import (
     UNKNOWN,
@@ -18,6 +17,7 @@ from alerts.rules import (
     unit_of,
     window_of,
 )
+from alerts.watch import Watch
 from sql.durations import Calendar, Window
 from sql.messages import Listing, Message, Term, Value, terms
 from sql.vocabulary import FREQUENCIES, GROUPABLE, LEVELS, NONE, Frequency, Level
@@ -112,13 +112,13 @@ def plan_of(
     rule = stored.rule
     watch = watch_of(rule, entry)._replace(country=country)
     selected = _of_its_unit([one for one in series if selects(rule, one)], rule, entry)
-    usable = [one for one in selected if fits(one.frequency, watch.window)]
+    usable = [one for one in selected if fits(one.frequency, watch.grain)]
     if selected and not usable:
         found = {one.frequency for one in selected}
         values: dict[str, Value] = {
             "metric": rule.metric_name,
             "frequencies": terms([one for one in FREQUENCIES if one in found]),
-            "window": Term(str(watch.window)),
+            "window": Term(str(watch.grain)),
         }
         raise RuleProblem(
             Message(
@@ -181,6 +181,7 @@ def watch_of(rule: Rule, entry: CatalogueEntry | None) -> Watch:
         sensitivity=rule.sensitivity or "medium",
         alerts_per_month=rule.alerts_per_month,
         change=rule.change or "percent",
+        foresees=rule.type == "forecast",
         min_samples=rule.min_samples,
         schedule=rule.schedule,
     )
@@ -260,7 +261,7 @@ def _group(labels: dict[str, str | None], watch: Watch, series: Sequence[Series]
         )
     sources: dict[Source, list[int]] = {}
     for one in series:
-        sources.setdefault(source_of(one.frequency, watch.window), []).append(one.series_id)
+        sources.setdefault(source_of(one.frequency, watch.grain), []).append(one.series_id)
     unit = units.pop() if len(units) == 1 and watch.aggregation != "count" else None
     return Group(labels, labels_key(labels), unit, sources)
 

@@ -162,8 +162,25 @@ class Wording(Phrases):
         )
 
     @property
+    def _forecast(self) -> Message:
+        values = self._parts | {"figure": self.figure, "band": self.band}
+        if self.notification.transition == "resolved":
+            return Message(
+                "The {aggregation} of {metric} is forecast to be {value} ({band}) for {window}, "
+                "with {figure} so far; the rule is {condition} {threshold}.",
+                values,
+            )
+        return Message(
+            "The {aggregation} of {metric} is forecast to be {value} ({band}) for {window}, with "
+            "{figure} so far: {condition} {threshold}.",
+            values,
+        )
+
+    @property
     def _figure(self) -> Message:
         its, values = self.notification, self._parts
+        if its.value is not None and its.compared is not None and its.compared.projected:
+            return self._forecast
         if its.value is not None and its.compared is not None:
             return self._unusual if its.compared.compare is None else self._change
         if its.value is None and not its.condition:

@@ -93,7 +93,8 @@ async def _band(
 
 def _thresholds(row: DictRow, reader: Reader) -> list[Threshold]:
     """A line at the threshold, where that is one of the figures drawn and not of their change."""
-    if row["compared"] is not None or not row["condition"]:
+    compared = row["compared"]
+    if not row["condition"] or (compared is not None and not compared.get("projected")):
         return []
     return [Threshold(row["threshold_value"], reader.gettext(N_("Threshold")))]
 

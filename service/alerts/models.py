@@ -21,7 +21,8 @@ MAX_EVENTS = 1000
 
 class ComparedOut(BaseModel):
     """A figure and what was expected of it: what it is the change from, or what is usual, with the
-    values below and above which it is unusual.
+    values below and above which it is unusual. Where the value is `projected`, the figure is what
+    came so far, and the value will end between the two.
     """
 
     figure: float
@@ -30,6 +31,7 @@ class ComparedOut(BaseModel):
     compare: Comparison | None
     lower: float | None
     upper: float | None
+    projected: bool = False
 
 
 class EventOut(BaseModel):

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, NamedTuple
 from zoneinfo import ZoneInfo
 
+from alerts.expectation.gaps import without_gaps
 from service.metrics.catalog import MetricEntry
 from service.metrics.query.aggregate import Aggregates
 from service.metrics.query.result import check_nobody_missing
@@ -155,13 +156,12 @@ def history_of(
     """Every period from the first one with a value until before `end`. A period without a value
     is 0 where values add up, and otherwise has the value before it.
     """
-    history = History(min(values, default=end), end, [])
-    start, last = history.since, 0.0
+    since = start = min(values, default=end)
+    known = []
     while start < end:
-        last = values.get(start, 0.0 if adds else last)
-        history.values.append(last)
+        known.append(values.get(start))
         start = calendar.following(start, period, zone).astimezone(UTC)
-    return history
+    return History(since, end, without_gaps(known, adds=adds))
 
 
 def _history_query(

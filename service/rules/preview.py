@@ -34,6 +34,8 @@ _ENDS = {"below": ("lower",), "above": ("upper",), "both": ("lower", "upper")}
 WOULD_HAVE_FIRED = N_("Would have fired")
 # How far back a rule is tested, by the period of its chart.
 _DAYS: dict[LongPeriod, int] = {"hour": 14, "day": 90, "week": 365, "month": 730}
+# Each day of these takes a forecast.
+_FORECAST_DAYS = 90
 
 
 async def preview_of(request: Request, form: Form[Rule]) -> dict[str, Any] | None:
@@ -48,7 +50,8 @@ async def preview_of(request: Request, form: Form[Rule]) -> dict[str, Any] | Non
         wrong = wrong_with(form, reader)
         return {"wrong": wrong, "names": NAMES} if wrong else None
     period = await _period(request, rule)
-    rule = rule.model_copy(update={"days": _DAYS[period]})
+    most = _FORECAST_DAYS if rule.type == "forecast" else _DAYS[period]
+    rule = rule.model_copy(update={"days": min(_DAYS[period], most)})
     try:
         backtests, now = resources_of(request).backtests, datetime.now(UTC)
         tested, (result, is_pending) = await asyncio.gather(
@@ -160,5 +163,8 @@ def _spots(tested: Backtest, times: Sequence[datetime], reader: Reader) -> list[
     return [
         Spot(one.window_start, one.compared.figure, reader.gettext(WOULD_HAVE_FIRED))
         for one in tested.episodes
-        if one.compared is not None and tested.bands and one.window_start in drawn
+        if one.compared is not None
+        and not one.compared.projected
+        and tested.bands
+        and one.window_start in drawn
     ]

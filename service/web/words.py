@@ -38,6 +38,7 @@ RULE_TYPES = {
     "threshold": N_("The value"),
     "change": N_("Its change"),
     "anomaly": N_("What is unusual"),
+    "forecast": N_("Where it will end"),
 }
 DIRECTIONS = {
     "both": N_("above and below"),

@@ -78,7 +78,7 @@ COMMENT ON COLUMN analytics.alert_rules.filters IS 'Only series that have these 
 COMMENT ON COLUMN analytics.alert_rules.settle_seconds IS 'How long after its end a period is judged.';
 COMMENT ON COLUMN analytics.alert_rules.retire_seconds IS 'A group without samples for that long is not judged.';
 COMMENT ON COLUMN analytics.alert_rules.digest_over IS 'More transitions in one tick than this are one notification.';
-COMMENT ON COLUMN analytics.alert_rules.type IS 'What is compared with the threshold: threshold (the figure), change (its change) or anomaly (the figure, against what is usual).';
+COMMENT ON COLUMN analytics.alert_rules.type IS 'What is compared with the threshold: threshold (the figure), change (its change), forecast (the figure that the window will end with) or anomaly (the figure, against what is usual).';
 COMMENT ON COLUMN analytics.alert_rules.compare IS 'Earlier figures that the change is from: previous_period, previous_day, previous_week, previous_year or average_4_weeks.';
 COMMENT ON COLUMN analytics.alert_rules.change IS 'percent or absolute.';
 COMMENT ON COLUMN analytics.alert_rules.min_samples IS 'A figure of fewer samples is none.';
@@ -142,5 +142,5 @@ COMMENT ON COLUMN analytics.alert_events.acknowledged_at IS 'When somebody said 
 COMMENT ON COLUMN analytics.alert_events.acknowledged_by IS 'Who that was.';
 COMMENT ON COLUMN analytics.alert_events.comment IS 'What was last said about it.';
 COMMENT ON COLUMN analytics.alert_events.resolved_at IS 'When it was over.';
-COMMENT ON COLUMN analytics.alert_events.compared IS 'Where value is a change: the figure, what was expected, their unit.';
+COMMENT ON COLUMN analytics.alert_events.compared IS 'Where value is a change or a forecast: the figure (so far), what was expected, the band, their unit.';
 COMMENT ON COLUMN analytics.alert_events.resolved_by IS 'Who resolved it; NULL: it recovered by itself.';

@@ -160,6 +160,7 @@ def test_a_name_is_used_once(alerting: httpx2.Client, metric: str) -> None:
         ({"condition": "<", "recovery_threshold": 400}, "recovery_threshold", "at least 500"),
         ({"for": "soon"}, "for", "not a duration"),
         ({"window": "fortnight"}, "window", "no window"),
+        ({"type": "forecast", "window": "hour"}, "window", "judge day, week, month"),
         ({"window": "90s"}, "window", "whole minutes"),
         ({"group_by": ["shoe_size"]}, "group_by", "none of"),
         ({"treshold": 1}, "treshold", "Unknown name"),
@@ -335,6 +336,20 @@ def test_a_rule_is_tested_before_it_is_saved(alerting: httpx2.Client, metric: st
     assert (episode["value"], episode["peak_value"], episode["resolved_value"]) == (900, 950, 100)
     assert [one["firing"] for one in data["now"]] == [False]
     assert rule["rule_name"] not in alerting.get("/api/alerts/rules").text
+
+
+def test_where_a_month_will_end_is_watched_and_tested(alerting: httpx2.Client, metric: str) -> None:
+    post(alerting, metric, 999)
+    rule = make(alerting, metric, type="forecast", aggregation="sum")
+    assert (rule["type"], rule["window"]) == ("forecast", "month")
+    wanted = {name: rule[name] for name in ("metric_name", "type", "condition", "severity")}
+    body = wanted | {"threshold_value": 5, "aggregation": "sum", "days": 40}
+    answer = alerting.post("/api/alerts/rules/test", json=body)
+    assert answer.status_code == 200
+    (seen,) = answer.json()["data"]["now"]
+    # Of so short a past nothing is foreseen.
+    assert (seen["value"], seen["firing"]) == (None, False)
+    assert seen["compared"] is None or seen["compared"]["projected"]
 
 
 def test_a_test_that_would_take_too_long_is_refused(alerting: httpx2.Client, metric: str) -> None:

@@ -12,8 +12,9 @@ from alerts.baselines import Stretch, change_of, expected, stretches
 from alerts.decision import Compared, Observation, Reading, State, limit, next_state
 from alerts.figures import Bucket
 from alerts.readings import changed, may_open, reading_of
+from alerts.rule_problems import problems
 from alerts.rule_rows import as_stored, from_row
-from alerts.rules import CatalogueEntry, Rule, problems
+from alerts.rules import CatalogueEntry, Rule
 from alerts.schedule import Schedule
 from alerts.selection import StoredRule, plan_of, watch_of
 from sql.durations import Calendar, Trailing, Window

@@ -13,10 +13,10 @@ from alerts.decision import (
     Reading,
     State,
     Transition,
-    Watch,
     next_state,
     resolved_by_hand,
 )
+from alerts.watch import Watch
 from sql.durations import Calendar, Trailing
 from sql.vocabulary import Aggregation, Condition, NoData
 

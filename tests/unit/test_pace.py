@@ -5,9 +5,9 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from alerts.expectation.projection import Ahead, projected
 from service.metrics.query.ranges import span_between
 from service.metrics.targets.pace import FLAT, Shape, shape_of
-from service.metrics.targets.projection import Ahead, projected
 from service.metrics.targets.target import Direction, Target, TargetPeriod, span_at
 
 ZONE = ZoneInfo("America/Sao_Paulo")

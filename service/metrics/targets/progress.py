@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+from alerts.expectation.projection import Ahead, Projection, projected
 from service.metrics.catalog import MetricEntry
 from service.metrics.forecasts import ForecastQuery, Forecasts
 from service.metrics.query.aggregate import Aggregates
@@ -13,7 +14,6 @@ from service.metrics.query.selected import TooFine
 from service.metrics.query.single_flight import SingleFlight
 from service.metrics.query.spec import AggregateQuery, aggregate_query
 from service.metrics.targets.pace import FLAT, Shape, shape_of, spread
-from service.metrics.targets.projection import Ahead, Projection, projected
 from service.metrics.targets.target import Target, is_over, span_at
 from sql import calendar
 from sql.calendar import LongPeriod
