@@ -40,6 +40,7 @@ import service.graphql.pages
 import service.health.api
 import service.health.pages
 import service.imports.api
+import service.imports.pages
 import service.ingest.api
 import service.keys.api
 import service.keys.pages
@@ -120,6 +121,7 @@ PAGES = [
     *service.corrections.reconcile_page.PAGES,
     *service.corrections.closing_page.PAGES,
     *service.corrections.selection_page.PAGES,
+    *service.imports.pages.PAGES,
     *service.dashboards.pages.PAGES,
     *service.dashboards.editing.PAGES,
     *service.dashboards.files.PAGES,

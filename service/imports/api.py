@@ -4,7 +4,7 @@ import secrets
 from collections.abc import AsyncIterator
 
 from starlette.requests import Request
-from starlette.responses import Response, StreamingResponse
+from starlette.responses import Response
 
 from service.http.authentication import caller_of, principal_of
 from service.http.bodies import check_media_type, is_packed, stream_of
@@ -12,7 +12,6 @@ from service.http.endpoint import Endpoint, Header
 from service.http.envelopes import item_response, list_response
 from service.http.parameters import key_of_header, read_params
 from service.http.paths import id_of
-from service.http.responses import csv_line
 from service.imports.models import (
     ImportAnswer,
     ImportListing,
@@ -21,23 +20,16 @@ from service.imports.models import (
     import_out,
 )
 from service.imports.receive import receive
+from service.imports.rejected import rejected_response
 from service.imports.rows import Rows, unpacked
-from service.metrics.imports.store import (
-    Format,
-    RejectedRow,
-    find_import,
-    list_imports,
-    rejections,
-)
-from service.runtime.resources import Resources, resources_of
-from sql.messages import from_json
+from service.metrics.imports.store import Format, find_import, list_imports
+from service.runtime.resources import resources_of
 
 _MEDIA: dict[str, Format] = {
     "text/csv": "csv",
     "application/jsonl": "ndjson",
     "application/x-ndjson": "ndjson",
 }
-_PAGE = 5000
 _IMPORT_ID = Header(
     "X-Import-Id",
     "Makes an import repeatable: sent again with the same rows, it goes on behind the last one "
@@ -78,17 +70,7 @@ async def show_errors(request: Request) -> Response:
     """The rows that were rejected, with line, field and reason, as CSV."""
     resources, number = resources_of(request), id_of(request, "import")
     await find_import(resources.read_pool, principal_of(request).scope, number)
-    headers = {"Content-Disposition": f'attachment; filename="import-{number}-errors.csv"'}
-    return StreamingResponse(_errors(resources, number), 200, headers, "text/csv")
-
-
-async def _errors(resources: Resources, number: int) -> AsyncIterator[str]:
-    yield csv_line("line", "field", "reason")
-    after = RejectedRow(0, 0)
-    while rows := await rejections(resources.read_pool, number, after, _PAGE):
-        for row in rows:
-            yield csv_line(row["line"], row["field"], str(from_json(row["reason"])))
-        after = RejectedRow(rows[-1]["line"], rows[-1]["place"])
+    return rejected_response(resources.read_pool, number, str)
 
 
 def _body(request: Request) -> AsyncIterator[bytes]:

@@ -10,7 +10,7 @@ from service.web.rendering import redirect
 
 async def lead_in(request: Request) -> Response:
     """To the first section, which is open to all who may come in."""
-    return redirect(request, f"/admin/{SECTIONS[0].name}")
+    return redirect(request, SECTIONS[0].path)
 
 
 PAGES = [Page("GET", "/admin", lead_in, scope="catalog:write")]

@@ -7,6 +7,8 @@ from service.access.caller import AccessScope, Principal
 from service.access.tenants import DEFAULT_TENANT
 from service.language.translations import N_
 
+_ADMIN = "/admin"
+
 
 @dataclass(frozen=True, slots=True)
 class Item:
@@ -18,8 +20,9 @@ class Item:
     scope: AccessScope
 
     def leads_to(self, path: str) -> bool:
-        """Whether that page is the item's or below it."""
-        return path == self.path or (self.path != "/" and path.startswith(f"{self.path}/"))
+        """Whether that page is the item's or below it, or a section of the administration."""
+        is_section = self.path == _ADMIN and any(_is_below(path, one.path) for one in SECTIONS)
+        return is_section or _is_below(path, self.path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +31,15 @@ class Section:
     for who belongs to the tenant that manages it.
     """
 
-    name: str
+    path: str
     title: str
     scope: AccessScope
     of_default: bool = False
+
+    @property
+    def name(self) -> str:
+        """The last part of the path."""
+        return self.path.rpartition("/")[2]
 
     def is_open_to(self, principal: Principal) -> bool:
         """Whether they may open it."""
@@ -46,17 +54,18 @@ NAVIGATION = [
     Item("/dashboards", N_("Dashboards"), "dashboards", "metrics:read"),
     Item("/alerts", N_("Alerts"), "alerts", "alerts:read"),
     Item("/services", N_("Services"), "services", "metrics:read"),
-    Item("/admin", N_("Administration"), "admin", "catalog:write"),
+    Item(_ADMIN, N_("Administration"), "admin", "catalog:write"),
 ]
 # Of the administration.
 SECTIONS = [
-    Section("catalog", N_("Metrics"), "catalog:write"),
-    Section("users", N_("Users"), "keys:admin"),
-    Section("keys", N_("API keys"), "keys:admin"),
-    Section("closes", N_("Closed periods"), "keys:admin"),
-    Section("audit", N_("Audit log"), "keys:admin"),
-    Section("retention", N_("Retention"), "keys:admin", of_default=True),
-    Section("tenants", N_("Tenants"), "keys:admin", of_default=True),
+    Section("/admin/catalog", N_("Metrics"), "catalog:write"),
+    Section("/admin/users", N_("Users"), "keys:admin"),
+    Section("/admin/keys", N_("API keys"), "keys:admin"),
+    Section("/imports", N_("Imports"), "metrics:correct"),
+    Section("/admin/closes", N_("Closed periods"), "keys:admin"),
+    Section("/admin/audit", N_("Audit log"), "keys:admin"),
+    Section("/admin/retention", N_("Retention"), "keys:admin", of_default=True),
+    Section("/admin/tenants", N_("Tenants"), "keys:admin", of_default=True),
 ]
 
 
@@ -73,3 +82,7 @@ def sections_of(principal: Principal | None) -> list[Section]:
 def section(name: str) -> Section:
     """The section of the administration of that name."""
     return next(one for one in SECTIONS if one.name == name)
+
+
+def _is_below(path: str, top: str) -> bool:
+    return path == top or (top != "/" and path.startswith(f"{top}/"))

@@ -1,6 +1,6 @@
 """Pages as data, as endpoints are: the routes are made from their list."""
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import quote, urlsplit
 
@@ -19,6 +19,7 @@ from service.web.idempotency import answer_idempotently
 from service.web.rendering import render
 from service.web.session import session_of
 from service.web.site import site_of
+from service.web.uploads import read_upload
 from sql.errors import Busy, Forbidden
 from sql.messages import Message
 
@@ -34,7 +35,8 @@ class Page:
     """One method of one path. `scope` is what a user needs (None: any signed-in user); `open`
     ones need no user. A page that changes something is a POST, whose token is checked before
     the handler is called; one that makes something names in `idempotent` the page to go on to
-    where the same form is sent again.
+    where the same form is sent again. The form of a page with `upload` has a file of any size,
+    which its handler reads from `upload_of(request)`.
     """
 
     method: str
@@ -43,6 +45,7 @@ class Page:
     scope: AccessScope | None = None
     open: bool = False
     idempotent: str | None = None
+    upload: bool = False
 
 
 def routes_of(pages: Sequence[Page]) -> list[Route]:
@@ -71,9 +74,10 @@ def _route(path: str, members: Sequence[Page]) -> Route:
             raise Busy(AWAY)
         if session.principal is None and not page.open:
             return _to_sign_in(request)
-        request = Request(request.scope, _limited(request.receive))
+        if not page.upload:
+            request = Request(request.scope, _limited(request.receive))
         if request.method not in _SAFE:
-            await _check_token(request)
+            await _check_token(request, page)
         if page.scope and not (session.principal and session.principal.may(page.scope)):
             raise Forbidden(Message("You may not do or see this"))
         if page.idempotent:
@@ -115,15 +119,22 @@ def _with_query(path: str, query: str) -> str:
     return f"{path}?{query}" if query else path
 
 
-async def _check_token(request: Request) -> None:
+async def _check_token(request: Request, page: Page) -> None:
     site = site_of(request)
     if not comes_from_here(request, site.settings.public_url):
         raise Forbidden(Message("This form was sent from another site"))
-    # Read here, within the limit; handlers get the same again.
-    form = await request.form(max_files=10, max_part_size=MAX_BODY)
-    token = request.headers.get(HEADER) or form.get(FIELD)
+    fields = await _fields(request, page)
+    token = request.headers.get(HEADER) or fields.get(FIELD)
     if not isinstance(token, str) or not site.csrf.holds(token, session_of(request).binding):
         raise Forbidden(_OUT_OF_DATE)
+
+
+async def _fields(request: Request, page: Page) -> Mapping[str, object]:
+    """Those of the form, within the limit; handlers get the same again."""
+    if not page.upload:
+        return await request.form(max_files=10, max_part_size=MAX_BODY)
+    upload = request.scope["upload"] = await read_upload(request)
+    return upload.fields
 
 
 def _limited(receive: Receive) -> Receive:

@@ -37,6 +37,7 @@ RETURNING batch_id;
 -- A page of those in scope, newest first; or one of them.
 SELECT
     j.import_id,
+    j.service_name,
     j.import_key,
     j.actor,
     j.format,

@@ -39,6 +39,7 @@ PAGES = {
     "user-new": "/admin/users/new",
     "keys": "/admin/keys",
     "key-new": "/admin/keys/new",
+    "imports": "/imports",
     "closes": "/admin/closes",
     "audit": "/admin/audit",
     "retention": "/admin/retention",
