@@ -13,10 +13,10 @@ from psycopg import sql
 
 from alerts.figures import Bucket
 from alerts.selection import Source
-from sql.calendar import LongPeriod
+from sql.calendar import LongPeriod, days_before_monday
 from sql.database import Connection, run
 from sql.errors import translated_errors
-from sql.statements import Query, array_of, query, samples_of, union_all
+from sql.statements import Query, array_of, query, samples_of, start_of_period, union_all
 from sql.vocabulary import FREQUENCIES, Frequency
 
 
@@ -83,6 +83,8 @@ async def read_buckets(
 
 
 def _rollup(source: Source) -> sql.Identifier:
+    if source.level == "week" and days_before_monday():
+        return sql.Identifier("fature", f"own_week_{source.frequency}")
     return sql.Identifier("fature", f"rollup_{source.frequency}_{source.level}")
 
 
@@ -178,8 +180,10 @@ async def read_last_steps(
     calendar: tuple[LongPeriod, ZoneInfo],
 ) -> list[dict[str, Any]]:
     """The start of the last bucket of each series in every period of a calendar, in a range."""
-    statement = query("alert_last_steps").format(rollup=_rollup(source))
     period, zone = calendar
+    statement = query("alert_last_steps").format(
+        rollup=_rollup(source), start=start_of_period(period)
+    )
     params = {
         "series": array_of(series),
         "since": since,

@@ -19,6 +19,7 @@ from typing import LiteralString, cast
 
 from psycopg import sql
 
+from sql.calendar import Period, days_before_monday
 from sql.vocabulary import Frequency
 
 FOLDER = Path(__file__).parent / "queries"
@@ -57,6 +58,14 @@ def samples_of(frequency: Frequency) -> sql.Identifier:
 def imported_of(frequency: Frequency) -> sql.Identifier:
     """The table of the imported samples of a frequency."""
     return sql.Identifier("fature", f"imported_{frequency}")
+
+
+def start_of_period(period: Period) -> sql.Composable:
+    """The start of the period that ``h.bucket`` is in, by the parameters `period` and `zone`."""
+    days = days_before_monday()
+    if period != "week" or not days:
+        return query("period_start").body
+    return query("week_start").format(before_monday=sql.Literal(f"{days} days")).body
 
 
 def array_of(values: Iterable[int | str]) -> str:

@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, Phase, settings
 
 from tests.asking import AGGREGATIONS, Question, check_answer, check_raw_sql, check_view
 from tests.conftest import DatabaseServer, running_service
-from tests.reference import PERIODS, Sample
+from tests.reference import VIEWS, Sample
 
 # Each example takes one.
 METRICS = 500
@@ -53,7 +53,7 @@ class Place:
 
     def check_sql(self, metric: str, samples: Sequence[Sample]) -> None:
         """Every view, and SQL over the samples in several zones."""
-        for period in PERIODS:
+        for period in VIEWS:
             check_view(self.conn, period, metric, samples, self.zone)
             check_raw_sql(self.conn, period, metric, samples, self.zone.key)
         for zone in ("Asia/Tokyo", "Europe/Lisbon"):

@@ -17,7 +17,9 @@ HOUR = timedelta(hours=1)
 _FIRST_HOURS: dict[tuple[tuple[int, ...], str, str], datetime] = {}
 _UTC = ZoneInfo("UTC")
 FINEST = {"real_time": "minute", "hourly": "hour", "daily": "day", "monthly": "month"}
-PERIODS = ("minute", "hour", "day", "week", "month")
+PERIODS = ("minute", "hour", "day", "week", "month", "quarter", "year")
+# Those that there are views of.
+VIEWS = PERIODS[:5]
 
 Group = tuple[str | None, ...]
 
@@ -88,8 +90,8 @@ class Figures:
         if step == "hour" and self.period != "hour" and sample.ts < self._days_ago(120):
             step = "day"
         # Days are kept for five years.
-        if step == "day" and self.period in ("week", "month") and sample.ts < self._days_ago(1700):
-            step = self.period
+        if step == "day" and self.period != "day" and sample.ts < self._days_ago(1700):
+            step = "week" if self.period == "week" else "month"
         return start_of(sample.ts, step, self.zone), LENGTHS[step]
 
     def _days_ago(self, days: int) -> datetime:
@@ -168,6 +170,10 @@ def _first_hour(hour: datetime, period: str, zone: ZoneInfo) -> datetime:
 @cache
 def _period_of(hour: datetime, period: str, zone: ZoneInfo) -> tuple[int, ...]:
     day: date = hour.astimezone(zone).date()
+    if period == "year":
+        return (day.year,)
+    if period == "quarter":
+        return (day.year, (day.month - 1) // 3)
     if period == "month":
         return (day.year, day.month)
     return tuple(day.isocalendar()[:2]) if period == "week" else (day.year, day.month, day.day)

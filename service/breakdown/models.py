@@ -13,7 +13,7 @@ from service.metrics.catalog import MetricEntry
 from service.metrics.query.breakdown import MAX_GROUP_BY, BreakdownQuery, RankOrder
 from service.metrics.query.ranges import days_or_hours
 from service.metrics.query.spec import aggregate_query
-from sql.calendar import LongPeriod
+from sql.calendar import HourOrLonger
 from sql.errors import Invalid, Problem
 from sql.messages import Message
 from sql.scope import Scope
@@ -32,7 +32,7 @@ class BreakdownParams(Filters, FileParams):
     aggregation: Aggregation | None = Field(
         None, description="The catalogue's default for the metric if absent"
     )
-    period: LongPeriod | None = Field(
+    period: HourOrLonger | None = Field(
         None,
         description="The range is widened to whole ones; days if absent, hours where it begins or "
         "ends within a day",

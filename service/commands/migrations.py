@@ -9,6 +9,7 @@ from service.commands.context import database, with_settings
 from service.runtime.settings import Settings
 from sql import migrator
 from sql.engine import Capability
+from sql.weeks import record_week_start
 
 
 @click.command()
@@ -52,6 +53,7 @@ def rollback(settings: Settings) -> None:
 def bring_up_to_date(settings: Settings, url: str) -> Capability:
     """The engine of a database with every migration and the declared policies."""
     capability, _ = migrator.migrate(url, engine=settings.engine, timezone=settings.timezone)
+    record_week_start(url, settings.week_start)
     reconcile(url, capability.engine, settings.keep, settings.zone, datetime.now(UTC))
     return capability
 

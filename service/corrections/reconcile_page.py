@@ -19,7 +19,7 @@ from service.web import choices
 from service.web.forms import Form
 from service.web.page import Page
 from service.web.rendering import render
-from sql.calendar import LongPeriod
+from sql.calendar import HourOrLonger
 from sql.errors import DomainError, Invalid, Problem
 from sql.messages import Message
 from sql.vocabulary import Aggregation
@@ -37,7 +37,7 @@ class ReconcileForm(BaseModel):
 
     metric_name: str = Field(min_length=1)
     aggregation: Aggregation | None = None
-    period: LongPeriod = "day"
+    period: HourOrLonger = "day"
 
 
 async def show_form(request: Request) -> Response:

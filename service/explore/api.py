@@ -60,7 +60,7 @@ async def query_samples(request: Request) -> Response:
 
 
 async def aggregate(request: Request) -> Response:
-    """Figures per minute, hour, day, week or month; also as CSV (``Accept: text/csv``) or file."""
+    """Figures per period, from a minute to a year; also as CSV (``Accept: text/csv``) or file."""
     resources, scope = resources_of(request), principal_of(request).scope
     metric = await resources.catalog.entry(scope, request.query_params.get("metric_name", ""))
     # Nobody knows the dimensions of a metric that does not exist.

@@ -91,7 +91,7 @@ def _query(
 ) -> BreakdownQuery:
     query, zone = asked.query, resources.settings.zone
     period = period_for(span) if query.period == "auto" else query.period
-    if period not in ("week", "month"):
+    if period in ("minute", "hour", "day"):
         period = days_or_hours(span.since, span.before, zone)
     figures = aggregate_query(
         metric,

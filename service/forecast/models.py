@@ -2,13 +2,15 @@
 
 from collections.abc import Mapping
 from datetime import datetime
+from typing import Annotated
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from service.metrics.catalog import MetricEntry
 from service.metrics.forecasts import ForecastQuery
 from sql.calendar import LongPeriod
+from sql.messages import Message
 from sql.scope import Scope
 from sql.vocabulary import Aggregation, Frequency, MetricType
 
@@ -16,6 +18,12 @@ MAX_HORIZON = 400
 # Fourteen days, or the next period.
 _HORIZONS: dict[LongPeriod, int] = {"hour": 336, "day": 14, "week": 2, "month": 1}
 _FILTERS = ("metric_type", "service_name", "affiliate_id", "region", "unit", "frequency")
+
+
+def _with_history(period: object) -> object:
+    if period in ("quarter", "year"):
+        raise ValueError(Message("Quarters and years have too little history: ask for months"))
+    return period
 
 
 class ForecastParams(BaseModel):
@@ -33,7 +41,7 @@ class ForecastParams(BaseModel):
     aggregation: Aggregation | None = Field(
         None, description="The catalogue's default for the metric if absent"
     )
-    period: LongPeriod = "day"
+    period: Annotated[LongPeriod, BeforeValidator(_with_history)] = "day"
     horizon: int | None = Field(
         None, ge=1, le=MAX_HORIZON, description="Periods ahead; 14 days' worth if absent"
     )

@@ -286,5 +286,5 @@ def _period_name(reader: Reader, start: datetime, period: Period) -> str:
     local = start.astimezone(reader.zone)
     if period in ("minute", "hour"):
         return reader.moment(start)
-    skeleton = "yMMMM" if period == "month" else "yMMMEd"
-    return format_skeleton(skeleton, local, locale=reader.locale)
+    skeletons = {"month": "yMMMM", "quarter": "yQQQ", "year": "y"}
+    return format_skeleton(skeletons.get(period, "yMMMEd"), local, locale=reader.locale)

@@ -42,6 +42,8 @@ TERMS = (
     N_("day"),
     N_("week"),
     N_("month"),
+    N_("quarter"),
+    N_("year"),
     N_("admin"),
     N_("operator"),
     N_("writer"),

@@ -5,7 +5,7 @@ ratios, the millionth.
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
 from decimal import ROUND_HALF_EVEN, Decimal
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
@@ -126,8 +126,7 @@ def start_of_label(text: str, period: Period, zone: ZoneInfo) -> datetime | None
             if instant.tzinfo is None:
                 return None
         else:
-            day = date.fromisoformat(f"{text}-01" if period == "month" else text)
-            instant = calendar.day_start(day, zone)
+            instant = calendar.day_start(calendar.first_day_of(text, period), zone)
         start = instant.astimezone(UTC)
         known = 1900 <= start.year <= 2999
         first = known and calendar.floor(start, period, zone).astimezone(UTC) == start

@@ -5,7 +5,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Literal, TypeVar, get_args
+from typing import Literal, TypeVar
 
 from service.metrics.catalog import MetricEntry
 from service.metrics.query.ranges import (
@@ -34,7 +34,8 @@ from sql.scope import Scope
 # `lines` are without totals, for charts; `total` is with the exact one and its change, but
 # without the lines to compare with, for stats.
 What = Literal["all", "lines", "total"]
-PERIODS: tuple[Period, ...] = get_args(Period)
+# Of `auto`, finest first.
+AUTOMATIC: tuple[Period, ...] = ("hour", "day", "week", "month")
 # Of a query that is looked at; the CSV and the API have all.
 MAX_GROUPS = 24
 # Of the CSV of a page.
@@ -42,6 +43,8 @@ EXPORT_ROWS = 100_000
 Read = TypeVar("Read")
 # The comparisons with the same of a day some days before.
 DAYS_BEFORE = {"previous_day": 1, "previous_week": 7}
+# Ranges of whole days may begin and end within them.
+_LONGER_THAN_DAYS = ("week", "month", "quarter", "year")
 # Nothing is compared with what nobody can ask for.
 _FIRST = datetime(1899, 12, 31, tzinfo=UTC)
 
@@ -95,7 +98,7 @@ async def _finest(query: Query, span: Span, read: Callable[[Period], Awaitable[R
     """
     if query.period != "auto":
         return await read(query.period)
-    for period in PERIODS[PERIODS.index(period_for(span)) : -1]:
+    for period in AUTOMATIC[AUTOMATIC.index(period_for(span)) : -1]:
         try:
             return await read(period)
         except TooFine:
@@ -165,16 +168,15 @@ class _Inquiry:
         if compare == "none" or not times:
             return None, []
         zone = self.resources.settings.zone
-        if compare == "previous_period" and (span.unit or period in ("minute", "hour", "day")):
+        if compare == "previous_period" and (span.unit or period not in _LONGER_THAN_DAYS):
             other = previous(span, zone)
             return other, axis(other, period, self.now, zone)[: len(times)]
         if compare == "previous_period":
-            # Whole weeks or months, none of which is in both ranges.
+            # Whole weeks or longer, none of which is in both ranges.
             number = len(axis(span, period, span.before, zone))
             starts = preceding(times[0], period, number, zone)[: len(times)]
         elif compare == "previous_year":
-            years = (period_a_year_before(time, period, zone) for time in times)
-            starts = [start.astimezone(UTC) for start in years]
+            starts = [period_a_year_before(time, period, zone) for time in times]
         else:
             days = DAYS_BEFORE[compare]
             starts = [period_days_before(time, days, period, zone) for time in times]
@@ -210,7 +212,7 @@ class _Inquiry:
         """Of the periods that are over and of as many before: of the same days as
         `total_of_range`, where there are figures by day.
         """
-        if self.what == "total" and period in ("week", "month") and before:
+        if self.what == "total" and period in _LONGER_THAN_DAYS and before:
             with suppress(TooFine):
                 this, other = self.over(span, "day", compare)
                 totals = self.resources.aggregates.totals
@@ -239,7 +241,7 @@ class _Inquiry:
         """For one figure alone exactly that of the range, where there are figures by day; else
         that of the periods that are shown.
         """
-        if self.what == "total" and period in ("week", "month"):
+        if self.what == "total" and period in _LONGER_THAN_DAYS:
             with suppress(TooFine):
                 return await self.resources.aggregates.totals(self.spec(span, "day", result))
         return await self.total(shown, period, result)

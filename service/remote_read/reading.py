@@ -24,7 +24,7 @@ from service.remote_read.stamps import (
     start_of_period,
 )
 from service.runtime.resources import Resources
-from sql.calendar import Period
+from sql.calendar import LongPeriod, Period
 from sql.errors import Invalid, Problem
 from sql.messages import Message, choices
 from sql.scope import Scope
@@ -212,7 +212,7 @@ class _Reading:
         if given:
             periods: tuple[Period, ...] = (_chosen(given, _PERIODS, "period"),)
         else:
-            periods = _PERIODS[_PERIODS.index("hour") :]
+            periods = get_args(LongPeriod)
         for period in periods[:-1]:
             try:
                 return await self._of_period(period, filters, group_by, groups)

@@ -31,6 +31,7 @@ from service.runtime.kafka_settings import KafkaSettings
 from service.runtime.logging import LogFormat
 from service.runtime.secrets import weakness
 from service.runtime.setting_names import unknown_names
+from sql.calendar import WeekStart, begin_weeks_on
 from sql.engine import EngineSetting
 from sql.private_files import ExposedFile, require_private
 from sql.timezones import check_whole_hours
@@ -86,6 +87,7 @@ class Settings(KafkaSettings):
     max_series_per_tenant: int = Field(default=100_000, ge=1)
     max_series_per_service: int = Field(default=10_000, ge=1)
     timezone: str = "UTC"
+    week_start: WeekStart = "monday"
     holidays: str = ""
     language: Literal["en", "pt-BR"] = "en"
     alert_interval: float = Field(
@@ -209,7 +211,7 @@ class Settings(KafkaSettings):
 
 
 def load_settings() -> Settings:
-    """The settings of this process.
+    """The settings of this process, whose weeks begin as they say.
 
     Raises:
         SettingsError: naming every setting that is wrong or misspelt.
@@ -228,6 +230,7 @@ def load_settings() -> Settings:
         raise SettingsError(str(error.__cause__ or error)) from error
     if misspelt:
         raise SettingsError("\n".join(misspelt))
+    begin_weeks_on(settings.week_start)
     return settings
 
 

@@ -1,7 +1,7 @@
 """The pages of targets: how far each came, and the form that sets one."""
 
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, get_args
 
 from psycopg.rows import DictRow
 from pydantic import BaseModel, ConfigDict
@@ -28,13 +28,7 @@ from sql.errors import DomainError
 from sql.vocabulary import Aggregation
 
 _PATH = "/targets"
-PERIODS = {
-    "day": N_("Day"),
-    "week": N_("Week"),
-    "month": N_("Month"),
-    "quarter": N_("Quarter"),
-    "year": N_("Year"),
-}
+PERIODS = {name: choices.PERIODS[name] for name in get_args(TargetPeriod)}
 DIRECTIONS = {"at_least": N_("At least"), "at_most": N_("At most")}
 
 

@@ -26,6 +26,8 @@ PERIODS = {
     "day": N_("Day"),
     "week": N_("Week"),
     "month": N_("Month"),
+    "quarter": N_("Quarter"),
+    "year": N_("Year"),
 }
 AGGREGATIONS = {
     "sum": N_("Sum"),

@@ -261,12 +261,12 @@ FROM unnest(%(series)s::integer []) AS s (series_id);
 -- name: alert_last_steps
 -- The last bucket that some series have in each period of a calendar.
 SELECT
-    series_id,
-    date_trunc(%(period)s, bucket, %(zone)s) AS period_start,
-    max(bucket) AS last_step
-FROM {rollup}
+    h.series_id,
+    {start} AS period_start,
+    max(h.bucket) AS last_step
+FROM {rollup} AS h
 WHERE
-    series_id = ANY(%(series)s::integer [])
-    AND bucket >= %(since)s::timestamptz
-    AND bucket < %(before)s::timestamptz
+    h.series_id = ANY(%(series)s::integer [])
+    AND h.bucket >= %(since)s::timestamptz
+    AND h.bucket < %(before)s::timestamptz
 GROUP BY 1, 2;

@@ -100,9 +100,15 @@ SELECT
     unit
 FROM fature.expectation
 WHERE
-    valid_from < date_trunc(
-        CASE period WHEN 'hour' THEN 'day' ELSE period END, %(now)s::timestamptz, zone
-    )
+    valid_from < CASE period
+        WHEN 'week' THEN (
+            date_trunc('week', %(now)s::timestamptz AT TIME ZONE zone + %(before_monday)s::interval)
+            - %(before_monday)s::interval
+        ) AT TIME ZONE zone
+        ELSE date_trunc(
+            CASE period WHEN 'hour' THEN 'day' ELSE period END, %(now)s::timestamptz, zone
+        )
+    END
     AND asked_at > %(now)s::timestamptz - interval '14 days'
 ORDER BY asked_at DESC
 LIMIT %(limit)s;

@@ -183,8 +183,9 @@ WHERE
     {bounds}
 GROUP BY 1, 2;
 
--- name: member_source_in_zone
--- The same, of hours, for the calendar of another time zone: a period is the number of its start.
+-- name: member_source_combined
+-- The same, of shorter buckets, such as hours for the calendar of another time zone: a period is the
+-- number of its start.
 SELECT
     (%(periods)s::timestamptz [])[p.period_number] AS bucket,
     p.group_number,

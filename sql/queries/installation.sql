@@ -97,6 +97,18 @@ ON CONFLICT DO NOTHING;
 UPDATE fature.installation
 SET timezone = %(timezone)s;
 
+-- name: change_week_start
+-- The day that weeks of views begin on; no row where that is the same.
+UPDATE fature.installation
+SET week_start = %(week_start)s
+WHERE week_start <> %(week_start)s
+RETURNING week_start;
+
+-- name: forget_expected_weeks
+-- What was expected of weeks that begin on another day.
+DELETE FROM fature.expectation
+WHERE period = 'week';
+
 -- name: refresh_windows
 -- How far each rollup that was made anew is to be refreshed, in order.
 SELECT
@@ -139,6 +151,8 @@ WHERE version = %(version)s;
 -- Views stand on the tables a rollback takes away; the next migrate brings them back.
 DROP SCHEMA IF EXISTS analytics, federation CASCADE;
 DROP VIEW IF EXISTS fature.rollup_watermark, fature.rollup_pending;
+DROP VIEW IF EXISTS fature.own_week_real_time, fature.own_week_hourly, fature.own_week_daily;
+DROP VIEW IF EXISTS fature.weeks;
 DROP VIEW IF EXISTS fature.reader;
 
 -- name: lock_migrations

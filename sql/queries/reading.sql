@@ -214,17 +214,29 @@ AND bucket >= {since};
 -- Spares what is newer.
 AND bucket < {before};
 
--- name: rollup_source_in_zone
--- The same, combined from hours for the calendar of another time zone.
+-- name: period_start
+-- The start of the period that a bucket is in.
+date_trunc(%(period)s, h.bucket, %(zone)s);
+
+-- name: week_start
+-- The same of weeks that begin some days before Monday.
+(
+    date_trunc('week', h.bucket AT TIME ZONE %(zone)s + {before_monday}::interval)
+    - {before_monday}::interval
+) AT TIME ZONE %(zone)s;
+
+-- name: rollup_source_combined
+-- The same, combined from shorter buckets: for quarters, years, weeks that begin on another day than
+-- Monday and the calendar of another time zone.
 SELECT
-    date_trunc(%(period)s, h.bucket, %(zone)s) AS bucket,
+    {start} AS bucket,
     h.series_id,
     sum(h.sum_value) AS sum_value,
     sum(h.sample_count) AS sample_count,
     min(h.min_value) AS min_value,
     max(h.max_value) AS max_value,
     (array_agg(h.last_value ORDER BY h.bucket DESC))[1] AS last_value
-FROM ({hours}) AS h
+FROM ({buckets}) AS h
 GROUP BY 1, 2;
 
 -- name: rollup_source_whole
@@ -264,7 +276,7 @@ WHERE
 -- name: last_of_periods
 -- The last value of each series in each period, and when the step began that it is of.
 SELECT
-    date_trunc(%(period)s, h.bucket, %(zone)s) AS bucket,
+    {start} AS bucket,
     h.series_id,
     (array_agg(h.last_value ORDER BY h.bucket DESC))[1] AS last_value,
     max(h.bucket) AS ended,

@@ -250,14 +250,32 @@ FROM (
     SELECT
         bucket, series_id, sum_value, sample_count, min_value, max_value, first_value, last_value
     FROM fature.rollup_real_time_week
+    WHERE (SELECT before_monday FROM fature.weeks) = interval '0'
+    UNION ALL
+    SELECT
+        bucket, series_id, sum_value, sample_count, min_value, max_value, first_value, last_value
+    FROM fature.own_week_real_time
+    WHERE (SELECT before_monday FROM fature.weeks) > interval '0'
     UNION ALL
     SELECT
         bucket, series_id, sum_value, sample_count, min_value, max_value, first_value, last_value
     FROM fature.rollup_hourly_week
+    WHERE (SELECT before_monday FROM fature.weeks) = interval '0'
+    UNION ALL
+    SELECT
+        bucket, series_id, sum_value, sample_count, min_value, max_value, first_value, last_value
+    FROM fature.own_week_hourly
+    WHERE (SELECT before_monday FROM fature.weeks) > interval '0'
     UNION ALL
     SELECT
         bucket, series_id, sum_value, sample_count, min_value, max_value, first_value, last_value
     FROM fature.rollup_daily_week
+    WHERE (SELECT before_monday FROM fature.weeks) = interval '0'
+    UNION ALL
+    SELECT
+        bucket, series_id, sum_value, sample_count, min_value, max_value, first_value, last_value
+    FROM fature.own_week_daily
+    WHERE (SELECT before_monday FROM fature.weeks) > interval '0'
 ) AS r
 INNER JOIN fature.series AS s ON r.series_id = s.series_id
 WHERE
@@ -265,7 +283,7 @@ WHERE
     OR s.tenant = ANY((SELECT tenants FROM fature.reader)::text[]);
 COMMENT ON VIEW analytics.metric_week IS
 'Per week and series, from samples submitted at least as often as every week; edges in the business time zone.';
-COMMENT ON COLUMN analytics.metric_week.bucket IS 'Start of the week, Monday.';
+COMMENT ON COLUMN analytics.metric_week.bucket IS 'Start of the week, Monday unless FATURE_WEEK_START says otherwise.';
 COMMENT ON COLUMN analytics.metric_week.tenant IS 'Tenant that owns the series.';
 COMMENT ON COLUMN analytics.metric_week.metric_name IS 'Name of the metric, such as revenue_hourly.';
 COMMENT ON COLUMN analytics.metric_week.metric_type IS 'revenue, commission, user_activity, conversion, performance, gamification or validation.';

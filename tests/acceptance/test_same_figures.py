@@ -25,12 +25,11 @@ from tests.random_samples import (
     post,
     submit,
 )
-from tests.reference import Sample, is_fine_enough, start_of
+from tests.reference import PERIODS, Sample, is_fine_enough, start_of
 
 NOW = datetime.now(UTC)
-PERIODS = ("minute", "hour", "day", "week", "month")
 # Days; filled over a longer time an answer would have very many rows.
-LONGEST_FILLED = {"minute": 0.1, "hour": 3, "day": 50, "week": 300, "month": 1700}
+LONGEST_FILLED = {"minute": 0.1, "hour": 3, "day": 50, "week": 300}
 # Minutes are kept for a month.
 LONGEST = {"minute": 29}
 
@@ -49,7 +48,7 @@ def questions(draw: st.DrawFn) -> Question:
     """Any question about the recent past."""
     period = draw(st.sampled_from(PERIODS))
     fill = draw(st.sampled_from(("none", "none", "none", "zero", "null", "previous")))
-    longest = LONGEST.get(period, 1700) if fill == "none" else LONGEST_FILLED[period]
+    longest = LONGEST.get(period, 1700) if fill == "none" else LONGEST_FILLED.get(period, 1700)
     age = draw(st.floats(0, longest))
     end_age = draw(st.floats(0, age))
     starts = (_instant(age), _day(age), *[None] * (fill == "none"))

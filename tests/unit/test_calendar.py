@@ -1,5 +1,6 @@
 """Periods on the calendar of a time zone: they cover time without gap or overlap."""
 
+from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta, timezone
 from typing import get_args
 from zoneinfo import ZoneInfo
@@ -8,7 +9,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sql.calendar import Period, ceiling, day_start, floor, following, label
+from service.metrics.reconciliation import start_of_label
+from sql.calendar import (
+    Period,
+    WeekStart,
+    begin_weeks_on,
+    ceiling,
+    day_start,
+    first_day_of,
+    floor,
+    following,
+    label,
+)
 from sql.timezones import BadTimezone, check_whole_hours
 
 # Daylight saving that begins at midnight (Sao_Paulo until 2018, Asuncion, Cairo, Beirut,
@@ -198,12 +210,54 @@ def test_an_hour_that_is_repeated_is_two_hours() -> None:
         ("Asia/Tokyo", "day", "2026-03-01"),
         ("Asia/Tokyo", "week", "2026-02-23"),
         ("Asia/Tokyo", "month", "2026-03"),
+        ("UTC", "quarter", "2026-Q1"),
+        ("Asia/Tokyo", "year", "2026"),
     ],
 )
 def test_labels(zone: str, period: Period, words: str) -> None:
     there = ZoneInfo(zone)
     instant = datetime(2026, 2, 28, 22, 30, tzinfo=UTC)
-    assert label(floor(instant, period, there), period, there) == words
+    start = floor(instant, period, there)
+    assert label(start, period, there) == words
+    if period not in ("minute", "hour"):
+        assert day_start(first_day_of(words, period), there) == start
+
+
+@pytest.mark.parametrize(
+    ("period", "words"),
+    [
+        ("quarter", "2026-Q5"),
+        ("quarter", "2026-4"),
+        ("quarter", "Q1"),
+        ("year", "26"),
+        ("month", "2"),
+    ],
+)
+def test_what_no_period_is_called(period: Period, words: str) -> None:
+    assert start_of_label(words, period, ZoneInfo("UTC")) is None
+
+
+@pytest.fixture
+def weeks_on_monday() -> Iterator[None]:
+    """Weeks begin then again after the test."""
+    yield
+    begin_weeks_on("monday")
+
+
+@pytest.mark.usefixtures("weeks_on_monday")
+@pytest.mark.parametrize(
+    ("start", "first"),
+    [("monday", "2026-11-30"), ("sunday", "2026-11-29"), ("saturday", "2026-11-28")],
+)
+def test_weeks_begin_on_the_day_of_the_installation(start: WeekStart, first: str) -> None:
+    begin_weeks_on(start)
+    zone = ZoneInfo("America/Sao_Paulo")
+    begin = day_start(date.fromisoformat(first), zone)
+    for days in range(7):
+        moment = begin + timedelta(days=days, hours=23)
+        assert floor(moment, "week", zone) == begin
+    assert floor(begin - MICROSECOND, "week", zone) == begin - timedelta(days=7)
+    assert following(begin, "week", zone) == begin + timedelta(days=7)
 
 
 @pytest.mark.parametrize(

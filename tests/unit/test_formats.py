@@ -140,6 +140,9 @@ def test_a_length_of_time_has_one_unit(span: timedelta | float | None, words: st
 def test_periods_are_called_as_people_do() -> None:
     start = datetime(2025, 6, 1, 3, tzinfo=UTC)
     assert reader("pt-BR").period(start, "month") == "junho de 2025"
+    assert reader("pt-BR").period(start, "quarter") == "T2 de 2025"
+    assert reader("en").period(start, "quarter") == "Q2 2025"
+    assert reader("pt-BR").period(start, "year") == "2025"
     assert reader("en").period(start, "day") == "Sun, Jun 1, 2025"
 
 

@@ -168,7 +168,11 @@ def test_before_a_unit_so_far_comes_as_much_of_the_one_before(
         ("2024-12-23", "week", "2023-12-25"),
         ("2024-03-04", "week", "2023-03-06"),
         ("2026-11-01", "month", "2025-11-01"),
-        ("2026-11-23", "day", "2025-11-23"),
+        ("2026-11-01", "quarter", "2025-10-01"),
+        ("2026-11-01", "year", "2025-01-01"),
+        # On the same weekday, here Black Friday and a Monday.
+        ("2026-11-27", "day", "2025-11-28"),
+        ("2026-11-23", "day", "2025-11-24"),
     ],
 )
 def test_a_period_is_compared_with_its_like_of_the_year_before(

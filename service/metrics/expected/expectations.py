@@ -106,7 +106,11 @@ class Expectations:
             if not row["leads"]:
                 return
             await run(conn, "forget_expectations", {"now": now})
-            stale = {"now": now - _SETTLE, "limit": _BATCH}
+            stale = {
+                "now": now - _SETTLE,
+                "before_monday": f"{calendar.days_before_monday()} days",
+                "limit": _BATCH,
+            }
             for kept in await run(conn, "stale_expectations", stale):
                 try:
                     await self._fit(query_kept(kept), now)

@@ -11,7 +11,7 @@ from psycopg import sql
 
 from service.metrics.query.ended import known_since, steps_of
 from service.metrics.query.ranges import EVER
-from service.metrics.query.rollups import Buckets, RollupQuery, bounds_of
+from service.metrics.query.rollups import Buckets, RollupQuery, bounds_of, last_values
 from service.metrics.query.selection import Grouping, in_groups, label_of
 from sql import calendar
 from sql.calendar import Period
@@ -86,7 +86,7 @@ def rollup_statement(member: str, asked: RollupQuery, now: datetime) -> Query:
 def _source_of(buckets: Buckets) -> str:
     if buckets.whole:
         return "member_source_whole"
-    return "member_source" if buckets.level == buckets.period else "member_source_in_zone"
+    return "member_source" if buckets.level == buckets.period else "member_source_combined"
 
 
 def _last_statement(member: str, asked: RollupQuery, now: datetime) -> Query:
@@ -105,7 +105,7 @@ def _last_statement(member: str, asked: RollupQuery, now: datetime) -> Query:
         for frequency in buckets.frequencies
         for part in steps_of(frequency, buckets.level, asked.since, buckets.before, known)
     )
-    sources = query("last_of_range" if buckets.whole else "last_of_periods").format(steps=steps)
+    sources = last_values(steps, buckets.period, whole=buckets.whole)
     return query("aggregate_alive").format(value=query("value_last").body, sources=sources.body)
 
 

@@ -12,13 +12,18 @@ from service.metrics.query.pending import LateSamples, Pending
 from service.metrics.query.ranges import Span
 from service.metrics.query.ranking import Rankings, ranking_of
 from service.metrics.query.result import Result, Totals, Whole
-from service.metrics.query.rollup_queries import recent_part, rollup_query, rollups_of, size_of
+from service.metrics.query.rollup_queries import (
+    read_level,
+    recent_part,
+    rollup_query,
+    rollups_of,
+    size_of,
+)
 from service.metrics.query.selected import Selected, one_unit, selected_of
 from service.metrics.query.selection import Group, Grouped, Grouping
 from service.metrics.query.single_flight import SingleFlight
 from service.metrics.query.source import Source
 from service.metrics.query.spec import AggregateQuery
-from sql.calendar import Period
 from sql.database import Connections
 from sql.statements import joined, repeated
 from sql.zones import Zones
@@ -180,7 +185,7 @@ class Aggregates:
         now = datetime.now(UTC)
         await self._zones.check(query.zone, now)
         check_age(query, self._minutes_kept, now)
-        level: Period = "hour" if self._from_hours(query) else query.period
+        level = read_level(query.period, in_business_zone=query.zone == self._business_zone)
         grouped = await self._series.get(
             query.subject,
             repr((query.selection, query.group_by)),
@@ -251,10 +256,6 @@ class Aggregates:
             if len(points) == wanted.limit:
                 return points
         return await self._source.points(wanted)
-
-    def _from_hours(self, query: AggregateQuery) -> bool:
-        """Day edges of another zone than the business one are in no rollup."""
-        return query.period not in ("minute", "hour") and query.zone != self._business_zone
 
 
 def _series_count(grouped: Grouped) -> int:

@@ -14,7 +14,7 @@ from sql import calendar
 from sql.calendar import Period
 from sql.database import Connections, fetch_all
 from sql.statements import joined, query
-from sql.vocabulary import LEVELS, Frequency
+from sql.vocabulary import LEVELS, Frequency, Level
 
 # Of more samples in a stretch it is assumed that some are late: to count them takes too long.
 _MOST = 200_000
@@ -35,7 +35,7 @@ class Stretch(NamedTuple):
     """Whole buckets of a rollup, in UTC, that may lack samples."""
 
     frequency: Frequency
-    level: Period
+    level: Level
     since: datetime
     before: datetime
 
@@ -87,10 +87,12 @@ def stretches(
     """Whole buckets, of the rollups that figures of a level are computed from, in which samples of
     any of these spans may be missing; pure.
     """
-    rollups: dict[str, tuple[Frequency, Period]] = {
+    rollups: dict[str, tuple[Frequency, Level]] = {
         f"rollup_{frequency}_{below}": (frequency, below)
         for frequency in frequencies
         for below in LEVELS[frequency][: LEVELS[frequency].index(level) + 1]
+        # Months are made of days.
+        if below != "week" or level == "week"
     }
     found: dict[str, list[tuple[datetime, datetime]]] = {}
     for one in pending:

@@ -80,9 +80,13 @@ def _pieces(
 def limits_of(
     frequencies: Sequence[Frequency], watermarks: Mapping[str, datetime]
 ) -> dict[Period, datetime]:
-    """Up to where the rollups of each level are materialised that all frequencies have."""
+    """Up to where the rollups of each level are materialised that all frequencies have; their
+    weeks are Monday's.
+    """
     found: dict[Period, datetime] = {}
     for level in _COARSEST_FIRST:
+        if level == "week" and calendar.days_before_monday():
+            continue
         known = [watermarks.get(f"rollup_{frequency}_{level}") for frequency in frequencies]
         if all(level in LEVELS[one] for one in frequencies) and all(known):
             found[level] = min(one for one in known if one)

@@ -105,12 +105,12 @@ def previous(span: Span, zone: ZoneInfo) -> Span:
 
 
 def period_a_year_before(start: datetime, period: Period, zone: ZoneInfo) -> datetime:
-    """The start of the period to compare with the one that starts then: of a week that of 52 weeks
-    before, which shares all but a day or two of its dates.
+    """The start in UTC of the period to compare with the one that starts then: 364 days before, on
+    the same weekday; of a month or longer that of the year before.
     """
-    if period == "week":
-        return _days_before(start, 364, zone)
-    return floor(year_before(start, zone), period, zone)
+    if period in ("month", "quarter", "year"):
+        return floor(year_before(start, zone), period, zone).astimezone(UTC)
+    return period_days_before(start, 364, period, zone)
 
 
 def period_days_before(start: datetime, days: int, period: Period, zone: ZoneInfo) -> datetime:

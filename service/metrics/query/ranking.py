@@ -98,6 +98,8 @@ def ranking_key(query: AggregateQuery, ranking: RollupQuery) -> str:
 
 def _coarser(buckets: Buckets, since: datetime | None) -> Iterator[Period]:
     for level in _COARSEST_FIRST:
+        if level == "week" and calendar.days_before_monday():
+            continue
         is_there = all(level in LEVELS[frequency] for frequency in buckets.frequencies)
         if is_there and HOURS[level] > HOURS[buckets.level] and _fits(level, buckets, since):
             yield level

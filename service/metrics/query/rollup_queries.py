@@ -10,11 +10,24 @@ from service.metrics.query.spec import AggregateQuery
 from sql import calendar
 from sql.calendar import Period
 from sql.statements import joined
-from sql.vocabulary import LEVELS, MAX_ROWS, Frequency
+from sql.vocabulary import LEVELS, MAX_ROWS, Frequency, Level
 
 # Of as many rows as are wanted, so many times as many periods are read first: groups have gaps.
 _MARGIN = 4
 _LONG = timedelta(days=1826)
+
+
+def read_level(period: Period, *, in_business_zone: bool) -> Level:
+    """The level of rollups that a period is read from. Day edges of another zone than the business
+    one are in none; weeks of rollups are Monday's.
+    """
+    if period == "minute" or period == "hour":
+        return period
+    if not in_business_zone:
+        return "hour"
+    if period == "quarter" or period == "year":
+        return "month"
+    return "day" if period == "week" and calendar.days_before_monday() else period
 
 
 def rollup_query(query: AggregateQuery, selected: Selected, *, whole: bool = False) -> RollupQuery:

@@ -20,7 +20,16 @@ from service.metrics.query.fill import Point
 from service.metrics.query.ranges import EVER, rounded
 from sql.calendar import Period
 from sql.database import Connections, fetch_prepared
-from sql.statements import Query, array_of, joined, numbers_of, query, repeated, union_all
+from sql.statements import (
+    Query,
+    array_of,
+    joined,
+    numbers_of,
+    query,
+    repeated,
+    start_of_period,
+    union_all,
+)
 from sql.vocabulary import MAX_ROWS, Aggregation, Frequency
 
 # Of a batch. More are quicker read side by side, on connections of their own.
@@ -29,7 +38,15 @@ _BATCH_BUCKETS = 10_000
 VERY_MANY = 100_000
 # Points of so many are made beside the event loop.
 _MANY_ROWS = 2000
-HOURS: dict[Period, float] = {"minute": 1 / 60, "hour": 1, "day": 24, "week": 168, "month": 720}
+HOURS: dict[Period, float] = {
+    "minute": 1 / 60,
+    "hour": 1,
+    "day": 24,
+    "week": 168,
+    "month": 720,
+    "quarter": 2184,
+    "year": 8760,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,14 +126,14 @@ class Rollups:
         if buckets.alive:
             known = known_since(now, buckets.period, ZoneInfo(buckets.zone))
             statement = _alive_statement(
-                buckets.frequencies, buckets.level, buckets.whole, *bounds, known
+                buckets.frequencies, buckets.level, buckets.period, buckets.whole, *bounds, known
             )
         else:
             statement = _statement(
                 batch[0].aggregation,
                 buckets.frequencies,
                 buckets.level,
-                buckets.level != buckets.period,
+                None if buckets.level == buckets.period else buckets.period,
                 buckets.whole,
                 buckets.largest,
                 is_exact,
@@ -160,14 +177,16 @@ def _statement(
     aggregation: Aggregation,
     frequencies: tuple[Frequency, ...],
     level: Period,
-    in_zone: bool,
+    combined: Period | None,
     whole: bool,
     largest: bool,
     is_exact: bool,
     since: datetime | None,
     before: datetime | None,
 ) -> Query:
-    """Kept, as composing it takes longer than sending it."""
+    """Reads buckets of a level, `combined` into longer periods. Kept, as composing it takes longer
+    than sending it.
+    """
     bounds = bounds_of(since, before)
 
     def source(frequency: Frequency) -> Query:
@@ -175,7 +194,10 @@ def _statement(
             rollup=sql.Identifier("fature", f"rollup_{frequency}_{level}"),
             bounds=bounds,
         )
-        return query("rollup_source_in_zone").format(hours=rows.body) if in_zone else rows
+        if combined is None:
+            return rows
+        start = start_of_period(combined)
+        return query("rollup_source_combined").format(start=start, buckets=rows.body)
 
     sources: sql.Composable = union_all(source(frequency) for frequency in frequencies)
     if whole:
@@ -195,6 +217,7 @@ def _statement(
 def _alive_statement(
     frequencies: tuple[Frequency, ...],
     level: Period,
+    period: Period,
     whole: bool,
     since: datetime | None,
     before: datetime | None,
@@ -210,12 +233,19 @@ def _alive_statement(
         for frequency in frequencies
         for part in steps_of(frequency, level, since, before, known)
     )
-    sources = query("last_of_range" if whole else "last_of_periods").format(steps=steps)
+    sources = last_values(steps, period, whole=whole)
     return (
         query("aggregate_alive")
         .format(value=query("value_last").body, sources=sources.body)
         .rendered()
     )
+
+
+def last_values(steps: sql.Composable, period: Period, *, whole: bool) -> Query:
+    """The last value of each series in each period of the steps, or in all of them."""
+    if whole:
+        return query("last_of_range").format(steps=steps)
+    return query("last_of_periods").format(start=start_of_period(period), steps=steps)
 
 
 def bounds_of(since: datetime | None, before: datetime | None) -> sql.Composed:

@@ -169,7 +169,7 @@ def _too_fine(frequencies: Sequence[Frequency], query: AggregateQuery, level: Pe
         "frequencies": terms(tuple(frequencies)),
         "period": Term(query.period),
     }
-    if level != query.period:
+    if level == "hour" and query.period not in ("minute", "hour"):
         message = Message(
             "{metric} is submitted {frequencies}: other time zones need samples per hour", values
         )

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Any, Literal
 from zoneinfo import ZoneInfo
 
@@ -58,27 +58,8 @@ def span_at(target: Target, now: datetime, zone: ZoneInfo) -> Span:
         today = min(today, target.until)
     if target.since is not None:
         today = max(today, target.since)
-    first = _first(today, target.period)
-    end = _first(first + timedelta(days=_LONGEST[target.period]), target.period)
-    return span_between(calendar.day_start(first, zone), calendar.day_start(end, zone))
-
-
-_LONGEST: Mapping[TargetPeriod, int] = {
-    "day": 1,
-    "week": 7,
-    "month": 31,
-    "quarter": 92,
-    "year": 366,
-}
-
-
-def _first(day: date, period: TargetPeriod) -> date:
-    if period == "week":
-        return day - timedelta(days=day.weekday())
-    if period == "day":
-        return day
-    month = {"month": day.month, "quarter": (day.month - 1) // 3 * 3 + 1, "year": 1}[period]
-    return day.replace(month=month, day=1)
+    first = calendar.floor(calendar.day_start(today, zone), target.period, zone)
+    return span_between(first, calendar.following(first, target.period, zone))
 
 
 def is_over(span: Span, now: datetime) -> bool:

@@ -4,7 +4,7 @@ import { axisFigures, axisLabels, timeZone } from "./formats.js";
 
 const HOUR = 3600;
 const DAY = 24 * HOUR;
-export const LENGTHS = { minute: 60, hour: HOUR, day: DAY, week: 7 * DAY, month: 28 * DAY };
+export const LENGTHS = { minute: 60, hour: HOUR, day: DAY, week: 7 * DAY, month: 28 * DAY, quarter: 90 * DAY, year: 365 * DAY };
 // The width of a label of the time axis, and of the axis of values beside it.
 const LABEL = 70;
 const BESIDE = 80;
@@ -42,7 +42,7 @@ function timeAxis(spec) {
 // Whole days and longer are named where they begin: nothing in between, such as hours, has a figure.
 function marks(spec, chart) {
   const apart = step(spec, chart);
-  const times = apart < LENGTHS.month || spec.period === "month" ? spec.times : spec.times.filter(beginsMonth);
+  const times = apart < LENGTHS.month || LENGTHS[spec.period] >= LENGTHS.month ? spec.times : spec.times.filter(beginsMonth);
   let last = -Infinity;
   // Half a day less, as clocks are changed.
   return times.filter((time) => time - last > apart - DAY / 2 && (last = time));

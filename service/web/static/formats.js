@@ -45,6 +45,8 @@ const parts = {
   day: { weekday: "short", day: "numeric", month: "short", year: "numeric" },
   week: { day: "numeric", month: "short", year: "numeric" },
   month: { month: "long", year: "numeric" },
+  quarter: { month: "short", year: "numeric" },
+  year: { year: "numeric" },
 };
 
 /** A function that writes an instant (Unix seconds) as the start of a `period`. */

@@ -1,0 +1,2 @@
+ALTER TABLE fature.installation
+DROP COLUMN week_start;
