@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import NamedTuple, get_args
 
 from service.language.reader import Reader
 from service.language.translations import N_
@@ -16,6 +16,7 @@ from service.panels.config import Query
 from service.panels.figures import Figures
 from service.runtime.resources import Resources
 from service.web.charts import Band, Chart, Spot
+from sql.calendar import LongPeriod
 from sql.errors import DomainError
 from sql.scope import Scope
 
@@ -112,8 +113,10 @@ async def usual_of(
     figures: Figures,
     now: datetime,
 ) -> Usual | None:
-    """Of figures of one line; None of several, of minutes, and where nothing is known yet."""
-    if len(figures.lines) != 1 or figures.period == "minute":
+    """Of figures of one line; None of several, of minutes, quarters and years, and where nothing is
+    known yet.
+    """
+    if len(figures.lines) != 1 or figures.period not in get_args(LongPeriod):
         return None
     spec = aggregate_query(
         metric,

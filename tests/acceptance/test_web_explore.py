@@ -69,7 +69,7 @@ def selection(dice: random.Random) -> dict[str, Any]:
     asked: dict[str, Any] = {
         "start_date": str(start),
         "end_date": str(start + timedelta(days=dice.randrange(1, back + 1))),
-        "period": dice.choice(("hour", "day", "week", "month")),
+        "period": dice.choice(("hour", "day", "week", "month", "quarter", "year")),
         "aggregation": dice.choice(("sum", "avg", "min", "max", "count", "last")),
     }
     if dice.random() < 0.5:

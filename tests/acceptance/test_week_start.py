@@ -129,8 +129,9 @@ def test_rules_judge_such_weeks(sunday: Service) -> None:
         "threshold_value": 10**6,
         "severity": "low",
         "window": "week",
+        "days": 40,
     }
-    tried = ok(sunday.client.post("/api/alerts/rules/test", params={"days": 40}, json=rule))
+    tried = ok(sunday.client.post("/api/alerts/rules/test", json=rule))
     (reading,) = tried["now"]
     day = str(first_day(datetime.fromisoformat(reading["window_start"]), PAULO, "sunday"))
     assert reading["window_start"][:10] == day
