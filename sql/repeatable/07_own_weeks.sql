@@ -25,7 +25,7 @@ SELECT
     (array_agg(d.last_value ORDER BY d.bucket DESC))[1] AS last_value
 FROM fature.rollup_real_time_day AS d
 CROSS JOIN fature.weeks AS w
-GROUP BY 1, d.series_id;
+GROUP BY 1, 2;
 COMMENT ON VIEW fature.own_week_real_time IS
 'Weeks of the installation, as rollup_real_time_week has those from Monday.';
 
@@ -43,7 +43,7 @@ SELECT
     (array_agg(d.last_value ORDER BY d.bucket DESC))[1] AS last_value
 FROM fature.rollup_hourly_day AS d
 CROSS JOIN fature.weeks AS w
-GROUP BY 1, d.series_id;
+GROUP BY 1, 2;
 COMMENT ON VIEW fature.own_week_hourly IS
 'Weeks of the installation, as rollup_hourly_week has those from Monday.';
 
@@ -61,6 +61,6 @@ SELECT
     (array_agg(d.last_value ORDER BY d.bucket DESC))[1] AS last_value
 FROM fature.rollup_daily_day AS d
 CROSS JOIN fature.weeks AS w
-GROUP BY 1, d.series_id;
+GROUP BY 1, 2;
 COMMENT ON VIEW fature.own_week_daily IS
 'Weeks of the installation, as rollup_daily_week has those from Monday.';
