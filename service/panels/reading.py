@@ -1,13 +1,14 @@
 """Reading the figures of one query over a range, beside those of a range to compare with."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from typing import Literal, TypeVar
+from typing import Literal, NamedTuple, ParamSpec, TypeVar
 
 from service.metrics.catalog import MetricEntry
+from service.metrics.query.beside import beside
 from service.metrics.query.ranges import (
     Span,
     period_a_year_before,
@@ -41,6 +42,7 @@ MAX_GROUPS = 24
 # Of the CSV of a page.
 EXPORT_ROWS = 100_000
 Read = TypeVar("Read")
+P = ParamSpec("P")
 # The comparisons with the same of a day some days before.
 DAYS_BEFORE = {"previous_day": 1, "previous_week": 7}
 # Ranges of whole days may begin and end within them.
@@ -106,6 +108,17 @@ async def _finest(query: Query, span: Span, read: Callable[[Period], Awaitable[R
     return await read("month")
 
 
+class Totals(NamedTuple):
+    """By group: of the periods that are shown, of those they are compared with, and of the ones
+    of both that are over.
+    """
+
+    total: Mapping[Group, float]
+    total_before: Mapping[Group, float]
+    compared: Mapping[Group, float]
+    compared_before: Mapping[Group, float]
+
+
 @dataclass(frozen=True, slots=True)
 class _Inquiry:
     """A query with everything but its range, which `read` takes."""
@@ -127,26 +140,52 @@ class _Inquiry:
         # Asked before and after the values: a refresh may end, or samples come, in between.
         is_pending = await self.lacks_samples(span, period, seen)
         result, before = await self.results(span, other, period)
-        total, total_before, (this_over, other_over) = await asyncio.gather(
+        await self.computed(_put_together, result, before)
+        total, total_before, compared = await asyncio.gather(
             self.total_of_range(span, period, shown, result),
             self.total(other_shown, period, before) if self.what == "all" else _none(),
             self.compared(span, period, compare, result, before),
         )
         is_pending = is_pending or await self.lacks_samples(span, period, seen)
+        totals = Totals(total, total_before, *compared)
+        return await self.computed(
+            self.figures, times, starts, result, before, totals, is_pending=is_pending
+        )
+
+    async def computed(
+        self, function: Callable[P, Read], *args: P.args, **kwargs: P.kwargs
+    ) -> Read:
+        """Its result; of many groups computed beside the event loop."""
+        if self.query.group_by:
+            return await beside(function, *args, **kwargs)
+        return function(*args, **kwargs)
+
+    def figures(
+        self,
+        times: Sequence[datetime],
+        starts: Sequence[datetime],
+        result: Result,
+        before: Result | None,
+        totals: Totals,
+        *,
+        is_pending: bool,
+    ) -> Figures:
+        """A line for each group, the largest first; `starts` are the periods to compare with."""
         values, values_before = result.by_group, before.by_group if before else {}
         # Periods without a counterpart in the other range are compared with nothing.
-        ahead = [None] * (len(times) - len(starts))
+        others = [*starts, *[None] * (len(times) - len(starts))] if starts else []
+        this, other = totals.compared, totals.compared_before
         lines = [
             Line(
                 labels=dict(zip(self.query.group_by, group, strict=True)),
                 unit=result.unit_of(group),
                 values=values_at(values, group, times),
-                total=total.get(group),
-                before=values_at(values_before, group, [*starts, *ahead]) if starts else (),
-                total_before=total_before.get(group),
-                change=None if is_pending else change(this_over.get(group), other_over.get(group)),
-                compared=this_over.get(group),
-                compared_before=other_over.get(group),
+                total=totals.total.get(group),
+                before=values_at(values_before, group, others),
+                total_before=totals.total_before.get(group),
+                change=None if is_pending else change(this.get(group), other.get(group)),
+                compared=this.get(group),
+                compared_before=other.get(group),
             )
             # A range that lies ahead can have samples, but has no periods yet.
             for group in sorted(values.keys() | values_before.keys() if times else (), key=repr)
@@ -285,6 +324,12 @@ class _Inquiry:
             most_groups=MAX_GROUPS,
             only_groups=like.kept_groups if like else None,
         )
+
+
+def _put_together(*results: Result | None) -> None:
+    for result in results:
+        if result is not None:
+            _ = result.by_group
 
 
 async def _none() -> dict[Group, float]:
