@@ -4,8 +4,9 @@ import asyncio
 import random
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any
 
 import msgspec
@@ -13,6 +14,7 @@ import structlog
 from prometheus_client import Counter
 
 from alerts.channels.base import Channel, Delivery, TransportError
+from alerts.impact import Impact, stored_impact
 from alerts.notification import Notification
 from alerts.outbox import LEASE, Claim, Claimed, claim, record
 from alerts.retries import Verdict, accepted, refused
@@ -39,18 +41,25 @@ _NEEDS = {
 
 Channels = Mapping[str, Channel]
 Clock = Callable[[], datetime]
+Impacts = Callable[[int], Awaitable[Impact | None]]
+_WITH_IMPACT = frozenset({"opened", "repeated", "resolved"})
+_IMPACT_SECONDS = 5.0
 
 _log = structlog.get_logger()
 
 
-async def deliver_due(pool: Pool, channels: Channels, now: datetime) -> int:
+async def deliver_due(
+    pool: Pool, channels: Channels, now: datetime, impacts: Impacts | None = None
+) -> int:
     """Attempt everything that is due at `now`, once; how many attempts that were."""
     attempts = 0
     for name in CHANNELS:
         for limited in (False, True):
             wanted = claim_of(channels, name, 1 if limited else AT_ONCE, limited=limited)
             while batch := await claim(pool, wanted, now):
-                await asyncio.gather(*(deliver(pool, channels, one, lambda: now) for one in batch))
+                await asyncio.gather(
+                    *(deliver(pool, channels, one, lambda: now, impacts) for one in batch)
+                )
                 attempts += len(batch)
     return attempts
 
@@ -67,18 +76,28 @@ def claim_of(channels: Channels, name: str, limit: int, *, limited: bool = False
     )
 
 
-async def run(pool: Pool, channels: Channels, stop: asyncio.Event) -> None:
+async def run(
+    pool: Pool, channels: Channels, stop: asyncio.Event, impacts: Impacts | None = None
+) -> None:
     """Deliver until `stop` is set; what is being sent then has `GRACE_SECONDS` to finish.
 
     Each channel has a worker of its own, so that one that hangs holds up no other.
     """
-    await asyncio.gather(*(_run_channel(pool, channels, name, stop) for name in CHANNELS))
+    await asyncio.gather(*(_run_channel(pool, channels, name, stop, impacts) for name in CHANNELS))
 
 
-async def deliver(pool: Pool, channels: Channels, claimed: Claimed, clock: Clock) -> None:
-    """One attempt and its record."""
+async def deliver(
+    pool: Pool,
+    channels: Channels,
+    claimed: Claimed,
+    clock: Clock,
+    impacts: Impacts | None = None,
+) -> None:
+    """One attempt and its record. `impacts` computes the impact that is told; without it, what is
+    kept with the event is.
+    """
     began, timer = clock(), time.monotonic()
-    verdict = await _attempt(channels, claimed, clock)
+    verdict = await _attempt(channels, claimed, clock, impacts or partial(_stored, pool))
     seconds = time.monotonic() - timer
     _log_attempt(claimed, verdict)
     channel = channels.get(claimed.channel)
@@ -111,10 +130,10 @@ async def send(
         raise TransportError(said, permanent=False) from error
 
 
-async def _attempt(channels: Channels, claimed: Claimed, clock: Clock) -> Verdict:
+async def _attempt(channels: Channels, claimed: Claimed, clock: Clock, impacts: Impacts) -> Verdict:
     delivery = Delivery(claimed.notification_id, claimed.thread_id)
     try:
-        notification = _notification_of(claimed)
+        notification = await _with_impact(_notification_of(claimed), impacts)
         detail = await send(channels, claimed.channel, claimed.recipient, notification, delivery)
     except TransportError as error:
         now = clock()
@@ -129,6 +148,25 @@ def _notification_of(claimed: Claimed) -> Notification:
     except msgspec.ValidationError as error:
         said = Message("the stored message cannot be read")
         raise TransportError(said, permanent=True) from error
+
+
+async def _with_impact(notification: Notification, impacts: Impacts) -> Notification:
+    """With its impact, unless that takes too long: nobody is notified later for it."""
+    number = notification.event_id
+    if number is None or notification.transition not in _WITH_IMPACT:
+        return notification
+    try:
+        async with asyncio.timeout(_IMPACT_SECONDS):
+            impact = await impacts(number)
+    except Exception as error:
+        _log.warning("impact_failed", event_id=number, reason=str(error) or type(error).__name__)
+        return notification
+    return msgspec.structs.replace(notification, impact=impact)
+
+
+async def _stored(pool: Pool, event_id: int) -> Impact | None:
+    impact, _ = await stored_impact(pool, event_id)
+    return impact
 
 
 async def _record_while_leased(
@@ -153,15 +191,17 @@ async def _record_while_leased(
         await asyncio.sleep(POLL_SECONDS)
 
 
-async def _run_channel(pool: Pool, channels: Channels, name: str, stop: asyncio.Event) -> None:
+async def _run_channel(
+    pool: Pool, channels: Channels, name: str, stop: asyncio.Event, impacts: Impacts | None
+) -> None:
     under_way: set[asyncio.Task[None]] = set()
     # To receivers that said 429 not long ago goes one at a time.
     careful: set[asyncio.Task[None]] = set()
     while not stop.is_set():
         full = False
         try:
-            full = await _start_due(pool, channels, name, under_way)
-            full |= await _start_due(pool, channels, name, careful, limited=True)
+            full = await _start_due(pool, channels, name, under_way, impacts)
+            full |= await _start_due(pool, channels, name, careful, impacts, limited=True)
         except DatabaseError as error:
             _log.warning("outbox_unavailable", channel=name, reason=str(error))
         except Exception:
@@ -175,6 +215,7 @@ async def _start_due(
     channels: Channels,
     name: str,
     under_way: set[asyncio.Task[None]],
+    impacts: Impacts | None,
     *,
     limited: bool = False,
 ) -> bool:
@@ -184,7 +225,7 @@ async def _start_due(
         return True
     batch = await claim(pool, claim_of(channels, name, room, limited=limited), datetime.now(UTC))
     for one in batch:
-        task = asyncio.create_task(deliver(pool, channels, one, lambda: datetime.now(UTC)))
+        task = asyncio.create_task(deliver(pool, channels, one, lambda: datetime.now(UTC), impacts))
         under_way.add(task)
         task.add_done_callback(under_way.discard)
         task.add_done_callback(_log_failure)

@@ -51,6 +51,15 @@ def _compared(phrases: Phrases) -> list[_Row]:
     return [(Message("Figure"), phrases.figure), (Message("Before"), phrases.earlier)]
 
 
+def _impact(phrases: Phrases) -> list[_Row]:
+    impact = phrases.notification.impact
+    if impact is None:
+        return []
+    expected = phrases.renderer.figure(impact.expected, impact.unit)
+    rows: list[_Row] = [(Message("Impact"), phrases.impact or "")]
+    return [*rows, (Message("Expected meanwhile"), expected)]
+
+
 def _event(phrases: Phrases) -> list[_Row]:
     its = phrases.notification
     return [
@@ -58,6 +67,7 @@ def _event(phrases: Phrases) -> list[_Row]:
         (Message("Value"), Message("{value}", {"value": phrases.value})),
         _condition(phrases),
         *_compared(phrases),
+        *_impact(phrases),
         (Message("Window"), Message("{window}", {"window": phrases.window})),
         (Message("Severity"), Message("{severity}", {"severity": phrases.severity})),
         *((name, label or "(none)") for name, label in its.group.items()),

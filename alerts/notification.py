@@ -8,6 +8,7 @@ from datetime import datetime
 import msgspec
 
 from alerts.decision import Compared
+from alerts.impact import Impact
 from sql.messages import Message
 
 
@@ -28,7 +29,8 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True):
     digest of many, whose number by transition is in `counts` and of which `lines` has the worst;
     failing and judged of a rule that cannot be judged, and can again. Windows and instants are
     UTC; `timezone` is the business time zone they are shown in. `silent` where the figure is 0 as
-    no sample arrived, `compared` where the value is the change of a figure.
+    no sample arrived, `compared` where the value is the change of a figure. `impact`
+    is added when it is delivered.
     """
 
     transition: str
@@ -51,6 +53,7 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True):
     unit: str | None = None
     silent: bool = False
     compared: Compared | None = None
+    impact: Impact | None = None
     group: Mapping[str, str | None] = {}
     window_start: datetime | None = None
     window_end: datetime | None = None

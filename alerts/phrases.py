@@ -122,6 +122,37 @@ class Phrases:
         return Message("{when} it was {expected}", values)
 
     @property
+    def impact(self) -> Message | None:
+        """The difference to what was expected, such as ``4,200 BRL less than expected since
+        14:00``; None where there is none.
+        """
+        its, impact = self.notification, self.notification.impact
+        if impact is None or not impact.difference:
+            return None
+        amount = self.renderer.figure(abs(impact.difference), impact.unit)
+        values: dict[str, Value] = {
+            "amount": amount
+            if impact.adds_up
+            else Message("on average {amount}", {"amount": amount}),
+            "since": self._short(impact.since),
+            "until": self._short(impact.until),
+        }
+        less = impact.difference < 0
+        if its.transition == "resolved" and less:
+            return Message("{amount} less than expected from {since} to {until}", values)
+        if its.transition == "resolved":
+            return Message("{amount} more than expected from {since} to {until}", values)
+        if less:
+            return Message("{amount} less than expected since {since}", values)
+        return Message("{amount} more than expected since {since}", values)
+
+    def _short(self, instant: datetime) -> str:
+        """A time of day; of another day than that of the notification, with its date."""
+        zone, write = self._zone, self.renderer
+        is_today = write.day(instant, zone) == write.day(self.notification.at, zone)
+        return write.clock(instant, zone) if is_today else write.moment(instant, zone)
+
+    @property
     def threshold(self) -> str:
         """The threshold with its unit."""
         return self.amount(self.notification.threshold_value)

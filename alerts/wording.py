@@ -60,6 +60,8 @@ class Wording(Phrases):
                 said = Message("Resolved after {duration}. {situation}", values)
             case _:
                 said = situation
+        if impact := self.impact:
+            said = Message("{said} {impact}.", {"said": said, "impact": impact})
         return self.say(said)
 
     @property

@@ -110,6 +110,7 @@ def _event(its: Notification) -> dict[str, Any]:
         "value": its.value,
         "peak_value": its.peak_value,
         "compared": its.compared,
+        "impact": its.impact,
         "window_start": its.window_start,
         "window_end": its.window_end,
         "group": its.group,

@@ -26,7 +26,7 @@ from service.web.session import reader_of
 from sql.calendar import Period
 from sql.durations import Calendar, parse_window
 from sql.errors import DomainError
-from sql.vocabulary import GROUPABLE, NONE
+from sql.vocabulary import GROUPABLE, LABELS, NONE
 
 # How far before its opening the chart of an event begins.
 _BEFORE: Mapping[Period, timedelta] = {
@@ -167,11 +167,8 @@ async def _read(
 
 def _labels(row: DictRow, rule: DictRow | None) -> dict[str, str]:
     """The labels of the event's figures: its group within what the rule watches."""
-    watched = {
-        name: rule[name]
-        for name in ("service_name", "affiliate_id", "region")
-        if rule is not None and rule[name]
-    }
+    watched = {name: rule[name] for name in LABELS if rule is not None and rule[name]}
+    watched |= rule["filters"] if rule is not None else {}
     group = {
         name: value or NONE
         for name, value in row["group_labels"].items()

@@ -35,7 +35,9 @@ class ComparedOut(BaseModel):
 
 
 class EventOut(BaseModel):
-    """An event. `value` opened it, `peak_value` is the worst since."""
+    """An event. `value` opened it, `peak_value` is the worst since; `impact` is the difference to
+    what was expected while it lasted.
+    """
 
     id: int
     rule_id: int | None
@@ -47,6 +49,11 @@ class EventOut(BaseModel):
     status: EventStatus
     value: float | None
     peak_value: float | None
+    impact: float | None
+    impact_expected: float | None
+    impact_unit: str | None
+    impact_since: datetime | None
+    impact_until: datetime | None
     group: dict[str, str | None]
     window_start: datetime | None
     window_end: datetime | None
@@ -224,9 +231,8 @@ def event_out(row: Mapping[str, Any]) -> dict[str, Any]:
     """An event's row as it is answered."""
     renamed = {"id": "event_id", "group": "group_labels"}
     plain = {name: row[renamed.get(name, name)] for name in EventOut.model_fields}
-    return plain | instants(
-        row, "window_start", "window_end", "opened_at", "acknowledged_at", "resolved_at"
-    )
+    times = ("window_start", "window_end", "opened_at", "acknowledged_at", "resolved_at")
+    return plain | instants(row, *times, "impact_since", "impact_until")
 
 
 def transition_out(row: Mapping[str, Any]) -> dict[str, Any]:

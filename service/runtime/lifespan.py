@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
-from contextlib import asynccontextmanager, nullcontext
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -27,6 +27,7 @@ from service.metrics.corrections.stale import StaleRollups
 from service.metrics.corrections.voids import Corrections
 from service.metrics.expected.completeness import Reporters
 from service.metrics.expected.expectations import Expectations
+from service.metrics.expected.impacts import Impacts
 from service.metrics.explanations import Explanations
 from service.metrics.federation.aggregates import FederatedAggregates
 from service.metrics.federation.catalog import FederatedCatalog
@@ -71,6 +72,7 @@ READERS_SECONDS = 15.0
 JOBS_SECONDS = 2.0
 MERGED_SECONDS = 600.0
 FITS_SECONDS = 60.0
+IMPACTS_SECONDS = 15.0
 # Each takes a core for up to 5 s, and whoever reads metrics may ask for one.
 BACKTESTS_AT_ONCE = 2
 
@@ -82,11 +84,7 @@ async def running_resources(
     """The resources with their pools open and their tasks running; at the end the writer
     commits what waits before the pools close.
     """
-    async with (
-        open_pools(settings) as pools,
-        # Not here where loops of their own judge: they may have settings that this has not.
-        delivering(pools.write, settings) if settings.alert_interval else nullcontext(),
-    ):
+    async with open_pools(settings) as pools:
         now = datetime.now(UTC)
         accept = await asyncio.to_thread(accept_windows, pools.url, settings.keep, now)
         stale = StaleRollups(await asyncio.to_thread(_owner_url, settings, engine))
@@ -97,7 +95,8 @@ async def running_resources(
         writer = asyncio.create_task(resources.writer.run())
         background = [asyncio.create_task(task) for task in _tasks(resources)]
         try:
-            yield resources
+            async with _delivering(resources):
+                yield resources
         finally:
             resources.writer.close()
             # By now every request was answered or given up.
@@ -105,6 +104,14 @@ async def running_resources(
             await end_tasks(writer, *background)
             await stale.close()
             await resources.members.close()
+
+
+def _delivering(resources: Resources) -> AbstractAsyncContextManager[None]:
+    """Not here where loops of their own judge: they may have settings that this has not."""
+    settings = resources.settings
+    if not settings.alert_interval:
+        return nullcontext()
+    return delivering(resources.pool, settings, resources.impacts.current)
 
 
 def _owner_url(settings: Settings, engine: Engine) -> str | None:
@@ -129,6 +136,7 @@ def _tasks(resources: Resources) -> Iterator[Coroutine[None, None, None]]:
     yield repeat(CATALOGUE_SECONDS, partial(resources.merged_series.move_late, "2 minutes"))
     yield repeat(MERGED_SECONDS, partial(resources.merged_series.move_late, "1 day"))
     yield repeat(FITS_SECONDS, resources.expectations.fit_stale)
+    yield repeat(IMPACTS_SECONDS, resources.impacts.work)
     yield repeat(JOBS_SECONDS, resources.import_counting.work)
     yield every_night(settings, resources.engine)
     if settings.alert_interval:
@@ -167,6 +175,7 @@ def _resources(
     label_names = LabelNames(pool)
     breakdowns = Breakdowns(aggregates, pools.figures, settings.zone, label_names.of)
     catalog = FederatedCatalog(pool, pools.read, pools.reads, members)
+    expectations = Expectations(aggregates, pool, pools.read, settings.holidays)
     ids = SampleIds(pool)
     recorder = Recorder(Preparer(series, ids, accept), writer, aggregates.forget)
     following = Following(stale, series, catalog, aggregates, breakdowns)
@@ -206,7 +215,8 @@ def _resources(
         explanations=Explanations(breakdowns),
         members=members,
         labels=LabelValues(pools.read, members),
-        expectations=Expectations(aggregates, pool, pools.read, settings.holidays),
+        expectations=expectations,
+        impacts=Impacts(catalog, aggregates, expectations, pool, settings.zone),
         reporters=Reporters(aggregates, pools.read),
         forecasts=forecasts,
         progresses=Progresses(aggregates, forecasts, settings.zone),

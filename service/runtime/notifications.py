@@ -14,7 +14,7 @@ from alerts.channels.sms import SmsChannel, TwilioProvider
 from alerts.channels.smtp import SmtpServer, Tls
 from alerts.channels.webhook import WebhookChannel
 from alerts.context import MessageContext
-from alerts.delivery import GRACE_SECONDS, run
+from alerts.delivery import GRACE_SECONDS, Impacts, run
 from alerts.rendering import Renderer
 from service.runtime.rendering import renderer_of
 from service.runtime.settings import Settings
@@ -27,10 +27,14 @@ _PORTS: dict[Tls, int] = {"none": 25, "starttls": 587, "tls": 465}
 
 
 @asynccontextmanager
-async def delivering(pool: Pool, settings: Settings) -> AsyncIterator[None]:
-    """Deliver notifications meanwhile; at the end, finish what is being sent."""
+async def delivering(
+    pool: Pool, settings: Settings, impacts: Impacts | None = None
+) -> AsyncIterator[None]:
+    """Deliver notifications meanwhile, with impacts that are computed then or else those that are
+    kept; at the end, finish what is being sent.
+    """
     stop = asyncio.Event()
-    worker = asyncio.create_task(run(pool, channels_of(settings), stop))
+    worker = asyncio.create_task(run(pool, channels_of(settings), stop, impacts))
     try:
         yield
     finally:

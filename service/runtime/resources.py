@@ -23,6 +23,7 @@ from service.metrics.corrections.selections import SelectionVoids
 from service.metrics.corrections.voids import Corrections
 from service.metrics.expected.completeness import Reporters
 from service.metrics.expected.expectations import Expectations
+from service.metrics.expected.impacts import Impacts
 from service.metrics.explanations import Explanations
 from service.metrics.federation.catalog import FederatedCatalog
 from service.metrics.federation.labels import LabelValues
@@ -86,6 +87,7 @@ class Resources:
     explanations: Explanations
     forecasts: Forecasts
     expectations: Expectations
+    impacts: Impacts
     reporters: Reporters
     progresses: Progresses
     newest: NewestValues

@@ -112,7 +112,12 @@ SELECT
     comment,
     resolved_at,
     resolved_by,
-    compared
+    compared,
+    impact,
+    impact_expected,
+    impact_unit,
+    impact_since,
+    impact_until
 FROM fature.alert_event
 WHERE
     (SELECT sees_every_tenant FROM fature.reader)
@@ -143,4 +148,9 @@ COMMENT ON COLUMN analytics.alert_events.acknowledged_by IS 'Who that was.';
 COMMENT ON COLUMN analytics.alert_events.comment IS 'What was last said about it.';
 COMMENT ON COLUMN analytics.alert_events.resolved_at IS 'When it was over.';
 COMMENT ON COLUMN analytics.alert_events.compared IS 'Where value is a change or a forecast: the figure (so far), what was expected, the band, their unit.';
+COMMENT ON COLUMN analytics.alert_events.impact IS 'Figure less what was expected while it lasted, in total or on average; NULL: nothing was expected.';
+COMMENT ON COLUMN analytics.alert_events.impact_expected IS 'What was expected meanwhile.';
+COMMENT ON COLUMN analytics.alert_events.impact_unit IS 'Unit of the impact.';
+COMMENT ON COLUMN analytics.alert_events.impact_since IS 'From when the impact counts.';
+COMMENT ON COLUMN analytics.alert_events.impact_until IS 'Until when the impact counts.';
 COMMENT ON COLUMN analytics.alert_events.resolved_by IS 'Who resolved it; NULL: it recovered by itself.';
