@@ -1,14 +1,16 @@
 """From a posted metric to the people who are told, over HTTP."""
 
 import json
+import re
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from sql.engine import Engine
-from tests.conftest import DatabaseServer, running_service
+from tests.conftest import DatabaseServer, Service, running_service
 from tests.receivers import Mailbox, smtp_server, web_receiver
 
 pytestmark = pytest.mark.one_engine
@@ -22,6 +24,7 @@ RULE = {
     "notification_channels": ["email", "webhook"],
     "notification_recipients": ["ana@example.com"],
 }
+ABOUT = {"metric_name": "test_metric"}
 SAMPLE = {
     "metric_name": "test_metric",
     "metric_type": "performance",
@@ -64,6 +67,84 @@ def test_an_alert_and_its_resolve_reach_every_channel_once(
     assert second["In-Reply-To"] == first["Message-ID"]
     told = [json.loads(one.body)["transition"] for one in hook.received]
     assert told == ["opened", "resolved"]
+
+
+def sold(service: Service, metric: str, until_hour: datetime) -> None:
+    """Five weeks of some 1,000 an hour, but for the last hour, which has 100."""
+    hours = 35 * 24
+    samples = [
+        {
+            "metric_name": metric,
+            "metric_type": "revenue",
+            "unit": "BRL",
+            "frequency": "hourly",
+            "value": 100 if number == 1 else 1000 + number % 7,
+            "timestamp": (until_hour - timedelta(hours=number)).isoformat(),
+        }
+        for number in range(1, hours + 1)
+    ]
+    answer = service.client.post("/api/metrics/batch", json={"metrics": samples})
+    assert answer.status_code == 201, answer.text
+
+
+def test_an_event_says_in_all_ways_how_far_it_is_from_what_was_expected(
+    engine: Engine, servers: Callable[[Engine], DatabaseServer], tmp_path: Path
+) -> None:
+    mailbox = Mailbox()
+    with (
+        smtp_server(mailbox) as port,
+        web_receiver() as hook,
+        running_service(
+            tmp_path,
+            servers(engine).new_database(),
+            FATURE_ALERT_INTERVAL="1",
+            FATURE_LANGUAGE="pt-BR",
+            FATURE_SMTP_HOST="127.0.0.1",
+            FATURE_SMTP_PORT=str(port),
+            FATURE_SMTP_FROM="alerts@fature.example",
+            FATURE_WEBHOOK_URL=hook.url,
+            FATURE_WEBHOOK_ALLOW_PRIVATE="true",
+        ) as service,
+    ):
+        api = service.client
+        sold(service, "shop_sales", datetime.now(UTC).replace(minute=0, second=0, microsecond=0))
+        low = RULE | {
+            "metric_name": "shop_sales",
+            "condition": "<",
+            "window": "hour",
+            "settle": "0s",
+        }
+        assert api.post("/api/alerts/rules", json=low).status_code == 201
+        until(lambda: mailbox.mails and hook.received)
+        events = api.get("/api/alerts/events", params={"metric_name": "shop_sales"}).json()["data"]
+        event = events[-1]
+        told = json.loads(hook.received[0].body)["event"]["impact"]
+        span = {"start_date": event["impact_since"], "end_date": event["impact_until"]}
+        asked = {"metric_name": "shop_sales", "period": "hour", "expected": "true", "fill": "zero"}
+        rows = api.get("/api/metrics/aggregate", params=asked | span).json()["data"]
+        rows = [row for row in rows if row["start"] < event["impact_until"]]
+    assert event["impact"] == pytest.approx(sum(row["value"] - row["expected"] for row in rows))
+    assert event["impact_expected"] == pytest.approx(sum(row["expected"] for row in rows))
+    assert event["impact_unit"] == "BRL"
+    assert -1000 * len(rows) < event["impact"] < -800 * len(rows)
+    assert told["difference"] == pytest.approx(event["impact"])
+    (text, *_) = mailbox.mails[0].get_payload()
+    said = " ".join(str(text).split())
+    assert re.search(r"R\$ [89]\d\d,\d\d a menos que o esperado desde \d\d:00\.", said)
+
+
+def test_without_a_history_an_event_has_no_impact(
+    engine: Engine, servers: Callable[[Engine], DatabaseServer], tmp_path: Path
+) -> None:
+    with running_service(
+        tmp_path, servers(engine).new_database(), FATURE_ALERT_INTERVAL="1"
+    ) as service:
+        api = service.client
+        assert api.post("/api/alerts/rules", json=RULE).status_code == 201
+        assert api.post("/api/metrics", json=SAMPLE).status_code == 201
+        until(lambda: service.client.get("/api/alerts/events", params=ABOUT).json()["data"])
+        (event,) = api.get("/api/alerts/events", params=ABOUT).json()["data"]
+    assert (event["impact"], event["impact_expected"], event["impact_since"]) == (None, None, None)
 
 
 def until(condition: Callable[[], object]) -> None:
