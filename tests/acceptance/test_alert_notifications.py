@@ -128,8 +128,9 @@ def test_an_event_says_in_all_ways_how_far_it_is_from_what_was_expected(
     assert event["impact_unit"] == "BRL"
     assert -1000 * len(rows) < event["impact"] < -800 * len(rows)
     assert told["difference"] == pytest.approx(event["impact"])
-    (text, *_) = mailbox.mails[0].get_payload()
-    said = " ".join(str(text).split())
+    text = mailbox.mails[0].get_body(("plain",))
+    assert text is not None
+    said = " ".join(str(text.get_content()).split())
     assert re.search(r"R\$ [89]\d\d,\d\d a menos que o esperado desde \d\d:00\.", said)
 
 
