@@ -23,6 +23,7 @@ from service.dashboards.board import (
     read_panels,
 )
 from service.dashboards.budget import rows_of_tables
+from service.dashboards.television import rotating, television_of
 from service.drawing.answer import kind_of, picture_response
 from service.http.authentication import principal_of
 from service.http.paths import id_of
@@ -71,7 +72,8 @@ async def show_dashboard(request: Request) -> Response:
     shown = await board(
         request, row, principal.scope, alerts=principal.may("alerts:read"), linked=True
     )
-    return render(request, "dashboards/dashboard.html", shown)
+    tv = await rotating(request)
+    return render(request, "dashboards/dashboard.html", shown | {"tv": tv})
 
 
 async def dashboard_of(request: Request) -> DictRow:
@@ -102,6 +104,7 @@ async def board(
     resources, now = resources_of(request), datetime.now(UTC)
     alone = request.query_params.get(_PANEL) if single else None
     config, view = asked_of(request, row, scope, alone, alerts=alerts)
+    tv = television_of(request)
     places, options = await asyncio.gather(
         read_board(resources, config, view, now), options_of(resources, scope, config)
     )
@@ -112,7 +115,9 @@ async def board(
         "places": places,
         "options": options,
         "variable_prefix": _VARIABLE,
-        "seconds": SECONDS.get(config.refresh or "", 0),
+        "seconds": SECONDS.get(config.refresh or ("1m" if tv else ""), 0),
+        "tv": tv,
+        "at": now,
         "linked": linked,
         "all_panels": _address(request) if alone is not None else "",
         "single": single,

@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from starlette.datastructures import QueryParams
 
+from service.explore.ahead import Until
 from service.http.validation import problems_of
 from service.metrics.query.breakdown import RankOrder
 from service.metrics.query.ranges import RangeName
@@ -35,6 +36,7 @@ class _Given(BaseModel):
     group_by: list[str] = []
     compare: Compare = "none"
     look: Look = "line"
+    forecast: Until = "none"
     rank: RankOrder = "value"
     search: Annotated[str, Field(max_length=200)] = ""
     cursor: str = ""
@@ -43,7 +45,7 @@ class _Given(BaseModel):
 @dataclass(frozen=True, slots=True)
 class Exploration:
     """`query` has no metric before one is picked. Its groups are ranked by `rank`: those with a
-    label that contains `search`, from `cursor` on.
+    label that contains `search`, from `cursor` on. `forecast` says up to the end of what.
     """
 
     query: Query
@@ -53,6 +55,7 @@ class Exploration:
     rank: RankOrder = "value"
     search: str = ""
     cursor: str = ""
+    forecast: Until = "none"
 
     @property
     def pairs(self) -> list[tuple[str, str]]:
@@ -73,7 +76,7 @@ class Exploration:
 
     def about(self, metric_name: str) -> str:
         """The address of another metric: the same time, its own filters and groups."""
-        kept = ("range", "start_date", "end_date", "compare", "look")
+        kept = ("range", "start_date", "end_date", "compare", "look", "forecast")
         pairs = [("metric_name", metric_name), *(p for p in self.pairs if p[0] in kept)]
         return f"/explore?{urlencode(pairs)}"
 
@@ -106,6 +109,8 @@ class Exploration:
         yield from selection_pairs(self.query, self.range, self.compare)
         if self.look != "line":
             yield "look", self.look
+        if self.forecast != "none":
+            yield "forecast", self.forecast
         if self.rank != "value":
             yield "rank", self.rank
         if self.search:
@@ -132,7 +137,16 @@ def read_exploration(given: QueryParams, usual: str, now: datetime, zone: ZoneIn
         chosen = _range(read, now.astimezone(zone).date())
     except ValidationError as error:
         raise Invalid(*problems_of(error)) from error
-    return Exploration(query, chosen, read.compare, read.look, read.rank, read.search, read.cursor)
+    return Exploration(
+        query,
+        chosen,
+        read.compare,
+        read.look,
+        read.rank,
+        read.search,
+        read.cursor,
+        read.forecast,
+    )
 
 
 def as_given(given: QueryParams, usual: str) -> Exploration:

@@ -2,9 +2,8 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any
-from zoneinfo import ZoneInfo
 
 from psycopg.rows import DictRow
 from starlette.datastructures import QueryParams
@@ -19,40 +18,30 @@ from service.explore.exploration import (
     filter_fields,
     read_exploration,
 )
-from service.explore.goals import goals_of
-from service.explore.ranking import ranking_table, read_ranking
+from service.explore.looking import look, nothing
+from service.explore.ranking import ranking_table
 from service.explore.rows import figures_csv, figures_table
-from service.explore.why import whys_of
 from service.http.authentication import principal_of
 from service.http.files import FileParams, Format, Locale, file_response
 from service.language.names import title_of
 from service.metrics.catalog import MetricEntry, entry_of
 from service.metrics.query.beside import beside
-from service.metrics.query.ranges import Span
-from service.metrics.targets.store import list_targets
 from service.panels.addresses import FILTER
-from service.panels.figures import Figures
-from service.panels.incidents import annotations_of, events_of
 from service.panels.pictures import (
     MAX_COLUMNS,
     MAX_LINES,
-    charts_of,
-    marks_of,
     name_of,
-    notes_of,
     table_of,
     words_of,
 )
 from service.panels.ranges import span_of_range
-from service.panels.reading import EXPORT_ROWS, read_everything, read_figures
-from service.panels.usual import usual_of
+from service.panels.reading import EXPORT_ROWS, read_everything
 from service.runtime.resources import resources_of
 from service.web import choices
 from service.web.forms import Form
 from service.web.page import Page
 from service.web.rendering import render
 from service.web.session import reader_of
-from sql import calendar
 from sql.errors import DomainError, missing
 from sql.vocabulary import GROUPABLE
 
@@ -94,7 +83,7 @@ async def explorer_page(
     may_save = principal.may("catalog:write")
     values, seen, dashboards = await asyncio.gather(
         resources.labels.values(principal.scope, [asked.query.metric_name], names),
-        _look(request, asked, _metric(asked, entry), now) if problem is None else _nothing(problem),
+        look(request, asked, _metric(asked, entry), now) if problem is None else nothing(problem),
         list_dashboards(resources.read_pool, principal.scope.tenant) if may_save else _none(),
     )
     return render(
@@ -188,7 +177,7 @@ async def explorer_picture(request: Request) -> Response:
     kind = kind_of(request.query_params.get("format", "png"))
     asked = read_exploration(given, USUAL, now, zone)
     metric = await resources.catalog.entry(scope, asked.query.metric_name)
-    seen = await _look(request, asked, metric, now)
+    seen = await look(request, asked, metric, now)
     if seen["problem"]:
         raise seen["problem"]
     name, note = asked.query.metric_name, words_of(seen["figures"], reader)
@@ -223,59 +212,8 @@ async def explorer(request: Request) -> Response:
     return await show_explorer(request)
 
 
-async def _look(
-    request: Request, asked: Exploration, metric: MetricEntry, now: datetime
-) -> dict[str, Any]:
-    resources, principal, reader = resources_of(request), principal_of(request), reader_of(request)
-    zone = resources.settings.zone
-    span = span_of_range(asked.range, now, zone)
-    scope, query = principal.scope, asked.query
-    try:
-        figures, annotations, targets, events = await asyncio.gather(
-            read_figures(resources, scope, query, metric, span, now, asked.compare),
-            annotations_of(resources, scope, [query.metric_name], span),
-            list_targets(resources.read_pool, scope, query.metric_name),
-            events_of(resources, scope, [query.metric_name], span)
-            if principal.may("alerts:read")
-            else _none(),
-        )
-        usual = await usual_of(resources, scope, query, metric, span, figures, now)
-        ranking = await read_ranking(resources, scope, asked, metric, span, now)
-    except DomainError as error:
-        return await _nothing(error)
-    marks = [*marks_of(events, reader, linked=True), *notes_of(annotations)]
-    goals = goals_of(targets, figures, metric.default_aggregation)
-    charts = charts_of([figures], asked.look, reader, marks, goals, zoom=True)
-    return {
-        "problem": None,
-        "figures": figures,
-        "latest": latest_of(figures, span, now, zone),
-        "events": events,
-        "annotations": annotations,
-        "why": whys_of(asked, figures, span, zone),
-        "ranking": ranking,
-        "charts": [usual.drawn(chart, reader) for chart in charts] if usual else charts,
-        "has_band": usual is not None,
-        "unusual": usual.in_words(figures, reader) if usual else [],
-    }
-
-
 def _metric(asked: Exploration, entry: DictRow | None) -> MetricEntry:
     return entry_of(entry) if entry else MetricEntry(asked.query.metric_name)
-
-
-def latest_of(figures: Figures, span: Span, now: datetime, zone: ZoneInfo) -> datetime | None:
-    """The last instant that figures of a range cover, at most `now`."""
-    if not figures.times:
-        return None
-    last = calendar.following(figures.times[-1], figures.period, zone).astimezone(UTC)
-    end = min(last, span.before)
-    return min(end - timedelta(microseconds=1), now)
-
-
-async def _nothing(problem: DomainError) -> dict[str, Any]:
-    nothing: dict[str, list[Any]] = {"events": [], "annotations": [], "charts": []}
-    return {"problem": problem, "figures": None, "ranking": None, **nothing}
 
 
 async def _none() -> list[DictRow]:

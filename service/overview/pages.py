@@ -11,10 +11,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from alerts import events
+from service.dashboards.television import rotating
 from service.health.pages import SPANS, STATUS_NAMES, TONES, read_services
 from service.http.authentication import principal_of
 from service.language.translations import N_
 from service.metrics.query.single_flight import SingleFlight
+from service.overview.morning import read_morning
 from service.overview.today import Today, read_today
 from service.runtime.resources import Resources, resources_of
 from service.web.live import stream
@@ -63,7 +65,16 @@ async def show_overview(request: Request) -> Response:
     """
     if not principal_of(request).may("metrics:read"):
         return redirect(request, "/account")
-    return render(request, "overview/overview.html", await _context(request))
+    context = await _context(request) | {"tv": await rotating(request)}
+    return render(request, "overview/overview.html", context)
+
+
+async def show_morning(request: Request) -> Response:
+    """How yesterday went and what is unusual, which the overview shows once it is known."""
+    resources, scope = resources_of(request), principal_of(request).scope
+    names = [headline.metric_name for headline in HEADLINES]
+    morning = await read_morning(resources, scope, names)
+    return render(request, "overview/morning.html", {"morning": morning})
 
 
 async def stream_overview(request: Request) -> Response:
@@ -121,5 +132,6 @@ async def _context(request: Request) -> dict[str, Any]:
 
 PAGES = [
     Page("GET", "/", show_overview),
+    Page("GET", "/morning", show_morning, scope="metrics:read"),
     Page("GET", "/live", stream_overview, scope="metrics:read"),
 ]

@@ -11,7 +11,7 @@ Look = Literal["line", "bar"]
 @dataclass(frozen=True, slots=True)
 class Line:
     """One series of a chart: a value (None: unknown) for each instant of the chart. `before`
-    where it shows another time, to compare with.
+    where it shows another time, to compare with, or what is expected.
     """
 
     label: str

@@ -48,6 +48,11 @@ EXPLAINED = {
     **{name: words for name, words in COMPARISONS.items() if name != "none"},
     "average_4_weeks": N_("The average of four weeks"),
 }
+FORECASTS = {
+    "none": N_("None"),
+    "week": N_("Until the end of the week"),
+    "month": N_("Until the end of the month"),
+}
 LOOKS = {"line": N_("Line"), "bar": N_("Bars")}
 FILLS = {
     "none": N_("Leave out"),

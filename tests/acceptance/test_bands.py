@@ -1,12 +1,16 @@
 """What is usual, on dashboards, pages of events and in the editor of rules: as the API says it."""
 
+import re
 import secrets
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx2
 import pytest
 
 from tests.acceptance.access import ok
+from tests.acceptance.reading import at as at_once
+from tests.acceptance.reading import submit
 from tests.acceptance.test_expected import OUTAGE, Past, ask, past
 from tests.acceptance.test_web_alerts import event, rule
 from tests.acceptance.test_web_explore import specs_of
@@ -134,3 +138,75 @@ def test_the_editor_shades_what_a_rule_takes_as_usual(
         values = dict(zip(spec["times"], spec["lines"][0]["values"], strict=True))
         assert fired == {time: values[time] for time in fired}
     assert len(specs[0]["spots"]) <= len(specs[1]["spots"])
+
+
+def to_the_end_of_the_month() -> list[datetime]:
+    """The days from this one on."""
+    today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+    days = [today + timedelta(days=ahead) for ahead in range(31)]
+    return [day for day in days if day.month == today.month]
+
+
+def test_the_explorer_draws_what_is_ahead(api: httpx2.Client, past: Past) -> None:
+    asked = {"metric_name": past.metric, "period": "day", "range": "last_30_days"}
+    with signed_in(api) as web:
+        page = web.get("/explore", params=asked | {"forecast": "month"})
+        plain = web.get("/explore", params=asked)
+        said = text_of(
+            web.get(
+                "/explore",
+                params=asked | {"forecast": "month"},
+                headers={"Accept-Language": "pt-BR"},
+            )
+        )
+    days = to_the_end_of_the_month()
+    rows = ask(api, "forecast", past.metric, period="day", horizon=len(days))["data"]
+    (spec,) = specs_of(page)
+    assert spec["times"][-len(days) :] == [int(day.timestamp()) for day in days]
+    line, ahead = spec["lines"]
+    values = [row["value"] for row in rows]
+    assert ahead["values"][-len(days) :] == pytest.approx(values)
+    # It goes on from the last day that is over.
+    assert ahead["values"][-len(days) - 1] == line["values"][-len(days) - 1]
+    for end in ("lower", "upper"):
+        assert spec["band"][end][-len(days) :] == pytest.approx([row[end] for row in rows])
+    (before,) = specs_of(plain)
+    assert len(before["lines"]) == 1
+    assert before["lines"][0]["values"][:-1] == line["values"][: len(before["times"]) - 1]
+    assert "Até o fim do mês: cerca de" in said
+
+
+def test_the_explorer_says_what_the_month_will_end_with(api: httpx2.Client, past: Past) -> None:
+    asked = {"metric_name": past.metric, "period": "day", "forecast": "month"}
+    with signed_in(api) as web:
+        text = text_of(web.get("/explore", params=asked))
+    found = re.search(r"By the end of the month: about R\$([0-9,.]+),", text)
+    assert found
+    days = to_the_end_of_the_month()
+    first = days[0].replace(day=1)
+    rows = ask(api, "forecast", past.metric, period="day", horizon=len(days))["data"]
+    today, *rest = [row["value"] for row in rows]
+    left = 1 - (datetime.now(UTC) - days[0]) / timedelta(days=1)
+    so_far = sum(
+        value
+        for hour, value in enumerate(past.total)
+        if past.start + timedelta(hours=hour) >= first
+    )
+    right = so_far + left * today + sum(rest)
+    assert float(found[1].replace(",", "")) == pytest.approx(right, rel=0.02)
+
+
+@pytest.mark.parametrize("asked", [{"range": "last_month"}, {"group_by": "region"}])
+def test_what_is_over_or_of_groups_has_no_forecast(
+    api: httpx2.Client, past: Past, asked: dict[str, str]
+) -> None:
+    with signed_in(api) as web:
+        page = web.get("/explore", params={"metric_name": past.metric, "forecast": "week", **asked})
+    assert "A forecast is drawn of one line" in text_of(page)
+
+
+def test_too_short_a_history_has_no_forecast(api: httpx2.Client, metric: str) -> None:
+    submit(api, metric, at_once(datetime.now(UTC), 3.0))
+    with signed_in(api) as web:
+        page = web.get("/explore", params={"metric_name": metric, "forecast": "week"})
+    assert "A forecast needs the values of" in text_of(page)

@@ -17,6 +17,8 @@ Picture = Callable[[Page, str], None]
 
 PAGES = {
     "overview": "/",
+    "overview-tv": "/?tv=1",
+    "morning": "/morning",
     "explain": "/explain?metric_name=revenue_hourly&start_date=2026-11-01&end_date=2026-11-02",
     "targets": "/targets",
     "annotations": "/annotations",

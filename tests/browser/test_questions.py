@@ -262,6 +262,14 @@ def test_whether_this_month_is_on_track(asked: Asked, shop: Replayed) -> None:
         expect(card.locator(".badge")).to_have_text(word)
 
 
+def test_where_this_month_will_end(asked: Asked) -> None:
+    asked.go("Explore")
+    asked.choose("forecast", "month")
+    expect(asked.page.get_by_text("By the end of the month: about")).to_be_visible()
+    expect(asked.page.locator(".legend").get_by_role("button", name="Forecast")).to_be_visible()
+    assert serious_violations(asked.page) == []
+
+
 def test_the_export_for_the_accountant(asked: Asked, shop: Replayed) -> None:
     asked.go("Explore")
     asked.choose("range", "last_month")
