@@ -20,7 +20,9 @@ from sql.database import Connection, run
 from sql.vocabulary import LABELS
 
 # An acknowledgement is history, but nobody needs to hear of it.
-NOTIFIED = frozenset({"opened", "resolved", "repeated"})
+NOTIFIED = frozenset({"opened", "resolved", "repeated", "restated", "retracted"})
+# Whoever was notified of the beginning is notified of these, also under a silence, and nobody else.
+_TO_THOSE_WHO_HEARD = frozenset({"resolved", "restated", "retracted"})
 
 
 class _Outgoing(NamedTuple):
@@ -34,8 +36,8 @@ async def announce(
     conn: Connection, steps: Sequence[Step], context: MessageContext, now: datetime
 ) -> None:
     """Write history and outbox in the transaction that is open. Notifications of an event that
-    is silenced now are suppressed, but for its end: whoever was notified of the beginning is
-    notified of that.
+    is silenced now are suppressed, but for its end and its restatement: whoever was notified of
+    the beginning is notified of these.
     """
     if not steps:
         return
@@ -57,11 +59,11 @@ async def _outgoing(
     due = [step for step in steps if step.transition in NOTIFIED and not step.suppressed]
     zone = ZoneInfo(context.timezone)
     silences = await silences_at(conn, now, zone, context.country) if due else []
-    ended = [step.event["event_id"] for step in due if step.transition == "resolved"]
-    heard = await _heard(conn, ended) if ended else {}
+    begun = [step.event["event_id"] for step in due if step.transition in _TO_THOSE_WHO_HEARD]
+    heard = await _heard(conn, begun) if begun else {}
     outgoing: dict[_Outgoing, list[Step]] = {}
     for step in due:
-        if step.transition == "resolved":
+        if step.transition in _TO_THOSE_WHO_HEARD:
             those: Iterable[Target] = heard.get(step.event["event_id"], ())
         elif is_silenced(step.event, step.rule, silences):
             those = ()
@@ -140,6 +142,8 @@ def notification_of(step: Step, context: MessageContext) -> Notification:
         aggregation=event["aggregation"],
         window=event["window_name"],
         value=step.value,
+        known_value=step.known,
+        status=event["status"],
         peak_value=event["peak_value"],
         unit=event["unit"],
         silent=step.silent,

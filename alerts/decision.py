@@ -124,6 +124,12 @@ def next_state(
             return _quiet(rule, state, verdict)
 
 
+def judgement(rule: Watch, reading: Reading) -> tuple[bool, Message]:
+    """True where the condition holds by that reading alone, and why."""
+    verdict = _judge(rule, INACTIVE, Observation(reading))
+    return verdict.holds is True, _figure(rule, verdict)
+
+
 def resolved_by_hand(state: State, now: datetime) -> State:
     """The state after a person resolved the event."""
     return State("quiet", since=now) if state.phase == "open" else state

@@ -9,7 +9,7 @@ from alerts.steps import Step
 from sql.messages import Message
 
 MAX_LINES = 10
-_ORDER = {"opened": 0, "repeated": 1, "resolved": 2}
+_ORDER = {"opened": 0, "repeated": 1, "retracted": 2, "restated": 3, "resolved": 4}
 
 
 def digest_of(steps: Sequence[Step], context: MessageContext) -> Notification:
@@ -47,6 +47,7 @@ def _line(step: Step) -> Line:
         group=step.event["group_labels"],
         value=step.value,
         unit=step.event["unit"],
+        status=step.event["status"],
     )
 
 

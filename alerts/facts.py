@@ -60,11 +60,18 @@ def _impact(phrases: Phrases) -> list[_Row]:
     return [*rows, (Message("Expected meanwhile"), expected)]
 
 
+def _before_correction(phrases: Phrases) -> list[_Row]:
+    if not phrases.notification.is_correction:
+        return []
+    return [(Message("Before the correction"), Message("{value}", {"value": phrases.known}))]
+
+
 def _event(phrases: Phrases) -> list[_Row]:
     its = phrases.notification
     return [
         _metric(phrases),
         (Message("Value"), Message("{value}", {"value": phrases.value})),
+        *_before_correction(phrases),
         _condition(phrases),
         *_compared(phrases),
         *_impact(phrases),

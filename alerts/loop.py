@@ -17,10 +17,12 @@ from alerts.context import MessageContext
 from alerts.decision import INACTIVE, State, next_state
 from alerts.doubts import find_negative, without_stale
 from alerts.errors import RuleProblem
+from alerts.keeping import EVERYTHING, Keeping
 from alerts.memory import Memory, unforeseen
 from alerts.observe import observe
 from alerts.recording import record
 from alerts.registry import DEACTIVATED, EDITED
+from alerts.restating import restate
 from alerts.rollups import read_first_samples
 from alerts.rule_rows import readable
 from alerts.selection import Plan, about_group
@@ -73,6 +75,7 @@ async def run_alerts(
     context: MessageContext,
     interval: float,
     clock: Callable[[], datetime] = lambda: datetime.now(UTC),
+    keeping: Keeping = EVERYTHING,
 ) -> None:
     """Tick every `interval` seconds while leading, and try to lead while not, until
     cancelled. The lock belongs to the session that also does the writing, so that who
@@ -81,7 +84,7 @@ async def run_alerts(
     while True:
         try:
             async with dedicated_connection(url) as conn:
-                await _session(conn, zone, context, interval, clock)
+                await _session(conn, zone, context, interval, clock, keeping)
         except DatabaseError as error:
             INTERRUPTIONS.inc()
             _log.warning("alert_loop_interrupted", reason=str(error))
@@ -97,9 +100,10 @@ async def _session(
     context: MessageContext,
     interval: float,
     clock: Callable[[], datetime],
+    keeping: Keeping,
 ) -> None:
     await run(conn, "alert_session")
-    memory = Memory(context.country)
+    memory = Memory(context.country, keeping)
     leads = False
     while True:
         started = time.monotonic()
@@ -131,6 +135,7 @@ async def tick(
     with translated_errors():
         await _close_stale(conn, context, now)
         await memory.refresh(conn)
+        await restate(conn, memory.keeping, now, zone, context)
         states = await _read_states(conn)
         silences = await silences_at(conn, now, zone, context.country)
     plans, errors = memory.plans()

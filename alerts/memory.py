@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from pydantic import ValidationError
 
 from alerts.errors import RuleProblem
+from alerts.keeping import EVERYTHING, Keeping
 from alerts.outlooks import Outlooks
 from alerts.profiles import Profiles
 from alerts.retirement import Retirement
@@ -32,10 +33,13 @@ class Recorded(NamedTuple):
 
 
 class Memory:
-    """Rules, catalogue and series of the watched metrics; holidays are those of `country`."""
+    """Rules, catalogue and series of the watched metrics; holidays are those of `country`, figures
+    are kept as `keeping` says.
+    """
 
-    def __init__(self, country: str = "") -> None:
+    def __init__(self, country: str = "", keeping: Keeping = EVERYTHING) -> None:
         self._country = country
+        self.keeping = keeping
         self.first_seen: dict[int, datetime] = {}
         self.frequencies: dict[int, Frequency] = {}
         self._rules: dict[int, StoredRule] = {}

@@ -20,12 +20,14 @@ class Line(msgspec.Struct, frozen=True, kw_only=True):
     group: Mapping[str, str | None]
     value: float | None
     unit: str | None = None
+    status: str | None = None
 
 
 class Notification(msgspec.Struct, frozen=True, kw_only=True):
     """A transition of an event, or what happened to a rule.
 
-    `transition` is opened, acknowledged, resolved, repeated or test of one event (`event_id`);
+    `transition` is opened, acknowledged, resolved, repeated, restated, retracted or test of one
+    event (`event_id`), which by figures that were corrected has `value` instead of `known_value`;
     digest of many, whose number by transition is in `counts` and of which `lines` has the worst;
     failing and judged of a rule that cannot be judged, and can again. Windows and instants are
     UTC; `timezone` is the business time zone they are shown in. `silent` where the figure is 0 as
@@ -49,6 +51,9 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True):
     timezone: str
     event_id: int | None = None
     value: float | None = None
+    known_value: float | None = None
+    # Of notifications that were stored before it was: not known.
+    status: str | None = None
     peak_value: float | None = None
     unit: str | None = None
     silent: bool = False
@@ -63,6 +68,11 @@ class Notification(msgspec.Struct, frozen=True, kw_only=True):
     link: str | None = None
     counts: Mapping[str, int] = {}
     lines: Sequence[Line] = ()
+
+    @property
+    def is_correction(self) -> bool:
+        """True where figures of the event were corrected."""
+        return self.transition in ("restated", "retracted")
 
     @property
     def why(self) -> Message:

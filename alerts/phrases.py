@@ -37,6 +37,8 @@ _SEVERITIES = {
 _DONE = {
     "acknowledged": Term("acknowledged"),
     "resolved": Term("resolved"),
+    "restated": Term("corrected"),
+    "retracted": Term("retracted"),
     "opened": Term("opened"),
     "repeated": Term("still open"),
     "failing": Term("not judged"),
@@ -82,6 +84,12 @@ class Phrases:
         """The figure with its unit."""
         value = self.notification.value
         return Message("no data") if value is None else self.amount(value)
+
+    @property
+    def known(self) -> Value:
+        """The figure that people were notified of, before it was corrected."""
+        known = self.notification.known_value
+        return Message("no data") if known is None else self.amount(known)
 
     @property
     def figure(self) -> str:

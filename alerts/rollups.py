@@ -17,7 +17,7 @@ from sql.calendar import LongPeriod, days_before_monday
 from sql.database import Connection, run
 from sql.errors import translated_errors
 from sql.statements import Query, array_of, query, samples_of, start_of_period, union_all
-from sql.vocabulary import FREQUENCIES, Frequency
+from sql.vocabulary import FREQUENCIES, Frequency, Level
 
 
 class Span(NamedTuple):
@@ -29,6 +29,14 @@ class Span(NamedTuple):
     since: datetime
     before: datetime
     edge: datetime | None = None
+
+
+class Piece(NamedTuple):
+    """A part of a window: whole buckets of a level, or samples where that is None."""
+
+    level: Level | None
+    since: datetime
+    before: datetime
 
 
 def begins_with_minutes(source: Source) -> bool:
@@ -53,8 +61,33 @@ async def read_span(conn: Connection, span: Span, series: Sequence[int]) -> list
 def _beginning(source: Source) -> Query:
     if begins_with_minutes(source):
         return _part(Source(source.frequency, "minute"), "since", "edge")
-    samples = samples_of(source.frequency)
-    return query("alert_samples_combined").format(samples=samples)
+    return _combined(source.frequency, "since", "edge")
+
+
+def _combined(frequency: Frequency, since: str, before: str) -> Query:
+    """The samples between the values of these names, as a bucket of each series."""
+    return query("alert_samples_combined").format(
+        samples=samples_of(frequency), since=sql.Placeholder(since), before=sql.Placeholder(before)
+    )
+
+
+async def read_pieces(
+    conn: Connection, frequency: Frequency, pieces: Sequence[Piece], series: Sequence[int]
+) -> list[dict[str, Any]]:
+    """What these series have in a window of so many pieces, combined to one bucket each."""
+    parts: list[Query] = []
+    params: dict[str, Any] = {"series": array_of(series)}
+    for number, (level, since, before) in enumerate(pieces):
+        names = f"since_{number}", f"before_{number}"
+        params |= dict(zip(names, (since, before), strict=True))
+        parts.append(
+            _combined(frequency, *names)
+            if level is None
+            else _part(Source(frequency, level), *names)
+        )
+    statement = query("alert_trailing").format(parts=union_all(parts))
+    with translated_errors():
+        return await run(conn, statement, params)
 
 
 def _part(source: Source, since: str, before: str) -> Query:

@@ -40,6 +40,12 @@ def as_stored(rule: Rule) -> dict[str, Any]:
     }
 
 
+def without_recipients(row: Mapping[str, Any]) -> dict[str, Any]:
+    """The columns of a rule's row that say what it watches and how it decides."""
+    return {name: value for name, value in row.items() if name not in _RECIPIENTS}
+
+
+_RECIPIENTS = frozenset({"notification_channels", "notification_recipients"})
 _DURATIONS = {
     "for_": "for_seconds",
     "keep_firing_for": "keep_firing_seconds",

@@ -14,7 +14,8 @@ from sql.messages import Message
 
 class Step(NamedTuple):
     """A step of an event, with its row as it is afterwards; no recipient is notified of one that
-    is `suppressed`. `silent` where the value is 0 as no sample arrived.
+    is `suppressed`. `silent` where the value is 0 as no sample arrived,
+    `known` the value that it had before it was restated.
     """
 
     event: Mapping[str, Any]
@@ -30,6 +31,7 @@ class Step(NamedTuple):
     suppressed: bool = False
     silent: bool = False
     compared: Compared | None = None
+    known: float | None = None
 
 
 def group_key(rule_id: int, labels: Labels) -> tuple[int, str]:

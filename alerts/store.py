@@ -15,7 +15,7 @@ import msgspec
 from alerts.announce import announce
 from alerts.context import MessageContext
 from alerts.decision import Observation, State, Transition, limit
-from alerts.rule_rows import as_stored
+from alerts.rule_rows import as_stored, without_recipients
 from alerts.rules import Rule
 from alerts.selection import Group, Plan
 from alerts.steps import Step, group_key
@@ -197,6 +197,7 @@ def _event_row(one: Decided, transition: Transition, now: datetime) -> dict[str,
         "window_end": reading.end,
         "opened_at": now,
         "compared": reading.compared,
+        "rule": without_recipients(rule),
     }
 
 

@@ -9,6 +9,8 @@ _TITLES = {
     "repeated": Message("Still open"),
     "acknowledged": Message("Acknowledged"),
     "resolved": Message("Resolved"),
+    "restated": Message("Corrected"),
+    "retracted": Message("Retracted"),
     "test": Message("Test"),
     "digest": Message("Alerts"),
     "failing": Message("Rule cannot be judged"),
@@ -58,6 +60,20 @@ class Wording(Phrases):
             case "resolved":
                 values["duration"] = self.renderer.duration(its.at - its.opened_at)
                 said = Message("Resolved after {duration}. {situation}", values)
+            case "restated":
+                values["correction"] = self._correction
+                said = Message(
+                    "Figures were corrected: {correction}. By that the alert would have opened, "
+                    "too.",
+                    values,
+                )
+            case "retracted":
+                values["correction"] = self._correction
+                said = Message(
+                    "Figures were corrected: {correction}. By that the alert would not have "
+                    "opened: it is retracted.",
+                    values,
+                )
             case _:
                 said = situation
         if impact := self.impact:
@@ -99,6 +115,8 @@ class Wording(Phrases):
             return its.why
         if its.transition == "judged":
             return Message("it is judged again")
+        if its.is_correction:
+            return Message("{value} instead of {known}", {"value": self.value, "known": self.known})
         if not its.condition:
             return Message("{value}", {"value": self.value})
         values = {"condition": its.condition, "threshold": self.threshold}
@@ -132,6 +150,16 @@ class Wording(Phrases):
             "condition": self.condition,
             "threshold": self.threshold,
         }
+
+    @property
+    def _correction(self) -> Message:
+        values = self._parts | {"known": self.known}
+        if self.notification.compared is not None and self.notification.compared.compare:
+            return Message(
+                "the change of the {aggregation} of {metric} is {value} for {window}, not {known}",
+                values,
+            )
+        return Message("the {aggregation} of {metric} is {value} for {window}, not {known}", values)
 
     @property
     def _change(self) -> Message:

@@ -16,6 +16,6 @@ def colour_of(notification: Notification) -> str:
     """As #rrggbb, dark enough to be read on white."""
     if notification.transition == "test":
         return _NEUTRAL
-    if notification.transition in ("resolved", "judged"):
+    if notification.transition in ("resolved", "retracted", "judged"):
         return _RESOLVED
     return _SEVERITIES.get(notification.severity, _NEUTRAL)

@@ -106,8 +106,8 @@ def _event(its: Notification) -> dict[str, Any]:
     return {
         "id": its.event_id,
         **_rule(its),
-        "status": _STATUS.get(its.transition, "open"),
-        "value": its.value,
+        "status": its.status or _STATUS.get(its.transition, "open"),
+        **_values(its),
         "peak_value": its.peak_value,
         "compared": its.compared,
         "impact": its.impact,
@@ -118,11 +118,19 @@ def _event(its: Notification) -> dict[str, Any]:
     }
 
 
+def _values(its: Notification) -> dict[str, Any]:
+    """The value that opened it; where figures were corrected, what was known and what is right."""
+    if not its.is_correction:
+        return {"value": its.value}
+    retracted = its.transition == "retracted"
+    return {"value": its.known_value, "restated_value": its.value, "retracted": retracted}
+
+
 def _line(line: Line) -> dict[str, Any]:
     return {
         "id": line.event_id,
         "transition": line.transition,
-        "status": _STATUS.get(line.transition, "open"),
+        "status": line.status or _STATUS.get(line.transition, "open"),
         "value": line.value,
         "unit": line.unit,
         "group": line.group,

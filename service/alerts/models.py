@@ -36,7 +36,8 @@ class ComparedOut(BaseModel):
 
 class EventOut(BaseModel):
     """An event. `value` opened it, `peak_value` is the worst since; `impact` is the difference to
-    what was expected while it lasted.
+    what was expected while it lasted; `restated_value` is `value` by figures that were corrected
+    since, by which it would not have opened where it is `retracted`.
     """
 
     id: int
@@ -63,6 +64,9 @@ class EventOut(BaseModel):
     comment: str | None
     resolved_at: datetime | None
     resolved_by: str | None
+    restated_at: datetime | None
+    restated_value: float | None
+    retracted: bool
 
 
 class TransitionOut(BaseModel):
@@ -232,7 +236,7 @@ def event_out(row: Mapping[str, Any]) -> dict[str, Any]:
     renamed = {"id": "event_id", "group": "group_labels"}
     plain = {name: row[renamed.get(name, name)] for name in EventOut.model_fields}
     times = ("window_start", "window_end", "opened_at", "acknowledged_at", "resolved_at")
-    return plain | instants(row, *times, "impact_since", "impact_until")
+    return plain | instants(row, *times, "impact_since", "impact_until", "restated_at")
 
 
 def transition_out(row: Mapping[str, Any]) -> dict[str, Any]:

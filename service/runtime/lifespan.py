@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from alerts.backtest import Backtests
+from alerts.keeping import Keeping
 from alerts.loop import run_alerts
 from retention.apply import accept_windows
 from service.access.credentials import KeyHasher
@@ -141,7 +142,8 @@ def _tasks(resources: Resources) -> Iterator[Coroutine[None, None, None]]:
     yield every_night(settings, resources.engine)
     if settings.alert_interval:
         context, interval = resources.message_context, settings.alert_interval
-        yield run_alerts(resources.url, settings.zone, context, interval)
+        keeping = Keeping(settings.keep, resources.engine == "timescale")
+        yield run_alerts(resources.url, settings.zone, context, interval, keeping=keeping)
     if settings.database_read_url:
         yield repeat(REPLICA_SECONDS, resources.reads.watch)
 

@@ -20,6 +20,8 @@ TRANSITIONS = {
     "acknowledged": N_("Acknowledged"),
     "repeated": N_("Notified again"),
     "resolved": N_("Resolved"),
+    "restated": N_("Figures corrected"),
+    "retracted": N_("Retracted"),
 }
 OUTCOMES = {
     "sent": (N_("Sent"), "good"),

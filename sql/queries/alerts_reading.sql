@@ -147,8 +147,8 @@ SELECT
 FROM {samples}
 WHERE
     series_id = ANY(%(series)s::integer [])
-    AND ts >= %(since)s::timestamptz
-    AND ts < %(edge)s::timestamptz
+    AND ts >= {since}::timestamptz
+    AND ts < {before}::timestamptz
 GROUP BY series_id;
 
 -- name: alert_first_samples

@@ -44,7 +44,7 @@ RETURNING s.rule_id, s.group_labels;
 INSERT INTO fature.alert_event (
     tenant, rule_id, rule_name, metric_name, condition, threshold_value, severity, value,
     peak_value, unit, aggregation, window_name, group_labels, window_start, window_end,
-    opened_at, service_name, compared
+    opened_at, service_name, compared, rule
 )
 SELECT
     e.tenant,
@@ -64,13 +64,14 @@ SELECT
     e.window_end,
     e.opened_at,
     e.service_name,
-    nullif(e.compared, 'null')
+    nullif(e.compared, 'null'),
+    e.rule
 FROM jsonb_to_recordset(%(events)s::jsonb) AS e (
     tenant text, rule_id integer, rule_name text, metric_name text, condition text,
     threshold_value double precision, severity text, value double precision,
     peak_value double precision, unit text, aggregation text, window_name text,
     group_labels jsonb, window_start timestamptz, window_end timestamptz,
-    opened_at timestamptz, service_name text, compared jsonb
+    opened_at timestamptz, service_name text, compared jsonb, rule jsonb
 )
 ON CONFLICT (rule_id, group_labels) WHERE status <> 'resolved' DO NOTHING
 RETURNING *;

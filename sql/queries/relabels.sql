@@ -99,8 +99,11 @@ WHERE into_id = %(series_id)s;
 -- Series that became part of others not long ago, and have samples again.
 SELECT
     m.series_id,
-    m.into_id AS target
+    m.into_id AS target,
+    s.tenant,
+    s.metric_name
 FROM fature.merged_series AS m
+INNER JOIN fature.series AS s ON m.into_id = s.series_id
 WHERE
     m.merged_at > now() - %(age)s::interval
     AND (

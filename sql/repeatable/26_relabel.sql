@@ -143,6 +143,11 @@ BEGIN
     WHERE
         e.tenant = of_tenant AND e.group_labels @> known
         AND (of_metric IS NULL OR e.metric_name = of_metric);
+    UPDATE fature.alert_event AS e
+    SET rule = fature.relabelled(e.rule, label, from_value, filter)
+    WHERE
+        e.tenant = of_tenant AND (of_metric IS NULL OR e.metric_name = of_metric)
+        AND strpos(e.rule::text, to_jsonb(from_value)::text) > 0;
     UPDATE fature.alert_rule AS r
     SET
         service_name = CASE WHEN label = 'service_name' THEN filter ELSE r.service_name END,

@@ -117,7 +117,10 @@ SELECT
     impact_expected,
     impact_unit,
     impact_since,
-    impact_until
+    impact_until,
+    restated_at,
+    restated_value,
+    retracted
 FROM fature.alert_event
 WHERE
     (SELECT sees_every_tenant FROM fature.reader)
@@ -153,4 +156,7 @@ COMMENT ON COLUMN analytics.alert_events.impact_expected IS 'What was expected m
 COMMENT ON COLUMN analytics.alert_events.impact_unit IS 'Unit of the impact.';
 COMMENT ON COLUMN analytics.alert_events.impact_since IS 'From when the impact counts.';
 COMMENT ON COLUMN analytics.alert_events.impact_until IS 'Until when the impact counts.';
+COMMENT ON COLUMN analytics.alert_events.restated_at IS 'When figures that it was decided by were last found corrected; NULL: never.';
+COMMENT ON COLUMN analytics.alert_events.restated_value IS 'value by the corrected figures; NULL where there is none.';
+COMMENT ON COLUMN analytics.alert_events.retracted IS 'Whether it would not have opened by the corrected figures.';
 COMMENT ON COLUMN analytics.alert_events.resolved_by IS 'Who resolved it; NULL: it recovered by itself.';

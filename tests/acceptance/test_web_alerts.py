@@ -85,6 +85,31 @@ def test_an_event_is_shown_acknowledged_and_resolved_with_comments(
     assert found["resolved_by"].startswith("user:")
 
 
+@pytest.mark.parametrize(
+    ("retracted", "badge", "said"),
+    [(True, "Retracted", "would not have opened"), (False, "Corrected", "would have opened, too")],
+)
+def test_an_event_of_corrected_figures_says_so(
+    service: Service, api: httpx2.Client, *, retracted: bool, badge: str, said: str
+) -> None:
+    made = rule(api)
+    number = event(service, made)
+    with psycopg.connect(service.database_url) as conn:
+        conn.execute(
+            "UPDATE fature.alert_event SET restated_at = now(), restated_value = 4321, "
+            "retracted = %s WHERE event_id = %s",
+            [retracted, number],
+        )
+    with signed_in(api, "operator") as browser:
+        shown = text_of(browser.get("/alerts", params={"rule_id": made["id"]}))
+        assert badge in shown
+        page = text_of(browser.get(f"/alerts/events/{number}"))
+    assert badge in page
+    assert said in page
+    assert "4,321" in page
+    assert "7.5" in page
+
+
 @pytest.mark.parametrize(("region", "value", "name"), [("SP", 500.0, "SP"), (None, 7.5, "(none)")])
 def test_an_event_of_a_group_shows_the_figures_of_that_group(
     service: Service,

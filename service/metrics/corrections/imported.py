@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
+from alerts.changes import Change, note_changes
 from sql.connections import Connection
 from sql.database import run
 from sql.statements import imported_of, query
@@ -34,10 +35,20 @@ async def count_voided(
     await run(conn, "count_voided", {"frequency": frequency, **params})
 
 
+async def note_voided(
+    conn: Connection, params: Mapping[str, object], row: Mapping[str, datetime]
+) -> None:
+    """Note that samples of the `metric_name` of a `tenant` were voided from `since` to `until`."""
+    tenant, name = str(params["tenant"]), str(params["metric_name"])
+    await note_changes(conn, [Change(tenant, name, row["since"], row["until"])])
+
+
 async def void_imported(
     conn: Connection, frequency: Frequency, params: Mapping[str, object]
 ) -> int:
-    """Void the imported samples of `series` from `since` to before `before`; how many they were."""
+    """Void the imported samples of `series`, which are of the `metric_name` of a `tenant`, from
+    `since` to before `before`; how many they were.
+    """
     extent = query("extent_of_imported").format(samples=imported_of(frequency))
     (found,) = await run(conn, extent, params)
     if found["since"] is None:
@@ -47,4 +58,5 @@ async def void_imported(
     (row,) = await run(conn, statement, params)
     await count_voided(conn, frequency, row)
     await run(conn, "await_refresh", {"frequency": frequency, **row})
+    await note_voided(conn, params, row)
     return int(row["number"])

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from psycopg.rows import DictRow
 
+from alerts.changes import Change, note_changes
 from service.access.caller import Caller
 from service.metrics.corrections.extent import number_of_samples, oldest_figures
 from service.metrics.ingest.closed import check_open
@@ -134,6 +135,7 @@ class MergedSeries:
                 async with conn.transaction():
                     await run(conn, "lock_corrections")
                     moved += (await run(conn, "merge_series", row))[0]["moved"]
+                    await note_changes(conn, [Change(row["tenant"], row["metric_name"])])
         if moved:
             await self._follow(frozenset())
 
@@ -160,6 +162,8 @@ async def _relabel(
     if params["only_service"] is None:
         # They are of all services.
         await run(conn, "relabel_records", params)
+    names = {row["metric_name"] for row in rows}
+    await note_changes(conn, [Change(caller.tenant, name) for name in sorted(names)])
     await run(conn, "end_relabels", params)
     await run(conn, "insert_relabel", {**params, "actor": caller.principal.id})
 

@@ -13,7 +13,7 @@ from psycopg.rows import DictRow
 
 from retention.plan import in_words
 from service.access.caller import Caller
-from service.metrics.corrections.imported import imported_age, void_imported
+from service.metrics.corrections.imported import imported_age, note_voided, void_imported
 from service.metrics.ingest.closed import Late, check_open
 from service.metrics.query.selection import Grouping, Part, Selection, group_series
 from sql.calendar import instant_text
@@ -162,14 +162,15 @@ def by_frequency(parts: list[Part]) -> dict[Frequency, str]:
 
 
 async def void_range(conn: Connection, frequency: Frequency, params: Mapping[str, object]) -> int:
-    """Void the samples of `series` from `since` to before `before`, and note that rollups are to
-    be refreshed there; how many they were.
+    """Void the samples of `series`, which are of the `metric_name` of a `tenant`, from `since` to
+    before `before`, and note that rollups are to be refreshed there; how many they were.
     """
     await run(conn, "lift_decompression_limit")
     statement = query("void_samples").format(samples=samples_of(frequency))
     (row,) = await run(conn, statement, params)
     if row["number"]:
         await run(conn, "await_refresh", {"frequency": frequency, **row})
+        await note_voided(conn, params, row)
     return int(row["number"]) + await void_imported(conn, frequency, params)
 
 
@@ -182,6 +183,7 @@ async def _check_open(conn: Connection, spec: VoidSpec, oldest: datetime) -> Non
 
 async def _void(conn: Connection, caller: Caller, parts: list[Part], spec: VoidSpec) -> None:
     made = {"reason": spec.reason, "actor": caller.principal.id, **_range(spec)}
+    made |= {"tenant": spec.selection.tenant, "metric_name": spec.metric_name}
     for frequency, series in by_frequency(parts).items():
         await void_range(conn, frequency, {"series": series, **made})
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from psycopg import sql
 from psycopg.rows import DictRow
 
+from alerts.changes import Change, note_changes
 from retention.plan import in_words
 from service.access.caller import Caller
 from service.metrics.corrections.imported import count_voided, imported_age, keep_base
@@ -94,6 +95,8 @@ class Corrections:
             touched = Late(caller.tenant, sample["metric_type"], sample["timestamp"])
             await check_open(conn, [touched])
             await _move(conn, sample, {**made, "replaced_by": new_id})
+            name, at = sample["metric_name"], sample["timestamp"]
+            await note_changes(conn, [Change(caller.tenant, name, at, at)])
             await _record(conn, caller, sample, {**made, "replaced_by": new_id})
             (void,) = await _voids(conn, caller.principal.scope, sample_id)
         await self._follow(frozenset({(caller.tenant, sample["metric_name"])}))

@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from psycopg.rows import DictRow
 
+from alerts.changes import Change, note_changes
 from service.metrics.corrections.jobs import refreshed
 from service.metrics.imports.windows import Windows
 from sql import calendar
@@ -100,6 +101,8 @@ class ImportCounting:
         stretch["before"] = stretch_end(extent, since, self._stretch, self._windows)
         await run(conn, "count_imported", stretch)
         await run(conn, "await_refresh", {**stretch, "until": stretch["before"]})
+        names, before = sorted(batch["metric_names"]), stretch["before"]
+        await note_changes(conn, [Change(batch["tenant"], one, since, before) for one in names])
         statement = query("number_of_batch").format(imported=imported_of(frequency))
         (row,) = await run(conn, statement, stretch)
         await run(

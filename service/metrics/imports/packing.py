@@ -3,6 +3,7 @@
 import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 from service.metrics.ingest.checks import Row
 from service.metrics.ingest.prepare import copy_row
@@ -59,12 +60,12 @@ class Packed:
         return {frequency: b"".join(part.rows) for frequency, part in self._imported.items()}
 
     @property
-    def submitted_extents(self) -> list[dict[str, object]]:
+    def submitted_extents(self) -> list[dict[str, Any]]:
         """Of each frequency from when to when they are."""
         return [_extent(*item) for item in self._submitted.items()]
 
     @property
-    def imported_extents(self) -> list[dict[str, object]]:
+    def imported_extents(self) -> list[dict[str, Any]]:
         """The same of imported ones, and how many they are."""
         return [_extent(*item) for item in self._imported.items()]
 
@@ -76,7 +77,7 @@ class Packed:
         return row if metadata is None else row + metadata
 
 
-def _extent(frequency: Frequency, part: _Part) -> dict[str, object]:
+def _extent(frequency: Frequency, part: _Part) -> dict[str, Any]:
     return {
         "frequency": frequency,
         "since": instant_of(part.since),

@@ -4,6 +4,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import NamedTuple
 
+from alerts.changes import Change
 from service.metrics.imports.packing import Packed
 from service.metrics.imports.store import Begun, taken_over
 from service.metrics.imports.windows import Windows
@@ -105,6 +106,7 @@ class Receiver:
             metrics,
             step=_progress(begun, chunk, packed, checked),
             late=checked.late,
+            changes=_changes(scope, checked, packed),
             imported=packed.imported,
         )
         await self._writer.submit(submission)
@@ -169,6 +171,15 @@ def _late(scope: Scope, samples: Sequence[Sample], rows: Sequence[Row], today: i
     types = (sample.metric_type for sample in samples)
     oldest = oldest_of(types, (row[2] for row in rows), today)
     return [Late(scope.tenant, one, instant_of(ts)) for one, ts in oldest.items()]
+
+
+def _changes(scope: Scope, checked: _Checked, packed: Packed) -> list[Change]:
+    """Of what goes the way of submitted samples; the rest counts later."""
+    return [
+        Change(scope.tenant, name, extent["since"], extent["until"])
+        for extent in packed.submitted_extents
+        for name in checked.names
+    ]
 
 
 def _progress(begun: Begun, chunk: Chunk, packed: Packed, checked: _Checked) -> Step:

@@ -10,6 +10,7 @@ from retention.plan import in_words
 from service.metrics.ingest.closed import oldest_of
 from service.metrics.ingest.labels import label_problem, label_text, name_problem
 from service.metrics.ingest.metric_table import MetricEntry
+from service.metrics.ingest.overdue import decided_before, overdue_of
 from service.metrics.ingest.readings import Reading
 from service.metrics.ingest.sample import Known, Measured, Origin, Sample, Source
 from service.metrics.ingest.series import SeriesCache, SeriesKey, dimensions_of
@@ -35,7 +36,8 @@ Row = tuple[Frequency, int | SeriesKey, int, float, bytes | None, Origin | None]
 class Checks:
     """Of the samples of one request: their `rows`, their `problems`, which are in `closed` periods,
     and the entries `assumed` of metrics that the catalogue does not have. `late` are the oldest
-    instants by type of metric, where they are before `today`.
+    instants by type of metric, where they are before `today`; `overdue` are the first and last by
+    metric of those by whose period alert rules may have been decided already.
     """
 
     def __init__(
@@ -44,6 +46,7 @@ class Checks:
         self.problems: list[Problem] = []
         self.closed: list[Problem] = []
         self.late: dict[str, int] = {}
+        self.overdue: dict[str, tuple[int, int]] = {}
         self.today = series.closed.today(now)
         self.assumed: dict[str, MetricEntry] = {}
         self._series = series
@@ -51,6 +54,7 @@ class Checks:
         self._tenant = scope.tenant
         self._own = scope.service_name
         self._now = now
+        self._decided = decided_before(now, self.today)
 
     def readings(
         self, sources: Sequence[Source], values: Sequence[Measured]
@@ -74,7 +78,11 @@ class Checks:
             readings.append(
                 Reading(origin, frequency, known.series_id, ts, 0, one.value, known.metadata)
             )
-        if min(map(_reading_ts, readings), default=self.today) < self.today:
+        oldest_ts = min(map(_reading_ts, readings), default=self._now)
+        if oldest_ts < self._decided["real_time"]:
+            named = ((source.sample.metric_name, source.sample.frequency) for source in sources)
+            self.overdue = overdue_of(named, map(_reading_ts, readings), self._decided)
+        if oldest_ts < self.today:
             types = (source.sample.metric_type for source in sources)
             self.late = oldest_of(types, map(_reading_ts, readings), self.today)
             if self._touches_closed():
@@ -144,7 +152,11 @@ class Checks:
                     metadata = self._metadata(_relabelled(s.metadata, given, key), index)
                 series = id_of(key) or key
             rows.append((frequency, series, ts, s.value, metadata, s.origin))
-        if min(map(_row_ts, rows), default=self.today) < self.today:
+        oldest_ts = min(map(_row_ts, rows), default=now)
+        if oldest_ts < self._decided["real_time"]:
+            named = ((sample.metric_name, sample.frequency) for sample in samples)
+            self.overdue = overdue_of(named, map(_row_ts, rows), self._decided)
+        if oldest_ts < self.today:
             self._note_late(samples, rows)
         return rows
 

@@ -8,6 +8,7 @@ from contextlib import nullcontext
 from prometheus_client import Counter, Histogram
 from psycopg.copy import AsyncLibpqWriter
 
+from alerts.changes import note_changes
 from service.metrics.ingest.closed import closed, closes_touched
 from service.metrics.ingest.idempotency import Answer, claim
 from service.metrics.ingest.prepare import Submission
@@ -79,7 +80,9 @@ async def _commit(
             for submission, answer in zip(submissions, answers, strict=True)
             if is_new(answer)
         ]
-        return answers, await _copy(conn, new)
+        stored = await _copy(conn, new)
+        await note_changes(conn, [one for submission in new for one in submission.changes])
+        return answers, stored
 
 
 async def _commit_others(
@@ -122,7 +125,7 @@ def _is_one_statement(submissions: Sequence[Submission]) -> bool:
     would be two more round trips.
     """
     alone = all(
-        s.idempotency is None and s.step is None and not s.readings and not s.late
+        s.idempotency is None and s.step is None and not s.readings and not s.late and not s.changes
         for s in submissions
     )
     return alone and len({f for submission in submissions for f in submission.rows}) == 1

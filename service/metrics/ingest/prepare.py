@@ -7,10 +7,12 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
+from alerts.changes import Change
 from service.metrics.ingest.checks import Checks, Row
 from service.metrics.ingest.closed import Late, closed_samples, oldest_of
 from service.metrics.ingest.ids import SampleIds
 from service.metrics.ingest.metric_table import MetricEntry
+from service.metrics.ingest.overdue import changes_of
 from service.metrics.ingest.readings import Reading
 from service.metrics.ingest.sample import Measured, Sample, Source, instant_of, microseconds
 from service.metrics.ingest.series import CatalogChanged, SeriesCache, SeriesKey
@@ -44,7 +46,8 @@ class IdempotencyKey:
 class Submission:
     """The samples of one request: rows of COPY's binary format by frequency, `imported` ones that
     are kept beside them, and `readings` of which the writer finds out which count; ids `first_id`
-    and following. The writer refuses it where what is `late` is in a closed period.
+    and following. The writer refuses it where what is `late` is in a closed period, and notes what
+    it `changes` of figures that alerts may have been decided by.
     """
 
     rows: Mapping[str, bytes]
@@ -55,17 +58,19 @@ class Submission:
     step: Step | None = None
     readings: Sequence[Reading] = ()
     late: Sequence[Late] = ()
+    changes: Sequence[Change] = ()
     imported: Mapping[str, bytes] = field(default_factory=dict)
 
 
 class _Resolved(NamedTuple):
-    """Rows that are good, the ids of series of which they have the keys, and the oldest of them by
-    type of metric, where they are before today.
+    """Rows that are good, the ids of series of which they have the keys, the oldest of them by
+    type of metric, where they are before today, and what is overdue, as of `Checks`.
     """
 
     rows: list[Row]
     found: Mapping[SeriesKey, int]
     late: Mapping[str, int]
+    overdue: Mapping[str, tuple[int, int]]
 
 
 class Preparer:
@@ -116,7 +121,7 @@ class Preparer:
         checks = self._checks(scope, now)
         readings = checks.readings(sources, values)
         if readings is not None:
-            return await self._of_known(sources, readings, scope, checks.late), []
+            return await self._of_known(sources, readings, scope, checks), []
         try:
             resolved, problems = await self._resolved_each(sources, values, scope, now)
         except CatalogChanged:
@@ -129,14 +134,20 @@ class Preparer:
         sources: Sequence[Source],
         readings: Sequence[Reading],
         scope: Scope,
-        late: Mapping[str, int],
+        checks: Checks,
     ) -> Submission:
         first_id = await self._ids.take(len(readings))
         for number, reading in enumerate(readings, first_id):
             reading.id = number
         metrics = frozenset((scope.tenant, name) for name in _metric_names(sources, ()))
         return Submission(
-            {}, first_id, len(readings), metrics, readings=readings, late=_late(scope, late)
+            {},
+            first_id,
+            len(readings),
+            metrics,
+            readings=readings,
+            late=_late(scope, checks.late),
+            changes=changes_of(scope.tenant, checks.overdue),
         )
 
     async def _submission(
@@ -147,7 +158,7 @@ class Preparer:
         idempotency: IdempotencyKey | None = None,
         step: Step | None = None,
     ) -> Submission:
-        rows, found, late = resolved
+        rows, found, late, overdue = resolved
         first_id = await self._ids.take(len(rows))
         return Submission(
             _copy_rows(rows, found, first_id),
@@ -158,6 +169,7 @@ class Preparer:
             step,
             _readings(rows, found, first_id),
             _late(scope, late),
+            changes_of(scope.tenant, overdue),
         )
 
     async def reload_closed(self) -> None:
@@ -181,7 +193,8 @@ class Preparer:
         if checks.closed:
             raise closed_samples(checks.closed)
         unknown = [series for _, series, *_ in rows if not isinstance(series, int)]
-        return _Resolved(rows, await self._series.resolve(unknown, checks.assumed), checks.late)
+        found = await self._series.resolve(unknown, checks.assumed)
+        return _Resolved(rows, found, checks.late, checks.overdue)
 
     async def _resolved_each(
         self, sources: Sequence[Source], values: Sequence[Measured], scope: Scope, now: datetime
@@ -201,7 +214,7 @@ class Preparer:
             good = [(place, row) for place, row in good if place not in lost]
         types = (sources[place].sample.metric_type for place, _ in good)
         late = oldest_of(types, (row[2] for _, row in good), checks.today) if checks.late else {}
-        return _Resolved([row for _, row in good], found, late), problems
+        return _Resolved([row for _, row in good], found, late, checks.overdue), problems
 
     async def _resolved_with_room(
         self, rows: Sequence[Row], assumed: Mapping[str, MetricEntry]

@@ -1,0 +1,9 @@
+DROP TABLE fature.figure_change;
+DROP INDEX fature.alert_event_review;
+DROP INDEX fature.alert_event_by_window;
+ALTER TABLE fature.alert_event
+DROP COLUMN rule,
+DROP COLUMN review_due,
+DROP COLUMN restated_at,
+DROP COLUMN restated_value,
+DROP COLUMN retracted;
