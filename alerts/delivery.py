@@ -5,9 +5,9 @@ import random
 import time
 import traceback
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
-from functools import partial
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 import msgspec
 import structlog
@@ -41,15 +41,24 @@ _NEEDS = {
 
 Channels = Mapping[str, Channel]
 Clock = Callable[[], datetime]
-Impacts = Callable[[int], Awaitable[Impact | None]]
-_WITH_IMPACT = frozenset({"opened", "repeated", "resolved"})
-_IMPACT_SECONDS = 5.0
+Found = TypeVar("Found")
+_DETAILED = frozenset({"opened", "repeated", "resolved"})
+_DETAIL_SECONDS = 4.0
 
 _log = structlog.get_logger()
 
 
+class Details(NamedTuple):
+    """What is found out about an event when it is told of: its impact, and its chart as PNG in a
+    language (empty: that of the installation).
+    """
+
+    impact: Callable[[int], Awaitable[Impact | None]]
+    picture: Callable[[int, str], Awaitable[bytes | None]]
+
+
 async def deliver_due(
-    pool: Pool, channels: Channels, now: datetime, impacts: Impacts | None = None
+    pool: Pool, channels: Channels, now: datetime, details: Details | None = None
 ) -> int:
     """Attempt everything that is due at `now`, once; how many attempts that were."""
     attempts = 0
@@ -58,7 +67,7 @@ async def deliver_due(
             wanted = claim_of(channels, name, 1 if limited else AT_ONCE, limited=limited)
             while batch := await claim(pool, wanted, now):
                 await asyncio.gather(
-                    *(deliver(pool, channels, one, lambda: now, impacts) for one in batch)
+                    *(deliver(pool, channels, one, lambda: now, details) for one in batch)
                 )
                 attempts += len(batch)
     return attempts
@@ -77,13 +86,13 @@ def claim_of(channels: Channels, name: str, limit: int, *, limited: bool = False
 
 
 async def run(
-    pool: Pool, channels: Channels, stop: asyncio.Event, impacts: Impacts | None = None
+    pool: Pool, channels: Channels, stop: asyncio.Event, details: Details | None = None
 ) -> None:
     """Deliver until `stop` is set; what is being sent then has `GRACE_SECONDS` to finish.
 
     Each channel has a worker of its own, so that one that hangs holds up no other.
     """
-    await asyncio.gather(*(_run_channel(pool, channels, name, stop, impacts) for name in CHANNELS))
+    await asyncio.gather(*(_run_channel(pool, channels, name, stop, details) for name in CHANNELS))
 
 
 async def deliver(
@@ -91,13 +100,11 @@ async def deliver(
     channels: Channels,
     claimed: Claimed,
     clock: Clock,
-    impacts: Impacts | None = None,
+    details: Details | None = None,
 ) -> None:
-    """One attempt and its record. `impacts` computes the impact that is told; without it, what is
-    kept with the event is.
-    """
+    """One attempt and its record. Without `details` the impact that is kept is told."""
     began, timer = clock(), time.monotonic()
-    verdict = await _attempt(channels, claimed, clock, impacts or partial(_stored, pool))
+    verdict = await _attempt(channels, claimed, clock, details or _kept(pool))
     seconds = time.monotonic() - timer
     _log_attempt(claimed, verdict)
     channel = channels.get(claimed.channel)
@@ -130,10 +137,12 @@ async def send(
         raise TransportError(said, permanent=False) from error
 
 
-async def _attempt(channels: Channels, claimed: Claimed, clock: Clock, impacts: Impacts) -> Verdict:
-    delivery = Delivery(claimed.notification_id, claimed.thread_id)
+async def _attempt(channels: Channels, claimed: Claimed, clock: Clock, details: Details) -> Verdict:
+    delivery = Delivery(claimed.notification_id, claimed.thread_id, claimed.language)
     try:
-        notification = await _with_impact(_notification_of(claimed), impacts)
+        notification = _notification_of(claimed)
+        if notification.event_id is not None and notification.transition in _DETAILED:
+            notification, delivery = await _detailed(notification, delivery, claimed, details)
         detail = await send(channels, claimed.channel, claimed.recipient, notification, delivery)
     except TransportError as error:
         now = clock()
@@ -150,23 +159,41 @@ def _notification_of(claimed: Claimed) -> Notification:
         raise TransportError(said, permanent=True) from error
 
 
-async def _with_impact(notification: Notification, impacts: Impacts) -> Notification:
-    """With its impact, unless that takes too long: nobody is notified later for it."""
+async def _detailed(
+    notification: Notification, delivery: Delivery, claimed: Claimed, details: Details
+) -> tuple[Notification, Delivery]:
+    """With the impact, and where it is a mail with the chart."""
     number = notification.event_id
-    if number is None or notification.transition not in _WITH_IMPACT:
-        return notification
+    assert number is not None
+    impact = await _in_time(details.impact(number), number)
+    notification = msgspec.structs.replace(notification, impact=impact)
+    if claimed.channel != "email":
+        return notification, delivery
+    picture = await _in_time(details.picture(number, claimed.language), number)
+    return notification, replace(delivery, picture=picture)
+
+
+async def _in_time(detail: Awaitable[Found | None], number: int) -> Found | None:
+    """A detail, unless it takes too long: nobody is notified later for it."""
     try:
-        async with asyncio.timeout(_IMPACT_SECONDS):
-            impact = await impacts(number)
+        async with asyncio.timeout(_DETAIL_SECONDS):
+            return await detail
     except Exception as error:
-        _log.warning("impact_failed", event_id=number, reason=str(error) or type(error).__name__)
-        return notification
-    return msgspec.structs.replace(notification, impact=impact)
+        _log.warning("detail_failed", event_id=number, reason=str(error) or type(error).__name__)
+        return None
 
 
-async def _stored(pool: Pool, event_id: int) -> Impact | None:
-    impact, _ = await stored_impact(pool, event_id)
-    return impact
+def _kept(pool: Pool) -> Details:
+    """The impacts that are kept, and no charts."""
+
+    async def impact(event_id: int) -> Impact | None:
+        kept, _ = await stored_impact(pool, event_id)
+        return kept
+
+    async def picture(event_id: int, language: str) -> bytes | None:
+        return None
+
+    return Details(impact, picture)
 
 
 async def _record_while_leased(
@@ -192,7 +219,7 @@ async def _record_while_leased(
 
 
 async def _run_channel(
-    pool: Pool, channels: Channels, name: str, stop: asyncio.Event, impacts: Impacts | None
+    pool: Pool, channels: Channels, name: str, stop: asyncio.Event, details: Details | None
 ) -> None:
     under_way: set[asyncio.Task[None]] = set()
     # To receivers that said 429 not long ago goes one at a time.
@@ -200,8 +227,8 @@ async def _run_channel(
     while not stop.is_set():
         full = False
         try:
-            full = await _start_due(pool, channels, name, under_way, impacts)
-            full |= await _start_due(pool, channels, name, careful, impacts, limited=True)
+            full = await _start_due(pool, channels, name, under_way, details)
+            full |= await _start_due(pool, channels, name, careful, details, limited=True)
         except DatabaseError as error:
             _log.warning("outbox_unavailable", channel=name, reason=str(error))
         except Exception:
@@ -215,7 +242,7 @@ async def _start_due(
     channels: Channels,
     name: str,
     under_way: set[asyncio.Task[None]],
-    impacts: Impacts | None,
+    details: Details | None,
     *,
     limited: bool = False,
 ) -> bool:
@@ -225,7 +252,7 @@ async def _start_due(
         return True
     batch = await claim(pool, claim_of(channels, name, room, limited=limited), datetime.now(UTC))
     for one in batch:
-        task = asyncio.create_task(deliver(pool, channels, one, lambda: datetime.now(UTC), impacts))
+        task = asyncio.create_task(deliver(pool, channels, one, lambda: datetime.now(UTC), details))
         under_way.add(task)
         task.add_done_callback(under_way.discard)
         task.add_done_callback(_log_failure)

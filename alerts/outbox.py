@@ -18,7 +18,9 @@ _CAREFUL = timedelta(minutes=10)
 
 @dataclass(frozen=True, slots=True)
 class Claimed:
-    """A notification that is this worker's until the lease ends. `stored` is its JSON."""
+    """A notification that is this worker's until the lease ends. `stored` is its JSON,
+    `language` the recipient's where they chose one.
+    """
 
     notification_id: UUID
     thread_id: UUID
@@ -28,6 +30,7 @@ class Claimed:
     stored: object
     attempt: int
     created_at: datetime
+    language: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,4 +101,5 @@ def _claimed(row: Mapping[str, Any]) -> Claimed:
         stored=row["message"],
         attempt=row["attempts"],
         created_at=row["created_at"],
+        language=row["language"] or "",
     )

@@ -11,6 +11,7 @@ from starlette.applications import Starlette
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp
 
+from service.alerts.pictures import event_picture
 from service.documentation.document import api_document
 from service.documentation.pages import documentation_routes, render_page
 from service.features import ENDPOINTS, PAGES
@@ -66,7 +67,7 @@ def build_app(settings: Settings, engine: Engine) -> ASGIApp:
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[dict[str, Any]]:
-        async with running_resources(settings, engine, stopping) as resources:
+        async with running_resources(settings, engine, stopping, event_picture) as resources:
             with stopping.on_signals(settings.drain_seconds):
                 yield {"resources": resources, "ending": stopping.ending}
         if tracing:

@@ -14,10 +14,13 @@ ACCEPTED = Message("accepted")
 class Delivery:
     """`id` is the same on every attempt, so that a receiver recognises a repetition;
     `thread_id` is the id of the first delivery about the same event to this recipient.
+    `language` is the recipient's where that is known, `picture` a chart of the event as PNG.
     """
 
     id: UUID
     thread_id: UUID
+    language: str = ""
+    picture: bytes | None = None
 
 
 class TransportError(Exception):

@@ -1,6 +1,6 @@
 """Email over SMTP, as text and as HTML."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from email.errors import MessageError
 from email.message import EmailMessage
@@ -19,6 +19,9 @@ from alerts.rendering import English, Renderer
 from alerts.wording import Wording
 from sql.messages import Message
 
+# What the HTML calls it.
+_PICTURE = "<chart>"
+
 
 class EmailChannel:
     """One mail per notification; those about one event make a thread."""
@@ -30,11 +33,14 @@ class EmailChannel:
         sender: str,
         default_recipient: str | None,
         renderer: Renderer = English(),  # noqa: B008
+        renderers: Mapping[str, Renderer] | None = None,
         clock: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
         self._connection = Sender(server)
         self._sender = sender
         self._renderer = renderer
+        # By the language of those who chose one.
+        self._renderers = renderers or {}
         self._default_recipient = default_recipient
         self._clock = clock
 
@@ -45,7 +51,8 @@ class EmailChannel:
             TransportError: permanent where the server answered 5xx.
         """
         to = recipient_or(recipient, self._default_recipient, "FATURE_SMTP_TO")
-        wording = Wording(notification, self._renderer)
+        renderer = self._renderers.get(delivery.language, self._renderer)
+        wording = Wording(notification, renderer)
         try:
             mail = compose(wording, delivery, sender=self._sender, to=to, now=self._clock())
         except (ValueError, MessageError) as error:
@@ -80,9 +87,20 @@ def compose(
     mail["Auto-Submitted"] = "auto-generated"
     mail["X-Auto-Response-Suppress"] = "All"
     mail["X-Fature-Delivery"] = str(delivery.id)
-    words = _words(wording)
+    words = _words(wording) | {"has_picture": delivery.picture is not None}
     mail.set_content(_templates().get_template("alert.txt").render(words))
     mail.add_alternative(_templates().get_template("alert.html").render(words), subtype="html")
+    if delivery.picture is not None:
+        shown = mail.get_body(("html",))
+        assert isinstance(shown, EmailMessage)
+        shown.add_related(
+            delivery.picture,
+            "image",
+            "png",
+            cid=_PICTURE,
+            filename="chart.png",
+            disposition="inline",
+        )
     return mail
 
 

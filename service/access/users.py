@@ -143,6 +143,11 @@ async def any_user(pool: Pool) -> bool:
     return bool(row["found"])
 
 
+async def choose_language(pool: Pool, user_id: int, language: str) -> None:
+    """Keep the language that a user is notified in."""
+    await fetch_all(pool, "choose_user_language", {"user_id": user_id, "language": language})
+
+
 async def list_users(pool: Pool, tenant: str) -> list[DictRow]:
     """Every user of the tenant, newest first. `last_seen_at` is when a log-in was made or
     renewed last, which one in use is every 15 minutes; None where none is kept.

@@ -20,12 +20,13 @@ from service.metrics.query.totals import rolling
 from service.panels.addresses import why_address
 from service.panels.config import Compare, Query
 from service.panels.usual import band_of, told_soon
-from service.runtime.resources import resources_of
+from service.runtime.resources import Resources, resources_of
 from service.web.charts import Band, Chart, Line, Mark, Threshold
 from service.web.session import reader_of
 from sql.calendar import Period
 from sql.durations import Calendar, parse_window
 from sql.errors import DomainError
+from sql.scope import Scope
 from sql.vocabulary import GROUPABLE, LABELS, NONE
 
 # How far before its opening the chart of an event begins.
@@ -47,23 +48,41 @@ class EventChart(NamedTuple):
     is_pending: bool
 
 
+class Drawn(NamedTuple):
+    """A chart, and the result that it shows."""
+
+    chart: Chart
+    result: Result
+
+
 async def event_chart(request: Request, row: DictRow, rule: DictRow | None) -> EventChart | None:
     """The metric around the event, as the rule selects it; None where nothing can be drawn."""
     if not principal_of(request).may("metrics:read"):
         return None
-    result = await _figures(request, row, rule)
+    resources, scope = resources_of(request), principal_of(request).scope
+    drawn = await chart_of(resources, scope, reader_of(request), row, rule)
+    if drawn is None:
+        return None
+    chart, result = drawn
+    since, before = _span(row, result.query.period)
+    span = span_between(since - _trailing(row), before)
+    is_pending = await resources.aggregates.lacks_samples(result.query, [span])
+    return EventChart(chart.spec, result.query.period, is_pending)
+
+
+async def chart_of(
+    resources: Resources, scope: Scope, reader: Reader, row: DictRow, rule: DictRow | None
+) -> Drawn | None:
+    """The same chart for a reader of that scope; None where nothing can be drawn."""
+    result = await _figures(resources, scope, row, rule)
     if result is None or not result.points:
         return None
-    reader = reader_of(request)
     marks = [Mark(row["opened_at"], reader.gettext(N_("Opened")), severity=row["severity"])]
     if row["resolved_at"]:
         marks.append(Mark(row["resolved_at"], reader.gettext(N_("Resolved"))))
-    since, before = _span(row, result.query.period)
-    span = span_between(since - _trailing(row), before)
-    aggregates = resources_of(request).aggregates
+    since, _ = _span(row, result.query.period)
     # What is before is only there to be added.
     points = [one for one in rolling(result, _trailing(row)) if one.start >= since]
-    band = await _band(request, row, result, [one.start for one in points])
     chart = Chart(
         times=[one.start for one in points],
         lines=[Line(row["metric_name"], [one.value for one in points])],
@@ -72,23 +91,26 @@ async def event_chart(request: Request, row: DictRow, rule: DictRow | None) -> E
         incomplete=result.is_under_way,
         marks=marks,
         thresholds=_thresholds(row, reader),
-        band=band,
+        band=await _band(resources, reader, row, result, [one.start for one in points]),
     )
-    is_pending = await aggregates.lacks_samples(result.query, [span])
-    return EventChart(chart.spec, result.query.period, is_pending)
+    return Drawn(chart, result)
 
 
 async def _band(
-    request: Request, row: DictRow, result: Result, starts: Sequence[datetime]
+    resources: Resources,
+    reader: Reader,
+    row: DictRow,
+    result: Result,
+    starts: Sequence[datetime],
 ) -> Band | None:
     """What was expected at the instants of the chart; None of trailing windows, of minutes, and
     where nothing is known.
     """
     if _trailing(row) or result.query.period == "minute":
         return None
-    told = await told_soon(resources_of(request), result.query, datetime.now(UTC))
+    told = await told_soon(resources, result.query, datetime.now(UTC))
     known = [told.get(start.astimezone(UTC)) for start in starts]
-    return band_of(known, reader_of(request)) if any(known) else None
+    return band_of(known, reader) if any(known) else None
 
 
 def _thresholds(row: DictRow, reader: Reader) -> list[Threshold]:
@@ -129,20 +151,21 @@ def why_of_event(row: DictRow, rule: DictRow | None) -> str | None:
     return why_address(query, row["aggregation"], since, before, compare)
 
 
-async def _figures(request: Request, row: DictRow, rule: DictRow | None) -> Result | None:
+async def _figures(
+    resources: Resources, scope: Scope, row: DictRow, rule: DictRow | None
+) -> Result | None:
     period = _period(row)
     if period == "minute":
-        result = await _read(request, row, rule, period)
+        result = await _read(resources, scope, row, rule, period)
         if result and result.points and not result.omitted:
             return result
         period = "hour"
-    return await _read(request, row, rule, period)
+    return await _read(resources, scope, row, rule, period)
 
 
 async def _read(
-    request: Request, row: DictRow, rule: DictRow | None, period: Period
+    resources: Resources, scope: Scope, row: DictRow, rule: DictRow | None, period: Period
 ) -> Result | None:
-    resources, scope = resources_of(request), principal_of(request).scope
     metric = await resources.catalog.entry(scope, row["metric_name"])
     if any(not value and name not in GROUPABLE for name, value in row["group_labels"].items()):
         # No filter finds what has no such dimension.

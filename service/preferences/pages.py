@@ -6,7 +6,9 @@ from pydantic import BaseModel, ConfigDict
 from starlette.requests import Request
 from starlette.responses import Response
 
+from service.access.users import choose_language
 from service.language.translations import LANGUAGES
+from service.runtime.resources import resources_of
 from service.web.cookies import LANGUAGE, THEME
 from service.web.forms import read_form
 from service.web.page import Page, safe_next
@@ -27,13 +29,16 @@ class Preferences(BaseModel):
 
 
 async def choose(request: Request) -> Response:
-    """Keep the choice in a cookie."""
+    """Keep the choice in a cookie; a user is notified in the language that they chose."""
     form = await read_form(request, Preferences)
     if not form.is_valid or form.data.language not in (None, *LANGUAGES):
         raise Invalid(Problem(Message("There is no such choice")))
     cookies = session_of(request).cookies
     if form.data.language:
         cookies.choose(LANGUAGE, form.data.language)
+        if principal := session_of(request).principal:
+            pool = resources_of(request).pool
+            await choose_language(pool, principal.user_id, form.data.language)
     if form.data.theme:
         cookies.choose(THEME, "" if form.data.theme == "auto" else form.data.theme)
     return redirect(request, safe_next(form.data.next))

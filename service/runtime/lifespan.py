@@ -1,12 +1,13 @@
 """The lifespan of a process that serves: pools, resources and tasks from start to stop."""
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Iterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from alerts.backtest import Backtests
+from alerts.delivery import Details
 from alerts.keeping import Keeping
 from alerts.loop import run_alerts
 from retention.apply import accept_windows
@@ -76,14 +77,16 @@ FITS_SECONDS = 60.0
 IMPACTS_SECONDS = 15.0
 # Each takes a core for up to 5 s, and whoever reads metrics may ask for one.
 BACKTESTS_AT_ONCE = 2
+# The chart of an event in a language, as PNG.
+EventPicture = Callable[[Resources, int, str], Awaitable[bytes | None]]
 
 
 @asynccontextmanager
 async def running_resources(
-    settings: Settings, engine: Engine, stopping: Stopping
+    settings: Settings, engine: Engine, stopping: Stopping, picture: EventPicture
 ) -> AsyncIterator[Resources]:
     """The resources with their pools open and their tasks running; at the end the writer
-    commits what waits before the pools close.
+    commits what waits before the pools close. `picture` draws events for notifications.
     """
     async with open_pools(settings) as pools:
         now = datetime.now(UTC)
@@ -96,7 +99,7 @@ async def running_resources(
         writer = asyncio.create_task(resources.writer.run())
         background = [asyncio.create_task(task) for task in _tasks(resources)]
         try:
-            async with _delivering(resources):
+            async with _delivering(resources, picture):
                 yield resources
         finally:
             resources.writer.close()
@@ -107,12 +110,16 @@ async def running_resources(
             await resources.members.close()
 
 
-def _delivering(resources: Resources) -> AbstractAsyncContextManager[None]:
+def _delivering(resources: Resources, picture: EventPicture) -> AbstractAsyncContextManager[None]:
     """Not here where loops of their own judge: they may have settings that this has not."""
     settings = resources.settings
     if not settings.alert_interval:
         return nullcontext()
-    return delivering(resources.pool, settings, resources.impacts.current)
+
+    async def drawn(event_id: int, language: str) -> bytes | None:
+        return await picture(resources, event_id, language or settings.language)
+
+    return delivering(resources.pool, settings, Details(resources.impacts.current, drawn))
 
 
 def _owner_url(settings: Settings, engine: Engine) -> str | None:

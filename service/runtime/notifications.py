@@ -14,8 +14,9 @@ from alerts.channels.sms import SmsChannel, TwilioProvider
 from alerts.channels.smtp import SmtpServer, Tls
 from alerts.channels.webhook import WebhookChannel
 from alerts.context import MessageContext
-from alerts.delivery import GRACE_SECONDS, Impacts, run
+from alerts.delivery import GRACE_SECONDS, Details, run
 from alerts.rendering import Renderer
+from service.language.translations import LANGUAGES
 from service.runtime.rendering import renderer_of
 from service.runtime.settings import Settings
 from service.runtime.stopping import end_tasks
@@ -28,13 +29,13 @@ _PORTS: dict[Tls, int] = {"none": 25, "starttls": 587, "tls": 465}
 
 @asynccontextmanager
 async def delivering(
-    pool: Pool, settings: Settings, impacts: Impacts | None = None
+    pool: Pool, settings: Settings, details: Details | None = None
 ) -> AsyncIterator[None]:
-    """Deliver notifications meanwhile, with impacts that are computed then or else those that are
-    kept; at the end, finish what is being sent.
+    """Deliver notifications meanwhile, with details that are found out then or else the impacts
+    that are kept; at the end, finish what is being sent.
     """
     stop = asyncio.Event()
-    worker = asyncio.create_task(run(pool, channels_of(settings), stop, impacts))
+    worker = asyncio.create_task(run(pool, channels_of(settings), stop, details))
     try:
         yield
     finally:
@@ -90,7 +91,13 @@ def _email(settings: Settings, renderer: Renderer) -> EmailChannel | None:
     )
     sender = settings.smtp_from or _own_address(settings)
     recipient = settings.smtp_to or sender
-    return EmailChannel(server, sender=sender, default_recipient=recipient, renderer=renderer)
+    return EmailChannel(
+        server,
+        sender=sender,
+        default_recipient=recipient,
+        renderer=renderer,
+        renderers={language: renderer_of(language, settings.zone) for language in LANGUAGES},
+    )
 
 
 def _own_address(settings: Settings) -> str:

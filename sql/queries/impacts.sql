@@ -71,3 +71,9 @@ SELECT
     CASE WHEN resolved_at IS NULL OR impact_at >= resolved_at THEN impact_at END AS computed_at
 FROM fature.alert_event
 WHERE event_id = %(event_id)s;
+
+-- name: drawn_event
+-- An event of any tenant.
+SELECT *
+FROM fature.alert_event
+WHERE event_id = %(event_id)s;

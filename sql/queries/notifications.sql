@@ -61,6 +61,14 @@ RETURNING
     claimed.message,
     claimed.attempts,
     claimed.created_at,
+    CASE
+        WHEN claimed.channel = 'email'
+            THEN (
+                SELECT u.language
+                FROM fature.api_user AS u
+                WHERE lower(u.email) = lower(claimed.recipient) AND u.active
+            )
+    END AS language,
     coalesce(
         (
             SELECT first.notification_id

@@ -62,3 +62,9 @@ SELECT exists(SELECT 1 FROM fature.api_user) AS found;
 -- name: lock_first_user
 -- One first user, however many are made at once.
 SELECT pg_advisory_xact_lock(hashtextextended('fature first user', 0));
+
+-- name: choose_user_language
+-- The language that a user wants to be notified in.
+UPDATE fature.api_user
+SET language = %(language)s
+WHERE user_id = %(user_id)s AND language IS DISTINCT FROM %(language)s;

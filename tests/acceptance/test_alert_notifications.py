@@ -5,11 +5,14 @@ import re
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
 from pathlib import Path
 
 import pytest
 
 from sql.engine import Engine
+from tests.acceptance.people import add_person, browser
+from tests.acceptance.web import post, sign_in
 from tests.conftest import DatabaseServer, Service, running_service
 from tests.receivers import Mailbox, smtp_server, web_receiver
 
@@ -128,10 +131,55 @@ def test_an_event_says_in_all_ways_how_far_it_is_from_what_was_expected(
     assert event["impact_unit"] == "BRL"
     assert -1000 * len(rows) < event["impact"] < -800 * len(rows)
     assert told["difference"] == pytest.approx(event["impact"])
+    html, chart = mailbox.mails[0].get_body(("html",)), pictures_in(mailbox.mails[0])
+    assert html is not None
+    # The chart comes with the mail, and nothing from elsewhere.
+    assert re.findall(r'src="([^"]+)"', html.get_content()) == ["cid:chart"]
+    assert chart["<chart>"].startswith(b"\x89PNG")
     text = mailbox.mails[0].get_body(("plain",))
     assert text is not None
     said = " ".join(str(text.get_content()).split())
     assert re.search(r"R\$ [89]\d\d,\d\d a menos que o esperado desde \d\d:00\.", said)
+
+
+def pictures_in(mail: EmailMessage) -> dict[str, bytes]:
+    """The pictures of a mail by what its HTML calls them."""
+    return {
+        part["Content-ID"]: part.get_payload(decode=True)
+        for part in mail.walk()
+        if part.get_content_type() == "image/png"
+    }
+
+
+def test_who_chose_a_language_is_notified_in_it(
+    engine: Engine, servers: Callable[[Engine], DatabaseServer], tmp_path: Path
+) -> None:
+    mailbox = Mailbox()
+    with (
+        smtp_server(mailbox) as port,
+        running_service(
+            tmp_path,
+            servers(engine).new_database(),
+            FATURE_ALERT_INTERVAL="1",
+            FATURE_SMTP_HOST="127.0.0.1",
+            FATURE_SMTP_PORT=str(port),
+        ) as service,
+    ):
+        ana = add_person(service.client)
+        with browser(service.url) as page:
+            sign_in(page, ana)
+            chosen = post(page, "/preferences", language="pt-BR", next="/")
+            assert chosen.status_code == 303
+        both = RULE | {
+            "notification_channels": ["email"],
+            "notification_recipients": [ana.email.upper(), "ben@example.com"],
+        }
+        assert service.client.post("/api/alerts/rules", json=both).status_code == 201
+        assert service.client.post("/api/metrics", json=SAMPLE).status_code == 201
+        until(lambda: len(mailbox.mails) == 2)
+    subjects = {str(mail["To"]).lower(): str(mail["Subject"]) for mail in mailbox.mails}
+    assert subjects[ana.email.lower()].startswith("[crítica]")
+    assert subjects["ben@example.com"].startswith("[critical]")
 
 
 def test_without_a_history_an_event_has_no_impact(

@@ -1,0 +1,1 @@
+ALTER TABLE fature.api_user DROP COLUMN language;
