@@ -83,7 +83,7 @@ EventPicture = Callable[[Resources, int, str], Awaitable[bytes | None]]
 
 @asynccontextmanager
 async def running_resources(
-    settings: Settings, engine: Engine, stopping: Stopping, picture: EventPicture
+    settings: Settings, engine: Engine, stopping: Stopping, picture: EventPicture | None = None
 ) -> AsyncIterator[Resources]:
     """The resources with their pools open and their tasks running; at the end the writer
     commits what waits before the pools close. `picture` draws events for notifications.
@@ -110,13 +110,17 @@ async def running_resources(
             await resources.members.close()
 
 
-def _delivering(resources: Resources, picture: EventPicture) -> AbstractAsyncContextManager[None]:
+def _delivering(
+    resources: Resources, picture: EventPicture | None
+) -> AbstractAsyncContextManager[None]:
     """Not here where loops of their own judge: they may have settings that this has not."""
     settings = resources.settings
     if not settings.alert_interval:
         return nullcontext()
 
     async def drawn(event_id: int, language: str) -> bytes | None:
+        if picture is None:
+            return None
         return await picture(resources, event_id, language or settings.language)
 
     return delivering(resources.pool, settings, Details(resources.impacts.current, drawn))
