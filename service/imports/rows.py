@@ -2,7 +2,7 @@
 
 import hashlib
 import zlib
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from typing import NamedTuple
 
 from service.http.errors import ApiError
@@ -11,8 +11,9 @@ from sql.messages import Message
 
 # A sample has at most some 10 KiB; what is longer is none.
 MAX_LINE = 64 * 1024
-_PAGE_ROWS = 4000
-_PAGE_BYTES = 512 * 1024
+# The first pages of a stream, and the largest: each is a transaction.
+_PAGE_ROWS, _MOST_ROWS = 4000, 16_000
+_PAGE_BYTES = 2 * 1024 * 1024
 _UNPACKED = 256 * 1024
 
 
@@ -60,6 +61,9 @@ class Rows:
         self._digest = hashlib.sha256()
         self._line = 1
         self._count = 0
+        # The lines so far of a row whose quote is still open.
+        self._open: list[bytes] = []
+        self._open_size = 0
         self.header: bytes | None = None
 
     async def pages(self, at: int = 0) -> AsyncIterator[Page]:
@@ -69,56 +73,63 @@ class Rows:
             Invalid: a line is too long, or a quote never ends.
         """
         rows: list[tuple[int, bytes]] = []
-        size = 0
-        async for line, row in self._rows():
-            if self._has_header and self.header is None:
-                self.header = row.removeprefix(b"\xef\xbb\xbf")
-                self._digest.update(row + b"\n")
-                continue
-            self._digest.update(row + b"\n")
-            self._count += 1
-            rows.append((line, row))
-            size += len(row)
-            if len(rows) == _PAGE_ROWS or size > _PAGE_BYTES or self._count == at:
-                yield Page(rows, self._count, self._digest.digest())
-                rows, size = [], 0
+        size, most = 0, _PAGE_ROWS
+        async for lines in self._lines():
+            for line, row in self._rows(lines):
+                if self._has_header and self.header is None:
+                    self.header = row.removeprefix(b"\xef\xbb\xbf")
+                    self._digest.update(row + b"\n")
+                    continue
+                self._count += 1
+                rows.append((line, row))
+                size += len(row)
+                if len(rows) == most or size > _PAGE_BYTES or self._count == at:
+                    yield self._page(rows)
+                    rows, size, most = [], 0, min(max(self._count, _PAGE_ROWS), _MOST_ROWS)
+        self._check_whole()
         if rows:
-            yield Page(rows, self._count, self._digest.digest())
+            yield self._page(rows)
 
-    async def _rows(self) -> AsyncIterator[tuple[int, bytes]]:
-        """Each with its line; empty ones are left out."""
-        lines: list[bytes] = []
-        size = quotes = 0
-        async for line in self._lines():
-            size += len(line) + bool(lines)
-            lines.append(line)
+    def _page(self, rows: list[tuple[int, bytes]]) -> Page:
+        """Rows that follow those before, which the digest is of so far."""
+        self._digest.update(b"".join([row + b"\n" for _, row in rows]))
+        return Page(rows, self._count, self._digest.digest())
+
+    def _rows(self, lines: Sequence[bytes]) -> Iterator[tuple[int, bytes]]:
+        """Each with its line; empty ones are left out. A quoted one may go on with later lines."""
+        for line in lines:
             self._line += 1
-            first = self._line - len(lines)
-            if size > MAX_LINE:
-                raise _too_long(first)
-            quotes += line.count(b'"') if self._quoted else 0
-            if quotes % 2:
-                continue
-            row = b"\n".join(lines)
-            if row.strip():
-                yield first, row
-            lines, size, quotes = [], 0, 0
-        if lines:
-            message = Message(
-                "Line {line}: the quote never ends", {"line": self._line - len(lines)}
-            )
-            raise Invalid(Problem(message, "file"))
+            if self._open or len(line) > MAX_LINE or (self._quoted and line.count(b'"') % 2):
+                yield from self._continued(line)
+            elif line and not line.isspace():
+                yield self._line - 1, line
 
-    async def _lines(self) -> AsyncIterator[bytes]:
+    def _continued(self, line: bytes) -> Iterator[tuple[int, bytes]]:
+        """The row that begins with that line or ends with it, where it does."""
+        self._open_size += len(line) + bool(self._open)
+        self._open.append(line)
+        first = self._line - len(self._open)
+        if self._open_size > MAX_LINE:
+            raise _too_long(first)
+        if line.count(b'"') % 2 == (len(self._open) > 1):
+            yield first, b"\n".join(self._open)
+            self._open, self._open_size = [], 0
+
+    def _check_whole(self) -> None:
+        if self._open:
+            values = {"line": self._line - len(self._open)}
+            raise Invalid(Problem(Message("Line {line}: the quote never ends", values), "file"))
+
+    async def _lines(self) -> AsyncIterator[list[bytes]]:
+        """Those that end in each part of the stream."""
         rest = b""
         async for part in self._stream:
             *lines, rest = (rest + part).split(b"\n")
-            for line in lines:
-                yield line.removesuffix(b"\r")
+            yield [line.removesuffix(b"\r") for line in lines]
             if len(rest) > MAX_LINE:
                 raise _too_long(self._line)
         if rest:
-            yield rest.removesuffix(b"\r")
+            yield [rest.removesuffix(b"\r")]
 
 
 def _too_long(line: int) -> Invalid:

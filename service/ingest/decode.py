@@ -51,6 +51,17 @@ def decode_batch(body: bytes) -> Decoded:
 
 def decode_lines(lines: Sequence[tuple[int, bytes]]) -> Decoded:
     """The samples of lines of JSON, each with its number, and what is wrong with the others."""
+    together = b"\n".join([line for _, line in lines])
+    try:
+        items = _one.decode_lines(together)
+        if len(items) == len(lines) and not _may_repeat(together, items):
+            return Decoded(list(map(_sample, items)), places=[number for number, _ in lines])
+    except NOT_JSON:
+        pass
+    return _decode_each(lines)
+
+
+def _decode_each(lines: Sequence[tuple[int, bytes]]) -> Decoded:
     samples, places, problems = [], [], []
     for number, line in lines:
         try:
@@ -90,7 +101,7 @@ def _is_batch(body: bytes) -> bool:
         return False
 
 
-def _may_repeat(body: bytes, decoded: MetricIn | BatchIn) -> bool:
+def _may_repeat(body: bytes, decoded: MetricIn | BatchIn | Sequence[MetricIn]) -> bool:
     """True where some object in the body may have a key twice: written again, what was decoded
     has a colon for each key, once, and those of the texts. Quicker than looking at each key.
     """
