@@ -20,6 +20,7 @@ DECLARE
         WHERE b.status <> 'counted' AND b.batch_id IS DISTINCT FROM batch
     );
     rollup record;
+    is_there boolean;
 BEGIN
     FOR rollup IN
         SELECT
@@ -33,6 +34,15 @@ BEGIN
         CROSS JOIN fature.installation AS i
         WHERE c.view_schema = 'fature' AND (l.level <> 'month' OR frequency = 'monthly')
     LOOP
+        -- As a rule history is imported to where nothing was.
+        EXECUTE format(
+            'SELECT EXISTS (SELECT FROM %s '
+            'WHERE series_id = ANY($1) AND bucket >= $2 AND bucket < $3)',
+            rollup.relation
+        )
+        INTO is_there
+        USING series, since, before;
+        CONTINUE WHEN NOT is_there;
         EXECUTE format(
             'INSERT INTO fature.imported_base (frequency, level, bucket, series_id, sum_value, '
             'sample_count, min_value, max_value, first_value, last_value) '
