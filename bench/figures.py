@@ -53,6 +53,21 @@ class Taken:
     cpu: float
 
 
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """Samples of history from a file of that form: those stored in a second, and those counted in
+    all figures, with their ratios to \\copy of the same rows; `cpu` of the service in microseconds
+    for each sample.
+    """
+
+    form: str
+    stored_per_second: float
+    stored_ratio: float
+    counted_per_second: float
+    counted_ratio: float
+    cpu: float
+
+
 # An answer by day is promised within these seconds at the service itself.
 PROMPT_SECONDS = 0.005
 
@@ -151,6 +166,8 @@ class Figures:
     consumed: list[Consumed] = field(default_factory=list)
     taken: list[Taken] = field(default_factory=list)
     consumer_memory: int = 0
+    imported: list[Imported] = field(default_factory=list)
+    import_memory: int = 0
     paced: Paced | None = None
     paced_after: Paced | None = None
     reads: list[Reads] = field(default_factory=list)

@@ -25,6 +25,7 @@ def floors(figures: Figures) -> list[Floor]:
         *_of_ingest(figures),
         *_of_kafka(figures),
         *_of_protocols(figures),
+        *_of_imports(figures),
         *_of_reads(figures),
         _of_pages(figures),
         *_of_federation(figures),
@@ -90,6 +91,19 @@ def _of_protocols(figures: Figures) -> Iterator[Floor]:
             f"{one.ratio:.2f}",
             one.ratio >= least,
         )
+
+
+def _of_imports(figures: Figures) -> Iterator[Floor]:
+    for one in figures.imported:
+        yield Floor(
+            f"import of {one.form}: rows stored at 0.6 of \\copy at least",
+            f"{one.stored_ratio:.2f}",
+            one.stored_ratio >= 0.6,
+        )
+    peak = figures.import_memory / MIB
+    yield Floor(
+        "memory of the service while it imports below 300 MiB", f"{peak:.0f} MiB", peak < 300
+    )
 
 
 def _of_reads(figures: Figures) -> Iterator[Floor]:

@@ -41,6 +41,7 @@ def _tables(figures: Figures) -> Iterator[Table]:
     yield _ingest(figures)
     yield _kafka(figures)
     yield _protocols(figures)
+    yield _imports(figures)
     yield _reads(figures)
     yield _pages(figures)
     yield _federation(figures)
@@ -97,6 +98,24 @@ def _protocols(figures: Figures) -> Table:
         [
             (one.protocol, f"{one.per_second:,.0f}", f"{one.ratio:.2f}", f"{one.cpu:.1f}")
             for one in figures.taken
+        ],
+    )
+
+
+def _imports(figures: Figures) -> Table:
+    return Table(
+        "Imports",
+        ("form", "stored/s", "of \\copy", "counted/s", "of \\copy", "CPU µs/sample"),
+        [
+            (
+                one.form,
+                f"{one.stored_per_second:,.0f}",
+                f"{one.stored_ratio:.2f}",
+                f"{one.counted_per_second:,.0f}",
+                f"{one.counted_ratio:.2f}",
+                f"{one.cpu:.1f}",
+            )
+            for one in figures.imported
         ],
     )
 

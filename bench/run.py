@@ -10,6 +10,7 @@ from bench.copying import Copying
 from bench.dataset import load, migrated, storage
 from bench.federation import measure_federation
 from bench.figures import Figures
+from bench.imports import measure_imports
 from bench.ingest import measure_ingest, measure_paced
 from bench.kafka import measure_kafka
 from bench.machine import this_machine
@@ -30,6 +31,7 @@ def measure(kit: Kit, server: EmbeddedServer, folder: Path) -> Figures:
     """All figures of a run on that PostgreSQL, with files in `folder`."""
     _check_space(folder, max(kit.scale.samples))
     figures = _writes(kit, server, folder)
+    measure_imports(figures, kit, server, folder)
     _reads(figures, kit, server, folder)
     with new_database(server.url, "benchmark_pages") as url:
         measure_pages(figures, kit, folder, url)

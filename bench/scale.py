@@ -17,6 +17,7 @@ class Scale:
     ingest_seconds: float
     paced_seconds: float
     copy_rows: int
+    import_rows: int
     samples: tuple[int, ...]
     query_seconds: float
     page_samples: int
@@ -33,6 +34,7 @@ WHOLE = Scale(
     ingest_seconds=4,
     paced_seconds=15,
     copy_rows=300_000,
+    import_rows=5_000_000,
     samples=(1_000_000, 10_000_000, 50_000_000),
     query_seconds=4,
     page_samples=1_000_000,
@@ -48,6 +50,7 @@ QUICK = Scale(
     ingest_seconds=1,
     paced_seconds=2,
     copy_rows=50_000,
+    import_rows=40_000,
     samples=(50_000, 200_000),
     query_seconds=0.5,
     page_samples=50_000,

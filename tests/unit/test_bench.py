@@ -10,6 +10,7 @@ from bench.figures import (
     Consumed,
     Federated,
     Figures,
+    Imported,
     Ingest,
     Neighbour,
     Paced,
@@ -47,6 +48,11 @@ def figures() -> Figures:
             Taken("remote write", 110_000.0, 1.1, 6.0),
             Taken("OTLP", 80_000.0, 0.7, 9.0),
         ],
+        imported=[
+            Imported("CSV", 120_000.0, 0.6, 60_000.0, 0.3, 10.0),
+            Imported("JSON lines", 130_000.0, 0.65, 60_000.0, 0.3, 9.0),
+        ],
+        import_memory=200 * MIB,
         paced=Paced(500.0, FAST),
         reads=[
             Reads(1_000_000, "day", 1, 250.0, Latency(4.0, 5.0, 6.0), 0.6),
@@ -165,6 +171,16 @@ def test_kafka_is_judged_beside_http_and_only_where_there_is_a_broker() -> None:
     assert missed(measured) == []
 
 
+def test_imports_are_judged_until_they_are_stored() -> None:
+    measured = figures()
+    measured.imported[0] = replace(measured.imported[0], stored_ratio=0.55)
+    measured.import_memory = 300 * MIB
+    assert missed(measured) == [
+        "import of CSV: rows stored at 0.6 of \\copy at least",
+        "memory of the service while it imports below 300 MiB",
+    ]
+
+
 def test_a_table_is_aligned_and_says_what_was_missed() -> None:
     measured = figures()
     measured.paced = Paced(500.0, Latency(5.0, 40.0, 60.0))
@@ -184,6 +200,7 @@ def test_the_document_has_every_table_and_no_gap() -> None:
     assert "| day | 50,000,000 | 1 | 4.8 | 6.0 | 7.0 | 60% | 200 | 1.20 |" in page
     assert "| /explore | 60 | 97.0% |" in page
     assert "| 1000 | 110,000 | 0.90 | 5.0 |" in page
+    assert "| CSV | 120,000 | 0.60 | 60,000 | 0.30 | 10.0 |" in page
     assert "| ten readers of a page | 6.0 | 12.0 | 18.0 | 1.80 |" in page
     assert "| columnstore is smaller by | 10.0 times |" in page
 
