@@ -20,6 +20,12 @@ def problems(
     """The problems of the rule given what the catalogue says of its metric (None:
     nothing yet) and how often it is submitted, which counts more.
     """
+    if entry is not None and entry.is_derived:
+        message = Message(
+            "{metric} is derived: watch the metrics of its formula", {"metric": rule.metric_name}
+        )
+        yield Problem(message, "metric_name")
+        return
     window = window_of(rule, entry)
     if rule.compare and not is_comparable(window, rule.compare):
         said: dict[str, Value] = {"window": Term(str(window)), "compare": rule.compare}

@@ -71,6 +71,7 @@ class CatalogueEntry(NamedTuple):
     frequency: Frequency = "real_time"
     dimensions: Sequence[str] = ()
     unit: str | None = None
+    is_derived: bool = False
 
 
 # Fields that only rules of one type have.

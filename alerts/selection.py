@@ -279,4 +279,5 @@ def entry_of_row(row: Mapping[str, Any]) -> CatalogueEntry:
         row["frequency"],
         tuple(row["dimensions"]),
         row["unit"],
+        row["is_derived"],
     )

@@ -8,6 +8,7 @@ import service.audit.api
 import service.audit.pages
 import service.breakdown.api
 import service.catalog.api
+import service.catalog.derived_page
 import service.catalog.pages
 import service.catalog.removal_page
 import service.catalog.removing
@@ -134,6 +135,7 @@ PAGES = [
     *service.channels.pages.PAGES,
     *service.web.administration.PAGES,
     *service.catalog.pages.PAGES,
+    *service.catalog.derived_page.PAGES,
     *service.catalog.removal_page.PAGES,
     *service.users.pages.PAGES,
     *service.keys.pages.PAGES,

@@ -26,13 +26,23 @@ def exact_mean(totals: Iterable[float], number: int) -> float:
         return rounded(_double(_total(totals) / number))
 
 
+def exact(value: float) -> Decimal:
+    """The decimal of the 15 digits that a double surely has."""
+    return Decimal(f"{value:.15g}")
+
+
+def nearest(value: Decimal) -> float:
+    """The double nearest to a decimal, to the 15 digits that one surely has."""
+    return rounded(_double(value))
+
+
 def rounded(value: float) -> float:
     """To the 15 digits that a double surely has, as means are."""
     return float(f"{value:.15g}")
 
 
 def _total(values: Iterable[float]) -> Decimal:
-    return sum((Decimal(f"{value:.15g}") for value in values), Decimal())
+    return sum(map(exact, values), Decimal())
 
 
 def _double(value: Decimal) -> float:

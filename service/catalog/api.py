@@ -3,8 +3,14 @@
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.catalog.editing import change_metric
-from service.catalog.models import CatalogAnswer, CatalogEntryAnswer, CatalogPatch, entry_out
+from service.catalog.editing import change_metric, define_derived
+from service.catalog.models import (
+    CatalogAnswer,
+    CatalogEntryAnswer,
+    CatalogPatch,
+    DerivedIn,
+    entry_out,
+)
 from service.http.authentication import caller_of, principal_of
 from service.http.bodies import read_model
 from service.http.endpoint import Endpoint
@@ -29,6 +35,14 @@ async def patch_catalog(request: Request) -> Response:
     return item_response(entry_out(row))
 
 
+async def put_derived(request: Request) -> Response:
+    """Define a metric by a formula of others, new or anew."""
+    given = await read_model(request, DerivedIn)
+    name = request.path_params["metric_name"]
+    row = await define_derived(resources_of(request), caller_of(request), name, given.definition)
+    return item_response(entry_out(row))
+
+
 ENDPOINTS = [
     Endpoint(
         "GET",
@@ -45,6 +59,15 @@ ENDPOINTS = [
         "metrics",
         scope="catalog:write",
         body=CatalogPatch,
+        response=CatalogEntryAnswer,
+    ),
+    Endpoint(
+        "PUT",
+        "/api/metrics/catalog/{metric_name}",
+        put_derived,
+        "metrics",
+        scope="catalog:write",
+        body=DerivedIn,
         response=CatalogEntryAnswer,
     ),
 ]

@@ -4,7 +4,21 @@ from psycopg.rows import DictRow
 
 from service.access.caller import Caller
 from service.metrics.catalog import CatalogChange
+from service.metrics.derived.defining import Definition, define_metric
 from service.runtime.resources import Resources
+
+
+async def define_derived(
+    resources: Resources, caller: Caller, metric_name: str, definition: Definition
+) -> DictRow:
+    """The entry of a derived metric, which counts at once.
+
+    Raises:
+        Invalid, Conflict, Forbidden: as `define_metric`.
+    """
+    row = await define_metric(resources.pool, caller, metric_name, definition)
+    await _renew(resources, caller, metric_name)
+    return row
 
 
 async def change_metric(
@@ -16,6 +30,12 @@ async def change_metric(
         NotFound: there is no such metric in scope.
     """
     row = await resources.catalog.change(caller, metric_name, change)
-    await resources.series.reload()
-    resources.aggregates.forget([(caller.tenant, metric_name)])
+    await _renew(resources, caller, metric_name)
     return row
+
+
+async def _renew(resources: Resources, caller: Caller, metric_name: str) -> None:
+    metric = caller.tenant, metric_name
+    resources.catalog.forget([metric])
+    await resources.series.reload()
+    resources.aggregates.forget([metric])

@@ -9,10 +9,12 @@ from service.explore.models import AggregateParams, Sample
 from service.http import envelopes
 from service.http.responses import utc_instant
 from service.metrics.catalog import CatalogChange
+from service.metrics.derived.defining import Definition
 from service.metrics.federation.merging import MEMBER
 from service.metrics.ingest.labels import label_problem, label_text
+from sql.formula import MAX_LENGTH
 from sql.messages import Listing, Message
-from sql.vocabulary import Aggregation, Kind
+from sql.vocabulary import Aggregation, Kind, MetricType
 
 # Parameters, and fields of the answers.
 _RESERVED = (
@@ -40,6 +42,16 @@ Unit = Annotated[str, Field(max_length=200), AfterValidator(_unit), Field(min_le
 Dimension = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")]
 
 
+def _unit_or_none(text: str | None) -> str | None:
+    return text and _unit(text)
+
+
+def _storable(text: str | None) -> str | None:
+    if text and "\0" in text:
+        raise ValueError(Message("The character NUL cannot be stored"))
+    return text
+
+
 class CatalogPatch(BaseModel):
     """Changes to a catalogue entry; what is absent stays."""
 
@@ -62,6 +74,9 @@ class CatalogPatch(BaseModel):
         description="Metadata keys that become filters and groups of every rollup from now on",
     )
 
+    _as_stored = field_validator("unit")(_unit_or_none)
+    _storable = field_validator("description")(_storable)
+
     @field_validator("dimensions")
     @classmethod
     def _usable(cls, names: list[str] | None) -> list[str] | None:
@@ -75,11 +90,6 @@ class CatalogPatch(BaseModel):
             raise ValueError(message)
         return names
 
-    @field_validator("unit")
-    @classmethod
-    def _as_stored(cls, text: str | None) -> str | None:
-        return text and _unit(text)
-
     @field_validator("units")
     @classmethod
     def _distinct(cls, units: list[str] | None) -> list[str] | None:
@@ -87,17 +97,36 @@ class CatalogPatch(BaseModel):
             raise ValueError(Message("A unit is named twice"))
         return units
 
-    @field_validator("description")
-    @classmethod
-    def _storable(cls, text: str | None) -> str | None:
-        if text and "\0" in text:
-            raise ValueError(Message("The character NUL cannot be stored"))
-        return text
-
     @property
     def change(self) -> CatalogChange:
         """The change that is asked for."""
         return CatalogChange(**self.model_dump())
+
+
+class DerivedIn(BaseModel):
+    """A derived metric; unit and kind follow from the metrics of its formula where absent."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    formula: str = Field(
+        min_length=1,
+        max_length=MAX_LENGTH,
+        description="Metrics and numbers with + - * / and parentheses; blanks around a minus",
+    )
+    metric_type: MetricType | None = Field(
+        None, description="That of the first metric of the formula if absent"
+    )
+    kind: Kind | None = None
+    unit: str | None = Field(None, max_length=200, description="Empty: none")
+    description: str | None = Field(None, max_length=2000)
+
+    _as_stored = field_validator("unit")(_unit_or_none)
+    _storable = field_validator("description")(_storable)
+
+    @property
+    def definition(self) -> Definition:
+        """The metric that is wanted."""
+        return Definition(self.formula, self.metric_type, self.kind, self.unit, self.description)
 
 
 class CatalogRow(BaseModel):
@@ -112,6 +141,7 @@ class CatalogRow(BaseModel):
     frequency: str
     description: str
     dimensions: list[str]
+    formula: str | None = Field(description="Of a derived metric: how it is computed from others")
     series: int = Field(description="How many series are in view")
     first_sample: str | None = Field(description="Oldest sample that is still kept")
     last_sample: str | None

@@ -8,8 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from starlette.requests import Request
 from starlette.responses import Response
 
-from service.catalog.editing import change_metric
-from service.catalog.models import CatalogPatch
+from service.catalog.editing import change_metric, define_derived
+from service.catalog.models import CatalogPatch, DerivedIn
 from service.http.authentication import caller_of, principal_of
 from service.language.translations import N_
 from service.metrics.ingest.room import nearness
@@ -39,12 +39,19 @@ class EntryForm(BaseModel):
     unit: str = ""
     description: str = ""
     dimensions: Annotated[str, Field(max_length=1000)] = ""
+    formula: str = ""
 
     @property
     def patch(self) -> dict[str, Any]:
         """The same as the API takes it."""
         names = [name.strip() for name in self.dimensions.split(",")]
-        return self.model_dump() | {"dimensions": [name for name in names if name]}
+        fields = self.model_dump(exclude={"formula"})
+        return fields | {"dimensions": [name for name in names if name]}
+
+    @property
+    def derived(self) -> dict[str, Any]:
+        """The same of a derived metric."""
+        return self.model_dump(include={"formula", "kind", "unit", "description"})
 
 
 async def list_metrics(request: Request) -> Response:
@@ -76,11 +83,13 @@ async def show_metric(request: Request) -> Response:
 async def edit_metric(request: Request) -> Response:
     """Change a metric; figures follow at once."""
     form = await read_form(request, EntryForm)
+    if form.is_valid and form.data.formula:
+        return await _define_anew(request, form)
     if form.is_valid:
         wanted: Form[CatalogPatch] = Form(form.values)
         wanted.check(CatalogPatch, form.data.patch)
         if wanted.is_valid:
-            name, change = request.path_params["metric_name"], wanted.data.change
+            name, change = _name_in(request), wanted.data.change
             await change_metric(resources_of(request), caller_of(request), name, change)
             said = reader_of(request).gettext(N_("The metric is saved"))
             return redirect(request, _PATH, flash=said)
@@ -88,10 +97,29 @@ async def edit_metric(request: Request) -> Response:
     return _editor(request, form, await _found(request), status=422)
 
 
+async def _define_anew(request: Request, form: Form[EntryForm]) -> Response:
+    wanted: Form[DerivedIn] = Form(form.values)
+    wanted.check(DerivedIn, form.data.derived)
+    resources, caller, name = resources_of(request), caller_of(request), _name_in(request)
+
+    async def keep(given: DerivedIn) -> DictRow:
+        return await define_derived(resources, caller, name, given.definition)
+
+    if await wanted.carry_out(keep) is None:
+        form.errors |= wanted.errors
+        return _editor(request, form, await _found(request), status=wanted.status)
+    said = reader_of(request).gettext(N_("The metric is saved"))
+    return redirect(request, _PATH, flash=said)
+
+
+def _name_in(request: Request) -> str:
+    name: str = request.path_params["metric_name"]
+    return name
+
+
 async def _found(request: Request) -> DictRow:
-    name = request.path_params["metric_name"]
     scope = principal_of(request).scope
-    return await resources_of(request).catalog.row(scope, name)
+    return await resources_of(request).catalog.row(scope, _name_in(request))
 
 
 def _editor(

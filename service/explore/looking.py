@@ -50,7 +50,9 @@ async def look(
         )
         usual = await usual_of(resources, scope, query, metric, span, figures, now)
         ahead = await ahead_of(resources, scope, query, metric, asked.forecast, span, figures, now)
-        ranking = await read_ranking(resources, scope, asked, metric, span, now)
+        ranking = None
+        if metric.derivation is None:
+            ranking = await read_ranking(resources, scope, asked, metric, span, now)
     except DomainError as error:
         return await nothing(error)
     marks = [*marks_of(events, reader, linked=True), *notes_of(annotations)]
@@ -66,7 +68,7 @@ async def look(
         "latest": latest_of(figures, span, now, zone),
         "events": events,
         "annotations": annotations,
-        "why": whys_of(asked, figures, span, zone),
+        "why": None if metric.derivation else whys_of(asked, figures, span, zone),
         "ranking": ranking,
         "charts": charts,
         "ahead": ahead,

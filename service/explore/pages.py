@@ -24,7 +24,7 @@ from service.explore.rows import figures_csv, figures_table
 from service.http.authentication import principal_of
 from service.http.files import FileParams, Format, Locale, file_response
 from service.language.names import title_of
-from service.metrics.catalog import MetricEntry, entry_of
+from service.metrics.catalog import MetricEntry
 from service.metrics.query.beside import beside
 from service.panels.addresses import FILTER
 from service.panels.pictures import (
@@ -43,7 +43,6 @@ from service.web.page import Page
 from service.web.rendering import render
 from service.web.session import reader_of
 from sql.errors import DomainError, missing
-from sql.vocabulary import GROUPABLE
 
 USUAL = "revenue_hourly"
 # Rows of a table with more periods; the CSV has all.
@@ -79,11 +78,12 @@ async def explorer_page(
     entry = next((row for row in catalogue if row["metric_name"] == asked.query.metric_name), None)
     if entry is None and problem is None and "metric_name" in given:
         problem = missing("metric", asked.query.metric_name)
-    names = (*GROUPABLE, *(entry["dimensions"] if entry else ()))
+    metric = await _metric(request, asked, entry)
+    names = metric.labels
     may_save = principal.may("catalog:write")
     values, seen, dashboards = await asyncio.gather(
-        resources.labels.values(principal.scope, [asked.query.metric_name], names),
-        look(request, asked, _metric(asked, entry), now) if problem is None else nothing(problem),
+        resources.labels.values(principal.scope, metric.submitted, names),
+        look(request, asked, metric, now) if problem is None else nothing(problem),
         list_dashboards(resources.read_pool, principal.scope.tenant) if may_save else _none(),
     )
     return render(
@@ -193,7 +193,8 @@ async def list_choices(request: Request) -> Response:
     typed = given.get(FILTER + name, "").replace("\0", "")[:200]
     labels, scope = resources_of(request).labels, principal_of(request).scope
     named = reader_of(request).values_named(name, typed)
-    values = await labels.values(scope, [metric.replace("\0", "")], [name], typed, named)
+    entry = await resources_of(request).catalog.entry(scope, metric.replace("\0", ""))
+    values = await labels.values(scope, entry.submitted, [name], typed, named)
     return render(request, "explore/choices.html", {"values": values[name], "name": name})
 
 
@@ -212,8 +213,12 @@ async def explorer(request: Request) -> Response:
     return await show_explorer(request)
 
 
-def _metric(asked: Exploration, entry: DictRow | None) -> MetricEntry:
-    return entry_of(entry) if entry else MetricEntry(asked.query.metric_name)
+async def _metric(request: Request, asked: Exploration, entry: DictRow | None) -> MetricEntry:
+    name = asked.query.metric_name
+    if entry is None:
+        return MetricEntry(name)
+    catalog, scope = resources_of(request).catalog, principal_of(request).scope
+    return (await catalog.entries_of(scope, [entry]))[name]
 
 
 async def _none() -> list[DictRow]:

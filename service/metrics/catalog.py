@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from difflib import get_close_matches
 from typing import Any
 
@@ -11,10 +11,11 @@ from psycopg.rows import DictRow
 from service.access.caller import Caller
 from service.metrics.query.single_flight import SingleFlight
 from sql.database import Connections, Pool, connection, fetch_all, run
-from sql.errors import NotFound, missing
+from sql.errors import Invalid, NotFound, Problem, missing
+from sql.formula import Term, metrics_of, parse
 from sql.messages import Listing, Message, Value
 from sql.scope import Scope
-from sql.vocabulary import DEFAULT_AGGREGATION, Aggregation, Kind
+from sql.vocabulary import DEFAULT_AGGREGATION, GROUPABLE, LABELS, Aggregation, Kind
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,28 @@ class MetricEntry:
     unit: str | None = None
     kind: Kind = "flow"
     is_known: bool = False
+    derivation: "Derivation | None" = None
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """What it can be filtered and grouped by: of a derived one not by unit."""
+        return (*(LABELS if self.derivation else GROUPABLE), *self.dimensions)
+
+    @property
+    def submitted(self) -> list[str]:
+        """The metrics whose samples it is about: itself, or those that it is computed from."""
+        if self.derivation is None:
+            return [self.metric_name]
+        return [one.metric_name for one in self.derivation.operands]
+
+
+@dataclass(frozen=True, slots=True)
+class Derivation:
+    """How a derived metric is computed: the term of its formula, and the metrics that it names."""
+
+    formula: str
+    term: Term
+    operands: tuple[MetricEntry, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +124,34 @@ class Catalog:
         params = {"tenant": scope.tenant, "metric_names": list(metric_names)}
         rows = await fetch_all(self._read_pool, "catalog_entries", params)
         found = {row["metric_name"]: entry_of(row) for row in rows}
+        if formulas := {row["metric_name"]: row["formula"] for row in rows if row["formula"]}:
+            found |= await self._derived(scope, found, formulas)
         return {name: found.get(name) or MetricEntry(name) for name in metric_names}
+
+    async def entries_of(
+        self, scope: Scope, rows: Sequence[Mapping[str, Any]]
+    ) -> Mapping[str, MetricEntry]:
+        """The entries of some rows of the catalogue, by name."""
+        found = {row["metric_name"]: entry_of(row) for row in rows}
+        derived = [row["metric_name"] for row in rows if row.get("formula")]
+        return {**found, **await self.entries(scope, derived)} if derived else found
+
+    async def _derived(
+        self, scope: Scope, entries: Mapping[str, MetricEntry], formulas: Mapping[str, str]
+    ) -> dict[str, MetricEntry]:
+        """The entries of derived metrics with what they are computed from."""
+        terms = {name: parse(formula) for name, formula in formulas.items()}
+        named = {one for term in terms.values() for one in metrics_of(term)}
+        operands = await self.entries(scope, named - formulas.keys())
+        return {
+            name: replace(
+                entries[name],
+                derivation=Derivation(
+                    formulas[name], term, tuple(operands[one] for one in metrics_of(term))
+                ),
+            )
+            for name, term in terms.items()
+        }
 
     async def rows(self, scope: Scope) -> list[DictRow]:
         """Every metric in scope, by name. One service sees the metrics it has series of."""
@@ -128,11 +178,14 @@ class Catalog:
 
         Raises:
             NotFound: there is no such metric in scope.
+            Invalid: what is to change of a derived metric is that of its metrics.
         """
         scope = caller.principal.scope
         one = {"tenant": scope.tenant, "metric_name": metric_name}
         async with connection(self._pool) as conn, conn.transaction():
             before = await run(conn, "catalog_entry_for_update", one)
+            if before and before[0]["formula"] is not None:
+                _check_derived(change, before[0])
             after = await run(conn, "update_catalog_entry", change.params | one)
             if before != after:
                 target = f"metric:{metric_name}"
@@ -156,6 +209,14 @@ def entry_of(row: Mapping[str, Any]) -> MetricEntry:
         row["kind"],
         is_known=True,
     )
+
+
+def _check_derived(change: CatalogChange, before: Mapping[str, Any]) -> None:
+    for name in ("default_aggregation", "units", "dimensions"):
+        wanted = getattr(change, name)
+        if wanted is not None and wanted != before[name]:
+            message = Message("It is derived: change the metrics of its formula")
+            raise Invalid(Problem(message, name))
 
 
 def _unknown(name: str, near: Sequence[str]) -> NotFound:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from service.metrics.catalog import Catalog, MetricEntry, entry_of
+from service.metrics.catalog import Catalog, MetricEntry
 from service.metrics.query.aggregate import Aggregates
 from service.metrics.query.result import Result
 from service.metrics.query.single_flight import SingleFlight
@@ -90,9 +90,9 @@ class NewestValues:
         before = current - timedelta(microseconds=1)
         complete = calendar.floor(before, query.period, self._zone).astimezone(UTC)
         rows = {row["metric_name"]: row for row in await self._catalog.listed(query.scope)}
-        entries = [
-            entry_of(rows[name]) if name in rows else MetricEntry(name) for name in query.metrics
-        ]
+        asked = [rows[name] for name in query.metrics if name in rows]
+        known = await self._catalog.entries_of(query.scope, asked)
+        entries = [known.get(name) or MetricEntry(name) for name in query.metrics]
         for entry in entries:
             if entry.metric_name not in rows:
                 await self._catalog.check_known(query.scope, entry)
@@ -117,7 +117,8 @@ class NewestValues:
     ) -> AggregateQuery:
         counts = (query.aggregation or metric.default_aggregation) == "count"
         # Units are never mixed; of numbers of samples there is none.
-        also = () if counts or "unit" in query.group_by else ("unit",)
+        bare = counts or metric.derivation or "unit" in query.group_by
+        also = () if bare else ("unit",)
         return aggregate_query(
             metric,
             query.scope,

@@ -97,6 +97,9 @@ async def reconcile(
     Raises:
         Invalid: there are more values than are read at once, or as `Aggregates.result`.
     """
+    if query.derivation:
+        message = Message("It is derived: reconcile the metrics of its formula")
+        raise Invalid(Problem(message, "metric_name"))
     starts = [place.start for place in expected]
     end = calendar.following(max(starts), query.period, query.zone).astimezone(UTC)
     query = replace(query, since=min(starts), before=end)

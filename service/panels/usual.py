@@ -113,10 +113,11 @@ async def usual_of(
     figures: Figures,
     now: datetime,
 ) -> Usual | None:
-    """Of figures of one line; None of several, of minutes, quarters and years, and where nothing is
-    known yet.
+    """Of figures of one line; None of several, of minutes, quarters and years, of derived metrics,
+    and where nothing is known yet.
     """
-    if len(figures.lines) != 1 or figures.period not in get_args(LongPeriod):
+    is_judged = figures.period in get_args(LongPeriod) and metric.derivation is None
+    if len(figures.lines) != 1 or not is_judged:
         return None
     spec = aggregate_query(
         metric,

@@ -95,7 +95,8 @@ async def _metrics(
     alone, else those that Prometheus would call so.
     """
     wanted = [one for one in query.matchers if one.name == NAME]
-    rows = await resources.catalog.listed(scope)
+    # Derived metrics have no series.
+    rows = [row for row in await resources.catalog.listed(scope) if not row.get("formula")]
     if exact := [row for row in rows if row["metric_name"] == query.exact(NAME)]:
         return exact
     names = {row["metric_name"]: metric_name_of(row["metric_name"]) for row in rows}

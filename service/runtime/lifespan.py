@@ -27,11 +27,11 @@ from service.metrics.corrections.removals import Removals
 from service.metrics.corrections.selections import SelectionVoids
 from service.metrics.corrections.stale import StaleRollups
 from service.metrics.corrections.voids import Corrections
+from service.metrics.derived.aggregates import DerivedAggregates
 from service.metrics.expected.completeness import Reporters
 from service.metrics.expected.expectations import Expectations
 from service.metrics.expected.impacts import Impacts
 from service.metrics.explanations import Explanations
-from service.metrics.federation.aggregates import FederatedAggregates
 from service.metrics.federation.catalog import FederatedCatalog
 from service.metrics.federation.labels import LabelValues
 from service.metrics.federation.members import Members
@@ -181,7 +181,7 @@ def _resources(
     minutes_kept = settings.keep["minute"]
     members = Members(pool, pools.url, pools.reads, minutes_kept)
     closed_before = series.closed.closed_before
-    aggregates = FederatedAggregates(
+    aggregates = DerivedAggregates(
         pools.reads, own, settings.zone, minutes_kept, closed_before, members
     )
     forecasts = Forecasts(aggregates)

@@ -56,7 +56,8 @@ SELECT
             m.frequency
         )
     END AS frequency,
-    m.dimensions
+    m.dimensions,
+    m.formula IS NOT NULL AS is_derived
 FROM fature.metric AS m
 INNER JOIN unnest(%(tenants)s::text [], %(metrics)s::text []) AS w (tenant, metric_name)
     ON m.tenant = w.tenant AND m.metric_name = w.metric_name

@@ -3,9 +3,10 @@
 SELECT
     metric_name,
     default_aggregation,
-    dimensions,
+    fature.dimensions_of(tenant, dimensions, operands) AS dimensions,
     unit,
-    kind
+    kind,
+    formula
 FROM fature.metric
 WHERE tenant = %(tenant)s AND metric_name = ANY(%(metric_names)s::text []);
 
@@ -38,7 +39,8 @@ SELECT
     m.default_aggregation,
     m.frequency,
     m.description,
-    m.dimensions,
+    fature.dimensions_of(m.tenant, m.dimensions, m.operands) AS dimensions,
+    m.formula,
     count(s.series_id) AS series
 FROM fature.metric AS m
 LEFT JOIN fature.series AS s
@@ -66,7 +68,8 @@ SELECT
     m.default_aggregation,
     m.frequency,
     m.description,
-    m.dimensions,
+    fature.dimensions_of(m.tenant, m.dimensions, m.operands) AS dimensions,
+    m.formula,
     count(DISTINCT s.series_id) AS series,
     min(span.first_ts) AS first_sample,
     max(span.last_ts) AS last_sample
@@ -231,7 +234,8 @@ SELECT
     unit,
     units,
     description,
-    dimensions
+    dimensions,
+    formula
 FROM fature.metric
 WHERE tenant = %(tenant)s AND metric_name = %(metric_name)s
 FOR UPDATE;
@@ -257,4 +261,56 @@ SET
     dimensions = coalesce(%(dimensions)s::text[], dimensions),
     updated_at = now()
 WHERE tenant = %(tenant)s AND metric_name = %(metric_name)s
-RETURNING kind, default_aggregation, unit, units, description, dimensions;
+RETURNING kind, default_aggregation, unit, units, description, dimensions, formula;
+
+-- name: metrics_to_derive_from
+-- A metric that is defined and those that its formula names, which stay as they are meanwhile.
+SELECT
+    m.metric_name,
+    m.metric_type,
+    m.unit,
+    m.kind,
+    m.default_aggregation,
+    m.frequency,
+    m.description,
+    m.formula,
+    EXISTS (
+        SELECT FROM fature.series AS s
+        WHERE m.tenant = s.tenant AND m.metric_name = s.metric_name
+    ) AS has_series
+FROM fature.metric AS m
+WHERE m.tenant = %(tenant)s AND m.metric_name = ANY(%(metric_names)s::text [])
+ORDER BY m.metric_name
+FOR UPDATE OF m;
+
+-- name: derived_from_metric
+-- The derived metrics whose formula names a metric.
+SELECT metric_name
+FROM fature.metric
+WHERE tenant = %(tenant)s AND %(metric_name)s = ANY(operands)
+ORDER BY metric_name;
+
+-- name: define_metric
+-- A derived metric, new or with another formula.
+INSERT INTO fature.metric (
+    tenant, metric_name, metric_type, unit, units, kind, default_aggregation, frequency,
+    description, formula, operands
+)
+VALUES (
+    %(tenant)s, %(metric_name)s, %(metric_type)s, %(unit)s,
+    array_remove(ARRAY[%(unit)s::text], NULL), %(kind)s, %(default_aggregation)s, %(frequency)s,
+    %(description)s, %(formula)s, %(operands)s
+)
+ON CONFLICT (tenant, metric_name) DO UPDATE
+    SET
+        metric_type = excluded.metric_type,
+        unit = excluded.unit,
+        units = excluded.units,
+        kind = excluded.kind,
+        default_aggregation = excluded.default_aggregation,
+        frequency = excluded.frequency,
+        description = excluded.description,
+        dimensions = '{}',
+        formula = excluded.formula,
+        operands = excluded.operands,
+        updated_at = now();

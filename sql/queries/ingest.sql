@@ -131,6 +131,7 @@ SELECT
     dimensions,
     kind,
     frequency,
+    formula IS NOT NULL AS is_derived,
     created_at
 FROM fature.metric;
 
@@ -144,6 +145,7 @@ SELECT
     dimensions,
     kind,
     frequency,
+    formula IS NOT NULL AS is_derived,
     created_at
 FROM fature.metric
 WHERE tenant = %(tenant)s AND metric_name = ANY(%(metric_names)s::text []);

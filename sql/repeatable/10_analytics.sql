@@ -374,7 +374,8 @@ SELECT
     default_aggregation,
     frequency,
     description,
-    dimensions
+    fature.dimensions_of(tenant, dimensions, operands) AS dimensions,
+    formula
 FROM fature.metric
 WHERE
     (SELECT sees_every_tenant FROM fature.reader)
@@ -392,6 +393,8 @@ COMMENT ON COLUMN analytics.catalog.frequency IS 'How often it is submitted.';
 COMMENT ON COLUMN analytics.catalog.description IS 'What it measures.';
 COMMENT ON COLUMN analytics.catalog.dimensions IS
 'Metadata keys promoted to series.dimensions: filters and groups of every rollup.';
+COMMENT ON COLUMN analytics.catalog.formula IS
+'How a derived metric is computed from aggregated values of others; NULL: samples are submitted.';
 
 CREATE OR REPLACE VIEW analytics.service_health WITH (security_barrier) AS
 SELECT

@@ -66,6 +66,7 @@ POST    /api/annotations                        201   201      201    403    403
 DELETE  /api/annotations/{id:int}               200   200      200    403    403 200   403          404
 GET     /api/metrics/catalog                    200   200      403    200    403 200   200          200
 PATCH   /api/metrics/catalog/{metric_name}      200   200      403    403    403 403   403          404
+PUT     /api/metrics/catalog/{metric_name}      422   422      403    403    403 403   403          422
 DELETE  /api/metrics/catalog/{metric_name}      200   403      403    403    403 403   403          404
 GET     /api/metrics/removals/{id:int}          200   403      403    403    403 403   403          404
 GET     /api/labels/{label}                     200   200      403    200    403 200   200          200
@@ -320,6 +321,7 @@ BODIES: dict[tuple[str, ...], Callable[[World], Any]] = {
         "body": "revenue_shipped value=1",
     },
     ("PATCH", "/api/metrics/catalog/{metric_name}"): lambda _: {"description": "Shipped."},
+    ("PUT", "/api/metrics/catalog/{metric_name}"): lambda _: {"formula": "unheard_of * 2"},
     ("POST", "/api/metrics/void"): lambda _: {"metric_name": "only_here", "reason": "A typo"},
     ("POST", "/api/metrics/relabel"): lambda _: {
         "metric_name": "only_here",

@@ -65,8 +65,8 @@ class Removals:
 
         Raises:
             NotFound: there is none of that name.
-            Conflict: rules, targets or panels are on it, which the problems name; or it is in
-                a closed period or being voided.
+            Conflict: rules, targets, panels or derived metrics are on it, which the problems name;
+                or it is in a closed period or being voided.
         """
         async with (
             self._turn,
@@ -130,6 +130,7 @@ async def _check_unused(conn: Connection, one: dict[str, str]) -> None:
             ("rules_on_metric", "rules", _rule),
             ("targets_on_metric", "targets", _target),
             ("panels_on_metric", "dashboards", _panel),
+            ("derived_from_metric", "metrics", _metric),
         )
         for row in await run(conn, statement, one)
     ]
@@ -150,6 +151,10 @@ def _panel(row: DictRow) -> Message:
         "dashboard {id} ({name}), panel {title}",
         {"id": str(row["dashboard_id"]), "name": row["name"], "title": row["title"]},
     )
+
+
+def _metric(row: DictRow) -> Message:
+    return Message("metric {name}", {"name": row["metric_name"]})
 
 
 def _in_use(problems: list[Problem]) -> DomainError:

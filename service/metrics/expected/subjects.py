@@ -26,6 +26,9 @@ _ROWS: Mapping[LongPeriod, LongPeriod] = {
 
 
 def check(query: AggregateQuery, groups: Sequence[Group]) -> None:
+    if query.derivation:
+        message = Message("What is expected is known of metrics that are submitted alone")
+        raise Invalid(Problem(message, "metric_name"))
     if query.period not in _ROWS:
         message = Message("What is expected is known by hour, day, week and month")
         raise Invalid(Problem(message, "period"))

@@ -133,6 +133,7 @@ def _merged_row(rows: Mapping[str, DictRow]) -> DictRow:
         ),
         "series": sum(row["series"] for row in rows.values()),
         "members": list(rows),
+        "formula": first.get("formula"),
     }
     for name, choose in (("first_sample", min), ("last_sample", max)):
         if name in first:

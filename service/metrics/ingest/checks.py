@@ -129,6 +129,8 @@ class Checks:
                 metadata = self._metadata(s.metadata, index)
                 if entry.dimensions:
                     dimensions = dimensions_of(s.metadata, entry.dimensions)
+            if entry.is_derived:
+                self._report("metric_name", _derived(s), index)
             if s.metric_type != entry.metric_type:
                 self._report("metric_type", _other_type(s, entry), index)
             exact = entry.units.exact
@@ -253,6 +255,13 @@ def _relabelled(
 def _not_own(service_name: str, index: int) -> Forbidden:
     message = Message("This key posts for service_name {service} only", {"service": service_name})
     return Forbidden(message, [Problem(message, "service_name", index)])
+
+
+def _derived(sample: Sample) -> Message:
+    return Message(
+        "{metric} is derived: it is computed from other metrics and takes no samples",
+        {"metric": sample.metric_name},
+    )
 
 
 def _other_type(sample: Sample, entry: MetricEntry) -> Message:

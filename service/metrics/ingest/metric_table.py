@@ -14,7 +14,15 @@ from sql.vocabulary import KIND_OF_TYPE, Frequency, Kind, MetricType
 class MetricEntry:
     """A metric's entry in the catalogue; `created_at` distinguishes it from a deleted one."""
 
-    __slots__ = ("created_at", "dimensions", "frequency", "kind", "metric_type", "units")
+    __slots__ = (
+        "created_at",
+        "dimensions",
+        "frequency",
+        "is_derived",
+        "kind",
+        "metric_type",
+        "units",
+    )
 
     def __init__(
         self,
@@ -25,20 +33,23 @@ class MetricEntry:
         *,
         kind: Kind | None = None,
         frequency: Frequency | None = None,
+        is_derived: bool = False,
     ) -> None:
         self.metric_type = metric_type
         self.kind = kind or KIND_OF_TYPE[metric_type]
         self.frequency = frequency
         self.units = Units(tuple(units))
         self.dimensions = tuple(dimensions)
+        self.is_derived = is_derived
         self.created_at = created_at
 
     def takes_as(self, other: "MetricEntry") -> bool:
         """True where a sample of one is that sample of the other."""
-        return (self.metric_type, self.units.units, self.dimensions) == (
+        return (self.metric_type, self.units.units, self.dimensions, self.is_derived) == (
             other.metric_type,
             other.units.units,
             other.dimensions,
+            other.is_derived,
         )
 
     def equals(self, other: "MetricEntry | None") -> bool:
@@ -134,4 +145,5 @@ def _entry(row: Mapping[str, Any]) -> MetricEntry:
         row["created_at"],
         kind=row["kind"],
         frequency=row["frequency"],
+        is_derived=row["is_derived"],
     )

@@ -6,14 +6,14 @@ from datetime import UTC, datetime
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-from service.metrics.catalog import MetricEntry
+from service.metrics.catalog import Derivation, MetricEntry
 from service.metrics.query.selection import Group, Selection, select
 from sql import calendar
 from sql.calendar import Period
 from sql.errors import Invalid, Problem
-from sql.messages import Listing, Message
+from sql.messages import Listing, Message, Value
 from sql.scope import Scope
-from sql.vocabulary import GROUPABLE, MAX_ROWS, Aggregation, Fill
+from sql.vocabulary import MAX_ROWS, Aggregation, Fill
 
 Units = Literal["one", "main"]
 
@@ -21,7 +21,8 @@ Units = Literal["one", "main"]
 @dataclass(frozen=True, slots=True)
 class AggregateQuery:
     """Values of a metric per period and group; equal queries have equal results. Its instants are
-    in UTC: in a zone, both halves of an hour that is repeated would be equal.
+    in UTC: in a zone, both halves of an hour that is repeated would be equal. Of a derived metric
+    it says how values are computed.
 
     Where several `units` have samples in the range, that is an error or the `main` one counts. Of
     more groups than `most_groups` the largest are kept, or `only_groups`.
@@ -41,6 +42,7 @@ class AggregateQuery:
     main_unit: str | None = None
     most_groups: int | None = None
     only_groups: frozenset[Group] | None = None
+    derivation: Derivation | None = None
 
     @property
     def subject(self) -> tuple[str, str]:
@@ -64,6 +66,7 @@ class AggregateQuery:
                 self.units,
                 self.most_groups,
                 self.only_groups and sorted(self.only_groups, key=repr),
+                self.derivation and (self.derivation.formula, self.derivation.operands),
             )
         )
 
@@ -92,6 +95,9 @@ def aggregate_query(
         Invalid: an unknown group or dimension, or a filter that can be no label.
     """
     _check_groups(group_by, metric)
+    if metric.derivation:
+        given = [name for name, value in (filters or {}).items() if value is not None]
+        _check_derived(metric, aggregation, (*given, *group_by))
     return AggregateQuery(
         metric_name=metric.metric_name,
         selection=select(scope, metric, filters or {}),
@@ -107,6 +113,7 @@ def aggregate_query(
         main_unit=metric.unit,
         most_groups=most_groups if group_by else None,
         only_groups=only_groups,
+        derivation=metric.derivation,
     )
 
 
@@ -122,7 +129,7 @@ def with_period(query: AggregateQuery, period: Period) -> AggregateQuery:
 
 
 def _check_groups(group_by: Sequence[str], metric: MetricEntry) -> None:
-    known = (*GROUPABLE, *metric.dimensions)
+    known = metric.labels
     problems = [
         Problem(
             Message("'{name}' is none of {names}", {"name": name, "names": Listing(known)}),
@@ -135,3 +142,19 @@ def _check_groups(group_by: Sequence[str], metric: MetricEntry) -> None:
         problems.append(Problem(Message("A group is named twice"), "group_by"))
     if problems:
         raise Invalid(*problems)
+
+
+def _check_derived(
+    metric: MetricEntry, aggregation: Aggregation | None, labels: Sequence[str]
+) -> None:
+    """Of its metrics each has its own aggregation, units, frequencies and type."""
+    values: dict[str, Value] = {"metric": metric.metric_name}
+    if aggregation not in (None, metric.default_aggregation):
+        message = Message("{metric} is derived: its metrics are aggregated, each as usual", values)
+        raise Invalid(Problem(message, "aggregation"))
+    for name in ("unit", "frequency", "metric_type"):
+        if name in labels:
+            message = Message(
+                "{metric} is derived: it has no {name} to tell apart", values | {"name": name}
+            )
+            raise Invalid(Problem(message, name))

@@ -49,9 +49,13 @@ def combine(result: Result, span: Span) -> dict[Group, float] | None:
     for point in result.points[first:end]:
         chosen.setdefault(point.group, []).append(point)
     aggregation = result.query.aggregation
-    if not result.is_whole or (
-        aggregation == "last"
-        and any(points[-1].number != result.sizes[group] for group, points in chosen.items())
+    if (
+        result.query.derivation
+        or not result.is_whole
+        or (
+            aggregation == "last"
+            and any(points[-1].number != result.sizes[group] for group, points in chosen.items())
+        )
     ):
         return None
     combined = COMBINE[aggregation]

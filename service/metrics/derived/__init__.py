@@ -1,0 +1,1 @@
+"""Derived metrics: computed from the aggregated values of others by a formula."""

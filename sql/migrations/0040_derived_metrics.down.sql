@@ -1,0 +1,6 @@
+DELETE FROM fature.metric
+WHERE formula IS NOT NULL;
+
+ALTER TABLE fature.metric
+DROP COLUMN formula,
+DROP COLUMN operands;
