@@ -21,10 +21,9 @@ def problems(
     nothing yet) and how often it is submitted, which counts more.
     """
     if entry is not None and entry.is_derived:
-        message = Message(
-            "{metric} is derived: watch the metrics of its formula", {"metric": rule.metric_name}
-        )
-        yield Problem(message, "metric_name")
+        about = {"metric": rule.metric_name}
+        why = Message("{metric} is derived: watch the metrics of its formula", about)
+        yield Problem(why, "metric_name")
         return
     window = window_of(rule, entry)
     if rule.compare and not is_comparable(window, rule.compare):

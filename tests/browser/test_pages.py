@@ -36,6 +36,7 @@ PAGES = {
     "account": "/account",
     "catalog": "/admin/catalog",
     "metric": "/admin/catalog/revenue_hourly",
+    "metric-derived": "/admin/derived",
     "metric-remove": "/admin/catalog/throughput/remove",
     "users": "/admin/users",
     "user-new": "/admin/users/new",

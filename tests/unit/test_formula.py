@@ -34,7 +34,8 @@ def exactly(tree: Tree) -> Fraction | None:
     left, right = exactly(tree[1]), exactly(tree[2])
     if left is None or right is None or (tree[0] == "/" and not right):
         return None
-    return APPLY[tree[0]](left, right)
+    found: Fraction = APPLY[tree[0]](left, right)
+    return found
 
 
 def computed(text: str, values: Mapping[str, int | None] = VALUES) -> Decimal | None:
