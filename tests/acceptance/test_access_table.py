@@ -66,7 +66,7 @@ POST    /api/annotations                        201   201      201    403    403
 DELETE  /api/annotations/{id:int}               200   200      200    403    403 200   403          404
 GET     /api/metrics/catalog                    200   200      403    200    403 200   200          200
 PATCH   /api/metrics/catalog/{metric_name}      200   200      403    403    403 403   403          404
-PUT     /api/metrics/catalog/{metric_name}      422   422      403    403    403 403   403          422
+PUT     /api/metrics/catalog/{metric_name}      409   409      403    403    403 403   403          422
 DELETE  /api/metrics/catalog/{metric_name}      200   403      403    403    403 403   403          404
 GET     /api/metrics/removals/{id:int}          200   403      403    403    403 403   403          404
 GET     /api/labels/{label}                     200   200      403    200    403 200   200          200
