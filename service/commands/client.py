@@ -15,6 +15,7 @@ from service.commands.context import with_settings
 from service.commands.demo.history import backtests, write_history
 from service.commands.demo.live import go_on
 from service.commands.demo.load import load_demo
+from service.commands.demo.story import tell_story
 from service.commands.importing.command import run_import
 from service.commands.replay.mapping import SOURCE_TIMEZONE
 from service.commands.replay.mapping import replay as replay_orders
@@ -134,6 +135,7 @@ def run_demo(
             submit=submitter.submit,
             report_health=submitter.report_health,
         )
+        _add_story(submitter, now, timezone)
         if database:
             _write_past(submitter, database, now, timezone)
         if live:
@@ -145,8 +147,21 @@ def run_demo(
                 submit=submitter.submit_quietly,
                 report_health=submitter.report_health,
             )
+    click.echo(
+        f"{url} has the morning, {url}/targets targets half reached, "
+        f"{url}/explore?metric_name=revenue_hourly&forecast=month what the month will end with"
+    )
     if not live:
         click.echo("`make demo LIVE=1` goes on with samples and health reports")
+
+
+def _add_story(submitter: Submitter, now: datetime, timezone: ZoneInfo) -> None:
+    try:
+        tell_story(submitter, now, timezone)
+    except KeyRefused:
+        click.echo("targets, annotations and a rule were left out: the key may not set them")
+        return
+    click.echo("set targets, annotated sales and incidents, added a rule of what is unusual")
 
 
 def _write_past(
@@ -155,7 +170,7 @@ def _write_past(
     now: datetime,
     timezone: ZoneInfo,
 ) -> None:
-    events = backtests(submitter.rules(), submitter.test_rule, timezone)
+    events = backtests(submitter.entries("/api/alerts/rules"), submitter.test_rule, timezone)
     with database() as database_url:
         added = write_history(database_url, events, now, timezone)
     click.echo(f"added {added} alert events of the past and a week of health reports")

@@ -4,15 +4,15 @@
 INSERT INTO fature.alert_event (
     tenant, rule_id, rule_name, metric_name, condition, threshold_value, severity, status, value,
     peak_value, unit, aggregation, window_name, group_labels, window_start, window_end, opened_at,
-    acknowledged_at, acknowledged_by, comment, resolved_at
+    acknowledged_at, acknowledged_by, comment, resolved_at, compared
 )
 SELECT
     r.tenant,
     r.rule_id,
     r.rule_name,
     r.metric_name,
-    r.condition,
-    r.threshold_value,
+    e.condition,
+    e.threshold_value,
     r.severity,
     'resolved',
     e.value,
@@ -27,12 +27,14 @@ SELECT
     e.acknowledged_at,
     e.acknowledged_by,
     e.comment,
-    e.resolved_at
+    e.resolved_at,
+    nullif(e.compared, 'null')
 FROM jsonb_to_recordset(%(events)s::jsonb) AS e (
-    rule_id integer, value double precision, peak_value double precision, unit text,
-    aggregation text, window_name text, group_labels jsonb, window_start timestamptz,
-    window_end timestamptz, opened_at timestamptz, acknowledged_at timestamptz,
-    acknowledged_by text, comment text, resolved_at timestamptz
+    rule_id integer, condition text, threshold_value double precision, value double precision,
+    peak_value double precision, unit text, aggregation text, window_name text,
+    group_labels jsonb, window_start timestamptz, window_end timestamptz, opened_at timestamptz,
+    acknowledged_at timestamptz, acknowledged_by text, comment text, resolved_at timestamptz,
+    compared jsonb
 )
 INNER JOIN fature.alert_rule AS r ON e.rule_id = r.rule_id
 WHERE

@@ -102,3 +102,16 @@ def test_revenue_of_affiliates_is_told_apart(demo: Service, engine: Engine) -> N
         asked = conn.execute(QUESTIONS[5].encode()).fetchall()
     assert {name.removesuffix(" BRL") for name, _ in shown} == expected
     assert {re.sub(r"[()]", "", name) for name, *_ in asked} == expected
+
+
+def test_targets_annotations_and_the_rule_are_there_once(demo: Service) -> None:
+    targets = got(demo, "/api/targets")
+    assert len({one["name"] for one in targets}) == len(targets) == 4
+    for target in targets:
+        answer = demo.client.get(f"/api/targets/{target['id']}/progress")
+        assert answer.status_code == 200, answer.text
+    notes = got(demo, "/api/annotations", limit=1000)
+    assert len({(one["text"], one["from"]) for one in notes}) == len(notes)
+    assert {"Flash sale of the evening", "Pix fails at the bank"} <= {one["text"] for one in notes}
+    rules = [one["rule_name"] for one in got(demo, "/api/alerts/rules")]
+    assert rules.count("Revenue is unusually low") == 1

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 import httpx2
+import psycopg
 import pytest
 
 from tests.acceptance.access import ok
@@ -124,3 +125,24 @@ def test_a_link_for_others_has_the_mode_too(shop: Service, web: httpx2.Client) -
     page = web.get(f"{link}?tv=1")
     assert 'class="tv"' in page.text
     assert "As of" in text_of(page)
+
+
+def test_open_alerts_say_what_they_cost(shop: Service, web: httpx2.Client) -> None:
+    with psycopg.connect(shop.database_url) as conn:
+        conn.execute(
+            """
+            INSERT INTO fature.alert_event (
+                tenant, rule_name, metric_name, condition, threshold_value, severity, aggregation,
+                window_name, value, unit, opened_at, impact, impact_expected, impact_unit,
+                impact_since, impact_until
+            )
+            VALUES (
+                'default', 'Costly', 'revenue_hourly', '<', 5, 'high', 'sum', 'hour', 3, 'BRL',
+                now(), -4200.5, 9000, 'BRL', now() - interval '2 hours', now()
+            )
+            """
+        )
+    # What is shown of one time is shown for some seconds.
+    until(lambda: "Costly" in text_of(web.get("/")))
+    text = text_of(web.get("/"))
+    assert "Costly High R$3.00 · Impact -R$4,200.50 · Open" in text

@@ -25,13 +25,14 @@ _PATIENCE_SECONDS = 300.0
 # Fields that a rule is judged by; the rest of it is of no use to a backtest.
 _JUDGED = (
     "rule_name", "metric_name", "condition", "threshold_value", "severity", "aggregation",
+    "type", "direction", "sensitivity",
     "window", "service_name", "affiliate_id", "region", "group_by", "for", "keep_firing_for",
     "recovery_threshold", "no_data",
 )  # fmt: skip
 # Who looked after an event, what they found, and the share of events that anybody looked after.
 _PEOPLE = ("ana@fature.example", "bruno@fature.example")
 _FINDINGS = {
-    "revenue_hourly": "Payment provider was down; they switched over",
+    "revenue_hourly": "Payments failed at the provider; they switched over",
     "conversion_rate": "Follows the failing payments",
     "api_response_time": "A slow query after the deployment, rolled back",
     "commission_paid": "Flash sale, as planned",
@@ -52,6 +53,7 @@ def past_events(
     return [
         {
             "rule_id": rule["id"],
+            **_limit(rule, event.get("compared")),
             "value": event["value"],
             "peak_value": event["peak_value"],
             "unit": event["unit"],
@@ -62,11 +64,22 @@ def past_events(
             "window_end": event["window_end"],
             "opened_at": event["opened_at"],
             "resolved_at": event["resolved_at"],
+            "compared": event.get("compared"),
             **_looked_after(rule["metric_name"], event, zone),
         }
         for event in backtest["events"]
         if event["resolved_at"] is not None
     ]
+
+
+def _limit(rule: Mapping[str, Any], compared: Mapping[str, Any] | None) -> dict[str, Any]:
+    """What the value was beyond: the threshold, or of what is unusual the end of the band."""
+    if compared is None or rule.get("condition"):
+        return {name: rule.get(name) for name in ("condition", "threshold_value")}
+    lower = compared["lower"]
+    if lower is not None and compared["figure"] < lower:
+        return {"condition": "<", "threshold_value": lower}
+    return {"condition": ">", "threshold_value": compared["upper"]}
 
 
 def _looked_after(metric: str, event: Mapping[str, Any], zone: ZoneInfo) -> dict[str, str]:

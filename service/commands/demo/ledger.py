@@ -19,6 +19,7 @@ from service.commands.demo.platform import (
     campaign,
     growth,
     payments_up,
+    pix_up,
     rhythm,
     trade,
 )
@@ -104,6 +105,7 @@ def _sales(day: Day) -> Iterator[Sales]:
         level = _mean_cents(day, hour) * noise.gauss(1, 0.04)
         for region, share in REGIONS.items():
             for method, part in PAYMENT_METHODS.items():
+                part *= pix_up(day.date, day.local_hour(hour)) if method == "pix" else 1.0
                 cents = max(0, round(level * share * part * noise.gauss(1, 0.15)))
                 yield from _shared_out(Sales(hour, region, method, None, cents), whose)
 

@@ -124,16 +124,36 @@ class Submitter:
         if not response.is_success:
             raise error_of(response, ())
 
-    def rules(self) -> list[dict[str, object]]:
-        """The alert rules, as ``GET /api/alerts/rules`` lists them.
+    def entries(self, path: str, **params: str) -> list[dict[str, object]]:
+        """The entries that a list of the API has, such as ``/api/alerts/rules``.
 
         Raises:
             SubmitError: they may not be read, or the service went away.
         """
-        response = self._client.get("/api/alerts/rules")
+        response = self._client.get(path, params=params)
         if not response.is_success:
             raise error_of(response, ())
         return cast("list[dict[str, object]]", object_of(response)["data"])
+
+    def add(self, path: str, body: Mapping[str, object]) -> None:
+        """Post an entry to a list of the API.
+
+        Raises:
+            SubmitError: it was refused, or never got through.
+        """
+        response = self._post(path, _json(body), {})
+        if not response.is_success:
+            raise error_of(response, ())
+
+    def change(self, path: str, body: Mapping[str, object]) -> None:
+        """Change an entry.
+
+        Raises:
+            SubmitError: it was refused, or the service went away.
+        """
+        response = self._client.patch(path, json=dict(body))
+        if not response.is_success:
+            raise error_of(response, ())
 
     def test_rule(self, rule: Mapping[str, object]) -> dict[str, object] | None:
         """The backtest of the rule; None where the service refuses or does not finish it in time.
