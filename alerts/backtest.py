@@ -6,12 +6,12 @@ instants at which waiting alone changes a state.
 
 import asyncio
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
-from alerts.bands import Band
+from alerts.bands import MONTH_DAYS, Band
 from alerts.baselines import Stretch
 from alerts.decision import (
     INACTIVE,
@@ -19,9 +19,9 @@ from alerts.decision import (
     Reading,
     next_state,
 )
-from alerts.past import read_history
+from alerts.past import History, read_history
 from alerts.registry import check_rule
-from alerts.replay import Episode, replayed, with_lessons
+from alerts.replay import Episode, replayed, with_lessons, with_threshold
 from alerts.rules import Rule
 from alerts.selection import Group, Plan
 from sql.database import Pool
@@ -73,6 +73,24 @@ class Backtests:
         async with self._places:
             return await backtest(self._pool, scope, rule, days, now, self._zone, self._country)
 
+    async def fitted(
+        self, scope: Scope, rule: Rule, days: int, now: datetime, alerts_per_month: float
+    ) -> Backtest | None:
+        """The backtest of a rule of which the threshold is yet to be found: the one nearest to
+        what is usual that would have kept to a budget. None where no threshold says anything, or
+        nothing is known of what is usual.
+
+        Raises:
+            Forbidden, Invalid, RuleProblem: as `run`.
+        """
+        await check_rule(self._pool, scope, rule)
+        judged = Stretch(now - timedelta(days=days), now)
+        async with self._places:
+            plan, history = await read_history(
+                self._pool, scope.tenant, rule, judged, self._zone, self._country
+            )
+            return await asyncio.to_thread(_fitted, plan, history, judged, alerts_per_month)
+
 
 async def backtest(
     pool: Pool,
@@ -89,15 +107,39 @@ async def backtest(
     Raises:
         RuleProblem: it cannot be judged, or not in a few seconds.
     """
-    since = now - timedelta(days=days)
-    plan, history = await read_history(pool, scope.tenant, rule, Stretch(since, now), zone, country)
-    replay = await asyncio.to_thread(replayed, plan, history, since, now)
+    judged = Stretch(now - timedelta(days=days), now)
+    plan, history = await read_history(pool, scope.tenant, rule, judged, zone, country)
+    return await asyncio.to_thread(_tested, plan, history, judged)
+
+
+def _tested(plan: Plan, history: History, judged: Stretch) -> Backtest:
+    since, now = judged
+    replay = replayed(plan, history, since, now)
     latest = [
-        (group, with_lessons(plan, replay, group, seen, now, zone))
+        (group, with_lessons(plan, replay, group, seen, now, history.zone))
         for group, seen in history.latest
     ]
     bands = {key: lessons.bands for key, lessons in replay.lessons.items()}
     return Backtest(since, now, plan, replay.episodes, latest, bands)
+
+
+def _fitted(
+    plan: Plan, history: History, judged: Stretch, alerts_per_month: float
+) -> Backtest | None:
+    """The backtest of a rule with a threshold that kept to the budget; None where it can say
+    nothing.
+    """
+    if plan.watch.direction is not None:
+        tested = _tested(plan, history, judged)
+        return tested if any(tested.bands.values()) else None
+    months = max((judged.end - judged.start) / timedelta(days=MONTH_DAYS), 1.0)
+    threshold = with_threshold(plan, history, *judged, alerts_per_month * months)
+    if threshold is None:
+        return None
+    rule = plan.stored.rule.model_copy(update={"threshold_value": threshold})
+    watch = plan.watch._replace(threshold=threshold, recovery=threshold)
+    fitting = replace(plan, stored=plan.stored._replace(rule=rule), watch=watch)
+    return _tested(fitting, history, judged)
 
 
 def sightings(result: Backtest) -> Iterator[Sighting]:

@@ -3,7 +3,7 @@ at the instants at which waiting alone changes a state. Pure.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, NamedTuple
@@ -36,6 +36,7 @@ from alerts.past_figures import figure_of
 from alerts.past_outlooks import aheads
 from alerts.readings import baselines_of, changed, may_open
 from alerts.selection import Group, Labels, Plan
+from alerts.thresholds import threshold_within
 from alerts.watch import Watch
 from sql.durations import Calendar
 from sql.messages import Message
@@ -83,11 +84,41 @@ class Replay:
 def replayed(plan: Plan, history: History, since: datetime, until: datetime) -> Replay:
     """The rule over the past between two instants."""
     steps = steps_of(plan, since, until, history.zone)
+    return _replay(plan, history, lessons_of(plan, history, since, until, steps), steps)
+
+
+def lessons_of(
+    plan: Plan, history: History, since: datetime, until: datetime, steps: Sequence[datetime]
+) -> Mapping[str, Lessons]:
+    """What each group is judged by at these steps."""
     if plan.watch.foresees:
-        return _replay(plan, history, _foreseen_at(plan, history, steps, until), steps)
+        return _foreseen_at(plan, history, steps, until)
     walks = walks_of(plan, history, since, until)
-    rarity = _rarity(plan, history, walks, since, until)
-    return _replay(plan, history, _lessons(plan, walks, rarity), steps)
+    return _lessons(plan, walks, _rarity(plan, history, walks, since, until))
+
+
+def with_threshold(
+    plan: Plan, history: History, since: datetime, until: datetime, most: float
+) -> float | None:
+    """The threshold with which at most so many events would have opened; None where none says
+    anything.
+    """
+    steps = steps_of(plan, since, until, history.zone)
+    lessons = lessons_of(plan, history, since, until, steps)
+
+    def opened(threshold: float) -> int:
+        watch = plan.watch._replace(threshold=threshold, recovery=threshold)
+        return len(_replay(replace(plan, watch=watch), history, lessons, steps).episodes)
+
+    windows = {_judged(plan.watch, step, history.zone) for step in steps}
+    readings = (
+        _reading(plan, group, history, lessons[group.key], window).value
+        for group in plan.groups
+        for window in windows
+    )
+    values = [value for value in readings if value is not None]
+    below = plan.watch.condition == "<"
+    return threshold_within(values, below=below, most=most, opened=opened)
 
 
 def with_lessons(

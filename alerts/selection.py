@@ -20,7 +20,7 @@ from alerts.rules import (
 from alerts.watch import Watch
 from sql.durations import Calendar, Window
 from sql.messages import Listing, Message, Term, Value, terms
-from sql.vocabulary import FREQUENCIES, GROUPABLE, LEVELS, NONE, Frequency, Level
+from sql.vocabulary import FREQUENCIES, GROUPABLE, LEVELS, NONE, SERVICE_HEALTH, Frequency, Level
 
 COARSER: tuple[Level, ...] = get_args(Level)
 # Trailing windows longer than this are put together from hours rather than minutes.
@@ -127,6 +127,7 @@ def plan_of(
         )
     kind = (entry or UNKNOWN).kind
     zero = watch.aggregation == "count" or (kind == "flow" and watch.aggregation == "sum")
+    zero = zero or rule.metric_name == SERVICE_HEALTH
     groups, troubles = groups_of(rule, watch, usable)
     return Plan(stored, watch, zero, groups, troubles)
 
@@ -202,6 +203,13 @@ def passes(wanted: str | None, label: str | None) -> bool:
     return wanted is None or wanted == (NONE if label is None else label)
 
 
+def grouping_of(rule: Rule) -> Sequence[str]:
+    """The labels of which each value is judged by itself: the health of services always is."""
+    if not rule.group_by and rule.metric_name == SERVICE_HEALTH:
+        return ("service_name",)
+    return rule.group_by
+
+
 def groups_of(
     rule: Rule, watch: Watch, series: Sequence[Series]
 ) -> tuple[list[Group], list[Message]]:
@@ -211,17 +219,18 @@ def groups_of(
     Raises:
         RuleProblem: that one has several units.
     """
-    members: dict[tuple[str | None, ...], list[Series]] = {} if rule.group_by else {(): []}
+    group_by = grouping_of(rule)
+    members: dict[tuple[str | None, ...], list[Series]] = {} if group_by else {(): []}
     for one in series:
-        members.setdefault(tuple(one.label(name) for name in rule.group_by), []).append(one)
+        members.setdefault(tuple(one.label(name) for name in group_by), []).append(one)
     groups: list[Group] = []
     troubles: list[Message] = []
     for values, those in members.items():
-        labels = dict(zip(rule.group_by, values, strict=True))
+        labels = dict(zip(group_by, values, strict=True))
         try:
             groups.append(_group(labels, watch, those))
         except RuleProblem as problem:
-            if not rule.group_by:
+            if not group_by:
                 raise
             troubles.append(about_group(labels, problem.reason))
     return groups, troubles

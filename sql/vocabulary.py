@@ -27,6 +27,8 @@ ChangeUnit = Literal["percent", "absolute"]
 Weekday = Literal["mon", "tue", "wed", "thu", "fri", "sat", "sun"]
 EventStatus = Literal["open", "acknowledged", "resolved"]
 HealthStatus = Literal["healthy", "degraded", "unhealthy"]
+# The metric that health reports are samples of; silence of it is 0.
+SERVICE_HEALTH = "service_health"
 # What a value is compared with: that of the period before, of the same a day, a week or 364 days
 # earlier, the mean of the same of the four weeks before.
 Comparison = Literal[

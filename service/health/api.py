@@ -141,8 +141,8 @@ class HistoryParams(DateRange):
 async def report_health(request: Request) -> Response:
     """Report the health of a service."""
     report = (await read_model(request, HealthReport)).model_dump()
-    pool, scope = resources_of(request).pool, principal_of(request).scope
-    stored = _stored(await history.record(pool, scope, report, datetime.now(UTC)))
+    recorder, scope = resources_of(request).recorder, principal_of(request).scope
+    stored = _stored(await history.record(recorder, scope, report, datetime.now(UTC)))
     return item_response(stored, 201, message="Health recorded")
 
 

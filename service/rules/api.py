@@ -26,6 +26,7 @@ from service.rules.models import (
     backtest_out,
     rule_out,
 )
+from service.rules.suggesting import RulesWanted, SuggestionList, suggested, suggestion_out
 from service.runtime.resources import resources_of
 from sql.errors import Invalid, Problem
 from sql.messages import Message
@@ -100,6 +101,16 @@ async def backtest_alert_rule(request: Request) -> Response:
     return item_response(backtest_out(result), warnings=list(map(str, warnings)))
 
 
+async def suggest_alert_rules(request: Request) -> Response:
+    """Suggest rules of each type that fits a metric, each with its backtest.
+
+    Thresholds and bands are set so that the rules would have kept to `alerts_per_month`. Nothing is
+    saved; a rule is answered as it may be posted.
+    """
+    wanted = await read_model(request, RulesWanted)
+    return list_response([suggestion_out(one) for one in await suggested(request, wanted)])
+
+
 async def _answer(request: Request, row: DictRow, status: int = 200) -> Response:
     resources, scope, name = resources_of(request), scope_of(request), row["metric_name"]
     entries = await registry.catalogue(resources.pool, row["tenant"], [name])
@@ -137,6 +148,15 @@ ENDPOINTS = [
         scope="metrics:read",
         body=RuleToTest,
         response=BacktestAnswer,
+    ),
+    Endpoint(
+        "POST",
+        "/api/alerts/rules/suggest",
+        suggest_alert_rules,
+        "alerts",
+        scope="metrics:read",
+        body=RulesWanted,
+        response=SuggestionList,
     ),
     Endpoint("GET", _ONE, get_alert_rule, "alerts", scope="alerts:read", response=RuleAnswer),
     Endpoint(

@@ -95,8 +95,7 @@ def fresh_form(query: QueryParams, own_service: str | None, reader: Reader) -> F
     filters = {n.removeprefix(_FILTER): v for n, v in query.items() if n.startswith(_FILTER) and v}
     given |= {n: filters.pop(n) for n in _PREFILLED if n in filters}
     given["filters"] = _lines(filters)
-    if "threshold_value" in given:
-        given["threshold_value"] = _as_read(given["threshold_value"], reader)
+    given |= {n: _as_read(given[n], reader) for n in _NUMBERS if n in given}
     values = dict.fromkeys(_names(), "") | _FRESH | _durations() | given
     if own_service is not None:
         values["service_name"] = own_service

@@ -1,9 +1,12 @@
 """Alert rules: what is watched, and an editor that shows when a rule would have fired."""
 
 import asyncio
+from collections.abc import Mapping
 from functools import partial
+from typing import Any
 
 from psycopg.rows import DictRow
+from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -15,10 +18,12 @@ from service.alerts.authors import author_of, scope_of
 from service.alerts.undelivered import undelivered
 from service.http.authentication import principal_of
 from service.http.paths import id_of
+from service.http.validation import problems_of
 from service.language.translations import N_
 from service.rules.edits import rule_warnings, switched
-from service.rules.form import WINDOWS, filled_form, form_of, fresh_form, to_test
+from service.rules.form import WINDOWS, filled_form, form_of, fresh_form, meant_by, to_test
 from service.rules.preview import preview_of
+from service.rules.suggesting import RulesWanted, suggested, suggestion_shown
 from service.rules.watch import watch_of
 from service.runtime.resources import resources_of
 from service.web.confirmation import confirmed
@@ -27,7 +32,7 @@ from service.web.page import Page
 from service.web.rendering import redirect, render
 from service.web.session import reader_of
 from service.web.words import WORDS
-from sql.errors import Conflict, Invalid
+from sql.errors import Conflict, DomainError, Invalid
 from sql.messages import Message
 
 _MOST_EVENTS = 10
@@ -121,6 +126,23 @@ async def preview_rule(request: Request) -> Response:
     return await _editor(request, form, row)
 
 
+async def suggest_rules(request: Request) -> Response:
+    """The editor with rules that would fit the metric that is chosen."""
+    form = filled_form(await request.form(), reader_of(request))
+    given = meant_by(form.values, reader_of(request))
+    context: dict[str, Any] = {"problem": None}
+    try:
+        wanted = RulesWanted.model_validate(
+            {name: given[name] for name in RulesWanted.model_fields if name in given}
+        )
+        context["suggestions"] = [suggestion_shown(one) for one in await suggested(request, wanted)]
+    except ValidationError as error:
+        context["problem"] = problems_of(error)[0].message
+    except DomainError as error:
+        context["problem"] = error.message
+    return await _editor(request, form, suggested=context)
+
+
 def _saved(request: Request, row: DictRow) -> Response:
     said = reader_of(request).gettext(N_("The rule is saved"))
     return redirect(request, f"/alerts/rules/{row['rule_id']}", flash=said)
@@ -145,7 +167,12 @@ async def _warnings(request: Request, rule: DictRow | None) -> list[Message]:
 
 
 async def _editor(
-    request: Request, form: Form[Rule], row: DictRow | None = None, *, status: int = 200
+    request: Request,
+    form: Form[Rule],
+    row: DictRow | None = None,
+    *,
+    status: int = 200,
+    suggested: Mapping[str, Any] | None = None,
 ) -> Response:
     resources, scope = resources_of(request), principal_of(request).scope
     later = _later(request, form)
@@ -167,6 +194,8 @@ async def _editor(
         "later": later,
         "own_service": scope.service_name,
         "calendar_windows": WINDOWS,
+        "suggested": suggested is not None,
+        **(suggested or {}),
         **WORDS,
     }
     return render(request, "rules/rule.html", context, status=status)
@@ -198,6 +227,7 @@ PAGES = [
     Page("POST", "/alerts/rules", create_rule, scope="alerts:write", idempotent="/alerts/rules"),
     Page("GET", "/alerts/rules/new", new_rule, scope="alerts:write"),
     Page("POST", "/alerts/rules/preview", preview_rule, scope="metrics:read"),
+    Page("POST", "/alerts/rules/suggest", suggest_rules, scope="metrics:read"),
     Page("GET", _ONE, show_rule, scope="alerts:read"),
     Page("POST", _ONE, edit_rule, scope="alerts:write"),
     Page("POST", f"{_ONE}/switch", switch_rule, scope="alerts:write"),

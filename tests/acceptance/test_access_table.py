@@ -80,6 +80,7 @@ GET     /api/services/{service_name:path}/health 200   200      403    200    40
 GET     /api/alerts/rules                       200   200      403    200    200 403   200          200
 POST    /api/alerts/rules                       201   201      403    403    403 403   403          201
 POST    /api/alerts/rules/test                  200   200      403    200    403 200   200          200
+POST    /api/alerts/rules/suggest               200   200      403    200    403 200   404          404
 GET     /api/alerts/rules/{id:int}              200   200      403    200    200 403   404          404
 PUT     /api/alerts/rules/{id:int}              200   200      403    403    403 403   403          404
 PATCH   /api/alerts/rules/{id:int}              200   200      403    403    403 403   403          404
@@ -348,6 +349,7 @@ BODIES: dict[tuple[str, ...], Callable[[World], Any]] = {
     ("POST", "/api/alerts/rules/test"): lambda _: (
         RULE | {"rule_name": "Trial", "service_name": "payments"}
     ),
+    ("POST", "/api/alerts/rules/suggest"): lambda _: {"metric_name": "only_here"},
     ("POST", "/api/alerts/events/acknowledge"): lambda _: {"metric_name": "nobodys"},
     ("POST", "/api/alerts/events/resolve"): lambda _: {"metric_name": "nobodys"},
     ("POST", "/api/alerts/silences"): lambda _: {"ends_at": ends_in(60), "metric_name": "nobodys"},

@@ -476,3 +476,21 @@ def test_a_silence_recurs_and_matches_groups(alerting: httpx2.Client) -> None:
     for wrong in wrongs:
         assert alerting.post("/api/alerts/silences", json=wrong).status_code == 422
     assert alerting.delete(f"/api/alerts/silences/{made['id']}").status_code == 200
+
+
+def test_suggested_rules_may_be_saved_as_they_are(alerting: httpx2.Client, metric: str) -> None:
+    unknown = alerting.post("/api/alerts/rules/suggest", json={"metric_name": "nobodys"})
+    assert unknown.status_code == 404
+    hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    for hours in range(1, 30):
+        at = (hour - timedelta(hours=hours)).isoformat()
+        post(alerting, metric, 200 - hours, frequency="hourly", timestamp=at)
+    body = {"metric_name": metric, "alerts_per_month": 3}
+    answer = alerting.post("/api/alerts/rules/suggest", json=body).json()
+    assert answer["count"] == len(answer["data"]) >= 1
+    for one in answer["data"]:
+        assert one["backtest"]["count"] <= 3
+        assert one["rule"]["metric_name"] == metric
+        assert alerting.post("/api/alerts/rules", json=one["rule"]).status_code == 201
+    wrong = alerting.post("/api/alerts/rules/suggest", json=body | {"alerts_per_month": 0})
+    assert wrong.status_code == 422

@@ -80,6 +80,17 @@ def test_the_smallest_report_is_a_name_and_a_status(
     assert history(api, name)["data"] == [{**answer["data"], "timestamp": timestamp}]
 
 
+def test_a_report_is_a_sample_that_rules_watch(api: httpx2.Client, name: str) -> None:
+    for status in ("healthy", "degraded", "unhealthy"):
+        assert api.post(REPORT, json={"service_name": name, "status": status}).status_code == 201
+    params = {"metric_name": "service_health", "service_name": name, "order": "asc"}
+    rows = api.get("/api/metrics/query", params=params).json()["data"]
+    assert [row["value"] for row in rows] == [1, 0.5, 0]
+    entry = api.get("/api/metrics/catalog").json()["data"]
+    (its,) = [one for one in entry if one["metric_name"] == "service_health"]
+    assert (its["kind"], its["default_aggregation"], its["unit"]) == ("stock", "last", None)
+
+
 def test_every_field_comes_back_as_it_was_sent(api: httpx2.Client, name: str) -> None:
     report = {
         "service_name": name,
