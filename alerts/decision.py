@@ -31,8 +31,8 @@ _HOLDS: Mapping[Condition, Callable[[float, float], bool]] = {
 
 class Compared(msgspec.Struct, frozen=True):
     """A figure beside what was expected of it (None where nothing was): the earlier figures that
-    `compare` names, or what is usual, where it is unusual below `lower` and above `upper`. Where
-    it is `projected`, the figure is what came of a window so far, which will end between the two.
+    `compare` names, or what is usual, where it is unusual below `lower` and above `upper`. Of a
+    forecast, which has these two alone, the figure is what came of the window so far.
     """
 
     figure: float
@@ -41,7 +41,11 @@ class Compared(msgspec.Struct, frozen=True):
     compare: Comparison | None = None
     lower: float | None = None
     upper: float | None = None
-    projected: bool = False
+
+    @property
+    def is_forecast(self) -> bool:
+        """True where the value is what a window will end with, between `lower` and `upper`."""
+        return self.expected is None and self.lower is not None
 
 
 class Reading(NamedTuple):

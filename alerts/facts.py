@@ -41,7 +41,7 @@ def _compared(phrases: Phrases) -> list[_Row]:
     compared = phrases.notification.compared
     if compared is None:
         return []
-    if compared.projected:
+    if compared.is_forecast:
         return [
             (Message("So far"), phrases.figure),
             (Message("Forecast between"), phrases.band),

@@ -103,8 +103,8 @@ def foreseen(watch: Watch, reading: Reading, window: Stretch, ahead: Ahead | Non
     if came is None:
         return whole
     if ahead is None:
-        return whole._replace(compared=Compared(came, None, reading.unit, projected=True))
+        return whole._replace(compared=Compared(came, None, reading.unit))
     share = (reading.end - window.start) / (window.end - window.start)
     value, lower, upper = map(rounded, projected(watch.aggregation, came, share, ahead))
-    compared = Compared(came, None, reading.unit, lower=lower, upper=upper, projected=True)
+    compared = Compared(came, None, reading.unit, lower=lower, upper=upper)
     return whole._replace(value=value, compared=compared)

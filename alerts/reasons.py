@@ -40,7 +40,7 @@ def figure(rule: "Watch", reading: "Reading", bound: float, *, past: bool) -> Me
         "condition": Term(CONDITIONS[rule.condition]),
         "bound": Quantity(bound),
     }
-    if reading.compared is not None and reading.compared.projected:
+    if reading.compared is not None and rule.foresees:
         return _forecast(rule, values, reading.compared, past=past)
     if reading.compared is not None:
         return _change(values, reading, past=past)
@@ -142,7 +142,7 @@ def unusual(rule: "Watch", reading: "Reading", beyond: tuple[Condition, float] |
 def no_data(rule: "Watch", reading: "Reading", holds: bool | None) -> Message:
     """Nothing is known, and what the rule makes of that."""
     values: dict[str, Value] = {"aggregation": Term(rule.aggregation), "metric": rule.metric_name}
-    if reading.compared is not None and reading.compared.projected:
+    if reading.compared is not None and rule.foresees:
         return Message("The past of {metric} is too short to forecast its {aggregation}", values)
     if reading.compared is not None:
         return Message("There is nothing to compare the {aggregation} of {metric} with", values)

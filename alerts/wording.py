@@ -209,7 +209,7 @@ class Wording(Phrases):
     @property
     def _figure(self) -> Message:
         its, values = self.notification, self._parts
-        if its.value is not None and its.compared is not None and its.compared.projected:
+        if its.value is not None and its.compared is not None and its.compared.is_forecast:
             return self._forecast
         if its.value is not None and its.compared is not None:
             return self._unusual if its.compared.compare is None else self._change

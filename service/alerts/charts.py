@@ -116,7 +116,8 @@ async def _band(
 def _thresholds(row: DictRow, reader: Reader) -> list[Threshold]:
     """A line at the threshold, where that is one of the figures drawn and not of their change."""
     compared = row["compared"]
-    if not row["condition"] or (compared is not None and not compared.get("projected")):
+    is_forecast = compared is not None and compared["expected"] is None
+    if not row["condition"] or (compared is not None and not is_forecast):
         return []
     return [Threshold(row["threshold_value"], reader.gettext(N_("Threshold")))]
 

@@ -21,8 +21,8 @@ MAX_EVENTS = 1000
 
 class ComparedOut(BaseModel):
     """A figure and what was expected of it: what it is the change from, or what is usual, with the
-    values below and above which it is unusual. Where the value is `projected`, the figure is what
-    came so far, and the value will end between the two.
+    values below and above which it is unusual. Of a forecast nothing is
+    expected: the figure is what came so far, and the value will end between the two.
     """
 
     figure: float
@@ -31,7 +31,6 @@ class ComparedOut(BaseModel):
     compare: Comparison | None
     lower: float | None
     upper: float | None
-    projected: bool = False
 
 
 class EventOut(BaseModel):

@@ -164,7 +164,7 @@ def _spots(tested: Backtest, times: Sequence[datetime], reader: Reader) -> list[
         Spot(one.window_start, one.compared.figure, reader.gettext(WOULD_HAVE_FIRED))
         for one in tested.episodes
         if one.compared is not None
-        and not one.compared.projected
+        and not one.compared.is_forecast
         and tested.bands
         and one.window_start in drawn
     ]

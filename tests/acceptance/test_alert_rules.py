@@ -349,7 +349,7 @@ def test_where_a_month_will_end_is_watched_and_tested(alerting: httpx2.Client, m
     (seen,) = answer.json()["data"]["now"]
     # Of so short a past nothing is foreseen.
     assert (seen["value"], seen["firing"]) == (None, False)
-    assert seen["compared"] is None or seen["compared"]["projected"]
+    assert seen["compared"] is None or seen["compared"]["expected"] is None
 
 
 def test_a_test_that_would_take_too_long_is_refused(alerting: httpx2.Client, metric: str) -> None:

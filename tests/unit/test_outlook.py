@@ -94,7 +94,7 @@ def test_the_figure_is_what_came_and_the_forecast_of_the_rest() -> None:
     assert (found.value, found.start, found.end, found.unit) == (22_000.0, *MONTH, "BRL")
     compared = found.compared
     assert compared is not None
-    assert (compared.figure, compared.projected) == (20_000.0, True)
+    assert (compared.figure, compared.is_forecast) == (20_000.0, True)
     assert compared.lower is not None
     assert compared.upper is not None
     # The misses of two days partly even out.
@@ -176,7 +176,7 @@ NOTIFIED = replace(
     group={},
     window_start=datetime(2026, 3, 1, 3, tzinfo=UTC),
     window_end=datetime(2026, 4, 1, 3, tzinfo=UTC),
-    compared=Compared(21_000.0, None, "BRL", lower=45_000.0, upper=51_000.0, projected=True),
+    compared=Compared(21_000.0, None, "BRL", lower=45_000.0, upper=51_000.0),
 )
 
 
