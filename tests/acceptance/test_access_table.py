@@ -80,7 +80,7 @@ GET     /api/services/{service_name:path}/health 200   200      403    200    40
 GET     /api/alerts/rules                       200   200      403    200    200 403   200          200
 POST    /api/alerts/rules                       201   201      403    403    403 403   403          201
 POST    /api/alerts/rules/test                  200   200      403    200    403 200   200          200
-POST    /api/alerts/rules/suggest               200   200      403    200    403 200   404          404
+POST    /api/alerts/rules/suggest               200   200      403    200    403 200   200          404
 GET     /api/alerts/rules/{id:int}              200   200      403    200    200 403   404          404
 PUT     /api/alerts/rules/{id:int}              200   200      403    403    403 403   403          404
 PATCH   /api/alerts/rules/{id:int}              200   200      403    403    403 403   403          404
