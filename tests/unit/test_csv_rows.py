@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from itertools import chain
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from service.imports.decode import CsvDecoder
@@ -56,6 +56,7 @@ def told(decoded: Decoded) -> tuple[list[object], list[object], list[object]]:
     return list(decoded.samples), list[object](decoded.places or ()), list(decoded.problems)
 
 
+@settings(derandomize=True, deadline=None)
 @given(st.sampled_from(HEADERS), st.lists(st.one_of(ROWS, st.binary(max_size=20)), max_size=12))
 def test_rows_together_are_what_each_is_alone(header: bytes, rows: Sequence[bytes]) -> None:
     together = CsvDecoder(header)
@@ -68,6 +69,7 @@ def test_rows_together_are_what_each_is_alone(header: bytes, rows: Sequence[byte
         assert found == (expected or ([], [], []))
 
 
+@settings(derandomize=True, deadline=None)
 @given(st.permutations(LINES))
 def test_lines_together_are_what_each_is_alone(lines: Sequence[bytes]) -> None:
     numbered = list(enumerate(lines, 5))
