@@ -131,6 +131,7 @@ def test_an_unknown_name_is_catalogued_with_its_first_sample(
         "frequency": "daily",
         "description": "",
         "dimensions": [],
+        "formula": None,
         "series": 2,
     }
 

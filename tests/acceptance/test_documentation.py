@@ -101,6 +101,7 @@ def test_every_endpoint_is_listed_and_nothing_else(document: dict[str, Any]) -> 
         ("GET", "/api/metrics/anomalies"),
         ("GET", "/api/metrics/catalog"),
         ("PATCH", "/api/metrics/catalog/{metric_name}"),
+        ("PUT", "/api/metrics/catalog/{metric_name}"),
     }
 
 
