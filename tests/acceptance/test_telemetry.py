@@ -117,7 +117,7 @@ def test_the_database_and_its_alerts_are_told(observed: Service, engine: Engine)
     hourly = {f"rollup_hourly_{level}" for level in LEVELS["hourly"]}
     assert lags >= hourly if engine == "timescale" else not lags
     assert value(found, "fature_retention_lag_seconds", frequency="hourly") == 0
-    assert value(found, "fature_alert_rules") == 5
+    assert value(found, "fature_alert_rules") == 6
     assert value(found, "fature_alert_events_open", severity="critical") == 0
 
 
