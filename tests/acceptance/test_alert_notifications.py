@@ -89,10 +89,10 @@ def sold(service: Service, metric: str, until_hour: datetime) -> None:
     ]
     answer = service.client.post("/api/metrics/batch", json={"metrics": samples})
     assert answer.status_code == 201, answer.text
-    asked = {
+    asked: dict[str, str | int] = {
         "metric_name": metric,
         "period": "hour",
-        "start_date": samples[-1]["timestamp"],
+        "start_date": str(samples[-1]["timestamp"]),
         "limit": hours,
     }
 
