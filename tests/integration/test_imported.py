@@ -1,7 +1,7 @@
 """Imported history in the rollups of TimescaleDB, beside what is left of samples that are gone."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -16,10 +16,10 @@ from sql.database import create_pool
 from sql.engine import Engine
 from sql.vocabulary import FREQUENCIES, LEVELS, Frequency
 from tests.conftest import DatabaseServer
+from tests.integration.history import bring
 from tests.integration.rollups import (
     Conn,
     new_series,
-    number,
     refresh,
     session,
     store,
@@ -52,34 +52,6 @@ def noon(age: int) -> datetime:
     """Noon in São Paulo on the 15th of a month, about so many days ago."""
     day = datetime.now(UTC) - timedelta(days=age)
     return day.replace(day=15, hour=15, minute=0, second=0, microsecond=0)
-
-
-def bring(
-    conn: Conn, frequency: Frequency, rows: Sequence[tuple[datetime, int, int, float]]
-) -> None:
-    """Have rows (instant, id, series, value) received as a batch that is closed."""
-    job = number(
-        conn,
-        "INSERT INTO fature.import_job (tenant, import_key, actor, format, status) "
-        "VALUES ('default', gen_random_uuid()::text, 'key:1', 'csv', 'counting') "
-        "RETURNING import_id",
-    )
-    batch = number(
-        conn,
-        f"INSERT INTO fature.import_batch (import_id, status) VALUES ({job}, 'closed') "
-        "RETURNING batch_id",
-    )
-    with conn.cursor() as cursor:
-        cursor.executemany(
-            f"INSERT INTO fature.imported_{frequency} (ts, id, series_id, value, batch_id) "
-            f"VALUES (%s, %s, %s, %s, {batch})",
-            rows,
-        )
-    conn.execute(
-        "INSERT INTO fature.import_extent (batch_id, frequency, since, until, number) "
-        f"SELECT {batch}, '{frequency}', min(ts), max(ts), count(*) "
-        f"FROM fature.imported_{frequency} WHERE batch_id = {batch}"
-    )
 
 
 def count(url: str, stretch: int = 50_000) -> None:

@@ -1,12 +1,12 @@
-"""Random sequences of posts, late posts, voids, replacements, relabels, closes, refreshes and ends
-of the service: every level has what a model in plain Python has. ``LEDGER_SEQUENCES`` asks for more
-of them.
+"""Random sequences of posts, late posts, voids, replacements, relabels, imports, closes, refreshes,
+runs of retention and ends of the service: every level has what a model in plain Python has, in what
+analysts see as well. ``LEDGER_SEQUENCES`` asks for more of them, ``LEDGER_SEED`` for others.
 """
 
 import asyncio
 import os
 import random
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
@@ -16,6 +16,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from psycopg import sql
 
+from retention.apply import delete_expired
 from retention.policies import accept_ages, parse_keep
 from service.access.caller import Caller, Principal
 from service.metrics.corrections.closes import Closes
@@ -23,6 +24,8 @@ from service.metrics.corrections.relabels import Relabelling, RelabelSpec
 from service.metrics.corrections.selections import SelectionVoids, VoidSpec
 from service.metrics.corrections.stale import StaleRollups
 from service.metrics.corrections.voids import Corrections
+from service.metrics.imports.counting import ImportCounting
+from service.metrics.imports.windows import Windows
 from service.metrics.ingest.closed import Closed
 from service.metrics.ingest.ids import SampleIds
 from service.metrics.query.selection import Selection
@@ -32,12 +35,26 @@ from sql.engine import Engine
 from sql.scope import Scope
 from sql.vocabulary import FREQUENCIES, LEVELS, Frequency
 from tests.conftest import DatabaseServer
+from tests.integration.history import bring
 from tests.integration.rollups import Conn, new_series, relation, session, store
 from tests.reference import start_of
 
-SEQUENCES = int(os.environ.get("LEDGER_SEQUENCES", "60"))
+SEQUENCES = int(os.environ.get("LEDGER_SEQUENCES", "200"))
+SEED = os.environ.get("LEDGER_SEED", "")
+# So many sequences beside each other, and steps of each.
+BESIDE, STEPS = 10, 4
 ZONE = ZoneInfo("America/Sao_Paulo")
-ACCEPT = accept_ages(parse_keep(""))
+KEEP = parse_keep("")
+ACCEPT = accept_ages(KEEP)
+WINDOWS = Windows(ACCEPT, KEEP["day"], ZONE)
+DAY = timedelta(days=1)
+# Ages of imported history: of all levels there are figures then.
+_IMPORTED = {
+    "real_time": (9 * DAY, 28 * DAY),
+    "hourly": (92 * DAY, 700 * DAY),
+    "daily": (770 * DAY, 1700 * DAY),
+    "monthly": (1900 * DAY, 3000 * DAY),
+}
 _ZONES = {"minute": ZoneInfo("UTC"), "hour": ZoneInfo("UTC")}
 _UNITS = {
     "real_time": timedelta(minutes=1),
@@ -58,6 +75,16 @@ Bucket = tuple[datetime, Decimal, int, float, float, float, float]
 
 
 @dataclass
+class Freshness:
+    """Of what is materialised, for all ledgers beside each other: whether since the last refresh a
+    sample may have come late, or a correction not have been followed.
+    """
+
+    is_late: bool = False
+    is_stale: bool = False
+
+
+@dataclass
 class Ledger:
     """A series, and the model of it: instant and value of each sample that counts, by its id."""
 
@@ -69,11 +96,19 @@ class Ledger:
     dice: random.Random
     series: int
     counted: dict[int, tuple[datetime, float]] = field(default_factory=dict)
+    # Which of them came as history.
+    imported: set[int] = field(default_factory=set)
     voided: set[int] = field(default_factory=set)
-    # Whether a sample may have come late since the last refresh.
-    is_late: bool = False
-    is_stale: bool = False
     ids: Iterator[int] = field(default_factory=lambda: iter(()))
+    fresh: Freshness = field(default_factory=Freshness)
+
+    @property
+    def steps(self) -> list[Callable[[], Awaitable[None]]]:
+        """What may happen to it."""
+        return [
+            *(self.post, self.post, self.void, self.void, self.replace),
+            *(self.void_some, self.relabel, self.relabel),
+        ]
 
     async def post(self) -> None:
         self._post(self.series)
@@ -87,7 +122,7 @@ class Ledger:
             rows.append((ts, number, series, value))
             self.counted[number] = ts, value
         store(self.conn, self.frequency, rows)
-        self.is_late = True
+        self.fresh.is_late = True
 
     async def void(self) -> None:
         if self.counted:
@@ -104,6 +139,8 @@ class Ledger:
             ts, _ = self.counted.pop(number)
             self.voided.add(number)
             self.counted[void["replaced_by"]] = ts, value
+            if number in self.imported:
+                self.imported.add(void["replaced_by"])
 
     async def void_some(self) -> None:
         """All from one sample to another."""
@@ -127,6 +164,49 @@ class Ledger:
             assert found.total == float(total)
             self.voided |= gone
             self.counted = {n: one for n, one in self.counted.items() if n not in gone}
+
+    def import_history(self) -> None:
+        """Some samples that are older than those that are submitted."""
+        youngest, oldest = _IMPORTED[self.frequency]
+        rows = []
+        for _ in range(self.dice.randint(1, 4)):
+            age = youngest + (oldest - youngest) * self.dice.random()
+            ts = datetime.now(UTC) - age
+            if self.dice.random() < 0.5:
+                level = self.dice.choice(LEVELS[self.frequency])
+                ts = max(start_of(ts, level, _ZONES.get(level, ZONE)), ts - DAY)
+            rows.append((ts, next(self.ids), self.series, round(self.dice.uniform(-50, 50), 2)))
+        bring(self.conn, self.frequency, rows)
+        self.counted |= {number: (ts, value) for ts, number, _, value in rows}
+        self.imported |= {number for _, number, *_ in rows}
+
+    async def count_history(self) -> None:
+        """The figures of all history, as the service computes them."""
+        stale = StaleRollups(self.url if self.engine == "timescale" else None)
+
+        async def follow(_: object) -> None:
+            await stale.refresh()
+
+        stretch = self.dice.choice((1, 50_000))
+        await ImportCounting(self.url, self.pool, WINDOWS, follow, stretch).work()
+        await stale.close()
+        self.fresh.is_stale = False
+
+    async def retain(self) -> None:
+        """As every night: nothing that is kept is touched."""
+        if self.engine == "timescale":
+            for (job,) in self.conn.execute(
+                "SELECT job_id FROM timescaledb_information.jobs "
+                "WHERE proc_name = 'policy_retention' AND hypertable_name = ANY(%s)",
+                [self._relations()],
+            ).fetchall():
+                self.conn.execute("CALL run_job(%s)", [job])
+        else:
+            await asyncio.to_thread(delete_expired, self.url, "plain", KEEP, datetime.now(UTC))
+
+    def _relations(self) -> list[str]:
+        rollups = [f"rollup_{self.frequency}_{level}" for level in LEVELS[self.frequency]]
+        return [f"sample_{self.frequency}", f"imported_{self.frequency}", *rollups]
 
     async def relabel(self) -> None:
         """Another series becomes part of this one, or this one has another label."""
@@ -167,12 +247,12 @@ class Ledger:
                     f"rollup_{self.frequency}_{level}",
                 )
                 self.conn.execute("CALL run_job(%s)", [job])
-        self.is_late = self.is_stale = False
+        self.fresh.is_late = self.fresh.is_stale = False
 
     async def run_job(self) -> None:
         """As the database does where the service ended before it refreshed."""
         self.conn.execute("CALL fature.refresh_corrected()")
-        self.is_stale = False
+        self.fresh.is_stale = False
 
     async def into_columns(self) -> None:
         if self.engine == "timescale":
@@ -185,18 +265,19 @@ class Ledger:
             for (chunk,) in chunks:
                 self.conn.execute("CALL convert_to_columnstore(%s)", [chunk])
 
-    def check(self) -> None:
-        """Samples and voids always; rollups unless they may lack something."""
-        stored = self.conn.execute(
-            sql.SQL("SELECT id, ts, value FROM {} WHERE series_id = %s").format(
-                relation(f"sample_{self.frequency}")
-            ),
-            [self.series],
-        )
-        assert {number: (ts, value) for number, ts, value in stored} == self.counted
+    def check_samples(self) -> None:
+        """And voids."""
+        own = {n: one for n, one in self.counted.items() if n not in self.imported}
+        history = {n: one for n, one in self.counted.items() if n in self.imported}
+        assert self._stored(f"sample_{self.frequency}") == own
+        assert self._stored(f"imported_{self.frequency}") == history
         voids = "SELECT sample_id FROM fature.void WHERE series_id = %s"
         assert {n for (n,) in self.conn.execute(voids, [self.series])} == self.voided
-        if self.engine == "timescale" and (self.is_late or self.is_stale):
+
+    def check(self) -> None:
+        """Samples and voids always; rollups unless they may lack something."""
+        self.check_samples()
+        if self.engine == "timescale" and (self.fresh.is_late or self.fresh.is_stale):
             return
         for level in LEVELS[self.frequency]:
             found = self.conn.execute(
@@ -207,6 +288,26 @@ class Ledger:
                 [self.series],
             ).fetchall()
             assert found == self.buckets(level), level
+
+    def check_views(self) -> None:
+        """What analysts see of each level, and of samples."""
+        name = self._value("SELECT metric_name FROM fature.series WHERE series_id = %s")
+        for level in LEVELS[self.frequency]:
+            found = self.conn.execute(
+                sql.SQL(
+                    "SELECT bucket, sum_value::numeric, sample_count, min_value, max_value, "
+                    "first_value, last_value FROM {} WHERE metric_name = %s ORDER BY bucket"
+                ).format(sql.Identifier("analytics", f"metric_{level}")),
+                [name],
+            ).fetchall()
+            assert found == self.buckets(level), level
+
+    def _stored(self, table: str) -> dict[int, tuple[datetime, float]]:
+        stored = self.conn.execute(
+            sql.SQL("SELECT id, ts, value FROM {} WHERE series_id = %s").format(relation(table)),
+            [self.series],
+        )
+        return {number: (ts, value) for number, ts, value in stored}
 
     def buckets(self, level: str) -> list[Bucket]:
         samples: dict[datetime, list[tuple[datetime, int, float]]] = {}
@@ -238,8 +339,8 @@ class Ledger:
 
     def _follow(self) -> Callable[[object], Awaitable[None]]:
         """What the service does after a correction, unless it ends before."""
-        ends_before = self.dice.random() < 0.2
-        self.is_stale = self.is_stale or ends_before
+        ends_before = self.dice.random() < 0.6
+        self.fresh.is_stale = self.fresh.is_stale or ends_before
         serves = self.engine == "timescale" and not ends_before
 
         async def follow(_: object) -> None:
@@ -268,31 +369,51 @@ def test_every_level_has_what_the_model_has(
     async def run() -> None:
         async with create_pool(url, size=2) as pool:
             with session(url) as conn:
-                for sequence in range(SEQUENCES // len(FREQUENCIES)):
-                    await one(conn, pool, sequence)
+                for first in range(0, SEQUENCES // len(FREQUENCIES), BESIDE):
+                    fresh = Freshness()
+                    ledgers = [begun(conn, pool, first + n, fresh) for n in range(BESIDE)]
+                    await sequences(ledgers, random.Random(f"{frequency} of {first}{SEED}"))
 
-    async def one(conn: Conn, pool: Pool, sequence: int) -> None:
-        dice = random.Random(f"{frequency} {sequence}")
+    def begun(conn: Conn, pool: Pool, sequence: int, fresh: Freshness) -> Ledger:
+        dice = random.Random(f"{frequency} {sequence}{SEED}")
         series = new_series(conn, frequency)
         if sequence % 2:
             region = "UPDATE fature.series SET region = 'here' WHERE series_id = %s"
             conn.execute(region.encode(), [series])
         first = 10**12 * (1 + series)
         ids = iter(range(first, first + 10**6))
-        ledger = Ledger(database_of.engine, url, conn, pool, frequency, dice, series, ids=ids)
-        steps: list[Callable[[], Awaitable[None]]] = [
-            *(ledger.post, ledger.post, ledger.void, ledger.void, ledger.replace),
-            *(ledger.void_some, ledger.refresh, ledger.run_job, ledger.into_columns),
-            *(ledger.relabel, ledger.relabel, ledger.close),
-        ]
-        await ledger.post()
-        taken = []
-        for step in dice.choices(steps, k=8):
-            taken.append(step.__name__)
-            await step()
-            ledger.check()
-        await ledger.run_job()
-        await ledger.refresh()
-        ledger.check()
+        engine = database_of.engine
+        return Ledger(engine, url, conn, pool, frequency, dice, series, ids=ids, fresh=fresh)
 
     asyncio.run(run())
+
+
+async def sequences(ledgers: Sequence[Ledger], dice: random.Random) -> None:
+    """Each ledger takes steps of its own; between them is done what concerns all, which takes as
+    long for many as for one.
+    """
+
+    async def history() -> None:
+        for ledger in dice.sample(ledgers, k=len(ledgers) // 2):
+            ledger.import_history()
+        await ledgers[0].count_history()
+
+    any_of_them = ledgers[0]
+    common = [
+        *(history, any_of_them.refresh, any_of_them.run_job, any_of_them.into_columns),
+        *(any_of_them.retain, any_of_them.close),
+    ]
+    for ledger in ledgers:
+        await ledger.post()
+    for _ in range(STEPS):
+        for ledger in ledgers:
+            await ledger.dice.choice(ledger.steps)()
+            ledger.check_samples()
+        await dice.choice(common)()
+        for ledger in ledgers:
+            ledger.check()
+    await any_of_them.run_job()
+    await any_of_them.refresh()
+    for ledger in ledgers:
+        ledger.check()
+        ledger.check_views()
