@@ -36,7 +36,8 @@ class ComparedOut(BaseModel):
 class EventOut(BaseModel):
     """An event. `value` opened it, `peak_value` is the worst since; `impact` is the difference to
     what was expected while it lasted; `restated_value` is `value` by figures that were corrected
-    since, by which it would not have opened where it is `retracted`.
+    since, by which it would not have opened where it is `retracted`. Where nothing was expected,
+    or corrected, those fields are left out.
     """
 
     id: int
@@ -49,11 +50,11 @@ class EventOut(BaseModel):
     status: EventStatus
     value: float | None
     peak_value: float | None
-    impact: float | None
-    impact_expected: float | None
-    impact_unit: str | None
-    impact_since: datetime | None
-    impact_until: datetime | None
+    impact: float | None = None
+    impact_expected: float | None = None
+    impact_unit: str | None = None
+    impact_since: datetime | None = None
+    impact_until: datetime | None = None
     group: dict[str, str | None]
     window_start: datetime | None
     window_end: datetime | None
@@ -63,9 +64,14 @@ class EventOut(BaseModel):
     comment: str | None
     resolved_at: datetime | None
     resolved_by: str | None
-    restated_at: datetime | None
-    restated_value: float | None
-    retracted: bool
+    restated_at: datetime | None = None
+    restated_value: float | None = None
+    retracted: bool | None = None
+
+
+# Those that an event has only where the first of them is there.
+_IMPACT = ("impact", "impact_expected", "impact_unit", "impact_since", "impact_until")
+_RESTATEMENT = ("restated_at", "restated_value", "retracted")
 
 
 class TransitionOut(BaseModel):
@@ -234,8 +240,10 @@ def event_out(row: Mapping[str, Any]) -> dict[str, Any]:
     """An event's row as it is answered."""
     renamed = {"id": "event_id", "group": "group_labels"}
     plain = {name: row[renamed.get(name, name)] for name in EventOut.model_fields}
-    times = ("window_start", "window_end", "opened_at", "acknowledged_at", "resolved_at")
-    return plain | instants(row, *times, "impact_since", "impact_until", "restated_at")
+    edges = ("window_start", "window_end", "opened_at", "acknowledged_at", "resolved_at")
+    times = instants(row, *edges, "impact_since", "impact_until", "restated_at")
+    absent = {name for names in (_IMPACT, _RESTATEMENT) if row[names[0]] is None for name in names}
+    return {name: value for name, value in (plain | times).items() if name not in absent}
 
 
 def transition_out(row: Mapping[str, Any]) -> dict[str, Any]:

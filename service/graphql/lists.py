@@ -85,7 +85,7 @@ async def resolve_services(_: Any, info: Any, first: int, after: str | None = No
 
 def _event(row: Row) -> dict[str, Any]:
     group = [{"name": name, "value": value} for name, value in row["group_labels"].items()]
-    return {**event_out(row), "group": group}
+    return {**event_out(row), "group": group, "retracted": row["retracted"]}
 
 
 def _connection(

@@ -237,7 +237,7 @@ def test_everything_wrong_with_the_parameters_is_named_at_once(api: httpx2.Clien
         ("/api/metrics/query", "start_date=2026-02-01&end_date=2026-01-01", "end_date"),
         ("/api/metrics/aggregate", "", "metric_name"),
         ("/api/metrics/aggregate", "metric_name=", "metric_name"),
-        ("/api/metrics/aggregate", "metric_name=revenue_hourly&period=year", "period"),
+        ("/api/metrics/aggregate", "metric_name=revenue_hourly&period=decade", "period"),
         ("/api/metrics/aggregate", "metric_name=revenue_hourly&aggregation=median", "aggregation"),
         ("/api/metrics/aggregate", "metric_name=revenue_hourly&fill=1", "fill"),
         ("/api/metrics/aggregate", "metric_name=revenue_hourly&tz=Mars/Olympus", "tz"),
