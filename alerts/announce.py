@@ -26,9 +26,11 @@ _TO_THOSE_WHO_HEARD = frozenset({"resolved", "restated", "retracted"})
 
 
 class _Outgoing(NamedTuple):
-    """The rule and the recipient of notifications."""
+    """The rule and the recipient of notifications; one that was removed is known by its tenant and
+    name.
+    """
 
-    rule_id: int | None
+    rule: int | tuple[str, str]
     target: Target
 
 
@@ -70,7 +72,8 @@ async def _outgoing(
         else:
             those = targets(step.rule.notification_channels, step.rule.notification_recipients)
         for target in those:
-            outgoing.setdefault(_Outgoing(step.event["rule_id"], target), []).append(step)
+            rule = step.event["rule_id"] or (step.event["tenant"], step.event["rule_name"])
+            outgoing.setdefault(_Outgoing(rule, target), []).append(step)
     return outgoing
 
 

@@ -452,3 +452,29 @@ async def test_a_person_who_resolved_it_keeps_that(
     (event,) = events_of(database)
     assert restatement(event) == ("resolved", 500, True)
     assert (event["resolved_by"], event["comment"]) == ("tester", "Known")
+
+
+async def test_restatements_of_removed_rules_are_told_rule_by_rule(
+    database: str, pool: Pool, figures: Figures
+) -> None:
+    both = [below("sales", 100, group_by=["region"], digest_over=2) for _ in range(2)]
+    rules = [await create_rule(pool, SCOPE, rule, author(NOON)) for rule in both]
+    await create_rule(pool, SCOPE, below("sales", -1), author(NOON))
+    for number in range(2):
+        add_samples(database, "sales", [(NOON, number)], region=f"r{number}")
+    async with leader(database) as leading:
+        await leading.tick(JUDGED)
+        for rule in rules:
+            await remove_rule(pool, SCOPE, rule["rule_id"], author(JUDGED))
+        for number in range(2):
+            await figures.replace("sales", number, 500 + number)
+        await leading.tick(JUDGED + minutes(1))
+    messages = execute(
+        database,
+        "SELECT message ->> 'transition' AS transition, message ->> 'rule_name' AS rule "
+        "FROM fature.alert_notification "
+        "WHERE channel = 'email' AND message ->> 'transition' NOT IN ('opened', 'resolved')",
+    )
+    assert sorted((one["transition"], one["rule"]) for one in messages) == sorted(
+        ("retracted", rule.rule_name) for rule in both for _ in range(2)
+    )
