@@ -135,7 +135,7 @@ async def tick(
     with translated_errors():
         await _close_stale(conn, context, now)
         await memory.refresh(conn)
-        await restate(conn, memory.keeping, now, zone, context)
+        await _restate(conn, memory.keeping, now, zone, context)
         states = await _read_states(conn)
         silences = await silences_at(conn, now, zone, context.country)
     plans, errors = memory.plans()
@@ -154,6 +154,18 @@ async def tick(
     await record(conn, memory, errors, silences, context, now)
     TICK_SECONDS.observe(time.perf_counter() - started)
     return Outcome(len(plans), len(decided), errors)
+
+
+async def _restate(
+    conn: Connection, keeping: Keeping, now: datetime, zone: ZoneInfo, context: MessageContext
+) -> None:
+    """Where what was decided cannot be decided again, that keeps nothing from being decided now."""
+    try:
+        await restate(conn, keeping, now, zone, context)
+    except DatabaseError as error:
+        if conn.closed:
+            raise
+        _log.error("alert_events_not_restated", reason=str(error))
 
 
 async def _look_up(

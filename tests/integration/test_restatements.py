@@ -478,3 +478,28 @@ async def test_restatements_of_removed_rules_are_told_rule_by_rule(
     assert sorted((one["transition"], one["rule"]) for one in messages) == sorted(
         ("retracted", rule.rule_name) for rule in both for _ in range(2)
     )
+
+
+async def test_rules_are_judged_also_where_nothing_can_be_decided_again(
+    database: str, pool: Pool, figures: Figures
+) -> None:
+    await create_rule(pool, SCOPE, below("sales", 100), author(NOON))
+    add_samples(database, "sales", [(NOON, 5)])
+    execute(
+        database,
+        """
+        CREATE FUNCTION fature.refuse() RETURNS trigger LANGUAGE plpgsql
+        AS $$ BEGIN RAISE EXCEPTION 'not now'; END $$;
+        CREATE TRIGGER refuse BEFORE DELETE ON fature.figure_change
+        EXECUTE FUNCTION fature.refuse()
+        """,
+    )
+    await figures.replace("sales", 5, 6)
+    async with leader(database) as leading:
+        await leading.tick(JUDGED)
+        assert [event["value"] for event in events_of(database)] == [6]
+        await figures.replace("sales", 6, 500)
+        execute(database, "DROP TRIGGER refuse ON fature.figure_change")
+        await leading.tick(JUDGED + minutes(1))
+    (event,) = events_of(database)
+    assert restatement(event) == ("resolved", 500, True)
