@@ -37,29 +37,48 @@ SELECT EXISTS (SELECT FROM fature.figure_change) AS changed;
 
 -- name: mark_events_for_review
 -- Those decided by figures that changed, once rollups have them: but for ten minutes they wait for no
--- refresh. What a rule compares with reaches back up to a year and a month.
-WITH changes AS (
+-- refresh. There may be very many, where no loop took them for days: so many at once, those of a metric
+-- that begin on the same day as one. What a rule compares with reaches back up to a year and a month.
+WITH pending AS MATERIALIZED (
+    SELECT
+        since,
+        until
+    FROM fature.stale_range
+    UNION ALL
+    SELECT
+        since,
+        until
+    FROM fature.rollup_pending
+),
+
+changes AS (
     DELETE FROM fature.figure_change AS c
     WHERE
-        c.changed_at < now() - interval '10 minutes'
-        OR (
-            NOT EXISTS (
+        c.change_id IN (SELECT change_id FROM fature.figure_change ORDER BY change_id LIMIT 20000)
+        AND (
+            c.changed_at < now() - interval '10 minutes'
+            OR NOT EXISTS (
                 SELECT
-                FROM fature.stale_range AS s
-                WHERE s.since <= c.until AND s.until >= c.since
-            )
-            AND NOT EXISTS (
-                SELECT
-                FROM fature.rollup_pending AS p
+                FROM pending AS p
                 WHERE p.since <= c.until AND p.until >= c.since
             )
         )
     RETURNING c.tenant, c.metric_name, c.since, c.until
 ),
 
+ranges AS (
+    SELECT
+        tenant,
+        metric_name,
+        min(since) AS since,
+        max(until) AS until
+    FROM changes
+    GROUP BY tenant, metric_name, date_trunc('day', since, 'UTC')
+),
+
 touched AS (
     SELECT e.event_id
-    FROM changes AS c
+    FROM ranges AS c
     INNER JOIN fature.alert_event AS e
         ON c.tenant = e.tenant AND c.metric_name = e.metric_name AND c.since <= e.window_end
     WHERE

@@ -503,3 +503,28 @@ async def test_rules_are_judged_also_where_nothing_can_be_decided_again(
         await leading.tick(JUDGED + minutes(1))
     (event,) = events_of(database)
     assert restatement(event) == ("resolved", 500, True)
+
+
+async def test_changes_of_days_are_followed_some_at_a_time(
+    database: str, pool: Pool, figures: Figures
+) -> None:
+    await create_rule(pool, SCOPE, below("sales", 100), author(NOON))
+    samples = [(NOON, 5.0), (NOON + HOUR, 200.0), (NOON + 2 * HOUR, 6.0)]
+    add_samples(database, "sales", samples)
+    left = "SELECT count(*) AS number FROM fature.figure_change"
+    async with leader(database) as leading:
+        for hour in range(3):
+            await leading.tick(JUDGED + hour * HOUR)
+        execute(
+            database,
+            "INSERT INTO fature.figure_change (tenant, metric_name, since, until) "
+            "SELECT 'default', 'sales', i, i FROM (SELECT %s::timestamptz - interval '9 hours' "
+            "+ interval '1 second' * generate_series(1, 20000)) AS s (i)",
+            NOON,
+        )  # fmt: skip
+        await figures.late("sales", NOON + minutes(1), 10)
+        await figures.late("sales", NOON + 2 * HOUR, 20)
+        await leading.tick(JUDGED + 2 * HOUR + minutes(1))
+        assert execute(database, left) == [{"number": 2}]
+        await leading.tick(JUDGED + 2 * HOUR + minutes(2))
+    assert [event["restated_value"] for event in events_of(database)] == [15, 26]
