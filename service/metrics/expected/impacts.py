@@ -15,7 +15,7 @@ from service.metrics.query.aggregate import Aggregates
 from service.metrics.query.spec import AggregateQuery, aggregate_query
 from sql import calendar
 from sql.database import Pool, connection, fetch_all, run
-from sql.errors import DomainError
+from sql.errors import Busy, DatabaseTimeout, DomainError
 from sql.scope import Scope
 
 # Computed in one go.
@@ -53,7 +53,11 @@ class Impacts:
                 return
             # Each is written by itself, so that none is locked while others are computed.
             for event in await run(conn, "events_without_impact", {"now": now, "limit": _BATCH}):
-                await self.compute(event["event_id"], now)
+                try:
+                    await self.compute(event["event_id"], now)
+                except (Busy, DatabaseTimeout) as error:
+                    # It is tried again, and keeps none of the others.
+                    _log.warning("impact_failed", event_id=event["event_id"], reason=str(error))
 
     async def current(self, event_id: int) -> Impact | None:
         """The impact of an event as it is now, computed where it was not lately."""
@@ -67,12 +71,18 @@ class Impacts:
     async def compute(self, event_id: int, now: datetime) -> Impact | None:
         """Compute the impact of an event and keep it; None where nothing was expected, as where
         there is too little history, or no period of it is over.
+
+        Raises:
+            Busy: too much is being computed now.
         """
         rows = await fetch_all(self._pool, "event_with_rule", {"event_id": event_id})
         if not rows:
             return None
         try:
             impact = await self._impact(rows[0], now)
+        except Busy:
+            # That says nothing of it.
+            raise
         except DomainError as error:
             # Such as a metric in other units since.
             _log.info("impact_unknown", event_id=event_id, reason=str(error))
