@@ -24,6 +24,13 @@ CROSS JOIN
             v.greatest_modified_value AS greatest
         FROM _timescaledb_catalog.continuous_aggs_materialization_invalidation_log AS v
         WHERE v.materialization_id = c.mat_hypertable_id
+        UNION ALL
+        -- A refresh that is under way has taken them out of the log.
+        SELECT
+            r.lowest_modified_value AS lowest,
+            r.greatest_modified_value AS greatest
+        FROM _timescaledb_catalog.continuous_aggs_materialization_ranges AS r
+        WHERE r.materialization_id = c.mat_hypertable_id
     ) AS p
 WHERE
     c.user_view_schema = 'fature'

@@ -25,6 +25,7 @@ from service.metrics.corrections.voids import Corrections
 from service.metrics.ingest.ids import SampleIds
 from service.metrics.query.selection import Selection
 from sql.database import Pool, connection, create_pool
+from sql.engine import Engine
 from tests.alert_loop import (
     NOON,
     SCOPE,
@@ -528,3 +529,33 @@ async def test_changes_of_days_are_followed_some_at_a_time(
         assert execute(database, left) == [{"number": 2}]
         await leading.tick(JUDGED + 2 * HOUR + minutes(2))
     assert [event["restated_value"] for event in events_of(database)] == [15, 26]
+
+
+async def test_what_is_being_refreshed_is_waited_for(
+    database: str, engine: Engine, pool: Pool, figures: Figures
+) -> None:
+    if engine == "plain":
+        pytest.skip("Nothing is refreshed")
+    await create_rule(pool, SCOPE, below("sales", 100), author(NOON))
+    add_samples(database, "sales", [(NOON, 5)])
+    day = timedelta(days=1)
+    refresh = "CALL refresh_continuous_aggregate('fature.rollup_hourly_hour', %s, %s)"
+    execute(database, refresh, NOON - day, NOON + day)
+    ranges = "_timescaledb_catalog.continuous_aggs_materialization_ranges"
+    async with leader(database) as leading:
+        await leading.tick(JUDGED)
+        await figures.replace("sales", 5, 500)
+        # As a refresh notes what it is about.
+        execute(
+            database,
+            f"INSERT INTO {ranges} SELECT mat_hypertable_id, "
+            "_timescaledb_functions.time_to_internal(%s::timestamptz), "
+            "_timescaledb_functions.time_to_internal(%s::timestamptz) "
+            "FROM _timescaledb_catalog.continuous_agg WHERE user_view_name = 'rollup_hourly_hour'",
+            NOON, NOON + HOUR,
+        )  # fmt: skip
+        await leading.tick(JUDGED + minutes(1))
+        assert events_of(database)[0]["restated_at"] is None
+        execute(database, f"DELETE FROM {ranges}")
+        await leading.tick(JUDGED + minutes(2))
+    assert restatement(events_of(database)[0]) == ("resolved", 500, True)
