@@ -332,7 +332,8 @@ class Ledger:
             ts = start_of(ts, level, _ZONES.get(level, ZONE))
         elif self.dice.random() < 0.3:
             ts = start_of(ts, "day", ZONE) - _UNITS[self.frequency]
-        return max(ts, now - age + timedelta(minutes=1))
+        # It may be corrected some minutes from now.
+        return max(ts, now - age + timedelta(minutes=15))
 
     def _corrections(self) -> Corrections:
         return Corrections(self.pool, SampleIds(self.pool), ACCEPT, self._follow())
