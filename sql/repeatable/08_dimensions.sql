@@ -1,8 +1,9 @@
--- The dimensions of a metric: of a derived one those that all its metrics have.
+-- The dimensions of a metric: of a derived one those that all its metrics have. A view calls functions as
+-- whoever reads it, who may not read tables.
 CREATE OR REPLACE FUNCTION fature.dimensions_of(
     of_tenant text, own text[], names text[]
 ) RETURNS text[]
-LANGUAGE plpgsql STABLE
+LANGUAGE plpgsql STABLE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN

@@ -210,6 +210,26 @@ def test_views_show_every_tenant_or_the_one(people: Readers, views: list[str]) -
                     assert conn.execute(count.encode()).fetchone() == (0,)
 
 
+def test_every_column_is_shown_also_what_is_computed_of_other_metrics(people: Readers) -> None:
+    metrics = """
+        INSERT INTO fature.metric
+        (tenant, metric_name, metric_type, kind, default_aggregation, frequency, description,
+         dimensions, formula, operands)
+        VALUES
+        ('acme', 'sold', 'revenue', 'flow', 'sum', 'daily', '', '{place,way}', NULL, '{}'),
+        ('acme', 'paid', 'revenue', 'flow', 'sum', 'daily', '', '{way,till}', NULL, '{}'),
+        ('acme', 'rate', 'revenue', 'ratio', 'avg', 'daily', '', '{}', 'paid / sold', '{paid,sold}')
+    """
+    with psycopg.connect(people.url) as owner:
+        owner.execute(metrics)
+    known = {"sold": ["place", "way"], "paid": ["way", "till"], "rate": ["way"]}
+    for reader in READERS:
+        with people.session(reader) as conn:
+            found = conn.execute("SELECT metric_name, dimensions, formula FROM analytics.catalog")
+            shown = {name: dimensions for name, dimensions, _ in found if name in known}
+            assert shown == known
+
+
 def test_a_limited_analyst_stays_limited_whatever_it_becomes(people: Readers) -> None:
     name = f"tess_{secrets.token_hex(4)}"
     made = let_in(people.url, name, MINE)
