@@ -115,7 +115,9 @@ class CsvDecoder:
     def _remember(self, cells: Sequence[str], sample: Sample) -> None:
         if len(self._alike) == _MOST_ALIKE:
             self._alike.clear()
-        self._alike[self._columns.labels(cells)] = sample
+        # Without what is its own: of many sets of labels that would be as much as all their rows.
+        kept = msgspec.structs.replace(sample, metadata=None, ts=None)
+        self._alike[self._columns.labels(cells)] = kept
 
     def _fields(self, cells: Sequence[str]) -> dict[str, Any]:
         """The fields of a sample; an empty cell is none."""

@@ -1,5 +1,7 @@
 """Rows of CSV as samples: a row like one before is the sample that it would be alone."""
 
+import gc
+import tracemalloc
 from collections.abc import Sequence
 from itertools import chain
 
@@ -87,3 +89,18 @@ def test_a_row_of_known_labels_has_its_own_value_and_instant() -> None:
     assert first.ts is not None
     assert second.ts == first.ts + 86_400_000_000
     assert second.region == "SP"
+
+
+def test_of_rows_that_are_remembered_the_metadata_is_not_kept() -> None:
+    decoder = CsvDecoder(FIELDS + b"metadata")
+    row = b'm,revenue,hourly,1,%b,region %d,"{""note"":""%b""}"'
+    rows = [(line, row % (AT.encode(), line, b"x" * 4000)) for line in range(2, 302)]
+    decoder.decode(rows[:1])
+    tracemalloc.start()
+    try:
+        assert len(decoder.decode(rows).samples) == 300
+        gc.collect()
+        kept, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert kept < 300 * 2000
