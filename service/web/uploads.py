@@ -11,8 +11,10 @@ from service.http.bodies import stream_of
 from service.http.errors import ApiError
 from sql.messages import Message
 
-# Of all fields together; the file may have any.
+# Of all fields together with their names; the file may have any.
 _MAX_FIELDS = 64 * 1024
+# As RFC 2046 has it; the parser refuses much longer ones in its own way.
+_MAX_BOUNDARY = 70
 _BROKEN = Message("This form cannot be read: go back, load the page again and retry")
 
 
@@ -60,9 +62,10 @@ async def _content(
 
 def _boundary(request: Request) -> bytes:
     kind, options = parse_options_header(request.headers.get("content-type", ""))
-    if kind != b"multipart/form-data" or not options.get(b"boundary"):
+    boundary = options.get(b"boundary", b"")
+    if kind != b"multipart/form-data" or not 1 <= len(boundary) <= _MAX_BOUNDARY:
         raise ApiError(400, _BROKEN)
-    return options[b"boundary"]
+    return boundary
 
 
 class _Parts:
@@ -125,14 +128,13 @@ class _Parts:
             self._into = self._content
         else:
             self._into = self._text
+            self._count(len(self._name) + 1)
 
     def _on_part_data(self, data: bytes, start: int, end: int) -> None:
         if self._into is self._content:
             self._content.append(data[start:end])
         elif self._into is self._text:
-            self._size += end - start
-            if self._size > _MAX_FIELDS:
-                raise ApiError(400, _BROKEN)
+            self._count(end - start)
             self._text += data[start:end]
 
     def _on_part_end(self) -> None:
@@ -143,6 +145,11 @@ class _Parts:
 
     def _on_end(self) -> None:
         self.is_whole = True
+
+    def _count(self, size: int) -> None:
+        self._size += size
+        if self._size > _MAX_FIELDS:
+            raise ApiError(400, _BROKEN)
 
 
 def _text(content: bytes) -> str:

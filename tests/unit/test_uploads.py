@@ -58,7 +58,10 @@ def test_a_form_that_ends_early_is_refused(cut: int) -> None:
         read([BODY[:-cut]])
 
 
-@pytest.mark.parametrize("kind", [b"text/plain", b"multipart/form-data", b""])
+@pytest.mark.parametrize(
+    "kind",
+    [b"text/plain", b"multipart/form-data", b"", b"multipart/form-data; boundary=" + b"b" * 1000],
+)
 def test_what_is_no_such_form_is_refused(kind: bytes) -> None:
     with pytest.raises(ApiError):
         read([BODY], kind)
@@ -68,3 +71,11 @@ def test_fields_of_any_length_are_refused() -> None:
     head = b'--b\r\nContent-Disposition: form-data; name="csrf"\r\n\r\n'
     with pytest.raises(ApiError):
         read([head, *[b"x" * 10_000] * 10])
+
+
+def test_any_number_of_fields_is_refused() -> None:
+    field = b'--b\r\nContent-Disposition: form-data; name="%d"\r\n\r\n\r\n'
+    few = b"".join(field % number for number in range(100))
+    assert len(read([few + BODY])[0]) == 101
+    with pytest.raises(ApiError):
+        read([*(field % number for number in range(20_000)), b"--b--\r\n"])
