@@ -156,6 +156,11 @@ def _first_instant(moment: date | None, zone: ZoneInfo) -> datetime | None:
     return first.astimezone(UTC)
 
 
+def is_key(text: str) -> bool:
+    """Whether it is 1 to 255 printable ASCII characters."""
+    return 1 <= len(text) <= 255 and text.isascii() and text.isprintable()
+
+
 def key_of_header(request: Request, name: str) -> str | None:
     """The key that a request has in a header; None where it has none.
 
@@ -163,6 +168,6 @@ def key_of_header(request: Request, name: str) -> str | None:
         ApiError: 400, it is not 1 to 255 printable ASCII characters.
     """
     key = request.headers.get(name)
-    if key is not None and not (1 <= len(key) <= 255 and key.isascii() and key.isprintable()):
+    if key is not None and not is_key(key):
         raise malformed_header(name, f"{name} must have 1 to 255 printable ASCII characters")
     return key

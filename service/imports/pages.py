@@ -8,6 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.http.authentication import caller_of, principal_of
+from service.http.parameters import is_key
 from service.http.paths import id_of
 from service.imports.models import ImportParams, cursor_behind
 from service.imports.receive import receive
@@ -48,17 +49,20 @@ _EVERY_SECONDS = 2.0
 
 async def show_imports(request: Request) -> Response:
     """Every import, newest first, and a form that uploads a file."""
-    return await _page(request, Form({"file": ""}))
+    # The form sent twice is one import, and so is one that was sent before it broke off.
+    return await _page(request, Form({"file": ""}), secrets.token_hex(16))
 
 
 async def upload_file(request: Request) -> Response:
     """Take the rows of a file, and go on to how far its figures are."""
     upload, form = upload_of(request), Form[Any]({"file": ""})
+    key = _key_of(upload)
     try:
-        number = await _receive(request, upload)
+        number = await _receive(request, upload, key)
     except DomainError as error:
         form.refuse(error)
-        return await _page(request, form, status=form.status)
+        # What was taken of it counts: the next try goes on behind that.
+        return await _page(request, form, key, status=form.status)
     said = reader_of(request).gettext(N_("Every row was read"))
     return redirect(request, f"{_PATH}/{number}", flash=said)
 
@@ -101,7 +105,12 @@ async def download_rejected(request: Request) -> Response:
     return rejected_response(reads, number, reader_of(request).gettext)
 
 
-async def _receive(request: Request, upload: Upload) -> int:
+def _key_of(upload: Upload) -> str:
+    key = upload.fields.get("import_id", "")
+    return key if is_key(key) else secrets.token_hex(16)
+
+
+async def _receive(request: Request, upload: Upload, key: str) -> int:
     if not upload.file_name:
         raise Invalid(Problem(Message("Choose a file"), "file"))
     name = upload.file_name.lower()
@@ -112,16 +121,16 @@ async def _receive(request: Request, upload: Upload) -> int:
         raise Invalid(Problem(message, "file"))
     content = unpacked(upload.content) if packed else upload.content
     rows = Rows(content, has_header=form == "csv", quoted=form == "csv")
-    key = upload.fields.get("import_id") or secrets.token_hex(16)
     return await receive(resources_of(request), caller_of(request), key, form, rows)
 
 
-async def _page(request: Request, form: Form[Any], *, status: int = 200) -> Response:
+async def _page(
+    request: Request, form: Form[Any], import_id: str, *, status: int = 200
+) -> Response:
     asked = read_filters(request, ImportParams, ("cursor",))
     before = asked.data.before() if asked.is_valid else None
     context = await _imports(request, before, await names_of(request))
-    # The form sent twice is one import, and so is one that was sent before it broke off.
-    context |= {"form": form, "import_id": secrets.token_hex(16)}
+    context |= {"form": form, "import_id": import_id}
     return render(request, "imports/list.html", context, status=status)
 
 

@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import json
+import re
 import secrets
 from collections.abc import Iterator
 
@@ -110,6 +111,22 @@ def test_an_import_that_broke_off_goes_on_from_its_page(
     again = upload(web, packed, "rows.ndjson.gz", import_id=listed["import_id"])
     assert import_in(web, again) == f"{PATH}/{listed['id']}"
     assert sum(figures(service.client, metric, "month").values()) == 6000
+
+
+def test_what_is_refused_in_the_midst_goes_on_by_the_form_that_says_so(
+    web: httpx2.Client, api: httpx2.Client, metric: str
+) -> None:
+    content = ndjson([row(metric, days_ago(200), 1) for _ in range(6000)])
+    refused = upload(web, content + b"x" * 100_000)
+    assert refused.status_code == 422
+    key = re.search(r'name="import_id" value="(\w+)"', refused.text)
+    assert key
+    import_in(web, upload(web, content, import_id=key[1]))
+    assert sum(figures(api, metric, "month").values()) == 6000
+
+
+def test_a_key_that_cannot_be_kept_is_made_anew(web: httpx2.Client, metric: str) -> None:
+    import_in(web, upload(web, ndjson([row(metric, days_ago(200), 1)]), import_id="\0"))
 
 
 @pytest.mark.parametrize(
