@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import httpx2
 import pytest
 
-from tests.acceptance.access import ok
+from tests.acceptance.access import ok, with_new_key
 from tests.acceptance.reading import aggregate, ask, at, figures, submit
 from tests.acceptance.web import post, signed_in, text_of
 from tests.conftest import Service, run_refresh_jobs
@@ -225,6 +225,20 @@ def test_what_is_computed_from_stays(api: httpx2.Client, shop: Shop) -> None:
     define(api, name, f"{shop.paid} / {shop.sold}")
     assert api.delete(f"{CATALOG}/{name}").is_success
     assert ask(api, name).status_code == 404
+
+
+def test_whoever_is_bound_to_a_service_has_no_derived_metrics(
+    service: Service, metric: str
+) -> None:
+    api, other = service.client, f"other_{metric}"
+    for name in (metric, other):
+        submit(api, name, at(TODAY, 2.0, service_name=metric), at(TODAY, 4.0))
+    rate = define(api, f"rate_{metric}", f"{metric} / {other}")["metric_name"]
+    assert figures(api, rate) == {str(TODAY.date()): 1.0}
+    with with_new_key(api, "writer", service_name=metric) as bound:
+        assert figures(bound, metric) == {str(TODAY.date()): 2.0}
+        assert ask(bound, rate).status_code == 404
+        assert rate not in [one["metric_name"] for one in ok(bound.get(CATALOG))]
 
 
 def test_people_define_one_and_change_it(user: httpx2.Client, shop: Shop) -> None:

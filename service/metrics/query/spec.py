@@ -10,7 +10,7 @@ from service.metrics.catalog import Derivation, MetricEntry
 from service.metrics.query.selection import Group, Selection, select
 from sql import calendar
 from sql.calendar import Period
-from sql.errors import Invalid, Problem
+from sql.errors import Invalid, Problem, missing
 from sql.messages import Listing, Message, Value
 from sql.scope import Scope
 from sql.vocabulary import MAX_ROWS, Aggregation, Fill
@@ -93,9 +93,12 @@ def aggregate_query(
 
     Raises:
         Invalid: an unknown group or dimension, or a filter that can be no label.
+        NotFound: a derived metric, which is none of one service.
     """
     _check_groups(group_by, metric)
     if metric.derivation:
+        if scope.service_name is not None:
+            raise missing("metric", metric.metric_name)
         given = [name for name, value in (filters or {}).items() if value is not None]
         _check_derived(metric, aggregation, (*given, *group_by))
     return AggregateQuery(
