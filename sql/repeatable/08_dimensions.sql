@@ -3,7 +3,7 @@
 CREATE OR REPLACE FUNCTION fature.dimensions_of(
     of_tenant text, own text[], names text[]
 ) RETURNS text[]
-LANGUAGE plpgsql STABLE SECURITY DEFINER
+LANGUAGE plpgsql STABLE PARALLEL SAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
