@@ -16,6 +16,8 @@ LENGTHS = {
     "day": _DAY,
     "week": timedelta(days=7),
     "month": timedelta(days=28),
+    "quarter": timedelta(days=90),
+    "year": timedelta(days=365),
 }
 # The width of a label.
 _LABEL = 78
@@ -116,7 +118,7 @@ def _spaced(
     """Times so far apart, or half a day less, as clocks are changed. Months are named where they
     begin.
     """
-    if apart >= _MONTH and chart.period != "month":
+    if apart >= _MONTH > length_of(chart):
         months = [at.astimezone(reader.zone).month for at in times]
         times = [at for n, at in enumerate(times) if n and months[n] != months[n - 1]]
     last: datetime | None = None

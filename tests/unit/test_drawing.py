@@ -91,6 +91,25 @@ def test_days_are_named_where_they_begin_in_the_business_zone() -> None:
     assert {"Jun 14", "Jun 15", "Jun 16"} <= set(texts(drawn(chart)))
 
 
+@pytest.mark.parametrize(
+    ("period", "months", "named"),
+    [
+        ("quarter", [1, 4, 7, 10, 13], ["Jan 2025", "Jul 2025", "Jan 2026"]),
+        ("year", [1, 13, 25], ["Jan 2025", "Jan 2026", "Jan 2027"]),
+    ],
+)
+def test_quarters_and_years_are_named_where_they_begin(
+    period: str, months: list[int], named: list[str]
+) -> None:
+    times = [
+        datetime(2025 + (month - 1) // 12, (month - 1) % 12 + 1, 1, tzinfo=ZONE).astimezone(UTC)
+        for month in months
+    ]
+    chart = Chart(times=times, lines=[Line("x", [1.0] * len(times))], period=period)
+    shown = texts(drawn(chart))
+    assert [text for text in shown if re.fullmatch(r"[A-Z][a-z]{2} \d{4}", text)] == named
+
+
 def test_a_line_is_interrupted_where_a_value_is_unknown() -> None:
     picture = drawn(sales([1.0, 2.0, None, 3.0, 4.0, None, 5.0]))
     assert len(lines(picture, stroke=colours.LINES[0])) == 2
