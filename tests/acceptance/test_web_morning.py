@@ -12,7 +12,7 @@ from tests.acceptance.access import ok
 from tests.acceptance.reading import at, submit
 from tests.acceptance.test_web_dashboards import shared_path
 from tests.acceptance.web import post, signed_in, text_of
-from tests.clock import today
+from tests.clock import this_hour, today
 from tests.conftest import DatabaseServer, Service, running_service
 from tests.killable import until
 
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.one_engine
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 DAYS = 35
-# What was lost of each hour of the last day.
+# What was lost of each of the last 24 hours.
 LOST = 0.9
 
 
@@ -28,18 +28,18 @@ LOST = 0.9
 def shop(
     database_of: DatabaseServer, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Service]:
-    """Revenue by hour of five weeks until today, very little of it in the last 24 hours and
-    yesterday."""
+    """Revenue by hour of five weeks until now, very little of it in the last 24 hours."""
     with running_service(tmp_path_factory.mktemp("morning"), database_of.new_database()) as service:
+        hour = this_hour()
         samples = [
             at(
-                today() + HOUR * hour,
-                round((100 + hour * 7 % 5) * (1 - LOST if hour >= -24 else 1), 2),
+                hour - HOUR * ago,
+                round((100 + ago * 7 % 5) * (1 - LOST if ago <= 24 else 1), 2),
                 unit="BRL",
                 metric_type="revenue",
                 region=region,
             )
-            for hour in range(-DAYS * 24, 0)
+            for ago in range(DAYS * 24, 0, -1)
             for region in ("SP", "RJ")
         ]
         for first in range(0, len(samples), 1000):
