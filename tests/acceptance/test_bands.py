@@ -4,6 +4,7 @@ import re
 import secrets
 from datetime import UTC, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import httpx2
 import pytest
@@ -15,12 +16,16 @@ from tests.acceptance.test_expected import OUTAGE, Past, ask, past
 from tests.acceptance.test_web_alerts import event, rule
 from tests.acceptance.test_web_explore import specs_of
 from tests.acceptance.web import post, signed_in, text_of, token_in
+from tests.clock import wait_out
 from tests.conftest import Service
 from tests.killable import until
 
 __all__ = ["past"]
 
 DAYS = {"last": "last_30_days"}
+HOUR, DAY = timedelta(hours=1), timedelta(days=1)
+# Up to so many are forecast for a target.
+MOST_HOURS = 400
 
 
 def board_of(api: httpx2.Client, *panels: dict[str, Any]) -> str:
@@ -148,6 +153,7 @@ def to_the_end_of_the_month() -> list[datetime]:
 
 
 def test_the_explorer_draws_what_is_ahead(api: httpx2.Client, past: Past) -> None:
+    wait_out("day", ZoneInfo("UTC"))
     asked = {"metric_name": past.metric, "period": "day", "range": "last_30_days"}
     with signed_in(api) as web:
         page = web.get("/explore", params=asked | {"forecast": "month"})
@@ -177,22 +183,25 @@ def test_the_explorer_draws_what_is_ahead(api: httpx2.Client, past: Past) -> Non
 
 
 def test_the_explorer_says_what_the_month_will_end_with(api: httpx2.Client, past: Past) -> None:
+    wait_out("hour", ZoneInfo("UTC"))
     asked = {"metric_name": past.metric, "period": "day", "forecast": "month"}
     with signed_in(api) as web:
         text = text_of(web.get("/explore", params=asked))
     found = re.search(r"By the end of the month: about R\$([0-9,.]+),", text)
     assert found
-    days = to_the_end_of_the_month()
-    first = days[0].replace(day=1)
-    rows = ask(api, "forecast", past.metric, period="day", horizon=len(days))["data"]
-    today, *rest = [row["value"] for row in rows]
-    left = 1 - (datetime.now(UTC) - days[0]) / timedelta(days=1)
+    now, days = datetime.now(UTC), to_the_end_of_the_month()
+    left = days[-1] + DAY - now
+    # Of what is left of the month, as for a target: by hours where there are few enough.
+    period, step = ("hour", HOUR) if left <= MOST_HOURS * HOUR else ("day", DAY)
+    number = -(-left // step)
+    rows = ask(api, "forecast", past.metric, period=period, horizon=number)["data"]
+    under_way, *rest = [row["value"] for row in rows]
     so_far = sum(
         value
         for hour, value in enumerate(past.total)
-        if past.start + timedelta(hours=hour) >= first
+        if past.start + timedelta(hours=hour) >= days[0].replace(day=1)
     )
-    right = so_far + left * today + sum(rest)
+    right = so_far + (left / step - (number - 1)) * under_way + sum(rest)
     assert float(found[1].replace(",", "")) == pytest.approx(right, rel=0.02)
 
 
