@@ -190,9 +190,12 @@ async def _read(
 
 
 def _labels(row: DictRow, rule: DictRow | None) -> dict[str, str]:
-    """The labels of the event's figures: its group within what the rule watches."""
-    watched = {name: rule[name] for name in LABELS if rule is not None and rule[name]}
-    watched |= rule["filters"] if rule is not None else {}
+    """The labels of the event's figures: its group within what its rule watched when it opened;
+    where that was not kept, within what the rule watches.
+    """
+    its = row["rule"] or rule
+    watched = {name: its[name] for name in LABELS if its is not None and its[name]}
+    watched |= its["filters"] if its is not None else {}
     group = {
         name: value or NONE
         for name, value in row["group_labels"].items()

@@ -25,6 +25,9 @@ async def event_picture(resources: Resources, event_id: int, language: str) -> b
     names = resources.label_names.of(row["tenant"])
     reader = Reader(language, Locale.parse(language, sep="-"), resources.settings.zone, names)
     scope, rule = Scope(row["tenant"]), rules[0] if rules else None
+    if rule is None and row["rule"] is None:
+        # Nobody knows any more what it was about: not to be drawn as if it were about everything.
+        return None
     drawn = await chart_of(resources, scope, reader, row, rule)
     if drawn is None:
         return None

@@ -62,6 +62,22 @@ def event(
     return int(row[0])
 
 
+def event_with_rule(service: Service, made: dict[str, Any]) -> int:
+    """An open event with its rule as it is now."""
+    number = event(service, made)
+    with psycopg.connect(service.database_url) as conn:
+        conn.execute(
+            """
+            UPDATE fature.alert_event AS e
+            SET rule = to_jsonb(r)
+            FROM fature.alert_rule AS r
+            WHERE r.rule_id = e.rule_id AND e.event_id = %s
+            """,
+            [number],
+        )
+    return number
+
+
 def test_an_event_is_shown_acknowledged_and_resolved_with_comments(
     service: Service, api: httpx2.Client
 ) -> None:
@@ -133,6 +149,23 @@ def test_an_event_of_a_group_shows_the_figures_of_that_group(
         assert urlencode({"filter.region": name}) in link
         assert f"{value:g}" in shown
         assert "507.5" not in shown
+
+
+@pytest.mark.parametrize("is_deleted", [True, False])
+def test_an_event_shows_what_its_rule_watched_when_it_opened(
+    service: Service, api: httpx2.Client, metric: str, *, is_deleted: bool
+) -> None:
+    for region, amount in (("SP", 500.0), ("RJ", 7.5)):
+        accepted(api.post(ONE, json=sample(metric, value=amount, region=region)))
+    made = rule(api, metric_name=metric, region="SP")
+    number = event_with_rule(service, made)
+    path = f"/api/alerts/rules/{made['id']}"
+    answer = api.delete(path) if is_deleted else api.patch(path, json={"region": "RJ"})
+    assert answer.is_success, answer.text
+    with signed_in(api, "operator") as browser:
+        chart, chosen = _event_chart(browser, number)
+    assert [one for one in chart["lines"][0]["values"] if one is not None] == [500.0]
+    assert chosen["filter.region"] == "SP"
 
 
 def _event_chart(browser: httpx2.Client, number: int) -> tuple[dict[str, Any], dict[str, str]]:
