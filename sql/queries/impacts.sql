@@ -24,7 +24,7 @@ ORDER BY e.impact_at NULLS FIRST, e.event_id DESC
 LIMIT %(limit)s;
 
 -- name: event_with_rule
--- An event, and what its rule watches.
+-- An event, and what its rule watched when it opened; where that was not kept, what it watches.
 SELECT
     e.event_id,
     e.tenant,
@@ -36,12 +36,15 @@ SELECT
     e.opened_at,
     e.resolved_at,
     e.resolved_by,
-    jsonb_build_object(
-        'service_name', r.service_name,
-        'affiliate_id', r.affiliate_id,
-        'region', r.region,
-        'unit', r.unit,
-        'filters', r.filters
+    coalesce(
+        e.rule,
+        jsonb_build_object(
+            'service_name', r.service_name,
+            'affiliate_id', r.affiliate_id,
+            'region', r.region,
+            'unit', r.unit,
+            'filters', r.filters
+        )
     ) AS rule
 FROM fature.alert_event AS e
 INNER JOIN fature.alert_rule AS r ON e.rule_id = r.rule_id

@@ -12,7 +12,10 @@ from urllib.parse import parse_qsl, urlencode
 import httpx2
 import psycopg
 import pytest
+from psycopg.rows import dict_row
 
+from alerts.impact import filters_of
+from sql.statements import query
 from tests.acceptance.access import new_tenant, ok
 from tests.acceptance.talk import ONE, accepted, sample
 from tests.acceptance.test_access_table import RULE
@@ -166,6 +169,19 @@ def test_an_event_shows_what_its_rule_watched_when_it_opened(
         chart, chosen = _event_chart(browser, number)
     assert [one for one in chart["lines"][0]["values"] if one is not None] == [500.0]
     assert chosen["filter.region"] == "SP"
+
+
+def test_the_impact_is_of_what_the_rule_watched_when_its_event_opened(
+    service: Service, api: httpx2.Client, metric: str
+) -> None:
+    made = rule(api, metric_name=metric, region="SP")
+    number = event_with_rule(service, made)
+    answer = api.patch(f"/api/alerts/rules/{made['id']}", json={"region": "RJ"})
+    assert answer.is_success, answer.text
+    with psycopg.connect(service.database_url, row_factory=dict_row) as conn:
+        statement = query("event_with_rule").body
+        (row,) = conn.execute(statement, {"event_id": number}).fetchall()
+    assert filters_of(row["group_labels"], row["rule"]) == {"region": "SP"}
 
 
 def _event_chart(browser: httpx2.Client, number: int) -> tuple[dict[str, Any], dict[str, str]]:
