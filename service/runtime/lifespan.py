@@ -53,7 +53,7 @@ from service.metrics.query.source import OwnSource
 from service.metrics.targets.progress import Progresses
 from service.runtime.background import end_overlong_reading, every_night, repeat
 from service.runtime.following import Following
-from service.runtime.notifications import delivering, message_context_of
+from service.runtime.notifications import delivering, drawn_once, message_context_of
 from service.runtime.pools import Pools, open_pools
 from service.runtime.resources import Resources
 from service.runtime.secrets import signing_secret
@@ -123,7 +123,8 @@ def _delivering(
             return None
         return await picture(resources, event_id, language or settings.language)
 
-    return delivering(resources.pool, settings, Details(resources.impacts.current, drawn))
+    details = drawn_once(Details(resources.impacts.current, drawn))
+    return delivering(resources.pool, settings, details)
 
 
 def _owner_url(settings: Settings, engine: Engine) -> str | None:

@@ -17,6 +17,7 @@ from alerts.context import MessageContext
 from alerts.delivery import GRACE_SECONDS, Details, run
 from alerts.rendering import Renderer
 from service.language.translations import LANGUAGES
+from service.metrics.query.single_flight import SingleFlight
 from service.runtime.rendering import renderer_of
 from service.runtime.settings import Settings
 from service.runtime.stopping import end_tasks
@@ -25,6 +26,8 @@ from sql.database import Pool
 # For recording what was sent, for which the database may have to come back.
 _RECORD_SECONDS = 5.0
 _PORTS: dict[Tls, int] = {"none": 25, "starttls": 587, "tls": 465}
+# In seconds: for so long a picture is that of all who are notified of its event.
+_SHARED_SECONDS = 5.0
 
 
 @asynccontextmanager
@@ -42,6 +45,18 @@ async def delivering(
         stop.set()
         await asyncio.wait([worker], timeout=GRACE_SECONDS + _RECORD_SECONDS)
         await end_tasks(worker)
+
+
+def drawn_once(details: Details) -> Details:
+    """The same details, of which a picture is drawn once for all recipients of a language: of many
+    that are notified at once each would wait for those of the others.
+    """
+    drawn: SingleFlight[bytes | None] = SingleFlight(max_age=_SHARED_SECONDS)
+
+    async def picture(event_id: int, language: str) -> bytes | None:
+        return await drawn.get(event_id, language, lambda: details.picture(event_id, language))
+
+    return Details(details.impact, picture)
 
 
 def channels_of(settings: Settings) -> dict[str, Channel]:
