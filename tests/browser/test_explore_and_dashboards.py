@@ -221,3 +221,22 @@ def test_going_back_on_a_dashboard_takes_the_choice_back(
     page.go_back()
     page.wait_for_url("**range=last_90_days")
     expect(page.locator("#range")).to_have_value("last_90_days")
+
+
+def test_a_television_goes_around_without_a_dashboard_that_is_gone(
+    signed_in: Opener, api: httpx2.Client
+) -> None:
+    for name in ("~~ stays", "~~~ goes"):
+        board = {"name": name, "config": {"panels": [], "layout": []}}
+        assert api.post("/api/dashboards", json=board).is_success
+    rows = api.get("/api/dashboards").json()["data"]
+    # Pages follow each other by their names.
+    *_, stays, goes = sorted(rows, key=lambda row: str(row["name"]).casefold())
+    page = signed_in("/account")
+    page.clock.install()
+    page.goto(f"/dashboards/{stays['id']}?tv=1&rotate=10")
+    following = f"/dashboards/{goes['id']}?tv=1&rotate=10"
+    expect(page.locator("body")).to_have_attribute("data-next", following)
+    assert api.delete(f"/api/dashboards/{goes['id']}").is_success
+    page.clock.run_for(11_000)
+    page.wait_for_url("**/?tv=1&rotate=10")

@@ -5,7 +5,10 @@ const { next, after } = document.body.dataset;
 
 async function follow() {
   try {
-    if ((await fetch(next)).ok) return location.assign(next);
+    const { ok, status } = await fetch(next);
+    if (ok) return location.assign(next);
+    // A dashboard that is gone: around again, from the overview.
+    if (status === 404) return location.assign(`/?tv=1&rotate=${after}`);
   } catch {
     // The service is away: what is shown says as of when it is.
   }
