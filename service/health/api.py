@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from service.health import history
+from service.health.samples import record_sample
 from service.http.authentication import principal_of
 from service.http.bodies import read_model
 from service.http.endpoint import Endpoint
@@ -141,8 +142,9 @@ class HistoryParams(DateRange):
 async def report_health(request: Request) -> Response:
     """Report the health of a service."""
     report = (await read_model(request, HealthReport)).model_dump()
-    recorder, scope = resources_of(request).recorder, principal_of(request).scope
-    stored = _stored(await history.record(recorder, scope, report, datetime.now(UTC)))
+    resources, scope = resources_of(request), principal_of(request).scope
+    stored = _stored(await history.record(resources.pool, scope, report, datetime.now(UTC)))
+    await record_sample(resources.recorder, resources.series.metrics, scope, report)
     return item_response(stored, 201, message="Health recorded")
 
 

@@ -7,20 +7,14 @@ from typing import Any
 
 from psycopg.rows import DictRow
 
-from service.metrics.ingest.metric_table import MetricEntry
-from service.metrics.ingest.recorder import Recorder
-from service.metrics.ingest.sample import Decoded, Sample
 from service.metrics.metadata import metadata_json
-from sql.database import Connection, Connections, fetch_all, run
+from sql.database import Connections, Pool, fetch_all
 from sql.errors import Forbidden
 from sql.messages import Message
 from sql.scope import Scope
-from sql.vocabulary import SERVICE_HEALTH, HealthStatus
 
 STALE_AFTER = timedelta(minutes=5)
 STATUSES = ("healthy", "degraded", "unhealthy")
-# The values of the metric that rules watch.
-_VALUES: Mapping[HealthStatus, float] = {"healthy": 1.0, "degraded": 0.5, "unhealthy": 0.0}
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,15 +85,13 @@ SILENT = Course((), datetime.min.replace(tzinfo=UTC))
 
 
 async def record(
-    recorder: Recorder, scope: Scope, report: Mapping[str, Any], now: datetime
+    pool: Pool, scope: Scope, report: Mapping[str, Any], now: datetime
 ) -> dict[str, Any]:
-    """Store a report of a service, with its sample of the metric that rules watch; the report and
-    its `timestamp`.
+    """Store a report of a service; the report and its `timestamp`.
 
     Raises:
         Forbidden: of another service than the scope's.
         Invalid: metadata that cannot be stored.
-        Invalid, Busy, DatabaseError: as `Recorder.record`.
     """
     own = scope.service_name
     if own not in (None, report["service_name"]):
@@ -107,24 +99,8 @@ async def record(
     metadata = report["metadata"]
     stored = {"metadata": None if metadata is None else metadata_json(metadata).decode()}
     params = {**report, **stored, "ts": now, "tenant": scope.tenant}
-
-    async def store(conn: Connection) -> None:
-        await run(conn, "insert_health_report", params)
-
-    await recorder.record(Decoded([_sample(report)], single=True), scope, step=store)
+    await fetch_all(pool, "insert_health_report", params)
     return {**report, "timestamp": now}
-
-
-def _sample(report: Mapping[str, Any]) -> Sample:
-    """The status as a value."""
-    return Sample(
-        SERVICE_HEALTH,
-        "performance",
-        _VALUES[report["status"]],
-        "real_time",
-        service_name=report["service_name"],
-        assumed=MetricEntry("performance", (), kind="stock", frequency="real_time"),
-    )
 
 
 async def latest(connections: Connections, scope: Scope, now: datetime) -> list[dict[str, Any]]:

@@ -211,6 +211,13 @@ def test_new_series_beyond_the_limits_are_refused_and_old_ones_go_on(
         error = refused(post(client, "c", "1"), 422)
         assert "FATURE_MAX_SERIES_PER_TENANT" in error["message"]
         assert f"{metric} grows most" in error["message"]
+        # What a service says of itself is taken without its sample.
+        report = {"service_name": "a", "status": "unhealthy"}
+        assert client.post("/api/services/health", json=report).status_code == 201
+    with caller(replicas[1].url, issued(admin, "reader", tenant=tenant)["key"]) as reader:
+        (latest,) = ok(reader.get("/api/services/health"))
+        assert (latest["service_name"], latest["status"]) == ("a", "unhealthy")
+        assert series(reader, "service_health") == 0
 
 
 @pytest.mark.parametrize("way", FOREIGN)

@@ -12,7 +12,8 @@ import httpx2
 import psycopg
 import pytest
 
-from tests.acceptance.talk import accepted, places, post, refused
+from tests.acceptance.access import new_tenant
+from tests.acceptance.talk import ONE, accepted, places, post, refused, sample, stored
 from tests.acceptance.web import signed_in, text_of
 from tests.conftest import Service
 
@@ -89,6 +90,29 @@ def test_a_report_is_a_sample_that_rules_watch(api: httpx2.Client, name: str) ->
     entry = api.get("/api/metrics/catalog").json()["data"]
     (its,) = [one for one in entry if one["metric_name"] == "service_health"]
     assert (its["kind"], its["default_aggregation"], its["unit"]) == ("stock", "last", None)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"metric_type": "revenue"},
+        {"metric_type": "performance", "frequency": "real_time"},
+        {"metric_type": "performance", "frequency": "hourly", "unit": "%"},
+    ],
+)
+def test_a_report_is_taken_and_is_no_sample_of_anothers_metric_of_that_name(
+    api: httpx2.Client, name: str, other: dict[str, str]
+) -> None:
+    with new_tenant(api, f"t{secrets.token_hex(4)}") as theirs:
+        accepted(theirs.post(ONE, json=sample("service_health", **other)))
+        accepted(theirs.post(REPORT, json={"service_name": name, "status": "unhealthy"}))
+        assert [row["status"] for row in history(theirs, name)["data"]] == ["unhealthy"]
+        assert [row["value"] for row in stored(theirs, "service_health")] == [1.5]
+
+
+def test_a_report_is_taken_of_a_service_whose_name_no_label_can_be(api: httpx2.Client) -> None:
+    accepted(api.post(REPORT, json={"service_name": "(none)", "status": "healthy"}))
+    assert latest(api, "(none)")["status"] == "healthy"
 
 
 def test_every_field_comes_back_as_it_was_sent(api: httpx2.Client, name: str) -> None:
