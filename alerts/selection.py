@@ -127,8 +127,8 @@ def plan_of(
         )
     kind = (entry or UNKNOWN).kind
     zero = watch.aggregation == "count" or (kind == "flow" and watch.aggregation == "sum")
-    zero = zero or rule.metric_name == SERVICE_HEALTH
-    groups, troubles = groups_of(rule, watch, usable)
+    zero = zero or is_of_health(rule, entry)
+    groups, troubles = groups_of(watch, usable, grouping_of(rule, entry))
     return Plan(stored, watch, zero, groups, troubles)
 
 
@@ -203,15 +203,24 @@ def passes(wanted: str | None, label: str | None) -> bool:
     return wanted is None or wanted == (NONE if label is None else label)
 
 
-def grouping_of(rule: Rule) -> Sequence[str]:
+def is_of_health(rule: Rule, entry: CatalogueEntry | None) -> bool:
+    """True of rules on what services report of themselves; false where the metric of that name is
+    another.
+    """
+    if rule.metric_name != SERVICE_HEALTH or entry is None:
+        return rule.metric_name == SERVICE_HEALTH
+    return (entry.kind, entry.frequency, entry.unit) == ("stock", "real_time", None)
+
+
+def grouping_of(rule: Rule, entry: CatalogueEntry | None) -> Sequence[str]:
     """The labels of which each value is judged by itself: the health of services always is."""
-    if not rule.group_by and rule.metric_name == SERVICE_HEALTH:
+    if not rule.group_by and is_of_health(rule, entry):
         return ("service_name",)
     return rule.group_by
 
 
 def groups_of(
-    rule: Rule, watch: Watch, series: Sequence[Series]
+    watch: Watch, series: Sequence[Series], group_by: Sequence[str]
 ) -> tuple[list[Group], list[Message]]:
     """The groups the series fall into, and why others cannot be judged; an ungrouped rule has
     exactly one.
@@ -219,7 +228,6 @@ def groups_of(
     Raises:
         RuleProblem: that one has several units.
     """
-    group_by = grouping_of(rule)
     members: dict[tuple[str | None, ...], list[Series]] = {} if group_by else {(): []}
     for one in series:
         members.setdefault(tuple(one.label(name) for name in group_by), []).append(one)

@@ -170,6 +170,28 @@ def test_groups_are_made_of_labels_and_dimensions() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("entry", "is_of_health"),
+    [
+        (CatalogueEntry("stock", "last", "real_time"), True),
+        # Somebody's own metric of that name.
+        (CatalogueEntry("ratio", "avg", "real_time"), False),
+        (CatalogueEntry("stock", "last", "hourly"), False),
+        (CatalogueEntry("stock", "last", "real_time", unit="%"), False),
+    ],
+)
+def test_only_what_services_report_is_judged_by_service_and_0_in_silence(
+    entry: CatalogueEntry, is_of_health: bool
+) -> None:
+    rule = StoredRule(1, "default", 1, rule_of(metric_name="service_health"))
+    members = [
+        series(number, unit=entry.unit, frequency=entry.frequency, service_name=name)
+        for number, name in enumerate(["payment", "search"])
+    ]
+    plan = plan_of(rule, entry, members)
+    assert (len(plan.groups), plan.zero_when_silent) == ((2, True) if is_of_health else (1, False))
+
+
 def test_filters_select_series() -> None:
     members = [series(1, region="SP"), series(2, region="RJ"), series(3)]
     plan = plan_of(StoredRule(1, "default", 1, rule_of(region="SP")), HOURLY, members)
