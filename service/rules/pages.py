@@ -1,12 +1,11 @@
 """Alert rules: what is watched, and an editor that shows when a rule would have fired."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 from psycopg.rows import DictRow
-from pydantic import ValidationError
+from starlette.datastructures import FormData
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -14,16 +13,16 @@ from alerts import events, registry
 from alerts.recipients import TAKES
 from alerts.rule_rows import readable
 from alerts.rules import Rule
+from alerts.suggestions import Suggestion
 from service.alerts.authors import author_of, scope_of
 from service.alerts.undelivered import undelivered
 from service.http.authentication import principal_of
 from service.http.paths import id_of
-from service.http.validation import problems_of
 from service.language.translations import N_
 from service.rules.edits import rule_warnings, switched
-from service.rules.form import WINDOWS, filled_form, form_of, fresh_form, meant_by, to_test
+from service.rules.form import WINDOWS, filled_form, form_of, fresh_form, to_test
 from service.rules.preview import preview_of
-from service.rules.suggesting import RulesWanted, suggested, suggestion_shown
+from service.rules.suggesting import suggested, suggestion_shown, wanted_by
 from service.rules.watch import watch_of
 from service.runtime.resources import resources_of
 from service.web.confirmation import confirmed
@@ -115,32 +114,26 @@ async def preview_rule(request: Request) -> Response:
     else the editor with it.
     """
     given = await request.form()
-    form, number = filled_form(given, reader_of(request)), str(given.get("id", ""))
+    form = filled_form(given, reader_of(request))
     if "hx-request" in request.headers:
         context = {"preview": await preview_of(request, form), "later": "", **WORDS}
         return render(request, "rules/preview.html", context)
-    row = None
-    if number.isdecimal():
-        pool = resources_of(request).read_pool
-        row = await registry.find_rule(pool, scope_of(request), int(number[:9]))
-    return await _editor(request, form, row)
+    return await _editor(request, form, await _edited(request, given))
 
 
 async def suggest_rules(request: Request) -> Response:
     """The editor with rules that would fit the metric that is chosen."""
-    form = filled_form(await request.form(), reader_of(request))
-    given = meant_by(form.values, reader_of(request))
-    context: dict[str, Any] = {"problem": None}
+    given = await request.form()
+    form = filled_form(given, reader_of(request))
+    # It need not be a rule yet.
+    form.errors.clear()
+    found: Sequence[Suggestion] | None = None
     try:
-        wanted = RulesWanted.model_validate(
-            {name: given[name] for name in RulesWanted.model_fields if name in given}
-        )
-        context["suggestions"] = [suggestion_shown(one) for one in await suggested(request, wanted)]
-    except ValidationError as error:
-        context["problem"] = problems_of(error)[0].message
+        found = await suggested(request, wanted_by(form, reader_of(request)))
     except DomainError as error:
-        context["problem"] = error.message
-    return await _editor(request, form, suggested=context)
+        form.refuse(error)
+    row, status = await _edited(request, given), form.status if form.errors else 200
+    return await _editor(request, form, row, status=status, suggested=found)
 
 
 def _saved(request: Request, row: DictRow) -> Response:
@@ -151,6 +144,15 @@ def _saved(request: Request, row: DictRow) -> Response:
 async def _found(request: Request) -> DictRow:
     pool = resources_of(request).pool
     return await registry.find_rule(pool, scope_of(request), id_of(request, "rule"))
+
+
+async def _edited(request: Request, given: FormData) -> DictRow | None:
+    """The rule that a form is of; None where it is of a new one."""
+    number = str(given.get("id", ""))
+    if not number.isdecimal():
+        return None
+    pool = resources_of(request).read_pool
+    return await registry.find_rule(pool, scope_of(request), int(number[:9]))
 
 
 async def _latest_events(request: Request, rule: DictRow | None) -> list[DictRow]:
@@ -172,7 +174,7 @@ async def _editor(
     row: DictRow | None = None,
     *,
     status: int = 200,
-    suggested: Mapping[str, Any] | None = None,
+    suggested: Sequence[Suggestion] | None = None,
 ) -> Response:
     resources, scope = resources_of(request), principal_of(request).scope
     later = _later(request, form)
@@ -194,8 +196,7 @@ async def _editor(
         "later": later,
         "own_service": scope.service_name,
         "calendar_windows": WINDOWS,
-        "suggested": suggested is not None,
-        **(suggested or {}),
+        "suggestions": None if suggested is None else [suggestion_shown(one) for one in suggested],
         **WORDS,
     }
     return render(request, "rules/rule.html", context, status=status)

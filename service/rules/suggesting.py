@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from starlette.requests import Request
 
 from alerts.backtest import sightings
@@ -13,9 +13,13 @@ from alerts.rules import Rule
 from alerts.suggestions import Suggestion, Wanted, suggestions
 from service.alerts.authors import scope_of
 from service.http.envelopes import Listing
+from service.http.validation import problems_of
+from service.language.reader import Reader
+from service.rules.form import meant_by
 from service.rules.models import BacktestOut, backtest_out
 from service.runtime.resources import resources_of
-from sql.errors import missing
+from service.web.forms import Form
+from sql.errors import Invalid, missing
 from sql.vocabulary import SERVICE_HEALTH, Aggregation
 
 BUDGET = 2.0
@@ -55,6 +59,21 @@ class SuggestionOut(BaseModel):
 
 class SuggestionList(Listing[SuggestionOut]):
     """A rule of each type that fits."""
+
+
+def wanted_by(form: Form[Rule], reader: Reader) -> RulesWanted:
+    """What rules are wanted of, by the editor.
+
+    Raises:
+        Invalid: naming the fields.
+    """
+    given = meant_by(form.values, reader)
+    try:
+        return RulesWanted.model_validate(
+            {name: given[name] for name in RulesWanted.model_fields if name in given}
+        )
+    except ValidationError as error:
+        raise Invalid(*problems_of(error)) from error
 
 
 async def suggested(request: Request, wanted: RulesWanted) -> list[Suggestion]:

@@ -492,6 +492,40 @@ def test_the_explorer_fills_in_a_new_rule(api: httpx2.Client) -> None:
         assert f'value="{value}"' in page
 
 
+def test_suggested_rules_fill_in_the_editor(api: httpx2.Client, metric: str) -> None:
+    hour = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+    for hours in range(1, 30):
+        at = (hour - timedelta(hours=hours)).isoformat()
+        accepted(api.post(ONE, json=sample(metric, value=200 - hours, timestamp=at)))
+    made = rule(api, metric_name=metric)
+    edited = {"id": made["id"], "rule_name": made["rule_name"]}
+    with signed_in(api, "operator") as browser:
+        page = post(browser, "/alerts/rules/suggest", metric_name=metric, **edited)
+        assert page.status_code == 200
+        assert "Something is not right" not in text_of(page)
+        # It is still the rule that is edited.
+        assert f'action="/alerts/rules/{made["id"]}"' in page.text
+        (address, *_) = re.findall(r'href="(/alerts/rules/new\?[^"]*)"', page.text)
+        filled = browser.get(html.unescape(address)).text
+        assert f'value="{metric} (threshold)"' in filled
+        accepted(api.post(ONE, json=sample(f"{metric}_once")))
+        little = text_of(post(browser, "/alerts/rules/suggest", metric_name=f"{metric}_once"))
+        assert "There is too little of this metric yet" in little
+
+
+def test_what_rules_cannot_be_suggested_of_is_said_in_the_editor(
+    api: httpx2.Client, metric: str
+) -> None:
+    with signed_in(api, "operator") as browser:
+        nothing = post(browser, "/alerts/rules/suggest", region="SP")
+        assert nothing.status_code == 422
+        assert "Field required" in text_of(nothing)
+        assert 'value="SP"' in nothing.text
+        unknown = post(browser, "/alerts/rules/suggest", metric_name=metric)
+        assert unknown.status_code == 404
+        assert metric in text_of(unknown)
+
+
 def test_notifications_are_muted_and_sent_again(api: httpx2.Client) -> None:
     made = rule(api)
     with signed_in(api, "operator") as browser:
