@@ -34,6 +34,13 @@ def number(value: object) -> object:
     return value
 
 
+def distinct(names: list[str]) -> list[str]:
+    """The names, where none is given twice."""
+    if len(set(names)) < len(names):
+        raise ValueError(Message("A name is given twice"))
+    return names
+
+
 def checked_channel(value: object) -> object:
     """The channel, where there is one of that name."""
     if value not in CHANNELS:

@@ -22,6 +22,7 @@ from alerts.fields import (
     WindowText,
     checked_channel,
     checked_text,
+    distinct,
     duration_field,
     number,
 )
@@ -163,12 +164,7 @@ class Rule(BaseModel):
         DIGEST_OVER, description="More transitions in one tick are one notification"
     )
 
-    @field_validator("notification_channels", "group_by")
-    @classmethod
-    def _once(cls, names: list[str]) -> list[str]:
-        if len(set(names)) < len(names):
-            raise ValueError(Message("A name is given twice"))
-        return names
+    _once = field_validator("notification_channels", "group_by")(distinct)
 
     @field_validator("notification_recipients")
     @classmethod

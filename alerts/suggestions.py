@@ -7,7 +7,6 @@ from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
 from alerts.backtest import Backtest, Backtests
-from alerts.errors import RuleProblem
 from alerts.rules import Rule
 from sql.calendar import LongPeriod
 from sql.errors import Invalid
@@ -23,6 +22,8 @@ _WINDOWS: Mapping[Frequency, LongPeriod] = {
 }
 _DAYS: Mapping[LongPeriod, int] = {"hour": 30, "day": 90, "week": 365, "month": 730}
 _FORECAST_DAYS = 30
+# A rule's name has up to 200 characters.
+_MOST_OF_NAME = 180
 
 
 class Wanted(NamedTuple):
@@ -51,7 +52,7 @@ async def suggestions(
 
     Raises:
         Forbidden: the metric is of another service than the caller's.
-        Invalid: what is selected does not fit the catalogue.
+        Invalid: no rule can be judged, such as of what does not fit the catalogue.
     """
     found: list[Suggestion] = []
     wrong: list[Invalid] = []
@@ -60,10 +61,8 @@ async def suggestions(
         try:
             tested = await backtests.fitted(scope, rule, days, now, wanted.alerts_per_month)
         except Invalid as error:
-            wrong.append(error)
-        except RuleProblem:
             # Such as too many groups for a rule of that type.
-            continue
+            wrong.append(error)
         else:
             found += [] if tested is None else [Suggestion(tested.plan.stored.rule, tested)]
     if len(wrong) == len(drafts):
@@ -87,7 +86,7 @@ def _drafts(wanted: Wanted) -> Iterator[tuple[Rule, int]]:
 def _draft(wanted: Wanted, kind: str, fields: Mapping[str, Any]) -> Rule:
     return Rule.model_validate(
         {
-            "rule_name": f"{wanted.metric_name} ({kind})",
+            "rule_name": f"{wanted.metric_name[:_MOST_OF_NAME]} ({kind})",
             "metric_name": wanted.metric_name,
             "type": kind,
             "severity": "medium",

@@ -4,11 +4,18 @@ from datetime import UTC, datetime
 from typing import Annotated, Any
 from urllib.parse import urlencode
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    ValidationError,
+)
 from starlette.requests import Request
 
 from alerts.backtest import sightings
-from alerts.fields import Text, number
+from alerts.fields import Text, distinct, number
 from alerts.rules import Rule
 from alerts.suggestions import Suggestion, Wanted, suggestions
 from service.alerts.authors import scope_of
@@ -46,7 +53,9 @@ class RulesWanted(BaseModel):
     unit: Text | None = None
     filters: dict[Text, Text] = Field(default_factory=dict, max_length=10)
     aggregation: Aggregation | None = None
-    group_by: list[Text] = Field(default_factory=list, max_length=10)
+    group_by: Annotated[list[Text], AfterValidator(distinct)] = Field(
+        default_factory=list, max_length=10
+    )
     alerts_per_month: Annotated[float, Field(gt=0, le=1000), BeforeValidator(number)] = BUDGET
 
 

@@ -478,6 +478,17 @@ def test_a_silence_recurs_and_matches_groups(alerting: httpx2.Client) -> None:
     assert alerting.delete(f"/api/alerts/silences/{made['id']}").status_code == 200
 
 
+def test_rules_are_suggested_of_a_metric_with_the_longest_of_names(
+    alerting: httpx2.Client, metric: str
+) -> None:
+    name = metric.ljust(200, "x")
+    post(alerting, name, 1, frequency="hourly")
+    answer = alerting.post("/api/alerts/rules/suggest", json={"metric_name": name})
+    assert answer.status_code == 200, answer.text
+    twice = {"metric_name": name, "group_by": ["region", "region"]}
+    assert alerting.post("/api/alerts/rules/suggest", json=twice).status_code == 422
+
+
 def test_suggested_rules_may_be_saved_as_they_are(alerting: httpx2.Client, metric: str) -> None:
     unknown = alerting.post("/api/alerts/rules/suggest", json={"metric_name": "nobodys"})
     assert unknown.status_code == 404
