@@ -27,6 +27,9 @@ from alerts.selection import Group, Plan
 from sql.database import Pool
 from sql.scope import Scope
 
+# About as many as it takes to find a threshold.
+_REPLAYS = 10
+
 
 @dataclass(frozen=True, slots=True)
 class Backtest:
@@ -87,7 +90,7 @@ class Backtests:
         judged = Stretch(now - timedelta(days=days), now)
         async with self._places:
             plan, history = await read_history(
-                self._pool, scope.tenant, rule, judged, self._zone, self._country
+                self._pool, scope.tenant, rule, judged, self._zone, self._country, _REPLAYS
             )
             return await asyncio.to_thread(_fitted, plan, history, judged, alerts_per_month)
 

@@ -138,8 +138,9 @@ async def read_history(
     stretch: Stretch,
     zone: ZoneInfo,
     country: str,
+    replays: int = 1,
 ) -> tuple[Plan, History]:
-    """The plan of a rule, and the past that it is judged by.
+    """The plan of a rule, and the past that it is judged by, to be replayed so many times.
 
     Raises:
         RuleProblem: it cannot be judged, or not in a few seconds.
@@ -152,7 +153,7 @@ async def read_history(
         series = [series_of_row(row) for row in await run(conn, "alert_series", metric)]
         entry = entry_of_row(catalogue[0]) if catalogue else None
         plan = plan_of(StoredRule(0, tenant, 0, rule), entry, series, country)
-        _check_looks(plan, now - since)
+        _check_looks(plan, now - since, replays)
         history.first_seen = {one.series_id: one.created_at for one in series}
         history.frequencies = {one.series_id: one.frequency for one in series}
         await read_first_samples(conn, history.frequencies, history.first_seen)
@@ -224,7 +225,7 @@ async def _shrinks(conn: Connection, plan: Plan, series: Sequence[Series]) -> bo
     return False
 
 
-def _check_looks(plan: Plan, duration: timedelta) -> None:
+def _check_looks(plan: Plan, duration: timedelta, replays: int) -> None:
     most: dict[str, Value]
     if plan.watch.direction is not None and len(plan.groups) > MAX_PROFILES:
         most = {"groups": len(plan.groups), "most": MAX_PROFILES}
@@ -241,7 +242,7 @@ def _check_looks(plan: Plan, duration: timedelta) -> None:
             )
         )
     level = finest_level(plan)
-    looks = duration // _LENGTH[level] * len(plan.groups)
+    looks = duration // _LENGTH[level] * len(plan.groups) * replays
     if looks > MAX_LOOKS:
         values: dict[str, Value] = {
             "days": duration.days,

@@ -12,7 +12,7 @@ from alerts.rules import Rule
 from alerts.suggestions import Wanted, suggestions
 from sql.database import Pool, create_pool
 from sql.errors import Invalid
-from tests.alert_loop import NOON, SCOPE, UTC_ZONE, add_samples, pause_refreshes
+from tests.alert_loop import NOON, SCOPE, UTC_ZONE, add_samples, execute, pause_refreshes
 
 pytestmark = pytest.mark.anyio
 
@@ -80,6 +80,22 @@ async def test_where_too_little_is_known_nothing_is_suggested(
     add_samples(database, "revenue_hourly", values)
     found = await suggestions(Backtests(pool, UTC_ZONE, 1), SCOPE, REVENUE, UNTIL)
     assert [one.rule.type for one in found] == types
+
+
+async def test_of_more_groups_than_are_judged_in_seconds_that_is_said(
+    database: str, pool: Pool
+) -> None:
+    add_samples(database, "revenue_hourly", [(UNTIL - HOUR, 5.0)])
+    execute(
+        database,
+        """
+        INSERT INTO fature.series (metric_name, metric_type, frequency, region)
+        SELECT 'revenue_hourly', 'revenue', 'hourly', 'r' || n FROM generate_series(1, 99) AS n
+        """,
+    )
+    wanted = REVENUE._replace(selection={"group_by": ["region"]})
+    with pytest.raises(Invalid, match=r"30 days of 100 groups .* use fewer"):
+        await suggestions(Backtests(pool, UTC_ZONE, 1), SCOPE, wanted, UNTIL)
 
 
 async def test_what_does_not_fit_the_catalogue_is_said(database: str, pool: Pool) -> None:
