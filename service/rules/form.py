@@ -14,6 +14,7 @@ from service.rules.models import RuleToTest
 from service.web.forms import Form, pairs_of
 from sql.durations import duration_text
 from sql.errors import Problem
+from sql.vocabulary import GROUPABLE
 
 _LISTS = {"notification_recipients": "\n", "group_by": ","}
 _ZERO = ("for", "keep_firing_for")
@@ -93,9 +94,11 @@ def fresh_form(query: QueryParams, own_service: str | None, reader: Reader) -> F
     given: dict[str, Any] = {name: query[name] for name in _PREFILLED if query.get(name)}
     given["group_by"] = ", ".join(query.getlist("group_by"))
     filters = {n.removeprefix(_FILTER): v for n, v in query.items() if n.startswith(_FILTER) and v}
-    given |= {n: filters.pop(n) for n in _PREFILLED if n in filters}
+    given |= {n: filters.pop(n) for n in GROUPABLE if n in filters}
     given["filters"] = _lines(filters)
     given |= {n: _as_read(given[n], reader) for n in _NUMBERS if n in given}
+    if given.get("window") in WINDOWS:
+        given["window"] = reader.gettext(given["window"])
     values = dict.fromkeys(_names(), "") | _FRESH | _durations() | given
     if own_service is not None:
         values["service_name"] = own_service

@@ -12,6 +12,7 @@ from service.panels.config import Query, TimeRange
 from service.rules.form import filled_form, fresh_form
 
 READER = Reader("en", Locale("en"), ZoneInfo("UTC"))
+BRAZILIAN = Reader("pt-BR", Locale("pt", "BR"), ZoneInfo("UTC"))
 
 
 def test_a_rule_on_what_is_shown_keeps_all_of_it() -> None:
@@ -33,3 +34,16 @@ def test_a_rule_on_what_is_shown_keeps_all_of_it() -> None:
     assert (rule.unit, rule.region, rule.filters) == ("USD", "(none)", {"payment_method": "pix"})
     assert rule.group_by == ["service_name", "affiliate_id"]
     assert (rule.settle, rule.retire_after, rule.digest_over) == (60, 30 * 86400, 5)
+
+
+def test_a_dimension_may_be_called_as_a_field_of_rules() -> None:
+    given = QueryParams("metric_name=sales&filter.type=pix&filter.region=SP")
+    values = fresh_form(given, None, READER).values
+    assert (values["type"], values["region"]) == ("threshold", "SP")
+    assert values["filters"] == "type = pix"
+
+
+def test_the_window_is_in_the_words_of_the_reader() -> None:
+    given = QueryParams("metric_name=sales&window=hour&threshold_value=1.5")
+    values = fresh_form(given, None, BRAZILIAN).values
+    assert (values["window"], values["threshold_value"]) == ("hora", "1,5")
