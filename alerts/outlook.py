@@ -98,8 +98,10 @@ def foreseen(watch: Watch, reading: Reading, window: Stretch, ahead: Ahead | Non
     """The reading of what came of a window so far, as that of what it will end with."""
     whole = Reading(None, *window, reading.unit)
     came = reading.value
-    if came is None and reading.start == reading.end and watch.aggregation in ADDING:
-        came = 0.0
+    if reading.start == reading.end:
+        # Nothing could come yet, which is no silence.
+        came = 0.0 if came is None else came
+        ahead = ahead if watch.aggregation in ADDING else None
     if came is None:
         return whole
     if ahead is None:

@@ -120,8 +120,14 @@ def test_what_is_not_known_is_not_judged(
 
 
 def test_a_mean_that_nothing_came_of_is_not_judged() -> None:
-    its = watch_of(forecast(aggregation="avg"), None)
-    assert foreseen(its, reading(None, MONTH.start), MONTH, REST).value is None
+    its = watch_of(forecast(aggregation="avg", no_data="alert"), None)
+    beginning = foreseen(its, reading(None, MONTH.start), MONTH, REST)
+    assert beginning.value is None
+    assert next_state(its, INACTIVE, Observation(beginning), NOON) == (INACTIVE, [])
+    silence = foreseen(its, reading(None, MONTH.start + DAY), MONTH, REST)
+    assert [one.change for one in next_state(its, INACTIVE, Observation(silence), NOON)[1]] == [
+        "opened"
+    ]
 
 
 def test_too_short_a_past_fires_whatever_no_data_says() -> None:
