@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from functools import lru_cache, partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 from zoneinfo import ZoneInfo
 
 from alerts.bands import (
@@ -41,9 +41,6 @@ from alerts.watch import Watch
 from sql.durations import Calendar
 from sql.messages import Message
 from sql.vocabulary import Level
-
-if TYPE_CHECKING:
-    pass
 
 
 class Lessons(NamedTuple):
