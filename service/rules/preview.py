@@ -159,12 +159,11 @@ def _band(tested: Backtest, times: Sequence[datetime], reader: Reader) -> Band |
 
 def _spots(tested: Backtest, times: Sequence[datetime], reader: Reader) -> list[Spot]:
     """The values for which the rule would have fired, where it judges by what is usual."""
+    if tested.plan.watch.direction is None:
+        return []
     drawn = set(times)
     return [
         Spot(one.window_start, one.compared.figure, reader.gettext(WOULD_HAVE_FIRED))
         for one in tested.episodes
-        if one.compared is not None
-        and not one.compared.is_forecast
-        and tested.bands
-        and one.window_start in drawn
+        if one.compared is not None and one.window_start in drawn
     ]

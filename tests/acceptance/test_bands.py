@@ -145,6 +145,27 @@ def test_the_editor_shades_what_a_rule_takes_as_usual(
     assert len(specs[0]["spots"]) <= len(specs[1]["spots"])
 
 
+def test_the_editor_rings_no_values_that_a_rule_judges_by_their_change(
+    api: httpx2.Client, past: Past
+) -> None:
+    fields = {
+        "rule_name": "Changed",
+        "metric_name": past.metric,
+        "type": "change",
+        "compare": "previous_week",
+        "condition": "<",
+        "threshold_value": "-50",
+        "window": "hour",
+        "severity": "low",
+    }
+    with signed_in(api) as web:
+        data = {"csrf": token_in(web.get("/alerts")), **fields}
+        page = web.post("/alerts/rules/preview", data=data, headers={"HX-Request": "true"})
+    (spec,) = specs_of(page)
+    assert spec["marks"]
+    assert spec["spots"] == []
+
+
 def to_the_end_of_the_month() -> list[datetime]:
     """The days from this one on."""
     today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
