@@ -15,9 +15,9 @@ from alerts.outlooks import Outlooks
 from alerts.profiles import Profiles
 from alerts.retirement import Retirement
 from alerts.rule_rows import from_row, readable
-from alerts.rules import CatalogueEntry
 from alerts.selection import Plan, Series, StoredRule, entry_of_row, plan_of, series_of_row
 from alerts.troubles import Trouble
+from alerts.watched import CatalogueEntry
 from sql.database import Connection, run
 from sql.messages import Message
 from sql.vocabulary import Frequency

@@ -9,9 +9,9 @@ from zoneinfo import ZoneInfo
 from alerts.baselines import Stretch, change_of, expected, stretches
 from alerts.decision import Compared, Reading
 from alerts.figures import Bucket, figure
-from alerts.rules import PERCENT
 from alerts.selection import Group, Plan
 from alerts.watch import Watch
+from alerts.watched import PERCENT
 from sql.durations import Calendar
 
 # The buckets of a group in a window.

@@ -13,9 +13,10 @@ from alerts.errors import name_taken, of_another_service
 from alerts.recipients import kind_of
 from alerts.rule_problems import problems
 from alerts.rule_rows import KEEPS_EVENTS, as_stored, readable
-from alerts.rules import CatalogueEntry, Rule
+from alerts.rules import Rule
 from alerts.selection import entry_of_row
 from alerts.store import close_events
+from alerts.watched import CatalogueEntry
 from sql import audit
 from sql.database import Connection, Pool, connection, fetch_all, run
 from sql.errors import Invalid, missing, on_violation

@@ -3,8 +3,9 @@
 from collections.abc import Collection, Iterator, Mapping, Sequence
 
 from alerts.baselines import is_comparable
-from alerts.rules import OWN_WINDOW, CatalogueEntry, Rule, fits, window_of
+from alerts.rules import Rule
 from alerts.watch import FORESEEN_BY
+from alerts.watched import OWN_WINDOW, CatalogueEntry, fits, window_of
 from sql.durations import PERIODS, Calendar, Window
 from sql.errors import Problem
 from sql.messages import Listing, Message, Term, Value, terms

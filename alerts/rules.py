@@ -1,7 +1,7 @@
 """Rules: their fields, defaults, and what makes one wrong."""
 
 from collections.abc import Sequence
-from typing import Annotated, NamedTuple
+from typing import Annotated
 
 from pydantic import (
     BaseModel,
@@ -28,51 +28,23 @@ from alerts.fields import (
 )
 from alerts.recipients import Channel, problem_of
 from alerts.schedule import Schedule
-from sql.durations import Calendar, Window, duration_text, parse_window
+from sql.durations import duration_text
 from sql.messages import Message, Quantity, Value
 from sql.vocabulary import (
-    LEVELS,
     Aggregation,
     ChangeUnit,
     Comparison,
     Condition,
     Direction,
-    Frequency,
-    Kind,
     NoData,
     RuleType,
     Severity,
 )
 
-# The shortest window in which each frequency has something to say.
-SHORTEST: dict[Frequency, int] = {
-    "real_time": 60,
-    "hourly": 3600,
-    "daily": 86400,
-    "monthly": 31 * 86400,
-}
-OWN_WINDOW: dict[Frequency, str] = {
-    "real_time": "5m",
-    "hourly": "hour",
-    "daily": "day",
-    "monthly": "month",
-}
 # Seconds: of a period that is over, and of a group that is no more.
 SETTLE, MAX_SETTLE = 60, 7 * 86400
 RETIRE, MIN_RETIRE = 30 * 86400, 3600
 DIGEST_OVER = 5
-PERCENT = "percent"
-
-
-class CatalogueEntry(NamedTuple):
-    """The catalogue's entry of a metric."""
-
-    kind: Kind = "ratio"
-    default_aggregation: Aggregation = "avg"
-    frequency: Frequency = "real_time"
-    dimensions: Sequence[str] = ()
-    unit: str | None = None
-    is_derived: bool = False
 
 
 # Fields that only rules of one type have.
@@ -83,8 +55,6 @@ _OF_TYPE: dict[str, RuleType] = {
     "sensitivity": "anomaly",
     "alerts_per_month": "anomaly",
 }
-# The entry of a metric that was never seen, until it is catalogued.
-UNKNOWN = CatalogueEntry()
 
 
 class Rule(BaseModel):
@@ -272,43 +242,3 @@ def _joined(found: Sequence[Message]) -> Message:
     if not others:
         return first
     return Message("{first}; {others}", {"first": first, "others": _joined(others)})
-
-
-def aggregation_of(rule: Rule, entry: CatalogueEntry | None) -> Aggregation:
-    """The aggregation the rule watches."""
-    return rule.aggregation or (entry or UNKNOWN).default_aggregation
-
-
-def unit_of(rule: Rule, entry: CatalogueEntry | None) -> str | None:
-    """The unit the rule is about; None where it may be any: what is counted, what is grouped by
-    unit, and a metric of which the catalogue knows none.
-    """
-    if rule.unit is not None:
-        return rule.unit
-    if "unit" in rule.group_by or aggregation_of(rule, entry) == "count":
-        return None
-    return (entry or UNKNOWN).unit
-
-
-def judged_unit(rule: Rule, entry: CatalogueEntry | None) -> str | None:
-    """The unit of what is compared with the threshold; what is counted has none."""
-    if rule.change == "percent":
-        return PERCENT
-    return None if aggregation_of(rule, entry) == "count" else unit_of(rule, entry)
-
-
-def window_of(rule: Rule, entry: CatalogueEntry | None) -> Window:
-    """The window the rule watches."""
-    frequency = (entry or UNKNOWN).frequency
-    if rule.window is None and rule.type == "forecast":
-        return Calendar("month")
-    if rule.window is None and rule.type == "anomaly" and frequency == "real_time":
-        return Calendar("hour")
-    return parse_window(rule.window or OWN_WINDOW[frequency])
-
-
-def fits(frequency: Frequency, window: Window) -> bool:
-    """True where samples of that frequency can be judged in windows so short."""
-    if isinstance(window, Calendar):
-        return window.period in LEVELS[frequency]
-    return window.seconds >= SHORTEST[frequency]

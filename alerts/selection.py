@@ -8,19 +8,21 @@ from typing import Any, NamedTuple, get_args
 import msgspec
 
 from alerts.errors import RuleProblem
-from alerts.rules import (
+from alerts.rules import Rule
+from alerts.watch import Watch
+from alerts.watched import (
     UNKNOWN,
     CatalogueEntry,
-    Rule,
     aggregation_of,
     fits,
+    grouping_of,
+    is_of_health,
     unit_of,
     window_of,
 )
-from alerts.watch import Watch
 from sql.durations import Calendar, Window
 from sql.messages import Listing, Message, Term, Value, terms
-from sql.vocabulary import FREQUENCIES, GROUPABLE, LEVELS, NONE, SERVICE_HEALTH, Frequency, Level
+from sql.vocabulary import FREQUENCIES, GROUPABLE, LEVELS, NONE, Frequency, Level
 
 COARSER: tuple[Level, ...] = get_args(Level)
 # Trailing windows longer than this are put together from hours rather than minutes.
@@ -201,22 +203,6 @@ def selects(rule: Rule, series: Series) -> bool:
 def passes(wanted: str | None, label: str | None) -> bool:
     """True where a label is the one that a filter wants; ``(none)`` is that there is none."""
     return wanted is None or wanted == (NONE if label is None else label)
-
-
-def is_of_health(rule: Rule, entry: CatalogueEntry | None) -> bool:
-    """True of rules on what services report of themselves; false where the metric of that name is
-    another.
-    """
-    if rule.metric_name != SERVICE_HEALTH or entry is None:
-        return rule.metric_name == SERVICE_HEALTH
-    return (entry.kind, entry.frequency, entry.unit) == ("stock", "real_time", None)
-
-
-def grouping_of(rule: Rule, entry: CatalogueEntry | None) -> Sequence[str]:
-    """The labels of which each value is judged by itself: the health of services always is."""
-    if not rule.group_by and is_of_health(rule, entry):
-        return ("service_name",)
-    return rule.group_by
 
 
 def groups_of(

@@ -10,8 +10,9 @@ from alerts.announce import is_silenced
 from alerts.context import MessageContext
 from alerts.notification import Notification
 from alerts.recipients import targets
-from alerts.rules import CatalogueEntry, Rule, aggregation_of, unit_of, window_of
+from alerts.rules import Rule
 from alerts.selection import StoredRule
+from alerts.watched import CatalogueEntry, aggregation_of, unit_of, window_of
 from sql.messages import Message
 
 PATIENCE = timedelta(minutes=15)

@@ -8,8 +8,9 @@ from typing import Any
 from psycopg.rows import DictRow
 
 from alerts.recipients import targets
-from alerts.rules import CatalogueEntry, Rule, unit_of
+from alerts.rules import Rule
 from alerts.selection import passes
+from alerts.watched import CatalogueEntry, unit_of
 from sql.database import Connection, Pool, connection, run
 from sql.messages import Listing, Message, Value
 from sql.scope import Scope

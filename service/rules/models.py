@@ -12,7 +12,8 @@ from alerts.backtest import Backtest, Sighting, sightings
 from alerts.fields import Text
 from alerts.replay import Episode
 from alerts.rule_rows import readable
-from alerts.rules import CatalogueEntry, Rule, aggregation_of, window_of
+from alerts.rules import Rule
+from alerts.watched import CatalogueEntry, aggregation_of, window_of
 from service.alerts.models import ComparedOut
 from service.http.envelopes import Item, Listing
 from service.http.instants import instants

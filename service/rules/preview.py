@@ -9,7 +9,8 @@ from starlette.requests import Request
 
 from alerts import registry
 from alerts.backtest import Backtest, sightings
-from alerts.rules import Rule, unit_of, window_of
+from alerts.rules import Rule
+from alerts.watched import unit_of, window_of
 from service.alerts.authors import scope_of
 from service.http.authentication import principal_of
 from service.language.reader import Reader

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from alerts.rules import CatalogueEntry, Rule, aggregation_of, judged_unit, window_of
+from alerts.rules import Rule
+from alerts.watched import CatalogueEntry, aggregation_of, judged_unit, window_of
 from sql.vocabulary import Comparison
 
 

@@ -13,8 +13,9 @@ from alerts.figures import Bucket, alive, figure, merged, periods, trail
 from alerts.recipients import Channel, kind_of, targets
 from alerts.rule_problems import problems
 from alerts.rule_rows import as_stored, from_row
-from alerts.rules import CatalogueEntry, Rule, window_of
+from alerts.rules import Rule
 from alerts.selection import Series, StoredRule, plan_of
+from alerts.watched import CatalogueEntry, window_of
 from sql.durations import (
     Calendar,
     Trailing,

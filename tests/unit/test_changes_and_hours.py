@@ -14,9 +14,10 @@ from alerts.figures import Bucket
 from alerts.readings import changed, may_open, reading_of
 from alerts.rule_problems import problems
 from alerts.rule_rows import as_stored, from_row
-from alerts.rules import CatalogueEntry, Rule
+from alerts.rules import Rule
 from alerts.schedule import Schedule
 from alerts.selection import StoredRule, plan_of, watch_of
+from alerts.watched import CatalogueEntry
 from sql.durations import Calendar, Trailing, Window
 from sql.vocabulary import ChangeUnit, Comparison
 

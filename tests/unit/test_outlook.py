@@ -17,9 +17,10 @@ from alerts.facts import facts
 from alerts.outlook import foreseen, history_before, origin_of, outlook_of, so_far, whole_window
 from alerts.rendering import English
 from alerts.rule_problems import problems
-from alerts.rules import CatalogueEntry, Rule
+from alerts.rules import Rule
 from alerts.selection import watch_of
 from alerts.watch import Watch
+from alerts.watched import CatalogueEntry
 from alerts.wording import Wording
 from service.runtime.rendering import renderer_of
 from sql.vocabulary import Frequency
