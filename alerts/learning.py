@@ -63,4 +63,4 @@ class Learner(ABC):
 
     @abstractmethod
     def _give_up(self, plan: Plan, judged: Stretch, zone: ZoneInfo) -> None:
-        """Nothing is known of what is judged now; the next is tried again."""
+        """Nothing is known of what is judged now; it is tried again some time later."""

@@ -2,6 +2,7 @@
 anew when a day of its history is over.
 """
 
+import time
 from collections.abc import Iterable, Iterator
 from datetime import datetime
 from typing import NamedTuple
@@ -15,6 +16,9 @@ from alerts.outlook import Outlook, history_before, origin_of, so_far
 from alerts.past import History
 from alerts.past_outlooks import outlook_at
 from alerts.selection import Group, Plan
+
+# After a forecast failed: its day is too long to go without.
+_RETRY_SECONDS = 300.0
 
 
 class _Kept(NamedTuple):
@@ -32,6 +36,8 @@ class Outlooks(Learner):
 
     def __init__(self) -> None:
         self._kept: dict[tuple[int, str], _Kept] = {}
+        # When rules whose forecasts failed are tried again, by the clock of this process.
+        self._retries: dict[int, float] = {}
 
     def ahead(self, rule_id: int, group: Group, came: Stretch) -> Ahead | None:
         """The forecast of what comes after what came so far; None where it is not known, or not
@@ -45,12 +51,13 @@ class Outlooks(Learner):
     def forget(self, rule_id: int) -> None:
         """Its rule is another one now."""
         self._kept = {key: one for key, one in self._kept.items() if key[0] != rule_id}
+        self._retries.pop(rule_id, None)
 
     def _missing(
         self, plans: Iterable[Plan], now: datetime, zone: ZoneInfo
     ) -> Iterator[tuple[Plan, Stretch]]:
         for plan in plans:
-            if not plan.watch.foresees:
+            if not plan.watch.foresees or self._waits(plan.stored.rule_id):
                 continue
             came = so_far(plan.watch, now, zone, plan.watch.settle)
             origin = origin_of(plan.watch, came.end, zone)
@@ -63,16 +70,14 @@ class Outlooks(Learner):
         return Stretch(history_before(plan.watch, origin, zone), origin)
 
     def _learn(self, plan: Plan, history: History, judged: Stretch) -> None:
+        origin = origin_of(plan.watch, judged.end, history.zone)
+        until = bucket_end(origin, "day", history.zone)
         for group in plan.groups:
-            self._keep(plan, group, judged, history.zone, outlook_at(plan, group, history, judged))
+            outlook = outlook_at(plan, group, history, judged)
+            self._kept[plan.stored.rule_id, group.key] = _Kept(origin, until, outlook)
 
     def _give_up(self, plan: Plan, judged: Stretch, zone: ZoneInfo) -> None:
-        for group in plan.groups:
-            self._keep(plan, group, judged, zone, None)
+        self._retries[plan.stored.rule_id] = time.monotonic() + _RETRY_SECONDS
 
-    def _keep(
-        self, plan: Plan, group: Group, judged: Stretch, zone: ZoneInfo, outlook: Outlook | None
-    ) -> None:
-        origin = origin_of(plan.watch, judged.end, zone)
-        until = bucket_end(origin, "day", zone)
-        self._kept[plan.stored.rule_id, group.key] = _Kept(origin, until, outlook)
+    def _waits(self, rule_id: int) -> bool:
+        return rule_id in self._retries and time.monotonic() < self._retries[rule_id]

@@ -3,7 +3,7 @@
 import random
 from collections.abc import AsyncIterator, Iterator
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 
@@ -14,6 +14,7 @@ from alerts.memory import Memory
 from alerts.registry import create_rule
 from alerts.rules import Rule
 from sql.database import Pool, create_pool, dedicated_connection
+from sql.errors import DatabaseTimeout
 from tests.alert_loop import (
     CONTEXT,
     SCOPE,
@@ -156,6 +157,27 @@ async def test_a_month_that_will_end_below_is_told_while_it_is_under_way(
     assert datetime(2026, 2, 10, tzinfo=UTC) < episode.opened_at <= until
     ((sighting),) = sightings(tested)
     assert (sighting.is_firing, sighting.reading.value) == (True, event["value"])
+
+
+async def test_a_forecast_that_failed_is_made_again_on_the_same_day(
+    database: str, pool: Pool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def busy(*_: object) -> NoReturn:
+        raise DatabaseTimeout("canceling statement due to statement timeout")
+
+    until = datetime(2026, 2, 21, tzinfo=UTC)
+    add_samples(database, "revenue_daily", revenue(until), frequency="daily", unit="BRL")
+    rule = rule_of("revenue_daily", type="forecast", condition="<", threshold_value=50_000)
+    row = await create_rule(pool, SCOPE, rule, author(until))
+    monkeypatch.setattr("alerts.outlooks._RETRY_SECONDS", 0.0)
+    async with dedicated_connection(database) as conn:
+        memory, now = Memory(), until + timedelta(minutes=1)
+        with monkeypatch.context() as broken:
+            broken.setattr("alerts.learning.read_values", busy)
+            assert (await tick(conn, memory, now, UTC_ZONE, CONTEXT)).errors == {}
+        assert events_of(database, row["rule_id"]) == []
+        await tick(conn, memory, now + timedelta(seconds=15), UTC_ZONE, CONTEXT)
+    assert len(events_of(database, row["rule_id"])) == 1
 
 
 async def test_what_comes_later_changes_no_forecast_of_before(database: str, pool: Pool) -> None:
