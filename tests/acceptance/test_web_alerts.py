@@ -449,10 +449,12 @@ def test_the_list_says_what_rules_look_at(api: httpx2.Client) -> None:
     given = {"metric_name": "commission_paid", "condition": ">", "threshold_value": 500}
     rule(api, **given, aggregation="max", window="day")
     rule(api, **given, aggregation="count", window=None)
+    rule(api, **given, aggregation="sum", window="month", type="forecast")
     with signed_in(api, "reader") as browser:
         text = text_of(browser.get("/alerts/rules"))
         assert "Commission paid > R$500.00 Largest · Day" in text
         assert "Commission paid > 500 Number of samples · Hour" in text
+        assert "Commission paid > R$500.00 Sum · Month · Where it will end" in text
 
 
 def test_what_alerts_are_called_in_portuguese(api: httpx2.Client) -> None:
