@@ -227,7 +227,7 @@ def test_a_television_goes_around_without_a_dashboard_that_is_gone(
     signed_in: Opener, api: httpx2.Client
 ) -> None:
     for name in ("~~ stays", "~~~ goes"):
-        board = {"name": name, "config": {"panels": [], "layout": []}}
+        board: dict[str, object] = {"name": name, "config": {"panels": [], "layout": []}}
         assert api.post("/api/dashboards", json=board).is_success
     rows = api.get("/api/dashboards").json()["data"]
     # Pages follow each other by their names.
