@@ -10,6 +10,9 @@ from tests import forks
 
 pytestmark = pytest.mark.one_engine
 
+# The rules of a new installation.
+DEFAULTS = 6
+
 
 def command(database: str, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = {k: v for k, v in os.environ.items() if not k.startswith("FATURE_")}
@@ -24,7 +27,7 @@ def file(tmp_path: Path) -> Path:
 
 def test_what_is_exported_changes_nothing_when_applied(database: str, file: Path) -> None:
     text = command(database, "rules-export").stdout
-    assert text.count("rule_name:") == 5
+    assert text.count("rule_name:") == DEFAULTS
     file.write_text(text)
     applied = command(database, "rules-apply", str(file), "--prune")
     assert applied.stdout == "Rules are as in the file.\n", applied.stderr
@@ -51,10 +54,10 @@ rules:
     assert "~ Hourly revenue is low: " in planned
     assert "threshold_value" in planned
     assert "+ New\n" in planned
-    assert planned.count("\n- ") == 4
-    assert command(database, "rules-export").stdout.count("rule_name:") == 5
+    assert planned.count("\n- ") == DEFAULTS - 1
+    assert command(database, "rules-export").stdout.count("rule_name:") == DEFAULTS
     assert command(database, "rules-apply", str(file)).stdout.endswith("Applied.\n")
-    assert command(database, "rules-export").stdout.count("rule_name:") == 6
+    assert command(database, "rules-export").stdout.count("rule_name:") == DEFAULTS + 1
     command(database, "rules-apply", str(file), "--prune")
     assert command(database, "rules-export").stdout.count("rule_name:") == 2
     again = command(database, "rules-apply", str(file), "--prune")
@@ -79,4 +82,4 @@ def test_a_wrong_file_changes_nothing_and_says_why(
     refused = command(database, "rules-apply", str(file), "--prune")
     assert refused.returncode == 1
     assert words in refused.stderr
-    assert command(database, "rules-export").stdout.count("rule_name:") == 5
+    assert command(database, "rules-export").stdout.count("rule_name:") == DEFAULTS
