@@ -545,6 +545,7 @@ async def test_what_is_being_refreshed_is_waited_for(
     async with leader(database) as leading:
         await leading.tick(JUDGED)
         await figures.replace("sales", 5, 500)
+        execute(database, refresh, NOON - day, NOON + day)
         # As a refresh notes what it is about.
         execute(
             database,
