@@ -97,8 +97,8 @@ def fresh_form(query: QueryParams, own_service: str | None, reader: Reader) -> F
     given |= {n: filters.pop(n) for n in GROUPABLE if n in filters}
     given["filters"] = _lines(filters)
     given |= {n: _as_read(given[n], reader) for n in _NUMBERS if n in given}
-    if given.get("window") in WINDOWS:
-        given["window"] = reader.gettext(given["window"])
+    if (window := given.get("window")) in WINDOWS:
+        given["window"] = reader.gettext(window)
     values = dict.fromkeys(_names(), "") | _FRESH | _durations() | given
     if own_service is not None:
         values["service_name"] = own_service
