@@ -233,6 +233,7 @@ def test_whoever_is_bound_to_a_service_has_no_derived_metrics(
     api, other = service.client, f"other_{metric}"
     for name in (metric, other):
         submit(api, name, at(TODAY, 2.0, service_name=metric), at(TODAY, 4.0))
+    run_refresh_jobs(service.database_url)
     rate = define(api, f"rate_{metric}", f"{metric} / {other}")["metric_name"]
     assert figures(api, rate) == {str(TODAY.date()): 1.0}
     with with_new_key(api, "writer", service_name=metric) as bound:
