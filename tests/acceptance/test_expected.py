@@ -17,7 +17,7 @@ from service.runtime.settings import Settings
 from tests.acceptance.talk import refused
 from tests.acceptance.test_web_explore import specs_of
 from tests.acceptance.web import signed_in, text_of
-from tests.conftest import Service
+from tests.conftest import Service, run_refresh_jobs
 
 DAYS = 35
 OUTAGE = 33 * 24 + 14
@@ -39,9 +39,8 @@ class Past:
         return (self.start + timedelta(hours=hour)).isoformat().replace("+00:00", "Z")
 
 
-def posted(
-    api: httpx2.Client, metric: str, values: dict[str, list[float]], start: datetime
-) -> None:
+def posted(service: Service, metric: str, values: dict[str, list[float]], start: datetime) -> None:
+    """Submit them, and have them count, as they may be late."""
     samples = [
         {
             "metric_name": metric,
@@ -57,7 +56,8 @@ def posted(
     ]
     for first in range(0, len(samples), 1000):
         body = {"metrics": samples[first : first + 1000]}
-        api.post("/api/metrics/batch", json=body).raise_for_status()
+        service.client.post("/api/metrics/batch", json=body).raise_for_status()
+    run_refresh_jobs(service.database_url)
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +73,7 @@ def past(service: Service) -> Past:
         made[OUTAGE : OUTAGE + 3] = np.round(made[OUTAGE : OUTAGE + 3] * 0.2, 2)
         values[region] = made.tolist()
     metric = f"sales_{secrets.token_hex(6)}"
-    posted(service.client, metric, values, start)
+    posted(service, metric, values, start)
     return Past(metric, start, values)
 
 
@@ -155,10 +155,10 @@ def test_days_are_expected_as_well_and_csv_has_it(api: httpx2.Client, past: Past
 
 
 def test_a_region_that_does_not_report_makes_hours_incomplete(
-    api: httpx2.Client, metric: str, past: Past
+    service: Service, api: httpx2.Client, metric: str, past: Past
 ) -> None:
     values = {"SP": past.values["SP"], "RJ": past.values["RJ"][: DAYS * 24 - 5]}
-    posted(api, metric, values, past.start)
+    posted(service, metric, values, past.start)
     rows = ask(api, "aggregate", metric, period="hour", expected="true")["data"]
     assert [row["completeness"] for row in rows[:24]] == [None] * 24
     assert [row["completeness"] for row in rows[-12:]] == [1.0] * 7 + [0.5] * 5
@@ -204,7 +204,9 @@ def test_what_cannot_be_is_refused_by_its_name(
     assert refused(answer, 422)["details"][0]["field"] == field
 
 
-def test_minutes_are_weighed_against_those_before(api: httpx2.Client, metric: str) -> None:
+def test_minutes_are_weighed_against_those_before(
+    service: Service, api: httpx2.Client, metric: str
+) -> None:
     minute = datetime.now(UTC).replace(second=0, microsecond=0)
     samples = [
         {
@@ -217,22 +219,25 @@ def test_minutes_are_weighed_against_those_before(api: httpx2.Client, metric: st
         for back in range(400, 0, -1)
     ]
     api.post("/api/metrics/batch", json={"metrics": samples}).raise_for_status()
+    run_refresh_jobs(service.database_url)
     (row,) = ask(api, "anomalies", metric, period="minute")["data"]
     assert (row["value"], row["direction"]) == (900, "above")
     assert row["expected"] == pytest.approx(51, abs=1)
 
 
-def test_too_many_groups_are_refused(api: httpx2.Client, metric: str) -> None:
+def test_too_many_groups_are_refused(service: Service, api: httpx2.Client, metric: str) -> None:
     start = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=3)
-    posted(api, metric, {f"r{number}": [1.0] for number in range(21)}, start)
+    posted(service, metric, {f"r{number}": [1.0] for number in range(21)}, start)
     params = {"metric_name": metric, "period": "hour", "group_by": "region"}
     answer = api.get("/api/metrics/anomalies", params=params)
     assert "21" in refused(answer, 422)["message"]
 
 
-def test_one_sample_is_neither_usual_nor_unusual(api: httpx2.Client, metric: str) -> None:
+def test_one_sample_is_neither_usual_nor_unusual(
+    service: Service, api: httpx2.Client, metric: str
+) -> None:
     start = datetime.now(UTC).replace(minute=0, second=0, microsecond=0) - timedelta(hours=3)
-    posted(api, metric, {"SP": [5.0]}, start)
+    posted(service, metric, {"SP": [5.0]}, start)
     assert ask(api, "anomalies", metric, period="hour")["data"] == []
     (row,) = ask(api, "aggregate", metric, period="hour", expected="true")["data"]
     assert (row["expected"], row["lower"], row["upper"]) == (None, None, None)

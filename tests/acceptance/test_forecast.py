@@ -12,6 +12,7 @@ import pytest
 from alerts.expectation.forecast import forecast
 from tests.acceptance.access import with_new_key
 from tests.acceptance.talk import refused
+from tests.conftest import Service, run_refresh_jobs
 
 PATH = "/api/metrics/forecast"
 DAYS = 20
@@ -34,7 +35,7 @@ def value(region: str, hour: int) -> float:
 
 
 @pytest.fixture
-def past(api: httpx2.Client, metric: str) -> Past:
+def past(service: Service, api: httpx2.Client, metric: str) -> Past:
     end = datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
     start = end - timedelta(days=DAYS)
     hours = range(DAYS * 24)
@@ -56,6 +57,8 @@ def past(api: httpx2.Client, metric: str) -> Past:
     for first in range(0, len(samples), 1000):
         body = {"metrics": samples[first : first + 1000]}
         api.post("/api/metrics/batch", json=body).raise_for_status()
+    # They may be late.
+    run_refresh_jobs(service.database_url)
     return Past(metric, start, values)
 
 
