@@ -111,7 +111,7 @@ class Canvas:
 
 def drawable(text: str) -> str:
     """A text on one line, without what cannot be in XML."""
-    return " ".join(_UNDRAWN.sub("", text).split(" ")).replace("\n", " ").replace("\r", " ")
+    return _UNDRAWN.sub("", text).replace("\n", " ").replace("\r", " ")
 
 
 def width_of(text: str, size: float = SMALL) -> float:
@@ -123,9 +123,13 @@ def shortened(text: str, room: float, size: float = SMALL) -> str:
     """A text that fits, with an ellipsis where it was cut."""
     if width_of(text, size) <= room:
         return text
-    while text and width_of(text + _ELLIPSIS, size) > room:
-        text = text[:-1]
-    return text.rstrip() + _ELLIPSIS
+    left, kept = room - width_of(_ELLIPSIS, size), 0
+    for letter in text:
+        left -= width_of(letter, size)
+        if left < 0:
+            break
+        kept += 1
+    return text[:kept].rstrip() + _ELLIPSIS
 
 
 def _share(letter: str) -> float:
