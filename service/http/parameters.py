@@ -157,7 +157,7 @@ def _first_instant(moment: date | None, zone: ZoneInfo) -> datetime | None:
 
 
 def is_key(text: str) -> bool:
-    """Whether it is 1 to 255 printable ASCII characters."""
+    """True of 1 to 255 printable ASCII characters."""
     return 1 <= len(text) <= 255 and text.isascii() and text.isprintable()
 
 

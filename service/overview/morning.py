@@ -53,7 +53,8 @@ async def read_morning(resources: Resources, scope: Scope, names: Sequence[str])
 
 async def _morning(resources: Resources, scope: Scope, names: Sequence[str]) -> Morning:
     now = datetime.now(UTC)
-    metrics = [(await resources.catalog.entries(scope, names))[name] for name in names]
+    entries = await resources.catalog.entries(scope, names)
+    metrics = [entries[name] for name in names]
     yesterday, unusual = await asyncio.gather(
         asyncio.gather(*(_yesterday(resources, scope, one, now) for one in metrics)),
         asyncio.gather(*(_unusual(resources, scope, one, now) for one in metrics)),

@@ -1,10 +1,10 @@
 """What is usual for figures: a band behind the line of a chart, and what was not."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import NamedTuple, get_args
+from typing import NamedTuple, TypeVar, get_args
 
 from service.language.reader import Reader
 from service.language.translations import N_
@@ -23,6 +23,7 @@ from sql.scope import Scope
 # In seconds: figures that were asked for do not wait longer for what was expected of them. What
 # is fitted meanwhile is there the next time.
 PATIENCE_SECONDS = 2.0
+Found = TypeVar("Found")
 USUAL_RANGE = N_("Usual range")
 LOW = N_("Unusually low: about %(expected)s was expected")
 HIGH = N_("Unusually high: about %(expected)s was expected")
@@ -79,12 +80,8 @@ async def told_soon(
     """What was expected of the periods of a query without groups, by their starts; nothing where
     that takes too long or cannot be said.
     """
-    try:
-        async with asyncio.timeout(PATIENCE_SECONDS):
-            found = await resources.expectations.told(query, [()], now)
-    except (TimeoutError, DomainError):
-        return {}
-    return found[()]
+    found = await _soon(resources.expectations.told(query, [()], now))
+    return found[()] if found else {}
 
 
 async def usual_soon(
@@ -97,9 +94,13 @@ async def usual_soon(
     now: datetime,
 ) -> Usual | None:
     """As `usual_of`; None, too, where that takes too long or cannot be said."""
+    return await _soon(usual_of(resources, scope, query, metric, span, figures, now))
+
+
+async def _soon(asked: Awaitable[Found | None]) -> Found | None:
     try:
         async with asyncio.timeout(PATIENCE_SECONDS):
-            return await usual_of(resources, scope, query, metric, span, figures, now)
+            return await asked
     except (TimeoutError, DomainError):
         return None
 
