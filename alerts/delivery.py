@@ -165,12 +165,13 @@ async def _detailed(
     """With the impact, and where it is a mail with the chart."""
     number = notification.event_id
     assert number is not None
-    impact = await _in_time(details.impact(number), number)
-    notification = msgspec.structs.replace(notification, impact=impact)
+    impact = _in_time(details.impact(number), number)
     if claimed.channel != "email":
-        return notification, delivery
-    picture = await _in_time(details.picture(number, claimed.language), number)
-    return notification, replace(delivery, picture=picture)
+        return msgspec.structs.replace(notification, impact=await impact), delivery
+    # At the same time, so that both together keep nobody waiting longer than one.
+    picture = _in_time(details.picture(number, claimed.language), number)
+    known, drawn = await asyncio.gather(impact, picture)
+    return msgspec.structs.replace(notification, impact=known), replace(delivery, picture=drawn)
 
 
 async def _in_time(detail: Awaitable[Found | None], number: int) -> Found | None:

@@ -17,7 +17,7 @@ _STATUS = {"resolved": "resolved", "acknowledged": "acknowledged", "test": "test
 
 
 class WebhookChannel:
-    """The same body on every attempt, so that its signature is the same too."""
+    """Each attempt has what is known by then, signed, under the same delivery id."""
 
     def __init__(
         self,
